@@ -1,0 +1,189 @@
+import { z } from 'zod'
+
+/** Longest server name; a tool's name on an aggregated endpoint is `<prefix>__<tool>` and must stay under 64 characters. */
+export const MAX_SERVER_NAME = 64
+
+export const serverNameSchema = z
+  .string()
+  .min(1, 'a server needs a name')
+  .max(MAX_SERVER_NAME, `a server's name has at most ${MAX_SERVER_NAME} characters`)
+  .regex(/^[^\p{Cc}/\\?#%]+$/u, 'a server’s name may not contain / \\ ? # % or control characters')
+  .refine((name) => name !== '.' && name !== '..' && name.trim() === name, 'a server’s name may not be . or .. or begin or end with a space')
+  .refine((name) => serverPrefix(name) !== '', 'a server’s name needs at least one letter or digit of A–Z, a–z, 0–9, or any letter beyond ASCII')
+
+/**
+ * The part of an aggregated tool name that stands for a server: only characters that every client accepts in a tool's
+ * name, without the separator `__` inside. Letters beyond ASCII become their code point, so that two Chinese names stay apart.
+ */
+export function serverPrefix(name: string): string {
+  return [...name]
+    .map((char) => (/[A-Za-z0-9-]/.test(char) ? char : /\p{L}/u.test(char) ? `u${(char.codePointAt(0) ?? 0).toString(16)}` : '_'))
+    .join('')
+    .replace(/_+/g, '_')
+    .replace(/^_|_$/g, '')
+}
+
+const milliseconds = z.number().int().positive().max(86_400_000)
+
+/** What the hub adds to a server's entry, under its key `hub`. */
+export const hubOptionsSchema = z.strictObject({
+  enabled: z.boolean().optional(),
+  description: z.string().max(500).optional(),
+  /** Protocol era to use instead of probing. */
+  era: z.enum(['auto', 'legacy', 'modern']).optional(),
+  startTimeoutMs: milliseconds.optional(),
+  /** Without an answer or progress for this long a call fails. */
+  callTimeoutMs: milliseconds.optional(),
+  /** Hard limit of one call, progress or not. */
+  totalTimeoutMs: milliseconds.optional(),
+  maxConcurrentCalls: z.number().int().positive().max(10_000).optional(),
+  /** Failed starts in a row before the state is `failed`. */
+  maxStartAttempts: z.number().int().positive().max(1_000).optional(),
+})
+export type HubOptions = z.infer<typeof hubOptionsSchema>
+
+/** Keys that other clients write into a server's entry. They are accepted and kept, so that their files paste in unchanged. */
+const foreignKeys = {
+  disabled: z.boolean().optional(),
+  enabled: z.boolean().optional(),
+  timeout: z.number().optional(),
+  description: z.string().optional(),
+  autoApprove: z.unknown().optional(),
+  alwaysAllow: z.unknown().optional(),
+  disabledTools: z.unknown().optional(),
+  envFile: z.string().optional(),
+  tools: z.unknown().optional(),
+  trust: z.unknown().optional(),
+  oauth: z.unknown().optional(),
+  gallery: z.unknown().optional(),
+  version: z.unknown().optional(),
+}
+
+export const stdioServerSchema = z.strictObject({
+  type: z.literal('stdio').optional(),
+  command: z.string().min(1, 'a stdio server needs a command'),
+  args: z.array(z.string()).optional(),
+  env: z.record(z.string(), z.string()).optional(),
+  cwd: z.string().optional(),
+  hub: hubOptionsSchema.optional(),
+  ...foreignKeys,
+})
+
+export const remoteServerSchema = z.strictObject({
+  type: z.enum(['http', 'streamable-http', 'sse']).optional(),
+  url: z.string().refine(isHttpUrl, 'url must be an absolute http: or https: URL'),
+  headers: z.record(z.string(), z.string()).optional(),
+  hub: hubOptionsSchema.optional(),
+  ...foreignKeys,
+})
+
+export type StdioServerConfig = z.infer<typeof stdioServerSchema>
+export type RemoteServerConfig = z.infer<typeof remoteServerSchema>
+export type ServerConfig = StdioServerConfig | RemoteServerConfig
+
+/** The kind is read from the keys, so that an entry with a wrong key is explained against the kind its author meant. */
+export function serverConfigSchemaFor(value: unknown): typeof stdioServerSchema | typeof remoteServerSchema {
+  const entry = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+  const remote = Object.hasOwn(entry, 'url') || ['http', 'streamable-http', 'sse'].includes(entry['type'] as string)
+  return remote ? remoteServerSchema : stdioServerSchema
+}
+
+export const serverConfigSchema = z.unknown().transform((value, context): ServerConfig => {
+  const result = serverConfigSchemaFor(value).safeParse(value)
+  if (result.success) return result.data as ServerConfig
+  for (const issue of result.error.issues) context.issues.push({ ...issue, input: value } as never)
+  return z.NEVER
+})
+
+export function isRemote(config: ServerConfig): config is RemoteServerConfig {
+  return 'url' in config
+}
+
+export type Transport = 'stdio' | 'http' | 'sse'
+export function transportOf(config: ServerConfig): Transport {
+  if (!isRemote(config)) return 'stdio'
+  return config.type === 'sse' ? 'sse' : 'http'
+}
+
+export function isEnabled(config: ServerConfig): boolean {
+  return config.hub?.enabled ?? config.enabled ?? !(config.disabled ?? false)
+}
+
+/** `servers.json`. */
+export const serversFileSchema = z.strictObject({
+  $schema: z.string().optional(),
+  mcpServers: z.record(serverNameSchema, serverConfigSchema),
+})
+export type ServersFile = z.infer<typeof serversFileSchema>
+
+/** `system.json`: the founding guide's keys, plus `auth.mcp` and `limits`. Durations are in milliseconds unless a string such as `1h`. */
+export const systemFileSchema = z.strictObject({
+  $schema: z.string().optional(),
+  server: z
+    .strictObject({
+      port: z.number().int().min(0).max(65_535).optional(),
+      host: z.string().min(1).optional(),
+      /** Names besides loopback that a `Host` header may carry, e.g. `hub.example.com`. */
+      allowedHosts: z.array(z.string().min(1)).optional(),
+      /** Proxies whose `X-Forwarded-*` headers count, as Express's `trust proxy` takes them. */
+      trustProxy: z.union([z.boolean(), z.number().int().min(0), z.array(z.string())]).optional(),
+      cors: z.strictObject({ origin: z.array(z.string()).optional(), credentials: z.boolean().optional() }).optional(),
+    })
+    .optional(),
+  auth: z
+    .strictObject({
+      mcp: z.enum(['token', 'none']).optional(),
+      jwtSecret: z.string().min(32, 'jwtSecret needs at least 32 characters').optional(),
+      jwtExpiresIn: z.string().optional(),
+      jwtRefreshExpiresIn: z.string().optional(),
+      bcryptRounds: z.number().int().min(10).max(15).optional(),
+      maxLoginAttempts: z.number().int().positive().optional(),
+      lockoutDuration: z.number().int().positive().optional(),
+    })
+    .optional(),
+  logging: z
+    .strictObject({
+      level: z.enum(['error', 'warn', 'info', 'debug']).optional(),
+      file: z.string().optional(),
+      maxFiles: z.number().int().positive().optional(),
+      maxSize: z.string().optional(),
+    })
+    .optional(),
+  monitoring: z
+    .strictObject({
+      enabled: z.boolean().optional(),
+      metricsInterval: z.number().int().positive().optional(),
+      healthCheckInterval: z.number().int().positive().optional(),
+    })
+    .optional(),
+  rateLimit: z
+    .strictObject({ windowMs: z.number().int().positive().optional(), maxRequests: z.number().int().positive().optional() })
+    .optional(),
+  limits: z
+    .strictObject({
+      maxRequestBytes: z.number().int().positive().optional(),
+      maxResponseBytes: z.number().int().positive().optional(),
+      maxStdioLineBytes: z.number().int().positive().optional(),
+      maxNestingDepth: z.number().int().positive().optional(),
+      maxSessions: z.number().int().positive().optional(),
+      maxSessionsPerPrincipal: z.number().int().positive().optional(),
+      maxListens: z.number().int().positive().optional(),
+      maxParkedCalls: z.number().int().positive().optional(),
+      maxCallsPerClient: z.number().int().positive().optional(),
+      maxBufferedBytesPerReader: z.number().int().positive().optional(),
+      sessionIdleMs: z.number().int().positive().optional(),
+      parkedCallTtlMs: z.number().int().positive().optional(),
+    })
+    .optional(),
+})
+export type SystemFile = z.infer<typeof systemFileSchema>
+
+function isHttpUrl(value: string): boolean {
+  // A reference such as ${env:HOST} is resolved before the connection is made, and checked again there.
+  try {
+    const { protocol } = new URL(value.replace(/\$\{[^}]*\}/g, 'x'))
+    return protocol === 'http:' || protocol === 'https:'
+  } catch {
+    return false
+  }
+}

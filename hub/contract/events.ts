@@ -1,0 +1,25 @@
+import { z } from 'zod'
+import { hubStatusSchema } from './hub.ts'
+import { logLineSchema, serverStatusSchema } from './servers.ts'
+
+/**
+ * `GET /api/events` (server-sent events). Each has an `id`; after a break the browser sends it as `Last-Event-ID` and gets
+ * what it missed, or `resync` when that is no longer held: then everything must be read anew.
+ * With `?logs=<server>` the stream also carries that server's `server.log`.
+ */
+export const hubEventSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('hub.changed'), hub: hubStatusSchema }),
+  z.object({ type: z.literal('server.changed'), server: serverStatusSchema }),
+  z.object({ type: z.literal('server.removed'), name: z.string() }),
+  z.object({ type: z.literal('catalog.changed'), server: z.string() }),
+  z.object({ type: z.literal('server.log'), server: z.string(), lines: z.array(logLineSchema) }),
+  z.object({
+    type: z.literal('call.progress'),
+    callId: z.string(),
+    progress: z.number(),
+    total: z.number().nullable(),
+    message: z.string().nullable(),
+  }),
+  z.object({ type: z.literal('resync') }),
+])
+export type HubEvent = z.infer<typeof hubEventSchema>

@@ -1,0 +1,44 @@
+import { z } from 'zod'
+import { faultSchema } from './errors.ts'
+import { reasonSchema, serverStateSchema } from './servers.ts'
+
+/** The address that MCP clients use. On the desktop it never moves by itself: clients hold its URL. */
+export const endpointSchema = z.object({
+  state: z.enum(['listening', 'port-in-use', 'failed', 'starting']),
+  /** e.g. `http://127.0.0.1:3737/mcp` */
+  url: z.string(),
+  port: z.number().int(),
+  /** Who holds the port, when it is taken and the system tells: `node (pid 4711)`. */
+  takenBy: z.string().nullable(),
+  message: z.string().nullable(),
+})
+export type Endpoint = z.infer<typeof endpointSchema>
+
+/** `GET /api/hub` */
+export const hubStatusSchema = z.object({
+  version: z.string(),
+  mode: z.enum(['desktop', 'server']),
+  pid: z.number().int(),
+  startedAt: z.number(),
+  nodeVersion: z.string(),
+  endpoint: endpointSchema,
+  /** `none` means that /mcp asks for no token (loopback only). */
+  mcpAuth: z.enum(['token', 'none']),
+  configDir: z.string(),
+  /** Faults of the files on disk; while there are any the last good configuration is in force. */
+  configFaults: z.array(faultSchema),
+  sessions: z.number().int(),
+  rssBytes: z.number().int(),
+})
+export type HubStatus = z.infer<typeof hubStatusSchema>
+
+/** `POST /api/hub/endpoint`: tries the port again, or moves to another and keeps it in system.json. Desktop only. */
+export const moveEndpointSchema = z.strictObject({ port: z.number().int().min(1024).max(65_535).optional() })
+
+/** What main needs for the tray; sent over the control port at every change. */
+export const overviewSchema = z.object({
+  endpoint: endpointSchema,
+  configFaults: z.number().int(),
+  servers: z.array(z.object({ name: z.string(), state: serverStateSchema, reason: reasonSchema.nullable() })),
+})
+export type Overview = z.infer<typeof overviewSchema>

@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import { faultSchema } from './errors.ts'
+
+const domain = z
+  .string()
+  .max(253)
+  .regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i, 'a domain name such as hub.example.com')
+
+/** Where a bundle goes. */
+export const targetSchema = z.strictObject({
+  domain,
+  mode: z.enum(['pm2', 'docker']).default('pm2'),
+  instances: z.number().int().min(1).max(64).default(1),
+  /** First hub port on the target; instance n listens on basePort + n. */
+  basePort: z.number().int().min(1024).max(65_000).default(3000),
+  httpPort: z.number().int().min(1).max(65_535).default(80),
+  httpsPort: z.number().int().min(1).max(65_535).default(443),
+  /** Where the bundle is unpacked on the target. */
+  installDir: z.string().regex(/^\/[A-Za-z0-9._/-]+$/, 'an absolute path without spaces').default('/opt/mcp-hub'),
+  tls: z
+    .strictObject({
+      certificate: z.string().regex(/^\/[A-Za-z0-9._/-]+$/, 'an absolute path').optional(),
+      key: z.string().regex(/^\/[A-Za-z0-9._/-]+$/, 'an absolute path').optional(),
+    })
+    .default({}),
+})
+export type Target = z.infer<typeof targetSchema>
+export type TargetInput = z.input<typeof targetSchema>
+
+export const publishRequestSchema = z.strictObject({ target: targetSchema })
+
+export const bundleFileSchema = z.object({
+  path: z.string(),
+  bytes: z.number().int(),
+  sha256: z.string(),
+  /** Octal file mode as a number, e.g. 0o755. */
+  mode: z.number().int(),
+  /** Text of a generated file; null for the built hub and web UI. */
+  text: z.string().nullable(),
+  /** Why this file is there and why it is so. */
+  why: z.string(),
+})
+export type BundleFile = z.infer<typeof bundleFileSchema>
+
+/** Something in the live configuration that will not work, or must be provided, on the target. */
+export const findingSchema = z.object({
+  severity: z.enum(['error', 'warning', 'info']),
+  code: z.enum(['local-path', 'localhost-url', 'inline-secret', 'desktop-only', 'needs-runtime', 'needs-secret', 'disabled']),
+  server: z.string().nullable(),
+  path: z.string(),
+  message: z.string(),
+  cure: z.string(),
+})
+export type Finding = z.infer<typeof findingSchema>
+
+/** A check of an artifact: `passed` only when it really ran. */
+export const checkSchema = z.object({
+  artifact: z.string(),
+  tool: z.string(),
+  outcome: z.enum(['passed', 'failed', 'not-checked']),
+  message: z.string(),
+  fault: faultSchema.nullable(),
+})
+export type Check = z.infer<typeof checkSchema>
+
+/** `POST /api/publish/preview` */
+export const previewSchema = z.object({
+  files: z.array(bundleFileSchema),
+  findings: z.array(findingSchema),
+  /** Names of the values that the target must provide, with what they are for. */
+  secrets: z.array(z.object({ name: z.string(), usedBy: z.string(), generated: z.boolean() })),
+  checks: z.array(checkSchema),
+  totalBytes: z.number().int(),
+})
+export type Preview = z.infer<typeof previewSchema>
+
+/** `POST /api/publish/export`: writes the bundle into an empty or new directory. Only for the desktop app's own token and the CLI. */
+export const exportRequestSchema = z.strictObject({ target: targetSchema, directory: z.string().min(1), overwrite: z.boolean().default(false) })
+export const exportResultSchema = z.object({ directory: z.string(), files: z.number().int(), bytes: z.number().int() })
+export type ExportResult = z.infer<typeof exportResultSchema>

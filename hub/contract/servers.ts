@@ -1,0 +1,118 @@
+import { z } from 'zod'
+import { faultSchema } from './errors.ts'
+import { serverConfigSchema, serverNameSchema } from './config.ts'
+
+/** The state machine of one upstream server; docs/server-states.md has its picture. */
+export const serverStates = [
+  'disabled',
+  'idle',
+  'starting',
+  'running',
+  'degraded',
+  'needs-auth',
+  'backoff',
+  'failed',
+  'stopping',
+] as const
+export const serverStateSchema = z.enum(serverStates)
+export type ServerState = z.infer<typeof serverStateSchema>
+
+export const eraSchema = z.enum(['legacy', 'modern'])
+export type Era = z.infer<typeof eraSchema>
+
+/** Why a server is in a state that needs a person: what happened, the system's own words, and what to do. */
+export const reasonSchema = z.object({
+  /** Stable and translatable, e.g. `command-not-found`. */
+  code: z.enum([
+    'command-not-found',
+    'spawn-failed',
+    'exited',
+    'start-timeout',
+    'connection-refused',
+    'host-not-found',
+    'tls',
+    'http-status',
+    'needs-auth',
+    'protocol-error',
+    'unresolved-reference',
+    'unresponsive',
+  ]),
+  message: z.string(),
+  cure: z.string(),
+  /** Last lines of stderr, or the body of the HTTP answer. */
+  detail: z.string().optional(),
+})
+export type Reason = z.infer<typeof reasonSchema>
+
+export const serverStatusSchema = z.object({
+  name: z.string(),
+  /** Prefix of its tools on aggregated endpoints. */
+  prefix: z.string(),
+  state: serverStateSchema,
+  /** Milliseconds since the epoch at which this state began. */
+  since: z.number(),
+  reason: reasonSchema.nullable(),
+  /** Failed starts in a row. */
+  attempt: z.number().int(),
+  /** Milliseconds since the epoch of the next try, in state `backoff`. */
+  nextTryAt: z.number().nullable(),
+  restarts: z.number().int(),
+  transport: z.enum(['stdio', 'http', 'sse']),
+  /** The full command line or the URL (without credentials), as a person may check it. */
+  target: z.string(),
+  pid: z.number().int().nullable(),
+  era: eraSchema.nullable(),
+  protocolVersion: z.string().nullable(),
+  serverInfo: z.object({ name: z.string(), version: z.string(), title: z.string().optional() }).nullable(),
+  instructions: z.string().nullable(),
+  counts: z.object({ tools: z.number().int(), resources: z.number().int(), resourceTemplates: z.number().int(), prompts: z.number().int() }),
+  endpointPath: z.string(),
+})
+export type ServerStatus = z.infer<typeof serverStatusSchema>
+
+export const serverDetailSchema = serverStatusSchema.extend({
+  config: serverConfigSchema,
+  capabilities: z.record(z.string(), z.unknown()).nullable(),
+  history: z.array(z.object({ state: serverStateSchema, at: z.number(), reason: z.string().nullable() })),
+})
+export type ServerDetail = z.infer<typeof serverDetailSchema>
+
+export const addServerSchema = z.strictObject({ name: serverNameSchema, config: serverConfigSchema })
+export type AddServer = z.infer<typeof addServerSchema>
+
+export const editServerSchema = z.strictObject({ name: serverNameSchema.optional(), config: serverConfigSchema })
+export type EditServer = z.infer<typeof editServerSchema>
+
+/** `POST /api/servers/dry-run`: connects, lists and disconnects; nothing is saved. */
+export const dryRunSchema = z.strictObject({ name: serverNameSchema.optional(), config: serverConfigSchema })
+
+export const dryRunResultSchema = z.object({
+  ok: z.boolean(),
+  durationMs: z.number(),
+  reason: reasonSchema.nullable(),
+  stderr: z.array(z.string()),
+  status: serverStatusSchema,
+  tools: z.array(z.object({ name: z.string(), description: z.string().nullable() })),
+  prompts: z.array(z.string()),
+  resources: z.array(z.string()),
+})
+export type DryRunResult = z.infer<typeof dryRunResultSchema>
+
+/** `POST /api/servers/parse`: what a person pasted (JSON, a command line, a URL) as entries to review. Nothing is saved. */
+export const parsePasteSchema = z.strictObject({ text: z.string().max(1_000_000) })
+export const parsedPasteSchema = z.object({
+  servers: z.array(z.object({ name: z.string(), config: z.unknown(), exists: z.boolean(), faults: z.array(faultSchema) })),
+  faults: z.array(faultSchema),
+})
+export type ParsedPaste = z.infer<typeof parsedPasteSchema>
+
+export const logLineSchema = z.object({
+  seq: z.number().int(),
+  at: z.number(),
+  stream: z.enum(['stderr', 'hub', 'mcp']),
+  level: z.enum(['error', 'warn', 'info', 'debug']),
+  text: z.string(),
+})
+export type LogLine = z.infer<typeof logLineSchema>
+/** `GET /api/servers/:name/logs` answers the newest lines, oldest first. */
+export const logsSchema = z.object({ lines: z.array(logLineSchema) })

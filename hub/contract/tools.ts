@@ -1,0 +1,57 @@
+import { z } from 'zod'
+
+const annotationsSchema = z.record(z.string(), z.unknown())
+
+/** One tool of one server. Schemas are the server's own JSON, untouched. */
+export const toolEntrySchema = z.object({
+  server: z.string(),
+  name: z.string(),
+  /** Its name on the aggregated endpoint `/mcp`. */
+  exposedName: z.string(),
+  title: z.string().nullable(),
+  description: z.string().nullable(),
+  inputSchema: z.unknown(),
+  outputSchema: z.unknown().optional(),
+  annotations: annotationsSchema.nullable(),
+})
+export type ToolEntry = z.infer<typeof toolEntrySchema>
+
+export const promptEntrySchema = z.object({
+  server: z.string(),
+  name: z.string(),
+  exposedName: z.string(),
+  title: z.string().nullable(),
+  description: z.string().nullable(),
+  arguments: z.array(z.object({ name: z.string(), description: z.string().nullable(), required: z.boolean() })),
+})
+export type PromptEntry = z.infer<typeof promptEntrySchema>
+
+export const resourceEntrySchema = z.object({
+  server: z.string(),
+  uri: z.string(),
+  template: z.boolean(),
+  name: z.string(),
+  title: z.string().nullable(),
+  description: z.string().nullable(),
+  mimeType: z.string().nullable(),
+})
+export type ResourceEntry = z.infer<typeof resourceEntrySchema>
+
+/** `POST /api/tools/call`. Aborting the request cancels the call at the server. */
+export const callToolSchema = z.strictObject({
+  server: z.string(),
+  tool: z.string(),
+  arguments: z.record(z.string(), z.unknown()).default({}),
+  /** Chosen by the caller; progress arrives as `call.progress` events that carry it. */
+  callId: z.string().max(100).optional(),
+})
+export type CallTool = z.input<typeof callToolSchema>
+
+export const callToolResultSchema = z.object({
+  durationMs: z.number(),
+  bytes: z.number().int(),
+  /** A CallToolResult of the MCP specification, as the server sent it; null when the call failed with a JSON-RPC error. */
+  result: z.unknown().nullable(),
+  error: z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() }).nullable(),
+})
+export type CallToolResult = z.infer<typeof callToolResultSchema>
