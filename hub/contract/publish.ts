@@ -3,8 +3,11 @@ import { faultSchema } from './errors.ts'
 
 const domain = z
   .string()
+  .toLowerCase()
   .max(253)
   .regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i, 'a domain name such as hub.example.com')
+  // Browsers and clients do not name an IP address in the TLS handshake, so nothing could answer for it.
+  .refine((name) => !/(?:^|\.)\d+$/.test(name), 'a domain name such as hub.example.com, not an IP address')
 
 /** Where a bundle goes. */
 export const targetSchema = z.strictObject({
@@ -15,6 +18,8 @@ export const targetSchema = z.strictObject({
   basePort: z.number().int().min(1024).max(65_000).default(3000),
   httpPort: z.number().int().min(1).max(65_535).default(80),
   httpsPort: z.number().int().min(1).max(65_535).default(443),
+  /** Address that nginx listens on; every address of the target when absent. */
+  listenAddress: z.union([z.ipv4(), z.ipv6()]).optional(),
   /** Where the bundle is unpacked on the target. */
   installDir: z.string().regex(/^\/[A-Za-z0-9._/-]+$/, 'an absolute path without spaces').default('/opt/mcp-hub'),
   tls: z

@@ -1,0 +1,44 @@
+import type { SystemFile } from '../../contract/config.ts'
+import { publicOrigin, type Artifact, type BundleContext } from '../context.ts'
+
+export const serversFile: Artifact = {
+  path: 'config/servers.json',
+  why: 'The servers as they are here, with a reference in the place of each secret.',
+  render: ({ servers }) => json({ mcpServers: servers }),
+}
+
+export const systemFile: Artifact = {
+  path: 'config/system.json',
+  why: 'The settings as they are here, with what the target needs: its name, its proxy, and a token for every request.',
+  render: (context) => json(systemForTarget(context)),
+}
+
+/** Port, host, log file and key come from the environment on the target; everything else a person set stays. */
+export function systemForTarget({ system, target }: Pick<BundleContext, 'system' | 'target'>): SystemFile {
+  const { port: _port, host: _host, ...server } = system.server ?? {}
+  const { jwtSecret: _jwtSecret, ...auth } = system.auth ?? {}
+  const { file: _file, ...logging } = system.logging ?? {}
+  const { $schema: _schema, ...rest } = system
+  return {
+    ...rest,
+    server: {
+      ...server,
+      allowedHosts: [target.domain],
+      // nginx on the same machine, or in the neighbouring container.
+      trustProxy: ['loopback', 'uniquelocal'],
+      cors: { ...server.cors, origin: [publicOrigin(target)] },
+    },
+    auth: { ...auth, mcp: 'token' },
+    logging: { level: 'info', maxFiles: 10, maxSize: '10m', ...logging },
+  }
+}
+
+export const packageFile: Artifact = {
+  path: 'package.json',
+  why: 'Makes node run the hub as an ES module, and names the version.',
+  render: ({ version }) => json({ name: 'mcp-hub', version, private: true, type: 'module', engines: { node: '>=24' } }),
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`
+}

@@ -1,0 +1,204 @@
+import { isRemote } from '../../contract/config.ts'
+import { targetPaths, type Artifact, type BundleContext } from '../context.ts'
+import { commandName } from '../portability.ts'
+import { renderComplete, renderSite } from './nginx.ts'
+
+/** The hub's port inside its container; each hub has an address of its own there. */
+const CONTAINER_PORT = 3000
+
+const NODE_IMAGE = 'node:24.21.0-trixie-slim'
+const NGINX_IMAGE = 'nginx:1.30.6-trixie'
+const PYTHON_IMAGE = 'python:3.13-slim-trixie'
+const UV_VERSION = '0.13.8'
+
+/** User ids inside the images, for whom the files of the host must be readable. */
+export const HUB_UID = 1000
+export const NGINX_UID = 101
+
+export const dockerfile: Artifact = {
+  path: 'docker/Dockerfile',
+  why: 'Two images from one file, hub and web: pinned bases, no root, nothing in them but what runs.',
+  render: (context) => {
+    const commands = commandsOf(context)
+    const uv = commands.has('uv') || commands.has('uvx')
+    const python = commands.has('python') || commands.has('python3')
+    const uvStage = uv
+      ? `
+FROM ${PYTHON_IMAGE} AS uv
+RUN pip install --no-cache-dir --root-user-action=ignore uv==${UV_VERSION}
+`
+      : ''
+    const uvCopy = uv ? `COPY --from=uv /usr/local/bin/uv /usr/local/bin/uvx /usr/local/bin/\n` : ''
+    const pythonInstall = python
+      ? `RUN apt-get update \\
+ && apt-get install -y --no-install-recommends python3 python-is-python3 \\
+ && rm -rf /var/lib/apt/lists/*
+`
+      : ''
+    return `# Build with the bundle as context: docker compose -f docker/compose.yaml build
+# To pin a base by content, give its digest: --build-arg NODE_IMAGE=node@sha256:…
+ARG NODE_IMAGE=${NODE_IMAGE}
+ARG NGINX_IMAGE=${NGINX_IMAGE}
+${uvStage}
+# Folders that belong to the hub's user; a new volume takes over their content and owner.
+FROM \${NODE_IMAGE} AS folders
+RUN install -d -o ${HUB_UID} -g ${HUB_UID} -m 0750 /state /state/config /state/data
+COPY --chown=${HUB_UID}:${HUB_UID} --chmod=0640 config/ /state/config/
+
+FROM \${NODE_IMAGE} AS hub
+${pythonInstall}${uvCopy}COPY --from=folders --chown=${HUB_UID}:${HUB_UID} /state /var/lib/mcp-hub
+COPY package.json /app/
+COPY hub /app/hub
+WORKDIR /app
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=${CONTAINER_PORT} CONFIG_DIR=/var/lib/mcp-hub/config DATA_DIR=/var/lib/mcp-hub/data
+USER ${HUB_UID}:${HUB_UID}
+EXPOSE ${CONTAINER_PORT}
+STOPSIGNAL SIGTERM
+# The image has no curl, and needs none.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \\
+  CMD ["node", "-e", "fetch('http://127.0.0.1:${CONTAINER_PORT}/health/ready').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+# Secrets come as one file, not as environment of the container, where docker inspect would show them.
+CMD ["node", "--env-file=/run/secrets/hub_env", "--max-old-space-size=512", "hub/server.js"]
+
+FROM \${NGINX_IMAGE} AS web
+COPY docker/nginx.conf /etc/nginx/nginx.conf
+COPY web /usr/share/mcp-hub/web
+USER ${NGINX_UID}:${NGINX_UID}
+EXPOSE 8080 8443
+STOPSIGNAL SIGQUIT
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080"]
+ENTRYPOINT []
+CMD ["nginx", "-p", "/tmp/", "-c", "/etc/nginx/nginx.conf", "-g", "daemon off;"]
+`
+  },
+}
+
+export const dockerNginx: Artifact = {
+  path: 'docker/nginx.conf',
+  why: 'The same site for the nginx in its image: no root, nothing written but below /tmp, the hubs by their names.',
+  render: (context) =>
+    renderComplete(
+      renderSite(context, {
+        upstreams: hubNames(context).map((name) => `${name}:${CONTAINER_PORT}`),
+        listen: '',
+        ipv6: false,
+        httpPort: 8080,
+        httpsPort: 8443,
+        webDir: '/usr/share/mcp-hub/web',
+        acmeDir: '/var/www/acme',
+        certificate: '/etc/nginx/tls/fullchain.pem',
+        key: '/etc/nginx/tls/privkey.pem',
+        accessLog: '/dev/stdout',
+        insiders: ['127.0.0.1'],
+        http2: 'directive',
+      }),
+      '/dev/stderr',
+    ),
+}
+
+export const dockerIgnore: Artifact = {
+  path: 'docker/Dockerfile.dockerignore',
+  why: 'Keeps everything else out of the build, above all a .env that somebody put beside it.',
+  render: () => `*
+!package.json
+!hub
+!web
+!config
+!docker/nginx.conf
+`,
+}
+
+export const compose: Artifact = {
+  path: 'docker/compose.yaml',
+  why: 'Hub and web as services: only web is reachable, the hub has no root, no writable files but its volumes, and no secret in its environment.',
+  render: (context) => {
+    const { target } = context
+    const paths = targetPaths(target)
+    const names = hubNames(context)
+    const published = target.listenAddress === undefined ? '' : `${target.listenAddress.includes(':') ? `[${target.listenAddress}]` : target.listenAddress}:`
+    const image = (name: string): string => `mcp-hub-${name}:${context.version}`
+    const service = (name: string): string => `
+  ${name}:
+    <<: *hub
+    volumes:
+      - config:/var/lib/mcp-hub/config
+      - ${name}-data:/var/lib/mcp-hub/data
+      - ${name}-home:/home/node
+`
+    return `# docker compose --env-file ${paths.environment} -f ${paths.current}/docker/compose.yaml up -d --build --wait
+name: mcp-hub
+
+# Refuses to start without them: an unset variable would otherwise be an empty secret.
+x-required:
+  - \${JWT_SECRET:?is empty. Create ${paths.environment} with: node hub/cli.js env}
+  - \${MCP_HUB_TOKEN:?is empty. Create ${paths.environment} with: node hub/cli.js env}
+
+x-hub: &hub
+  image: ${image('hub')}
+  build:
+    context: ..
+    dockerfile: docker/Dockerfile
+    target: hub
+  restart: unless-stopped
+  init: true
+  read_only: true
+  cap_drop: [ALL]
+  security_opt: ["no-new-privileges:true"]
+  pids_limit: 1024
+  mem_limit: 2g
+  stop_grace_period: 45s
+  secrets: [hub_env]
+  tmpfs: ["/tmp:mode=1777"]
+  # internal: only web and the hubs. outside: what the MCP servers themselves need to reach.
+  networks: [internal, outside]
+  logging: &logging
+    driver: json-file
+    options: { max-size: 10m, max-file: "5" }
+
+services:${names.map(service).join('')}
+  web:
+    image: ${image('web')}
+    build:
+      context: ..
+      dockerfile: docker/Dockerfile
+      target: web
+    restart: unless-stopped
+    read_only: true
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+    tmpfs: ["/tmp:mode=1777"]
+    depends_on:
+${names.map((name) => `      ${name}: { condition: service_healthy }`).join('\n')}
+    # Docker's own rules let published ports past a firewall such as ufw; nothing but these two is published.
+    ports:
+      - "${published}${target.httpPort}:8080"
+      - "${published}${target.httpsPort}:8443"
+    volumes:
+      - ${paths.certificate}:/etc/nginx/tls/fullchain.pem:ro
+      - ${paths.key}:/etc/nginx/tls/privkey.pem:ro
+      - ${paths.acme}:/var/www/acme:ro
+    networks: [internal, edge]
+    logging: *logging
+
+secrets:
+  hub_env:
+    file: ${paths.environment}
+
+networks:
+  internal: { internal: true }
+  outside: {}
+  edge: {}
+
+volumes:
+  config: {}
+${names.map((name) => `  ${name}-data: {}\n  ${name}-home: {}\n`).join('')}`
+  },
+}
+
+function hubNames({ target }: BundleContext): string[] {
+  return Array.from({ length: target.instances }, (_, index) => (target.instances === 1 ? 'hub' : `hub-${index + 1}`))
+}
+
+function commandsOf({ servers }: BundleContext): Set<string> {
+  return new Set(Object.values(servers).flatMap((server) => (isRemote(server) ? [] : [commandName(server.command)])))
+}

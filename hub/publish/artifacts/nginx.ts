@@ -1,0 +1,325 @@
+import { hubPorts, publicOrigin, type Artifact, type BundleContext } from '../context.ts'
+
+/** What differs between nginx on the target itself, a complete nginx of its own, and nginx in its image. */
+export interface NginxPlace {
+  /** `host:port` of each hub. */
+  upstreams: string[]
+  /** Empty for every address, else `127.0.0.1:` or the like. */
+  listen: string
+  /** Also on IPv6; false where one address is given. */
+  ipv6: boolean
+  httpPort: number
+  httpsPort: number
+  webDir: string
+  acmeDir: string
+  certificate: string
+  key: string
+  accessLog: string
+  /** Addresses that may read metrics and the detailed health. */
+  insiders: string[]
+  /** nginx 1.25.1 and later have a directive of its own for it; the older form is still understood, with a warning. */
+  http2: 'listen' | 'directive'
+}
+
+export const NONCE_PLACEHOLDER = '__NONCE__'
+
+/** The page's policy; the app's own window sets the same one. */
+const CONTENT_SECURITY_POLICY = [
+  `default-src 'none'`,
+  `script-src 'self'`,
+  `style-src 'self' 'nonce-$request_id'`,
+  `img-src 'self' data:`,
+  `font-src 'self'`,
+  `connect-src 'self'`,
+  `worker-src 'self'`,
+  `base-uri 'none'`,
+  `form-action 'self'`,
+  `frame-ancestors 'none'`,
+].join('; ')
+
+const CIPHERS = [
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':')
+
+export function hostPlace({ target, paths }: BundleContext): NginxPlace {
+  const bind = target.listenAddress
+  return {
+    upstreams: hubPorts(target).map((port) => `127.0.0.1:${port}`),
+    listen: bind === undefined ? '' : `${bind.includes(':') ? `[${bind}]` : bind}:`,
+    ipv6: bind === undefined,
+    httpPort: target.httpPort,
+    httpsPort: target.httpsPort,
+    webDir: `${paths.current}/web`,
+    acmeDir: paths.acme,
+    certificate: paths.certificate,
+    key: paths.key,
+    accessLog: '/var/log/nginx/mcp-hub.access.log',
+    insiders: ['127.0.0.1', '::1'],
+    http2: 'listen',
+  }
+}
+
+export const nginxSite: Artifact = {
+  path: 'nginx/mcp-hub.conf',
+  why: 'The site for the nginx of the target: TLS, the web UI, and the hub behind it with streaming that nginx does not hold back.',
+  render: (context) => renderSite(context, hostPlace(context)),
+}
+
+export const nginxComplete: Artifact = {
+  path: 'nginx/nginx.conf',
+  why: 'A complete configuration, for a machine where nginx serves nothing else or runs without root: nginx -p FOLDER -c …/nginx.conf.',
+  render: (context) => renderComplete(renderSite(context, { ...hostPlace(context), accessLog: 'access.log' })),
+}
+
+/** Everything that nginx writes lies under its prefix, so that any user can run it. */
+export function renderComplete(site: string, errorLog = 'error.log'): string {
+  return `# A complete nginx configuration around the site of MCP Hub. Relative paths are below the folder given with -p.
+# As root, workers run as the user that was built in; the web folder and nothing else must be readable to it.
+worker_processes auto;
+pid nginx.pid;
+error_log ${errorLog} warn;
+
+events {
+  worker_connections 4096;
+}
+
+http {
+  types {
+    text/html html;
+    text/css css;
+    text/javascript js mjs;
+    application/json json map;
+    application/wasm wasm;
+    image/svg+xml svg;
+    image/png png;
+    image/x-icon ico;
+    image/webp webp;
+    font/woff2 woff2;
+  }
+  default_type application/octet-stream;
+  charset_types text/html text/css text/javascript application/json image/svg+xml;
+  charset utf-8;
+  sendfile on;
+  tcp_nopush on;
+  client_body_temp_path body_temp;
+  proxy_temp_path proxy_temp;
+  fastcgi_temp_path fastcgi_temp;
+  uwsgi_temp_path uwsgi_temp;
+  scgi_temp_path scgi_temp;
+
+${site.replace(/^(?=.)/gm, '  ')}}
+`
+}
+
+/** The part inside `http {}`. Each directive that is left out has a default that is right; each one here has its reason beside it. */
+export function renderSite({ target, system }: BundleContext, place: NginxPlace): string {
+  const bytes = Math.max(10_485_760, system.limits?.maxRequestBytes ?? 0)
+  const listen = (port: number, options: string): string =>
+    [place.listen, ...(place.ipv6 ? ['[::]:'] : [])].map((address) => `  listen ${address}${port}${options};`).join('\n')
+  const tls = `${place.http2 === 'listen' ? ' ssl http2' : ' ssl'}`
+  const http2 = place.http2 === 'directive' ? '\n  http2 on;' : ''
+  const insiders = place.insiders.map((address) => `    allow ${address};\n`).join('')
+  // The key of a session's first request must be the key of all others; the session's id does not exist at the first one.
+  const affinity =
+    place.upstreams.length === 1
+      ? ''
+      : `  # The hub keeps the sessions of older MCP clients in memory: all requests of a client go to one hub.\n  hash $remote_addr$http_authorization consistent;\n`
+
+  return `# MCP Hub at ${publicOrigin(target)}. Generated: change the target and publish again instead of editing.
+
+log_format mcp_hub escape=json
+  '{"time":"$time_iso8601","id":"$request_id","client":"$remote_addr","method":"$request_method","path":"$uri",'
+  '"status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,"hub":"$upstream_addr",'
+  '"hubSeconds":"$upstream_response_time","mcpMethod":"$http_mcp_method"}';
+
+limit_req_zone $binary_remote_addr zone=mcp_hub_login:10m rate=10r/m;
+limit_conn_zone $binary_remote_addr zone=mcp_hub_connections:10m;
+
+# The policy is for files that nginx serves; the hub sends its own with its answers.
+map $upstream_addr $mcp_hub_csp {
+  default "";
+  "" "${CONTENT_SECURITY_POLICY}";
+}
+
+# Only files with a hash in their name may be kept; the hub decides for its own answers.
+map $uri $mcp_hub_cache {
+  default "no-cache";
+  ~^/assets/ "public, max-age=31536000, immutable";
+  ~^/(?:api|mcp|sse|messages|health|\\.well-known)(?:/|$) "";
+}
+
+upstream mcp_hub {
+  zone mcp_hub 256k;
+${affinity}${place.upstreams.map((address) => `  server ${address} fail_timeout=2s;\n`).join('')}  keepalive 32;
+  # Shorter than the hub's drain, so that no request is sent on a connection that the hub is about to close.
+  keepalive_timeout 2s;
+}
+
+# Whoever does not ask for ${target.domain} gets nothing, not even a certificate.
+server {
+${listen(place.httpPort, ' default_server')}
+  server_name _;
+  return 444;
+}
+
+server {
+${listen(place.httpsPort, `${tls} default_server`)}${http2}
+  server_name _;
+${tlsSettings()}  ssl_reject_handshake on;
+  return 444;
+}
+
+server {
+${listen(place.httpPort, '')}
+  server_name ${target.domain};
+  server_tokens off;
+
+  location ^~ /.well-known/acme-challenge/ {
+    root ${place.acmeDir};
+    default_type text/plain;
+  }
+
+  # 308 keeps the method: with 301 a POST would arrive as a GET.
+  location / {
+    return 308 ${publicOrigin(target)}$request_uri;
+  }
+}
+
+server {
+${listen(place.httpsPort, tls)}${http2}
+  server_name ${target.domain};
+  ssl_certificate ${place.certificate};
+  ssl_certificate_key ${place.key};
+${tlsSettings()}
+  server_tokens off;
+  access_log ${place.accessLog} mcp_hub;
+  client_header_timeout 10s;
+  client_body_timeout 30s;
+  client_max_body_size ${bytes};
+  # MCP clients repeat arguments in headers.
+  large_client_header_buffers 8 16k;
+  limit_conn mcp_hub_connections 200;
+  limit_conn_status 429;
+  limit_req_status 429;
+  reset_timedout_connection on;
+
+  # One place for all headers: add_header inside a location would drop every one of these there.
+  add_header Strict-Transport-Security "max-age=31536000; includeSubDomains" always;
+  add_header X-Content-Type-Options "nosniff" always;
+  add_header X-Frame-Options "DENY" always;
+  add_header Referrer-Policy "no-referrer" always;
+  add_header Cross-Origin-Opener-Policy "same-origin" always;
+  add_header Content-Security-Policy $mcp_hub_csp always;
+  add_header Cache-Control $mcp_hub_cache;
+  proxy_hide_header Strict-Transport-Security;
+  proxy_hide_header X-Content-Type-Options;
+  proxy_hide_header X-Frame-Options;
+  proxy_hide_header Referrer-Policy;
+  proxy_hide_header Cross-Origin-Opener-Policy;
+
+  # What the client claims about itself is overwritten, never passed on. Answers are never cached: they belong to one user.
+  proxy_http_version 1.1;
+  proxy_set_header Connection "";
+  proxy_set_header Host $http_host;
+  proxy_set_header X-Real-IP $remote_addr;
+  proxy_set_header X-Forwarded-For $remote_addr;
+  proxy_set_header X-Forwarded-Proto https;
+  proxy_set_header X-Forwarded-Host $http_host;
+  proxy_set_header X-Request-Id $request_id;
+  proxy_set_header Upgrade "";
+  proxy_connect_timeout 5s;
+  # A request that was sent is not sent again, except where a hub refuses the connection.
+  proxy_next_upstream error timeout;
+  proxy_next_upstream_tries 2;
+
+  location = /health {
+    access_log off;
+    proxy_pass http://mcp_hub;
+  }
+
+  location ^~ /health/ {
+    access_log off;
+${insiders}    deny all;
+    proxy_pass http://mcp_hub;
+  }
+
+  location = /api/metrics {
+${insiders}    deny all;
+    proxy_pass http://mcp_hub;
+  }
+
+  location ~ ^/api/auth/(?:login|setup)$ {
+    limit_req zone=mcp_hub_login burst=10 nodelay;
+    proxy_pass http://mcp_hub;
+  }
+
+  # Streams: nothing is held back, nothing is cut while a tool works in silence. In MCP, a closed stream cancels the call.
+  location ~ ^/(?:mcp|sse|messages|api/events|api/tools/call)(?:/|$) {
+    proxy_buffering off;
+    proxy_request_buffering off;
+    proxy_cache off;
+    gzip off;
+    proxy_read_timeout 1h;
+    proxy_send_timeout 1h;
+    proxy_pass http://mcp_hub;
+  }
+
+  # A dry run of a server may have to download it first.
+  location ^~ /api/servers/ {
+    proxy_read_timeout 10m;
+    proxy_pass http://mcp_hub;
+  }
+
+  location /api/ {
+    proxy_read_timeout 60s;
+    proxy_pass http://mcp_hub;
+  }
+
+  location ^~ /.well-known/ {
+    proxy_pass http://mcp_hub;
+  }
+
+  location ~ /\\. {
+    return 404;
+  }
+
+  root ${place.webDir};
+  gzip_vary on;
+  gzip_min_length 1024;
+  gzip_types text/css text/javascript application/javascript application/json image/svg+xml application/wasm;
+
+  location /assets/ {
+    gzip on;
+    try_files $uri =404;
+  }
+
+  location = /index.html {
+    # The page's own styles carry the nonce of this very answer.
+    sub_filter_once off;
+    sub_filter ${NONCE_PLACEHOLDER} $request_id;
+  }
+
+  location / {
+    gzip on;
+    index index.html;
+    try_files $uri /index.html;
+  }
+}
+`
+}
+
+/** The same in each server of the port: nginx takes the protocols from the default server, whatever the others say. */
+function tlsSettings(): string {
+  return `  ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_ciphers ${CIPHERS};
+  ssl_prefer_server_ciphers off;
+  ssl_session_tickets off;
+  ssl_session_timeout 1d;
+  ssl_session_cache shared:mcp_hub_tls:10m;
+`
+}

@@ -1,0 +1,170 @@
+import { publicOrigin, type BundleContext } from '../context.ts'
+import { instructions } from './instructions.ts'
+
+export function readmeEn(context: BundleContext, release: string): string {
+  const { target, paths, needs } = context
+  const run = instructions(context, release)
+  const docker = target.mode === 'docker'
+  const many = target.instances > 1
+  const needed = needs.map(({ name, usedBy }) => `| \`${name}\` | ${usedBy} |`).join('\n')
+
+  return `# MCP Hub ${context.version} for ${target.domain}
+
+Release \`${release}\` · ${docker ? 'Docker Compose' : 'PM2 and nginx'} · ${target.instances} hub${many ? 's' : ''} · 中文: README.zh-CN.md
+
+Everything is installed below \`${paths.root}\`. Run the commands as root on the target, except where it says otherwise.
+Commands were written for Debian 12 and 13 and Ubuntu 22.04 and later. Two cores, 2 GB of memory and 10 GB of disk are enough for
+the hub itself; the MCP servers that it starts need what they need.
+
+## 1. ${docker ? 'Docker' : 'Node 24, PM2 and nginx'}
+
+\`\`\`sh
+${docker ? run.nodeDocker : run.node}
+\`\`\`
+${docker ? '' : '\nOn ARM take `linux-arm64`. The clock must be right (`timedatectl`): sessions are signed with a time.\n'}
+## 2. Folders
+
+\`\`\`sh
+${run.folders}
+\`\`\`
+
+${docker ? 'The hub runs as a user without rights in its container; configuration and data are in volumes.' : 'Only `config`, `data` and `logs` belong to the hub. It cannot change its own program, the certificate or what nginx reads.'}
+
+## 3. The release
+
+From the folder of this README, on your own computer:
+
+\`\`\`sh
+${run.upload}
+\`\`\`
+
+Then on the target:
+
+\`\`\`sh
+${run.unpack}
+\`\`\`
+
+${docker ? 'The volume `config` takes over the published configuration when it is new, and keeps its own at every later release.' : 'The last line is for the first installation only: later the configuration on the target is the one that counts.'}
+
+## 4. Secrets
+
+\`\`\`sh
+${run.environment}
+\`\`\`
+
+\`env\` generates what can be generated, keeps every value that is there already, and says what is still empty.
+${needs.length === 0 ? '' : `\nThe servers need these; without one, its server does not start and says so, and the others run:\n\n| name | for |\n|---|---|\n${needed}\n`}
+Set \`MCP_HUB_ADMIN_PASSWORD\` before the first start to get the user \`admin\`. Without it the hub prints a one-time setup link in its log.
+
+${docker ? '## 5. Certificate and start' : '## 5. Start'}
+
+\`\`\`sh
+${docker ? `${run.certificateFirst}\n${run.start}` : run.start}
+\`\`\`
+${
+  docker
+    ? ''
+    : `
+\`pm2 save\` and \`pm2 startup\` bring the hub back after a reboot.
+
+## 6. nginx
+
+\`\`\`sh
+${run.certificateFirst}
+${run.nginx}
+\`\`\`
+
+On Debian and Ubuntu the default site is removed because this one answers for unknown names itself (it closes the connection). Where
+nginx serves nothing else or runs without root, use \`nginx/nginx.conf\` instead: \`nginx -p FOLDER -c ${paths.current}/nginx/nginx.conf\`.
+`
+}
+## ${docker ? 6 : 7}. A certificate that browsers trust
+
+\`\`\`sh
+${run.certificate}
+\`\`\`
+
+certbot renews by a timer and runs the hook each time. Test it with \`certbot renew --dry-run\`.
+
+## ${docker ? 7 : 8}. Check
+
+\`\`\`sh
+${run.check}
+\`\`\`
+
+Then open ${publicOrigin(target)} and sign in. MCP clients use \`${publicOrigin(target)}/mcp\` with \`Authorization: Bearer …\`.
+${
+  many
+    ? `
+## ${target.instances} hubs
+
+A client's requests all go to one hub, because sessions of older MCP clients live in a hub's memory; when that hub goes away, the client
+opens a new session at another. Each hub starts the MCP servers for itself, and counts requests and failed logins for itself.
+Configuration is one folder for all; a change made through one hub reaches the others through the files.${docker ? '' : '\nA reload restarts the hubs one after the other; a request under way may then fail with 502 and can be sent again.'}
+`
+    : ''
+}
+## Upgrade
+
+Publish again, upload the new release (step 3, without the last line), put its name for RELEASE:
+
+\`\`\`sh
+${run.upgrade}
+\`\`\`
+${docker || many ? '' : '\nThe new hub starts before the old one ends, and the old one finishes what it has begun: no request is lost.\n'}
+## Roll back
+
+\`\`\`sh
+${run.rollback}
+\`\`\`
+
+Configuration and data stay as they are. Keep at least one older release.
+
+## New token
+
+\`\`\`sh
+${run.token}
+\`\`\`
+
+Every MCP client needs the new one. The same way empties and renews \`JWT_SECRET\`; then everybody has to sign in again.
+
+## Backup
+
+\`\`\`sh
+${run.backup}
+\`\`\`
+
+The archive holds secrets: keep it as you keep those. To restore, stop the hub, put the files back with their owners, start it.
+
+## Firewall
+
+\`\`\`sh
+${run.firewall}
+\`\`\`
+
+The hub itself listens ${docker ? 'inside its network only' : 'on 127.0.0.1 only'}. Metrics at \`/api/metrics\` are refused from outside.
+
+## When something is wrong
+
+\`\`\`sh
+${run.logs}
+\`\`\`
+
+| what you see | cause | cure |
+|---|---|---|
+| the hub ends with code 78 | the configuration is broken; the log names file, line and cure | mend it; \`node ${paths.current}/hub/cli.js config check --config ${docker ? 'FOLDER' : paths.config}\` |
+| \`.env: not found\`, code 9 | \`${paths.environment}\` is missing or unreadable | step 4; owner and mode as shown there |
+| 502 from nginx | the hub is not running or still starting | the log; \`curl http://127.0.0.1:${target.basePort}/health/ready\` on the target |
+| nginx: \`duplicate default server\` | another site already answers for unknown names | remove \`default_server\` from that site |
+| nginx: \`cannot load certificate\` | no certificate yet | ${docker ? 'step 5' : 'step 6'} |
+| the connection closes without an answer | the name in the request is not \`${target.domain}\` | use that name; check DNS |
+| 401 from \`/mcp\` | no token, or an old one | \`MCP_HUB_TOKEN\` in \`${paths.environment}\` |
+| a server stays failed | its command is not on this machine, or a value is missing | the server's page says which; PORTABILITY.md in this folder |
+| the port is in use | another process has ${target.basePort} | \`ss -ltnp\`; publish with another \`--base-port\` |
+
+## From time to time
+
+Each week: look at failed servers and the log. Each month: system updates, restore a backup into an empty folder and look at it, disk
+space. Each quarter: who may sign in, which tokens exist, a rollback as practice.
+`
+}

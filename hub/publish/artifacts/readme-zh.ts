@@ -1,0 +1,167 @@
+import { publicOrigin, type BundleContext } from '../context.ts'
+import { instructions } from './instructions.ts'
+
+export function readmeZh(context: BundleContext, release: string): string {
+  const { target, paths, needs } = context
+  const run = instructions(context, release)
+  const docker = target.mode === 'docker'
+  const many = target.instances > 1
+  const needed = needs.map(({ name, usedBy }) => `| \`${name}\` | ${usedBy} |`).join('\n')
+
+  return `# MCP Hub ${context.version}：${target.domain}
+
+发布版本 \`${release}\` · ${docker ? 'Docker Compose' : 'PM2 与 nginx'} · ${target.instances} 个 Hub 实例 · English: README.md
+
+所有内容都安装在 \`${paths.root}\` 之下。除非另有说明，命令都在目标服务器上以 root 身份执行。
+命令适用于 Debian 12、13 以及 Ubuntu 22.04 及更高版本。Hub 本身只需要 2 核 CPU、2 GB 内存和 10 GB 磁盘；它启动的 MCP 服务器另计。
+
+## 1. ${docker ? 'Docker' : 'Node 24、PM2 与 nginx'}
+
+\`\`\`sh
+${docker ? run.nodeDocker : run.node}
+\`\`\`
+${docker ? '' : '\nARM 机器请改用 `linux-arm64`。系统时间必须准确（`timedatectl`），因为会话签名包含时间。\n'}
+## 2. 目录
+
+\`\`\`sh
+${run.folders}
+\`\`\`
+
+${docker ? '容器内的 Hub 以无特权用户运行；配置和数据保存在卷中。' : '只有 `config`、`data` 和 `logs` 属于 Hub。它无法修改自己的程序、证书以及 nginx 读取的任何文件。'}
+
+## 3. 发布版本
+
+在你自己的电脑上，进入本 README 所在的目录：
+
+\`\`\`sh
+${run.upload}
+\`\`\`
+
+然后在目标服务器上：
+
+\`\`\`sh
+${run.unpack}
+\`\`\`
+
+${docker ? '卷 `config` 为新建时采用发布的配置；以后每次升级都保留它自己的配置。' : '最后一行只用于首次安装：之后以目标服务器上的配置为准。'}
+
+## 4. 密钥
+
+\`\`\`sh
+${run.environment}
+\`\`\`
+
+\`env\` 会生成可以自动生成的值，保留已有的值，并指出哪些仍为空。
+${needs.length === 0 ? '' : `\n各 MCP 服务器需要以下值；缺少某个值时，对应的服务器不会启动并会说明原因，其余照常运行：\n\n| 名称 | 用途 |\n|---|---|\n${needed}\n`}
+首次启动前设置 \`MCP_HUB_ADMIN_PASSWORD\` 即可得到用户 \`admin\`；否则 Hub 会在日志中打印一次性的设置链接。
+
+${docker ? '## 5. 证书与启动' : '## 5. 启动'}
+
+\`\`\`sh
+${docker ? `${run.certificateFirst}\n${run.start}` : run.start}
+\`\`\`
+${
+  docker
+    ? ''
+    : `
+\`pm2 save\` 和 \`pm2 startup\` 让 Hub 在重启机器后自动恢复。
+
+## 6. nginx
+
+\`\`\`sh
+${run.certificateFirst}
+${run.nginx}
+\`\`\`
+
+在 Debian 和 Ubuntu 上需要删除默认站点，因为本站点会自行处理未知域名（直接关闭连接）。如果 nginx 只为 Hub 服务，或不以 root 运行，
+请改用 \`nginx/nginx.conf\`：\`nginx -p 目录 -c ${paths.current}/nginx/nginx.conf\`。
+`
+}
+## ${docker ? 6 : 7}. 浏览器信任的证书
+
+\`\`\`sh
+${run.certificate}
+\`\`\`
+
+certbot 由定时器自动续期，每次续期都会执行该钩子。用 \`certbot renew --dry-run\` 测试。
+
+## ${docker ? 7 : 8}. 验证
+
+\`\`\`sh
+${run.check}
+\`\`\`
+
+然后打开 ${publicOrigin(target)} 登录。MCP 客户端使用 \`${publicOrigin(target)}/mcp\`，并携带 \`Authorization: Bearer …\`。
+${
+  many
+    ? `
+## ${target.instances} 个 Hub 实例
+
+同一客户端的请求总是到达同一个 Hub，因为旧版 MCP 客户端的会话保存在 Hub 的内存中；该 Hub 停止后，客户端会在另一个 Hub 上建立新会话。
+每个 Hub 各自启动 MCP 服务器，各自统计请求次数和登录失败次数。配置目录是共用的；通过一个 Hub 所做的修改会经由文件到达其他 Hub。${docker ? '' : '\n重载时各 Hub 依次重启；正在进行的请求可能以 502 失败，重新发送即可。'}
+`
+    : ''
+}
+## 升级
+
+重新发布，上传新版本（第 3 步，不执行最后一行），用它的名称替换 RELEASE：
+
+\`\`\`sh
+${run.upgrade}
+\`\`\`
+${docker || many ? '' : '\n新的 Hub 先启动，旧的 Hub 完成手头的请求后才结束：不会丢失任何请求。\n'}
+## 回滚
+
+\`\`\`sh
+${run.rollback}
+\`\`\`
+
+配置和数据保持不变。请至少保留一个旧版本。
+
+## 更换令牌
+
+\`\`\`sh
+${run.token}
+\`\`\`
+
+所有 MCP 客户端都需要新的令牌。用同样的方法可以清空并更换 \`JWT_SECRET\`；之后所有人都要重新登录。
+
+## 备份
+
+\`\`\`sh
+${run.backup}
+\`\`\`
+
+备份中含有密钥，请按密钥的要求保管。恢复时先停止 Hub，按原有属主放回文件，再启动。
+
+## 防火墙
+
+\`\`\`sh
+${run.firewall}
+\`\`\`
+
+Hub 自身${docker ? '只在内部网络中监听' : '只监听 127.0.0.1'}。外部无法访问 \`/api/metrics\`。
+
+## 故障排除
+
+\`\`\`sh
+${run.logs}
+\`\`\`
+
+| 现象 | 原因 | 解决办法 |
+|---|---|---|
+| Hub 以代码 78 退出 | 配置有误；日志中有文件、行号和解决办法 | 修正配置；\`node ${paths.current}/hub/cli.js config check --config ${docker ? '目录' : paths.config}\` |
+| \`.env: not found\`，代码 9 | \`${paths.environment}\` 不存在或不可读 | 见第 4 步，注意属主和权限 |
+| nginx 返回 502 | Hub 没有运行或仍在启动 | 查看日志；在目标服务器上执行 \`curl http://127.0.0.1:${target.basePort}/health/ready\` |
+| nginx：\`duplicate default server\` | 另一个站点已经处理未知域名 | 从那个站点删除 \`default_server\` |
+| nginx：\`cannot load certificate\` | 还没有证书 | ${docker ? '第 5 步' : '第 6 步'} |
+| 连接没有应答就被关闭 | 请求中的域名不是 \`${target.domain}\` | 使用该域名；检查 DNS |
+| \`/mcp\` 返回 401 | 没有令牌，或令牌已过期 | \`${paths.environment}\` 中的 \`MCP_HUB_TOKEN\` |
+| 某个服务器一直失败 | 本机没有它的命令，或缺少某个值 | 该服务器的页面会说明；另见本目录的 PORTABILITY.md |
+| 端口被占用 | 其他进程占用了 ${target.basePort} | \`ss -ltnp\`；用另一个 \`--base-port\` 重新发布 |
+
+## 定期维护
+
+每周：检查失败的服务器和日志。每月：系统更新；把备份恢复到空目录中核对；检查磁盘空间。每季度：检查谁可以登录、有哪些令牌，并演练一次回滚。
+`
+}

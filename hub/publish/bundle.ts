@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto'
+import type { ServerConfig, SystemFile } from '../contract/config.ts'
+import type { BundleFile, Finding, Target } from '../contract/publish.ts'
+import { packageFile, serversFile, systemFile } from './artifacts/config-files.ts'
+import { compose, dockerfile, dockerIgnore, dockerNginx } from './artifacts/docker.ts'
+import { envExample } from './artifacts/env-example.ts'
+import { nginxComplete, nginxSite } from './artifacts/nginx.ts'
+import { ecosystem } from './artifacts/pm2.ts'
+import { portabilityReport } from './artifacts/portability-report.ts'
+import { readmeEn } from './artifacts/readme-en.ts'
+import { readmeZh } from './artifacts/readme-zh.ts'
+import { listBuiltFiles, type BuiltFile } from './built-files.ts'
+import { targetPaths, type Artifact, type BundleContext } from './context.ts'
+import { externaliseSecrets, type Need } from './externalise.ts'
+import { findPortabilityIssues } from './portability.ts'
+import { hubVariables } from './variables.ts'
+
+export interface BundleInput {
+  servers: Record<string, ServerConfig>
+  system: SystemFile
+  target: Target
+  /** Folder with the built `hub` and `renderer`. */
+  distDir: string
+  version: string
+}
+
+export type BundleEntry = BuiltFile | (BundleFile & { text: string })
+
+export interface Bundle {
+  files: BundleEntry[]
+  findings: Finding[]
+  secrets: Need[]
+  context: BundleContext
+  /** The values that were taken out; they never leave the process, and are here so that it can be checked. */
+  liftedValues: string[]
+}
+
+export const MANIFEST = 'manifest.json'
+
+/** Every generated file. What comes after it (checksums, READMEs, manifest) depends on the files before. */
+const artifacts: readonly Artifact[] = [
+  serversFile,
+  systemFile,
+  envExample,
+  nginxSite,
+  nginxComplete,
+  ecosystem,
+  dockerfile,
+  dockerIgnore,
+  dockerNginx,
+  compose,
+  packageFile,
+  portabilityReport,
+]
+
+/** The whole bundle in memory: the same input gives the same bytes, and no secret's value is in any of them. */
+export async function createBundle({ servers, system, target, distDir, version }: BundleInput): Promise<Bundle> {
+  const lifted = externaliseSecrets(servers)
+  const own = hubVariables.map(({ name, why, generated }) => ({ name, usedBy: why.en, generated }))
+  const context: BundleContext = {
+    target,
+    version,
+    servers: lifted.servers,
+    system,
+    needs: lifted.needs,
+    // Looked at after the secrets are out, because a finding quotes what it is about.
+    findings: [...findPortabilityIssues(lifted.servers, target), ...lifted.findings].sort(bySeverity),
+    paths: targetPaths(target),
+  }
+  const files: BundleEntry[] = [
+    ...artifacts.map((artifact) => generated(artifact.path, artifact.render(context), artifact.why)),
+    ...(await listBuiltFiles(distDir)),
+  ]
+  const release = `${version}-${sha256(files.map((file) => `${file.sha256} ${file.path}\n`).join('')).slice(0, 8)}`
+  files.push(
+    generated('README.md', readmeEn(context, release), 'The exact steps for this target.'),
+    generated('README.zh-CN.md', readmeZh(context, release), 'The exact steps for this target, in Chinese.'),
+  )
+  files.sort((a, b) => (a.path < b.path ? -1 : 1))
+  const manifest = {
+    generator: 'mcp-hub',
+    schema: 1,
+    version,
+    release,
+    target,
+    files: Object.fromEntries(files.map((file) => [file.path, { sha256: file.sha256, bytes: file.bytes, mode: file.mode.toString(8) }])),
+  }
+  files.push(
+    generated(MANIFEST, `${JSON.stringify(manifest, null, 2)}\n`, 'What the bundle is made of, with the hash of each file.'),
+    generated('SHA256SUMS', files.map((file) => `${file.sha256}  ${file.path}\n`).join(''), 'The same hashes for sha256sum --check.'),
+  )
+  return { files, findings: context.findings, secrets: [...own, ...lifted.needs], context, liftedValues: lifted.values }
+}
+
+function generated(path: string, text: string, why: string): BundleEntry {
+  return { path, bytes: Buffer.byteLength(text), sha256: sha256(text), mode: 0o644, text, why }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
+
+const severities = ['error', 'warning', 'info']
+function bySeverity(a: Finding, b: Finding): number {
+  return severities.indexOf(a.severity) - severities.indexOf(b.severity)
+}

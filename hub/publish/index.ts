@@ -1,0 +1,40 @@
+import type { ServerConfig, SystemFile } from '../contract/config.ts'
+import type { ExportResult, Preview, Target } from '../contract/publish.ts'
+import { createBundle, type Bundle } from './bundle.ts'
+import { checkBundle } from './checks.ts'
+import { exportBundle } from './export.ts'
+
+export interface PublisherOptions {
+  loadServers(): { mcpServers: Record<string, ServerConfig> }
+  loadSystem(): SystemFile
+  /** Folder with the built `hub` and `renderer`. */
+  distDir: string
+  version: string
+}
+
+export interface Publisher {
+  preview(target: Target): Promise<Preview>
+  exportTo(target: Target, directory: string, overwrite: boolean): Promise<ExportResult>
+}
+
+/** From the live configuration to a deployment, always from what is in force at the moment of the call. */
+export function createPublisher({ loadServers, loadSystem, distDir, version }: PublisherOptions): Publisher {
+  const build = (target: Target): Promise<Bundle> =>
+    createBundle({ servers: loadServers().mcpServers, system: loadSystem(), target, distDir, version })
+
+  return {
+    async preview(target) {
+      const bundle = await build(target)
+      return {
+        files: bundle.files.map(({ path, bytes, sha256, mode, text, why }) => ({ path, bytes, sha256, mode, text, why })),
+        findings: bundle.findings,
+        secrets: bundle.secrets,
+        checks: await checkBundle(bundle),
+        totalBytes: bundle.files.reduce((sum, { bytes }) => sum + bytes, 0),
+      }
+    },
+    async exportTo(target, directory, overwrite) {
+      return exportBundle((await build(target)).files, directory, overwrite)
+    },
+  }
+}

@@ -1,0 +1,186 @@
+import { isEnabled, isRemote, type ServerConfig, type StdioServerConfig } from '../contract/config.ts'
+import type { Finding, Target } from '../contract/publish.ts'
+
+type Code = Finding['code']
+
+interface Place {
+  path: string
+  value: string
+}
+
+/** What of a live configuration will not work on a server, and what each server needs there. Pure: looks at names, not at disks. */
+export function findPortabilityIssues(servers: Record<string, ServerConfig>, target: Target): Finding[] {
+  return Object.entries(servers).flatMap(([name, config]) => {
+    const add = (severity: Finding['severity'], code: Code, path: string, message: string, cure: string): Finding => ({
+      severity,
+      code,
+      server: name,
+      path: path === '' ? `mcpServers.${name}` : `mcpServers.${name}.${path}`,
+      message,
+      cure,
+    })
+    const findings: Finding[] = []
+    if (!isEnabled(config))
+      findings.push(
+        add('info', 'disabled', '', `${name} is disabled and is published so.`, 'Enable it before publishing, or in the web UI of the target.'),
+      )
+    if (isRemote(config)) {
+      if (isLocalUrl(config.url))
+        findings.push(
+          add(
+            'error',
+            'localhost-url',
+            'url',
+            `${config.url} points to this computer; on the target it would point to the target itself.`,
+            'Run that server on the target as well, or give the URL by which the target reaches it.',
+          ),
+        )
+      return findings
+    }
+    const command = commandFinding(config, target)
+    if (command !== null) findings.push(add(command.severity, command.code, 'command', command.message, command.cure))
+    for (const { path, value } of placesOf(config)) {
+      const local = localPathIn(value)
+      if (local !== null)
+        findings.push(
+          add(
+            path === 'command' ? 'error' : 'warning',
+            'local-path',
+            path,
+            `${local} is a path of this computer.`,
+            'Put the file or folder on the target and give its path there, or use a package that the target can install.',
+          ),
+        )
+      else if (path !== 'command' && urlsIn(value).some(isLocalUrl))
+        findings.push(
+          add(
+            'warning',
+            'localhost-url',
+            path,
+            `${value} points to this computer.`,
+            'Give the address by which the target reaches that service.',
+          ),
+        )
+    }
+    const desktop = [config.command, ...(config.args ?? [])].find((part) => DESKTOP_PACKAGE.test(part))
+    if (desktop !== undefined)
+      findings.push(
+        add(
+          'warning',
+          'desktop-only',
+          'args',
+          `${desktop} drives a browser or a desktop, and a server has none.`,
+          'Install a headless browser on the target, or disable this server there.',
+        ),
+      )
+    return findings
+  })
+}
+
+const DESKTOP_COMMANDS = new Set(['open', 'osascript', 'shortcuts', 'xdg-open', 'cmd', 'powershell', 'wsl', 'start', 'electron'])
+const DESKTOP_PACKAGE =
+  /(?:playwright|puppeteer|chrome-devtools|browser-?(?:mcp|use|tools)|applescript|desktop-commander|computer-?use|blender-mcp|ableton|obsidian)/i
+
+/** Programs that come with Node 24, which every target has. */
+const WITH_NODE = new Set(['node', 'npx', 'npm', 'corepack'])
+const RUNTIMES: Readonly<Record<string, string>> = {
+  uv: 'uv',
+  uvx: 'uv',
+  python: 'Python 3',
+  python3: 'Python 3',
+  pip: 'Python 3',
+  pipx: 'pipx',
+  pnpm: 'pnpm',
+  pnpx: 'pnpm',
+  yarn: 'Yarn',
+  bun: 'Bun',
+  bunx: 'Bun',
+  deno: 'Deno',
+  go: 'Go',
+  cargo: 'Rust',
+  java: 'Java',
+  dotnet: '.NET',
+  ruby: 'Ruby',
+  php: 'PHP',
+  docker: 'Docker',
+  podman: 'Podman',
+}
+
+/** Runtimes that the generated image gets by itself, by the name of the command. */
+const IN_IMAGE = new Set(['uv', 'uvx', 'python', 'python3'])
+
+/** The command's name without folder and Windows ending. */
+export function commandName(command: string): string {
+  const base = command.split(/[\\/]/).at(-1) ?? command
+  return base.replace(/\.(?:exe|cmd|bat)$/i, '').toLowerCase()
+}
+
+function commandFinding(
+  config: StdioServerConfig,
+  target: Target,
+): { severity: Finding['severity']; code: Code; message: string; cure: string } | null {
+  const name = commandName(config.command)
+  if (DESKTOP_COMMANDS.has(name) || /\.(?:exe|cmd|bat|app)$/i.test(config.command)) {
+    const inner = (config.args ?? []).find((arg) => WITH_NODE.has(commandName(arg)))
+    const cure =
+      inner === undefined
+        ? 'Replace it by a program that runs on a Linux server, or disable this server there.'
+        : `Make ${commandName(inner)} the command and keep only the arguments after it.`
+    return { severity: 'error', code: 'desktop-only', message: `${config.command} exists only on a desktop system.`, cure }
+  }
+  if (WITH_NODE.has(name) || localPathIn(config.command) !== null) return null
+  const runtime = RUNTIMES[name]
+  if (runtime === undefined)
+    return {
+      severity: 'warning',
+      code: 'needs-runtime',
+      message: `${config.command} must be installed on the target.`,
+      cure: `Install it there so that the hub's user finds it in PATH, or give its absolute path on the target.`,
+    }
+  if (target.mode === 'docker' && IN_IMAGE.has(name))
+    return { severity: 'info', code: 'needs-runtime', message: `${runtime} is part of the generated image.`, cure: 'Nothing to do.' }
+  if (target.mode === 'docker' && (name === 'docker' || name === 'podman'))
+    return {
+      severity: 'error',
+      code: 'needs-runtime',
+      message: `${config.command} cannot start containers from inside the hub's container.`,
+      cure: 'Run that server as a service of its own and give its URL, or publish for PM2.',
+    }
+  return {
+    severity: 'warning',
+    code: 'needs-runtime',
+    message: `${config.command} needs ${runtime} on the target.`,
+    cure: target.mode === 'docker' ? `Add ${runtime} to docker/Dockerfile, stage hub.` : `Install ${runtime} for the user mcp-hub.`,
+  }
+}
+
+function placesOf(config: StdioServerConfig): Place[] {
+  return [
+    { path: 'command', value: config.command },
+    ...(config.args ?? []).map((value, index) => ({ path: `args.${index}`, value })),
+    ...Object.entries(config.env ?? {}).map(([key, value]) => ({ path: `env.${key}`, value })),
+    ...(config.cwd === undefined ? [] : [{ path: 'cwd', value: config.cwd }]),
+    ...(config.envFile === undefined ? [] : [{ path: 'envFile', value: config.envFile }]),
+  ]
+}
+
+/** Folders of a person or of a desktop system; `/usr/bin/x` may well exist on the target. */
+const LOCAL_PATH =
+  /(?:^|[=:,\s"'])((?:file:\/\/)?(?:~[\\/]|\/(?:Users|home|root|Volumes|Applications|mnt\/[a-z]|private|opt\/homebrew)\/|[A-Za-z]:[\\/](?!\/)|\\\\)[^\s"',]*|\$\{(?:userHome|workspaceFolder)\}[^\s"',]*)/
+
+function localPathIn(value: string): string | null {
+  return LOCAL_PATH.exec(value)?.[1] ?? null
+}
+
+function urlsIn(value: string): string[] {
+  return value.match(/\b(?:https?|wss?|postgres(?:ql)?|mysql|mongodb|redis):\/\/[^\s"']+/gi) ?? []
+}
+
+function isLocalUrl(value: string): boolean {
+  try {
+    const host = new URL(value.replace(/\$\{[^}]*\}/g, 'x')).hostname.replace(/^\[|\]$/g, '')
+    return /^(?:localhost|.*\.localhost|.*\.local|127(?:\.\d+){3}|0\.0\.0\.0|::1?|host\.docker\.internal)$/i.test(host)
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,43 @@
+/** The environment of the hub in server mode, as `.env` holds it on a target. What differs per instance is set by the process manager. */
+export interface HubVariable {
+  name: string
+  why: { en: string; zh: string }
+  /** Made on the target by `mcp-hub env`, and kept when it already has a value. */
+  generated: boolean
+  /** Without it the hub does not start. */
+  required: boolean
+}
+
+export const hubVariables: readonly HubVariable[] = [
+  {
+    name: 'JWT_SECRET',
+    why: { en: 'Signs the sessions of the web UI; at least 32 characters.', zh: '为网页界面的会话签名；至少 32 个字符。' },
+    generated: true,
+    required: true,
+  },
+  {
+    name: 'MCP_HUB_TOKEN',
+    why: {
+      en: 'Bearer token with admin rights, for MCP clients and automation.',
+      zh: '具有管理员权限的 Bearer 令牌，供 MCP 客户端和自动化使用。',
+    },
+    generated: true,
+    required: true,
+  },
+  {
+    name: 'MCP_HUB_ADMIN_PASSWORD',
+    why: {
+      en: 'Password of the user admin, read only while there is no user yet. Empty: the hub prints a one-time setup link instead.',
+      zh: '用户 admin 的密码，只在还没有用户时读取。留空时，Hub 会打印一次性的设置链接。',
+    },
+    generated: false,
+    required: false,
+  },
+]
+
+/** Names with a meaning of their own: a server's secret never takes one, and a reference to one is not asked for in `.env`. */
+export const reservedNames: ReadonlySet<string> = new Set([
+  ...hubVariables.map(({ name }) => name),
+  ...['NODE_ENV', 'NODE_OPTIONS', 'PORT', 'HOST', 'CONFIG_DIR', 'DATA_DIR', 'JWT_EXPIRES_IN', 'JWT_REFRESH_EXPIRES_IN', 'LOG_LEVEL', 'LOG_FILE'],
+  ...['DATABASE_URL', 'REDIS_URL', 'SENTRY_DSN', 'PATH', 'HOME', 'USER', 'SHELL', 'LANG', 'TMPDIR'],
+])
