@@ -19,7 +19,8 @@ export interface Externalised {
   values: string[]
 }
 
-const REFERENCE = /\$\{(?:env|secret):([^}]+)\}/g
+/** As the hub reads them; `${home}` is not among them, because every system has one. */
+const REFERENCE = /\$\{(env:|secret:|)(?!home\}|userHome\})([^}:]+)\}/g
 
 /** Replaces every secret's value by a reference and lists what the target must provide. Never changes its input. */
 export function externaliseSecrets(servers: Record<string, ServerConfig>): Externalised {
@@ -32,13 +33,18 @@ export function externaliseSecrets(servers: Record<string, ServerConfig>): Exter
     if (!reservedNames.has(name)) needs.set(name, (needs.get(name) ?? new Set()).add(usedBy))
   }
 
-  for (const config of Object.values(servers)) for (const [, name] of JSON.stringify(config).matchAll(REFERENCE)) names.take(name ?? '')
+  for (const config of Object.values(servers)) for (const [, , name = ''] of JSON.stringify(config).matchAll(REFERENCE)) names.take(name)
 
   const result: Record<string, ServerConfig> = {}
   for (const [server, config] of Object.entries(servers)) {
     const lift = (key: string, path: string, value: string): string => {
-      for (const [, name = ''] of value.matchAll(REFERENCE)) need(name, `${server}: ${path}`)
-      return splitSecrets(key, value)
+      const referring = value.replace(REFERENCE, (_, kind: string, name: string) => {
+        // In the vault a name may be anything, in an environment file it may not.
+        const valid = kind === 'secret:' && !/^[A-Za-z_]\w*$/.test(name) ? names.forSecret(server, name, `reference ${name}`) : name
+        need(valid, `${server}: ${path}`)
+        return `\${${kind}${valid}}`
+      })
+      return splitSecrets(key, referring)
         .map((segment) => {
           if (!segment.secret) return segment.text
           const name = names.forSecret(server, segment.name ?? key, segment.text)
@@ -96,15 +102,19 @@ function liftValue(key: string, path: string, value: unknown, lift: Lift): unkno
   return value
 }
 
-/** An argument is named by the option before it (`--api-key`, `x`) or by itself (`--api-key=x`, `X-Api-Key: x`). */
+/** An argument is named by the option before it (`--api-key`, `x`) or by itself (`--api-key=x`, `--header=X-Api-Key: x`). */
 function liftArguments(args: string[], lift: Lift): string[] {
   return args.map((arg, index) => {
-    const path = `args.${index}`
-    const assigned = /^(-{0,2}([A-Za-z][\w.-]*)(?:=|:\s*))(?!\/\/)(.+)$/s.exec(arg)
-    if (assigned !== null) return `${assigned[1] ?? ''}${lift(assigned[2] ?? '', path, assigned[3] ?? '')}`
     const before = args[index - 1]
-    return lift(before !== undefined && /^--?[A-Za-z]/.test(before) && !before.includes('=') ? before : '', path, arg)
+    const option = before !== undefined && /^--?[A-Za-z]/.test(before) && !before.includes('=') ? before : ''
+    return liftArgument(option, arg, (key, value) => lift(key, `args.${index}`, value))
   })
+}
+
+function liftArgument(option: string, arg: string, lift: (key: string, value: string) => string): string {
+  // A URL has a colon too, but what comes before it names nothing.
+  const [, head = '', name = '', value = ''] = /^(-{0,2}([A-Za-z][\w.-]*)(?:=|:(?!\/\/)\s*))(.+)$/s.exec(arg) ?? []
+  return head === '' ? lift(option, arg) : `${head}${liftArgument(name, value, lift)}`
 }
 
 /** Names for the lifted values: stable, valid in an environment file, and never one of the hub's own. */

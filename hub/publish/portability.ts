@@ -166,7 +166,7 @@ function placesOf(config: StdioServerConfig): Place[] {
 
 /** Folders of a person or of a desktop system; `/usr/bin/x` may well exist on the target. */
 const LOCAL_PATH =
-  /(?:^|[=:,\s"'])((?:file:\/\/)?(?:~[\\/]|\/(?:Users|home|root|Volumes|Applications|mnt\/[a-z]|private|opt\/homebrew)\/|[A-Za-z]:[\\/](?!\/)|\\\\)[^\s"',]*|\$\{(?:userHome|workspaceFolder)\}[^\s"',]*)/
+  /(?:^|[=:,\s"'])((?:file:\/\/)?(?:~[\\/]|\/(?:Users|home|root|Volumes|Applications|mnt\/[a-z]|private|opt\/homebrew)\/|[A-Za-z]:[\\/](?!\/)|\\\\)[^\s"',]*|\$\{(?:home|userHome|workspaceFolder)\}[^\s"',]*)/
 
 function localPathIn(value: string): string | null {
   return LOCAL_PATH.exec(value)?.[1] ?? null

@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseEnv } from 'node:util'
+import { previewSchema, targetSchema, type TargetInput } from '../../hub/contract/publish.ts'
+import { createBundle, type Bundle, type BundleInput } from '../../hub/publish/bundle.ts'
+import { createPublisher } from '../../hub/publish/index.ts'
+import { temporaryFolder, writeBuiltProgram } from '../fixtures/built-program.ts'
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+beforeAll(async () => {
+  folder = await temporaryFolder()
+  await writeBuiltProgram(folder.path)
+})
+afterAll(() => folder.dispose())
+
+const secrets = ['a-github-token-value', 'a-header-value-x', 'a-url-password-x', 'an-argument-value']
+
+function input(target: Partial<TargetInput> = {}): BundleInput {
+  return {
+    servers: {
+      github: { command: 'npx', args: ['-y', 'server-github', '--api-key', 'an-argument-value'], env: { GITHUB_TOKEN: 'a-github-token-value' } },
+      remote: { url: 'https://me:a-url-password-x@mcp.example.com/mcp', headers: { 'X-Api-Key': 'a-header-value-x' } },
+      python: { command: 'uvx', args: ['mcp-server-git'] },
+    },
+    system: { auth: { mcp: 'none', jwtSecret: 'a-jwt-secret-of-more-than-32-characters', bcryptRounds: 12 }, server: { port: 3737, host: '127.0.0.1' } },
+    target: targetSchema.parse({ domain: 'hub.example.com', ...target }),
+    distDir: folder.path,
+    version: '1.2.3',
+  }
+}
+
+function text(bundle: Bundle, path: string): string {
+  const file = bundle.files.find((candidate) => candidate.path === path)
+  if (file === undefined || file.text === null) throw new Error(`no ${path}`)
+  return file.text
+}
+
+describe('a bundle', () => {
+  it('is the same, byte for byte, for the same input', async () => {
+    expect(await createBundle(input({ instances: 3 }))).toEqual(await createBundle(input({ instances: 3 })))
+  })
+
+  it('holds what a target needs, and no source map', async () => {
+    const { files } = await createBundle(input())
+    expect(files.map(({ path }) => path).filter((path) => !path.startsWith('web/'))).toEqual([
+      '.env.example',
+      'PORTABILITY.md',
+      'README.md',
+      'README.zh-CN.md',
+      'config/servers.json',
+      'config/system.json',
+      'docker/Dockerfile',
+      'docker/Dockerfile.dockerignore',
+      'docker/compose.yaml',
+      'docker/nginx.conf',
+      'hub/server.js',
+      'nginx/mcp-hub.conf',
+      'nginx/nginx.conf',
+      'package.json',
+      'pm2/ecosystem.config.cjs',
+      'manifest.json',
+      'SHA256SUMS',
+    ])
+  })
+
+  it('holds the value of no secret, not even the one of system.json', async () => {
+    const bundle = await createBundle(input())
+    const all = bundle.files.map((file) => file.text ?? '').join('\n')
+    for (const secret of [...secrets, 'a-jwt-secret-of-more-than-32-characters']) expect(all).not.toContain(secret)
+  })
+
+  it('names every secret in .env.example, without a value', async () => {
+    const bundle = await createBundle(input())
+    const names = parseEnv(text(bundle, '.env.example'))
+    expect(Object.keys(names).sort()).toEqual(bundle.secrets.map(({ name }) => name).sort())
+    expect(Object.values(names).join('')).toBe('')
+  })
+
+  it('turns the settings into those of a server', async () => {
+    const system: unknown = JSON.parse(text(await createBundle(input({ httpsPort: 8443 })), 'config/system.json'))
+    expect(system).toEqual({
+      auth: { mcp: 'token', bcryptRounds: 12 },
+      server: { allowedHosts: ['hub.example.com'], trustProxy: ['loopback', 'uniquelocal'], cors: { origin: ['https://hub.example.com:8443'] } },
+      logging: { level: 'info', maxFiles: 10, maxSize: '10m' },
+    })
+  })
+
+  it('sends a client to one hub where there are several, and reloads without a gap where there is one', async () => {
+    const one = await createBundle(input())
+    expect(text(one, 'nginx/mcp-hub.conf')).not.toMatch(/^ +hash /m)
+    expect(text(one, 'pm2/ecosystem.config.cjs')).toContain(`exec_mode: 'cluster'`)
+    const three = await createBundle(input({ instances: 3, basePort: 4100 }))
+    expect(text(three, 'nginx/mcp-hub.conf')).toContain('hash $remote_addr$http_authorization consistent;')
+    expect(text(three, 'nginx/mcp-hub.conf').match(/server 127\.0\.0\.1:41\d\d/g)).toEqual(['server 127.0.0.1:4100', 'server 127.0.0.1:4101', 'server 127.0.0.1:4102'])
+    expect(text(three, 'pm2/ecosystem.config.cjs')).toContain(`exec_mode: 'fork'`)
+    expect(text(three, 'docker/compose.yaml')).toMatch(/ {2}hub-3:\n/)
+  })
+
+  it('leads with the steps of its mode, in both languages with the same commands', async () => {
+    const commands = (markdown: string): string[] => [...markdown.matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block)
+    for (const mode of ['pm2', 'docker'] as const) {
+      const bundle = await createBundle(input({ mode }))
+      const english = commands(text(bundle, 'README.md'))
+      expect(commands(text(bundle, 'README.zh-CN.md'))).toEqual(english)
+      expect(english.join('\n')).toContain(mode === 'pm2' ? 'pm2 startOrReload' : 'docker compose')
+    }
+  })
+
+  it('puts Python and uv into the image only where a server needs them', async () => {
+    expect(text(await createBundle(input({ mode: 'docker' })), 'docker/Dockerfile')).toContain('COPY --from=uv')
+    expect(text(await createBundle({ ...input({ mode: 'docker' }), servers: {} }), 'docker/Dockerfile')).not.toContain('uv')
+  })
+
+  it('says where the build is missing', async () => {
+    await expect(createBundle({ ...input(), distDir: `${folder.path}/nowhere` })).rejects.toThrow('npm run build')
+  })
+})
+
+describe('a preview', () => {
+  it('is what the contract says, and passes every check that can be run', async () => {
+    const { servers, system, target, distDir, version } = input()
+    const publisher = createPublisher({ loadServers: () => ({ mcpServers: servers }), loadSystem: () => system, distDir, version })
+    const preview = previewSchema.parse(await publisher.preview(target))
+    expect(preview.checks.filter(({ outcome }) => outcome === 'failed')).toEqual([])
+    expect(preview.checks.filter(({ artifact }) => artifact.startsWith('config/')).map(({ outcome }) => outcome)).toEqual(['passed', 'passed'])
+    expect(preview.totalBytes).toBe(preview.files.reduce((sum, { bytes }) => sum + bytes, 0))
+  })
+})
+
+describe('a target', () => {
+  it.each(['', 'a b', '-x.example.com', 'hub.example.com/', '10.0.0.1', `${'a'.repeat(64)}.com`, 'hub.example.com; return 200'])('refuses the domain %j', (domain) => {
+    expect(targetSchema.safeParse({ domain }).success).toBe(false)
+  })
+
+  it.each(['/opt/mcp hub', 'opt/mcp', '/opt/x;y', '/opt/$x'])('refuses the folder %j', (installDir) => {
+    expect(targetSchema.safeParse({ domain: 'x.org', installDir }).success).toBe(false)
+  })
+})
