@@ -1,0 +1,60 @@
+import { builtinModules } from 'node:module'
+import path from 'node:path'
+import tailwindcss from '@tailwindcss/vite'
+import vue from '@vitejs/plugin-vue'
+import { defineConfig, type EnvironmentOptions } from 'vite'
+
+const root = import.meta.dirname
+const from = (...parts: string[]): string => path.join(root, ...parts)
+
+/** A target that runs under Node: everything but Electron and Node's own modules goes into the bundle. */
+function nodeTarget(name: string, entries: string[], format: 'es' | 'cjs'): EnvironmentOptions {
+  return {
+    consumer: 'server',
+    resolve: { noExternal: true },
+    build: {
+      outDir: from('dist', name),
+      emptyOutDir: true,
+      target: 'node24',
+      minify: false,
+      sourcemap: true,
+      copyPublicDir: false,
+      rolldownOptions: {
+        platform: 'node',
+        input: Object.fromEntries(entries.map((entry) => [entry, from(name, `${entry}.ts`)])),
+        external: ['electron', /^electron\//, ...builtinModules, /^node:/],
+        output: {
+          format,
+          entryFileNames: format === 'cjs' ? '[name].cjs' : '[name].js',
+          chunkFileNames: 'chunks/[name]-[hash].js',
+        },
+      },
+    },
+  }
+}
+
+export default defineConfig({
+  root: from('renderer'),
+  // Absolute: a relative base breaks nested routes.
+  base: '/',
+  plugins: [vue(), tailwindcss()],
+  // Whoever serves the page (the app's protocol handler, the hub, nginx) replaces this in each answer.
+  html: { cspNonce: '__NONCE__' },
+  environments: {
+    client: {
+      build: { outDir: from('dist/renderer'), emptyOutDir: true, sourcemap: true },
+    },
+    main: nodeTarget('main', ['main'], 'es'),
+    preload: nodeTarget('preload', ['preload'], 'cjs'),
+    hub: nodeTarget('hub', ['utility', 'server', 'cli'], 'es'),
+  },
+  builder: {
+    // By name: the Vue plugin adds an `ssr` environment that we have no use for.
+    async buildApp(builder) {
+      for (const name of ['client', 'main', 'preload', 'hub']) {
+        const environment = builder.environments[name]
+        if (environment) await builder.build(environment)
+      }
+    },
+  },
+})
