@@ -1,7 +1,15 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
 
 /** The codes of sysexits.h that mean something here. */
-export const exitCodes = { ok: 0, usage: 64, data: 65, unavailable: 69, software: 70, cannotCreate: 73, config: 78 } as const
+export const exitCodes = {
+  ok: 0,
+  usage: 64,
+  data: 65,
+  unavailable: 69,
+  software: 70,
+  cannotCreate: 73,
+  config: 78,
+} as const
 
 export interface Io {
   stdin: NodeJS.ReadableStream
@@ -72,7 +80,9 @@ export function requireOption(values: Values, name: string): string {
 }
 
 export function didYouMean(typed: string, known: readonly string[], prefix = ''): string {
-  const [best] = known.map((name) => ({ name, distance: editDistance(typed, name) })).sort((a, b) => a.distance - b.distance)
+  const [best] = known
+    .map((name) => ({ name, distance: editDistance(typed, name) }))
+    .sort((a, b) => a.distance - b.distance)
   if (best === undefined || best.distance > Math.max(2, Math.floor(typed.length / 3))) return ''
   return ` Did you mean '${prefix}${best.name}'?`
 }
@@ -82,19 +92,33 @@ function editDistance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
     for (let j = 1; j <= b.length; j++)
-      next.push(Math.min((next[j - 1] ?? 0) + 1, (row[j] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)))
+      next.push(
+        Math.min((next[j - 1] ?? 0) + 1, (row[j] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)),
+      )
     row = next
   }
   return row[b.length] ?? 0
 }
 
 export function usageLine({ name, options }: Command): string {
-  const parts = Object.entries(options).map(([option, { type, value }]) => `[--${option}${type === 'string' ? ` ${value ?? 'VALUE'}` : ''}]`)
+  const parts = Object.entries(options).map(
+    ([option, { type, value }]) => `[--${option}${type === 'string' ? ` ${value ?? 'VALUE'}` : ''}]`,
+  )
   return `Usage: mcp-hub ${name}${parts.length === 0 ? '' : ` ${parts.join(' ')}`}`
 }
 
 export function helpOf(command: Command): string {
-  const rows = Object.entries(command.options).map(([name, { type, value, help }]) => [`--${name}${type === 'string' ? ` ${value ?? 'VALUE'}` : ''}`, help])
+  const rows = Object.entries(command.options).map(([name, { type, value, help }]) => [
+    `--${name}${type === 'string' ? ` ${value ?? 'VALUE'}` : ''}`,
+    help,
+  ])
   const width = Math.max(0, ...rows.map(([left = '']) => left.length))
-  return [command.summary, '', usageLine(command), '', ...rows.map(([left = '', right = '']) => `  ${left.padEnd(width)}  ${right}`), ''].join('\n')
+  return [
+    command.summary,
+    '',
+    usageLine(command),
+    '',
+    ...rows.map(([left = '', right = '']) => `  ${left.padEnd(width)}  ${right}`),
+    '',
+  ].join('\n')
 }

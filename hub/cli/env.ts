@@ -15,11 +15,18 @@ export const envCommand: Command = {
   async run(values, io) {
     const example = await read(requireOption(values, 'example'))
     const out = path.resolve(requireOption(values, 'out'))
-    if (example === null) throw new CommandError(`${String(values['example'])} does not exist.`, 'Give the .env.example of the bundle.', exitCodes.usage)
+    if (example === null)
+      throw new CommandError(
+        `${String(values['example'])} does not exist.`,
+        'Give the .env.example of the bundle.',
+        exitCodes.usage,
+      )
     const before = await read(out)
     const { text, generated } = completeEnvironment(example, before, () => randomBytes(48).toString('base64url'))
     if (text !== before) await writePrivately(out, text)
-    const empty = Object.entries(parseEnv(text)).filter(([, value]) => value === '').map(([name]) => name)
+    const empty = Object.entries(parseEnv(text))
+      .filter(([, value]) => value === '')
+      .map(([name]) => name)
     io.out(
       [
         `${before === null ? 'Created' : text === before ? 'Nothing to change in' : 'Completed'} ${out}`,
@@ -33,7 +40,11 @@ export const envCommand: Command = {
 }
 
 /** Adds what is missing at the end and generates what is empty; every other line stays as a person wrote it. */
-export function completeEnvironment(example: string, before: string | null, generate: () => string): { text: string; generated: string[] } {
+export function completeEnvironment(
+  example: string,
+  before: string | null,
+  generate: () => string,
+): { text: string; generated: string[] } {
   let text = before ?? example
   if (before !== null) {
     const present = parseEnv(before)
@@ -55,7 +66,11 @@ async function read(file: string): Promise<string | null> {
     return await readFile(file, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new CommandError(`${file} cannot be read: ${(error as Error).message}`, 'Run this as the owner of the file.', exitCodes.cannotCreate)
+    throw new CommandError(
+      `${file} cannot be read: ${(error as Error).message}`,
+      'Run this as the owner of the file.',
+      exitCodes.cannotCreate,
+    )
   }
 }
 
@@ -78,6 +93,10 @@ async function writePrivately(file: string, text: string): Promise<void> {
     await rename(temporary, file)
   } catch (error) {
     await rm(temporary, { force: true })
-    throw new CommandError(`${file} cannot be written: ${(error as Error).message}`, 'Check that the folder exists and is yours.', exitCodes.cannotCreate)
+    throw new CommandError(
+      `${file} cannot be written: ${(error as Error).message}`,
+      'Check that the folder exists and is yours.',
+      exitCodes.cannotCreate,
+    )
   }
 }

@@ -89,7 +89,9 @@ function split(key: string, value: string): Segment[] {
 
 /** The text between references is judged by itself, without the key: `Bearer ${secret:X}` is clean. */
 function splitAround(value: string): Segment[] {
-  return value.split(/(\$\{[^}]*\})/).flatMap((part) => (REFERENCE.test(part) ? [{ text: part, secret: false }] : splitKnownTokens(part)))
+  return value
+    .split(/(\$\{[^}]*\})/)
+    .flatMap((part) => (REFERENCE.test(part) ? [{ text: part, secret: false }] : splitKnownTokens(part)))
 }
 
 function splitKnownTokens(value: string): Segment[] {
@@ -109,13 +111,20 @@ function splitUrl(value: string): Segment[] | null {
   if (match === null) return null
   const [, start = '', rest = ''] = match
   // A raw slash in a password is against the standard, but database drivers take it.
-  const userInfo = /^https?:/i.test(start) ? /^([^\s:@/?#]*)(:?)([^\s@/?#]*)@/.exec(rest) : /^([^\s:@/?#]*)(:?)(\S*)@/.exec(rest)
+  const userInfo = /^https?:/i.test(start)
+    ? /^([^\s:@/?#]*)(:?)([^\s@/?#]*)@/.exec(rest)
+    : /^([^\s:@/?#]*)(:?)(\S*)@/.exec(rest)
   const segments: Segment[] = [plain(start)]
   let tail = rest
   if (userInfo !== null) {
     const [whole, user = '', colon = '', password = ''] = userInfo
     // `https://TOKEN@host` has the secret in the place of the user.
-    segments.push(...(colon === '' ? splitKnownTokens(user) : [plain(user)]), plain(colon), { ...hidden(password), name: 'password' }, plain('@'))
+    segments.push(
+      ...(colon === '' ? splitKnownTokens(user) : [plain(user)]),
+      plain(colon),
+      { ...hidden(password), name: 'password' },
+      plain('@'),
+    )
     tail = rest.slice(whole.length)
   }
   const [path = '', ...query] = tail.split(/([?&#])/)
@@ -124,7 +133,11 @@ function splitUrl(value: string): Segment[] | null {
   for (const part of query) {
     const pair = /^([^=]*)=(.*)$/s.exec(part)
     if (pair === null) segments.push(...splitKnownTokens(part))
-    else segments.push(plain(`${pair[1] ?? ''}=`), ...split(pair[1] ?? '', pair[2] ?? '').map((segment) => ({ ...segment, name: pair[1] ?? '' })))
+    else
+      segments.push(
+        plain(`${pair[1] ?? ''}=`),
+        ...split(pair[1] ?? '', pair[2] ?? '').map((segment) => ({ ...segment, name: pair[1] ?? '' })),
+      )
   }
   return segments
 }
@@ -141,7 +154,10 @@ export function namesSecret(key: string): boolean {
 
 /** `GOOGLE_APPLICATION_CREDENTIALS=/etc/key.json` names where the secret is, it is not the secret. */
 function isPath(value: string): boolean {
-  return /^(?:~?\/|\.{1,2}\/|[A-Za-z]:[\\/])[\w .@\\/-]+$/.test(value) && (/[\\/].*[\\/]/.test(value) || /\.\w{1,6}$/.test(value))
+  return (
+    /^(?:~?\/|\.{1,2}\/|[A-Za-z]:[\\/])[\w .@\\/-]+$/.test(value) &&
+    (/[\\/].*[\\/]/.test(value) || /\.\w{1,6}$/.test(value))
+  )
 }
 
 function looksRandom(value: string): boolean {

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { BundleFile } from '../contract/publish.ts'
+import { HubError } from '../hub-error.ts'
 
 /** A file of the bundle that is copied from the built program. */
 export interface BuiltFile extends BundleFile {
@@ -14,7 +15,7 @@ export interface BuiltFile extends BundleFile {
 /** The built hub and web UI below `distDir`, in the order of their names. A hub that runs from a bundle has its web UI in `web`. */
 export async function listBuiltFiles(distDir: string): Promise<BuiltFile[]> {
   const hub = await filesBelow(path.join(distDir, 'hub'))
-  if (!hub.includes('server.js')) throw new Error(`${path.join(distDir, 'hub', 'server.js')} is missing. Build the hub first: npm run build`)
+  if (!hub.includes('server.js')) throw notBuilt(`${path.join(distDir, 'hub', 'server.js')} is missing.`)
   const webDir = await firstWithIndex([path.join(distDir, 'renderer'), path.join(distDir, 'web')])
   const web = await filesBelow(webDir)
   const describe = async (folder: string, root: string, name: string, why: string): Promise<BuiltFile> => {
@@ -29,8 +30,8 @@ export async function listBuiltFiles(distDir: string): Promise<BuiltFile[]> {
 
 /** Slash-separated names of all files but source maps, which nothing on a target reads. */
 async function filesBelow(root: string): Promise<string[]> {
-  const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
+  const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error
   })
   return entries
@@ -41,7 +42,11 @@ async function filesBelow(root: string): Promise<string[]> {
 
 async function firstWithIndex(candidates: string[]): Promise<string> {
   for (const candidate of candidates) if ((await filesBelow(candidate)).includes('index.html')) return candidate
-  throw new Error(`No built web UI (index.html) in ${candidates.join(' or ')}. Build it first: npm run build`)
+  throw notBuilt(`No built web UI (index.html) in ${candidates.join(' or ')}.`)
+}
+
+function notBuilt(message: string): HubError {
+  return new HubError('HUB_INTERNAL', message, { cure: 'Build the program first: npm run build' })
 }
 
 async function digest(file: string): Promise<{ bytes: number; sha256: string }> {

@@ -83,11 +83,21 @@ export async function createBundle({ servers, system, target, distDir, version }
     version,
     release,
     target,
-    files: Object.fromEntries(files.map((file) => [file.path, { sha256: file.sha256, bytes: file.bytes, mode: file.mode.toString(8) }])),
+    files: Object.fromEntries(
+      files.map((file) => [file.path, { sha256: file.sha256, bytes: file.bytes, mode: file.mode.toString(8) }]),
+    ),
   }
   files.push(
-    generated(MANIFEST, `${JSON.stringify(manifest, null, 2)}\n`, 'What the bundle is made of, with the hash of each file.'),
-    generated('SHA256SUMS', files.map((file) => `${file.sha256}  ${file.path}\n`).join(''), 'The same hashes for sha256sum --check.'),
+    generated(
+      MANIFEST,
+      `${JSON.stringify(manifest, null, 2)}\n`,
+      'What the bundle is made of, with the hash of each file.',
+    ),
+    generated(
+      'SHA256SUMS',
+      files.map((file) => `${file.sha256}  ${file.path}\n`).join(''),
+      'The same hashes for sha256sum --check.',
+    ),
   )
   return { files, findings: context.findings, secrets: [...own, ...lifted.needs], context, liftedValues: lifted.values }
 }

@@ -13,7 +13,7 @@ import { findTool, runTool } from './run-tool.ts'
 
 const TOOL_TIMEOUT_MS = 10_000
 
-type Checker = (bundle: Bundle, folder: string) => Promise<Check>
+type Checker = (bundle: Bundle, folder: string) => Check | Promise<Check>
 
 /** Each check of an artifact; a new one is one line here. */
 const checkers: readonly Checker[] = [
@@ -51,15 +51,18 @@ function textOf({ files }: Bundle, artifact: string): string {
 }
 
 function checkJson(artifact: string, schema: z.ZodType): Checker {
-  return async (bundle) => {
+  return (bundle) => {
     const result = schema.safeParse(JSON.parse(textOf(bundle, artifact)))
     const [issue] = result.error?.issues ?? []
     if (issue === undefined) return passed(artifact, 'schema', 'Every key and value is one that the hub knows.')
-    return failed(artifact, 'schema', issue.message, { path: issue.path.join('.'), cure: 'Mend the entry here and publish again.' })
+    return failed(artifact, 'schema', issue.message, {
+      path: issue.path.join('.'),
+      cure: 'Mend the entry here and publish again.',
+    })
   }
 }
 
-async function checkEnvironment(bundle: Bundle): Promise<Check> {
+function checkEnvironment(bundle: Bundle): Check {
   const artifact = '.env.example'
   const names = parseEnv(textOf(bundle, artifact))
   const missing = bundle.secrets.filter(({ name }) => names[name] !== '').map(({ name }) => name)
@@ -70,19 +73,27 @@ async function checkEnvironment(bundle: Bundle): Promise<Check> {
 }
 
 /** Runs the file as PM2 would and looks at the processes that it describes. */
-async function checkEcosystem(bundle: Bundle): Promise<Check> {
+function checkEcosystem(bundle: Bundle): Check {
   const artifact = 'pm2/ecosystem.config.cjs'
-  const shape = z.object({ exports: z.object({ apps: z.array(z.object({ name: z.string(), script: z.string(), env: z.object({ PORT: z.string() }) })) }) })
+  const shape = z.object({
+    exports: z.object({
+      apps: z.array(z.object({ name: z.string(), script: z.string(), env: z.object({ PORT: z.string() }) })),
+    }),
+  })
   try {
     const module = { exports: {} }
     new vm.Script(textOf(bundle, artifact), { filename: artifact }).runInNewContext({ module }, { timeout: 1_000 })
     const { apps } = shape.parse(module).exports
     const ports = hubPorts(bundle.context.target).map(String)
-    if (apps.map((app) => app.env.PORT).join() !== ports.join()) throw new Error(`It does not start one hub on each of ${ports.join(', ')}`)
+    if (apps.map((app) => app.env.PORT).join() !== ports.join())
+      throw new Error(`It does not start one hub on each of ${ports.join(', ')}`)
     return passed(artifact, `node ${process.versions.node}`, `Starts ${apps.map((app) => app.name).join(', ')}.`)
   } catch (error) {
     const line = /ecosystem\.config\.cjs:(\d+)/.exec(error instanceof Error ? (error.stack ?? '') : '')
-    return failed(artifact, 'node', String(error), { line: line === null ? null : Number(line[1]), cure: 'Report this as a fault of MCP Hub.' })
+    return failed(artifact, 'node', String(error), {
+      line: line === null ? null : Number(line[1]),
+      cure: 'Report this as a fault of MCP Hub.',
+    })
   }
 }
 
@@ -94,38 +105,81 @@ function checkNginx(artifact: string, around = { before: '', after: '' }): Check
   return async (bundle, folder) => {
     const nginx = await findTool('nginx')
     if (nginx === null) return notChecked(artifact, 'nginx', 'nginx is not installed here.')
-    const version = /nginx\/(\d+)\.(\d+)\.(\d+)/.exec((await runTool(nginx, ['-v'], { cwd: folder, timeoutMs: TOOL_TIMEOUT_MS })).output)
+    const version = /nginx\/(\d+)\.(\d+)\.(\d+)/.exec(
+      (await runTool(nginx, ['-v'], { cwd: folder, timeoutMs: TOOL_TIMEOUT_MS })).output,
+    )
     const tool = `nginx ${version?.slice(1).join('.') ?? '(version unknown)'}`
     const text = textOf(bundle, artifact)
     const number = (version?.slice(1) ?? []).reduce((sum, part) => sum * 1_000 + Number(part), 0)
     if (/^\s*http2 on;/m.test(text) && number < 1_025_001)
       return notChecked(artifact, tool, 'This file is for nginx 1.25.1 or later, and the one installed here is older.')
     const openssl = await findTool('openssl')
-    if (openssl === null) return notChecked(artifact, tool, 'openssl is not installed here, and nginx checks nothing without a certificate.')
+    if (openssl === null)
+      return notChecked(
+        artifact,
+        tool,
+        'openssl is not installed here, and nginx checks nothing without a certificate.',
+      )
 
     const certificate = path.join(folder, 'cert.pem')
     const key = path.join(folder, 'key.pem')
     const made = await runTool(
       openssl,
-      ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1', '-subj', '/CN=check', '-keyout', key, '-out', certificate],
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:P-256',
+        '-nodes',
+        '-days',
+        '1',
+        '-subj',
+        '/CN=check',
+        '-keyout',
+        key,
+        '-out',
+        certificate,
+      ],
       { cwd: folder, timeoutMs: TOOL_TIMEOUT_MS },
     )
     if (made.code !== 0) return notChecked(artifact, tool, `openssl made no certificate: ${made.output}`)
     const local = text
-      .replace(/^(\s*listen )(\S+?)([ ;])/gm, (_, start: string, address: string, end: string) => `${start}unix:${path.join(folder, address.replace(/\W/g, '_'))}.sock${end}`)
+      .replace(
+        /^(\s*listen )(\S+?)([ ;])/gm,
+        (_, start: string, address: string, end: string) =>
+          `${start}unix:${path.join(folder, address.replace(/\W/g, '_'))}.sock${end}`,
+      )
       .replace(/^(\s*ssl_certificate ).*;/gm, `$1${certificate};`)
       .replace(/^(\s*ssl_certificate_key ).*;/gm, `$1${key};`)
       .replace(/^(\s*(?:access|error)_log )\/\S+/gm, '$1check.log')
       .replace(/^(\s*server )hub[\w-]*:/gm, '$1127.0.0.1:')
     const file = path.join(folder, 'nginx.conf')
     await writeFile(file, `${around.before}${local}${around.after}`)
-    const result = await runTool(nginx, ['-t', '-p', `${folder}/`, '-c', file], { cwd: folder, timeoutMs: TOOL_TIMEOUT_MS })
-    if (result.code === 0) return passed(artifact, tool, 'nginx -t accepts it, with a throw-away certificate in the place of the real one.')
-    const fault = /\[emerg\] (.*?)(?: in \S+:(\d+))?$/m.exec(result.output)
-    return failed(artifact, tool, fault?.[1] ?? (result.code === null ? 'nginx -t did not end in time.' : result.output), {
-      line: fault?.[2] === undefined ? null : Number(fault[2]) - (around.before === '' ? 0 : 1),
-      cure: 'Report this as a fault of MCP Hub.',
+    const result = await runTool(nginx, ['-t', '-p', `${folder}/`, '-c', file], {
+      cwd: folder,
+      timeoutMs: TOOL_TIMEOUT_MS,
     })
+    const warnings = [...result.output.matchAll(/\[warn\] (.*?)(?: in \S+)?$/gm)].map(
+      ([, warning]) => ` Warning: ${warning ?? ''}.`,
+    )
+    if (result.code === 0)
+      return passed(
+        artifact,
+        tool,
+        `nginx -t accepts it, with a throw-away certificate in the place of the real one.${warnings.join('')}`,
+      )
+    const fault = /\[emerg\] (.*?)(?: in \S+:(\d+))?$/m.exec(result.output)
+    return failed(
+      artifact,
+      tool,
+      fault?.[1] ?? (result.code === null ? 'nginx -t did not end in time.' : result.output),
+      {
+        line: fault?.[2] === undefined ? null : Number(fault[2]) - (around.before === '' ? 0 : 1),
+        cure: 'Report this as a fault of MCP Hub.',
+      },
+    )
   }
 }
 
@@ -134,7 +188,8 @@ async function checkCompose(bundle: Bundle, folder: string): Promise<Check> {
   const docker = await findTool('docker')
   if (docker === null) return notChecked(artifact, 'docker compose', 'Docker is not installed here.')
   const version = await runTool(docker, ['compose', 'version', '--short'], { cwd: folder, timeoutMs: TOOL_TIMEOUT_MS })
-  if (version.code !== 0) return notChecked(artifact, 'docker compose', 'Docker is installed here without its compose plugin.')
+  if (version.code !== 0)
+    return notChecked(artifact, 'docker compose', 'Docker is installed here without its compose plugin.')
   const tool = `docker compose ${version.output}`
   await writeFile(path.join(folder, 'compose.yaml'), textOf(bundle, artifact))
   const result = await runTool(docker, ['compose', '-f', 'compose.yaml', 'config', '--quiet'], {
@@ -143,15 +198,24 @@ async function checkCompose(bundle: Bundle, folder: string): Promise<Check> {
     timeoutMs: TOOL_TIMEOUT_MS,
   })
   if (result.code === 0) return passed(artifact, tool, 'docker compose config accepts it.')
-  return failed(artifact, tool, result.output || 'docker compose config did not end in time.', { cure: 'Report this as a fault of MCP Hub.' })
+  return failed(artifact, tool, result.output || 'docker compose config did not end in time.', {
+    cure: 'Report this as a fault of MCP Hub.',
+  })
 }
 
 /** The promise that matters most, looked at in the finished files. Shorter values may be ordinary words. */
-async function checkSecrets(bundle: Bundle): Promise<Check> {
+function checkSecrets(bundle: Bundle): Check {
   const values = bundle.liftedValues.filter((value) => value.length >= 8)
-  const leaking = bundle.files.find((file) => file.text !== null && values.some((value) => file.text?.includes(value)))
-  if (leaking === undefined) return passed('secrets', 'search', `No generated file holds any of the ${bundle.liftedValues.length} secrets of this configuration.`)
-  return failed(leaking.path, 'search', 'The value of a secret is in this file.', { cure: 'Do not publish. Move the secret into the vault, and report this as a fault.' })
+  const leaking = bundle.files.find(({ text }) => text !== null && values.some((value) => text.includes(value)))
+  if (leaking === undefined)
+    return passed(
+      'secrets',
+      'search',
+      `No generated file holds any of the ${bundle.liftedValues.length} secrets of this configuration.`,
+    )
+  return failed(leaking.path, 'search', 'The value of a secret is in this file.', {
+    cure: 'Do not publish. Move the secret into the vault, and report this as a fault.',
+  })
 }
 
 function passed(artifact: string, tool: string, message: string): Check {
@@ -163,5 +227,11 @@ function notChecked(artifact: string, tool: string, message: string): Check {
 }
 
 function failed(artifact: string, tool: string, message: string, at: Partial<Fault> & { cure: string }): Check {
-  return { artifact, tool, outcome: 'failed', message, fault: { file: artifact, path: '', line: null, column: null, message, ...at } }
+  return {
+    artifact,
+    tool,
+    outcome: 'failed',
+    message,
+    fault: { file: artifact, path: '', line: null, column: null, message, ...at },
+  }
 }

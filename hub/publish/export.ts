@@ -3,30 +3,26 @@ import { copyFile, chmod, mkdir, readdir, readFile, rename, rm, writeFile } from
 import path from 'node:path'
 import { z } from 'zod'
 import type { ExportResult } from '../contract/publish.ts'
+import { HubError } from '../hub-error.ts'
 import { MANIFEST, type BundleEntry } from './bundle.ts'
-
-/** Why a folder cannot take the bundle, with what to do about it. */
-export class ExportRefused extends Error {
-  readonly cure: string
-  constructor(message: string, cure: string) {
-    super(message)
-    this.cure = cure
-  }
-}
 
 const manifestSchema = z.object({ generator: z.literal('mcp-hub'), files: z.record(z.string(), z.unknown()) })
 const CHECKSUMS = 'SHA256SUMS'
 
 /** Writes the bundle beside its place and moves it there in one step, so that the folder holds all of it or is as it was. */
-export async function exportBundle(files: readonly BundleEntry[], directory: string, overwrite: boolean): Promise<ExportResult> {
+export async function exportBundle(
+  files: readonly BundleEntry[],
+  directory: string,
+  overwrite: boolean,
+): Promise<ExportResult> {
   const place = path.resolve(directory)
   const before = await contentOf(place)
   if (before !== null && before.length > 0) await assertReplaceable(place, before, overwrite)
 
   const suffix = `${process.pid}-${randomBytes(4).toString('hex')}`
   const fresh = `${place}.new-${suffix}`
-  await mkdir(path.dirname(place), { recursive: true })
   try {
+    await mkdir(path.dirname(place), { recursive: true })
     for (const file of files) {
       const to = path.join(fresh, ...file.path.split('/'))
       await mkdir(path.dirname(to), { recursive: true })
@@ -38,7 +34,7 @@ export async function exportBundle(files: readonly BundleEntry[], directory: str
     else await swap(fresh, place, `${place}.old-${suffix}`)
   } catch (error) {
     await rm(fresh, { recursive: true, force: true })
-    throw error
+    throw reasonFor(error)
   }
   return { directory: place, files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) }
 }
@@ -58,24 +54,46 @@ async function swap(fresh: string, place: string, aside: string): Promise<void> 
 async function contentOf(place: string): Promise<string[] | null> {
   try {
     const entries = await readdir(place, { recursive: true, withFileTypes: true })
-    return entries.filter((entry) => !entry.isDirectory()).map((entry) => path.relative(place, path.join(entry.parentPath, entry.name)).split(path.sep).join('/'))
+    return entries
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => path.relative(place, path.join(entry.parentPath, entry.name)).split(path.sep).join('/'))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') throw new ExportRefused(`${place} is a file.`, 'Choose a folder.')
-    throw error
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') throw refused(`${place} is a file.`, 'Choose a folder.')
+    throw reasonFor(error)
   }
 }
 
 async function assertReplaceable(place: string, present: string[], overwrite: boolean): Promise<void> {
-  const manifest = present.includes(MANIFEST) ? manifestSchema.safeParse(parseJson(await readFile(path.join(place, MANIFEST), 'utf8'))) : null
-  if (manifest?.success !== true) throw new ExportRefused(`${place} is not empty and holds no bundle.`, 'Choose a new or empty folder.')
-  if (!overwrite) throw new ExportRefused(`${place} holds a bundle already.`, 'Choose another folder, or allow it to be replaced.')
-  const strangers = present.filter((name) => !Object.hasOwn(manifest.data.files, name) && name !== MANIFEST && name !== CHECKSUMS)
+  const manifest = present.includes(MANIFEST)
+    ? manifestSchema.safeParse(parseJson(await readFile(path.join(place, MANIFEST), 'utf8')))
+    : null
+  if (manifest?.success !== true)
+    throw refused(`${place} is not empty and holds no bundle.`, 'Choose a new or empty folder.')
+  if (!overwrite)
+    throw refused(`${place} holds a bundle already.`, 'Choose another folder, or allow it to be replaced.')
+  const strangers = present.filter(
+    (name) => !Object.hasOwn(manifest.data.files, name) && name !== MANIFEST && name !== CHECKSUMS,
+  )
   if (strangers.length > 0)
-    throw new ExportRefused(
+    throw refused(
       `${place} holds files that are not part of the bundle and would be lost: ${strangers.slice(0, 5).join(', ')}${strangers.length > 5 ? ' …' : ''}.`,
       'Move them away, or choose another folder.',
     )
+}
+
+function refused(message: string, cure: string): HubError {
+  return new HubError('HUB_CONFLICT', message, { cure })
+}
+
+/** What the system said, as something that a person can act on. */
+function reasonFor(error: unknown): unknown {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return refused(`The disk is full: ${message}`, 'Make room, or choose a folder on another disk.')
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return refused(`The folder cannot be written: ${message}`, 'Choose a folder that is yours.')
+  return error
 }
 
 function parseJson(text: string): unknown {

@@ -33,14 +33,16 @@ export function externaliseSecrets(servers: Record<string, ServerConfig>): Exter
     if (!reservedNames.has(name)) needs.set(name, (needs.get(name) ?? new Set()).add(usedBy))
   }
 
-  for (const config of Object.values(servers)) for (const [, , name = ''] of JSON.stringify(config).matchAll(REFERENCE)) names.take(name)
+  for (const config of Object.values(servers))
+    for (const [, , name = ''] of JSON.stringify(config).matchAll(REFERENCE)) names.take(name)
 
   const result: Record<string, ServerConfig> = {}
   for (const [server, config] of Object.entries(servers)) {
     const lift = (key: string, path: string, value: string): string => {
       const referring = value.replace(REFERENCE, (_, kind: string, name: string) => {
         // In the vault a name may be anything, in an environment file it may not.
-        const valid = kind === 'secret:' && !/^[A-Za-z_]\w*$/.test(name) ? names.forSecret(server, name, `reference ${name}`) : name
+        const valid =
+          kind === 'secret:' && !/^[A-Za-z_]\w*$/.test(name) ? names.forSecret(server, name, `reference ${name}`) : name
         need(valid, `${server}: ${path}`)
         return `\${${kind}${valid}}`
       })
@@ -79,7 +81,9 @@ export function externaliseSecrets(servers: Record<string, ServerConfig>): Exter
 
   return {
     servers: result,
-    needs: [...needs].map(([name, users]) => ({ name, usedBy: [...users].join(', '), generated: false })).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    needs: [...needs]
+      .map(([name, users]) => ({ name, usedBy: [...users].join(', '), generated: false }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
     findings,
     values: [...values],
   }
@@ -89,7 +93,9 @@ type Lift = (key: string, path: string, value: string) => string
 
 function liftEntry(config: ServerConfig, lift: Lift): ServerConfig {
   const entries = Object.entries(config).map(([key, value]): [string, unknown] =>
-    key === 'args' && Array.isArray(value) ? [key, liftArguments(value as string[], lift)] : [key, liftValue(key, key, value, lift)],
+    key === 'args' && Array.isArray(value)
+      ? [key, liftArguments(value as string[], lift)]
+      : [key, liftValue(key, key, value, lift)],
   )
   return Object.fromEntries(entries) as ServerConfig
 }
@@ -98,7 +104,9 @@ function liftValue(key: string, path: string, value: unknown, lift: Lift): unkno
   if (typeof value === 'string') return lift(key, path, value)
   if (Array.isArray(value)) return value.map((item, index) => liftValue(key, `${path}.${index}`, item, lift))
   if (typeof value === 'object' && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, liftValue(name, `${path}.${name}`, item, lift)]))
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]) => [name, liftValue(name, `${path}.${name}`, item, lift)]),
+    )
   return value
 }
 

@@ -5,16 +5,16 @@ import { checkBundle } from './checks.ts'
 import { exportBundle } from './export.ts'
 
 export interface PublisherOptions {
-  loadServers(): { mcpServers: Record<string, ServerConfig> }
-  loadSystem(): SystemFile
+  loadServers: () => { mcpServers: Record<string, ServerConfig> }
+  loadSystem: () => SystemFile
   /** Folder with the built `hub` and `renderer`. */
   distDir: string
   version: string
 }
 
 export interface Publisher {
-  preview(target: Target): Promise<Preview>
-  exportTo(target: Target, directory: string, overwrite: boolean): Promise<ExportResult>
+  preview: (target: Target) => Promise<Preview>
+  exportTo: (target: Target, directory: string, overwrite: boolean) => Promise<ExportResult>
 }
 
 /** From the live configuration to a deployment, always from what is in force at the moment of the call. */
@@ -26,7 +26,14 @@ export function createPublisher({ loadServers, loadSystem, distDir, version }: P
     async preview(target) {
       const bundle = await build(target)
       return {
-        files: bundle.files.map(({ path, bytes, sha256, mode, text, why }) => ({ path, bytes, sha256, mode, text, why })),
+        files: bundle.files.map(({ path, bytes, sha256, mode, text, why }) => ({
+          path,
+          bytes,
+          sha256,
+          mode,
+          text,
+          why,
+        })),
         findings: bundle.findings,
         secrets: bundle.secrets,
         checks: await checkBundle(bundle),

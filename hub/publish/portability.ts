@@ -22,7 +22,13 @@ export function findPortabilityIssues(servers: Record<string, ServerConfig>, tar
     const findings: Finding[] = []
     if (!isEnabled(config))
       findings.push(
-        add('info', 'disabled', '', `${name} is disabled and is published so.`, 'Enable it before publishing, or in the web UI of the target.'),
+        add(
+          'info',
+          'disabled',
+          '',
+          `${name} is disabled and is published so.`,
+          'Enable it before publishing, or in the web UI of the target.',
+        ),
       )
     if (isRemote(config)) {
       if (isLocalUrl(config.url))
@@ -77,7 +83,17 @@ export function findPortabilityIssues(servers: Record<string, ServerConfig>, tar
   })
 }
 
-const DESKTOP_COMMANDS = new Set(['open', 'osascript', 'shortcuts', 'xdg-open', 'cmd', 'powershell', 'wsl', 'start', 'electron'])
+const DESKTOP_COMMANDS = new Set([
+  'open',
+  'osascript',
+  'shortcuts',
+  'xdg-open',
+  'cmd',
+  'powershell',
+  'wsl',
+  'start',
+  'electron',
+])
 const DESKTOP_PACKAGE =
   /(?:playwright|puppeteer|chrome-devtools|browser-?(?:mcp|use|tools)|applescript|desktop-commander|computer-?use|blender-mcp|ableton|obsidian)/i
 
@@ -126,7 +142,12 @@ function commandFinding(
       inner === undefined
         ? 'Replace it by a program that runs on a Linux server, or disable this server there.'
         : `Make ${commandName(inner)} the command and keep only the arguments after it.`
-    return { severity: 'error', code: 'desktop-only', message: `${config.command} exists only on a desktop system.`, cure }
+    return {
+      severity: 'error',
+      code: 'desktop-only',
+      message: `${config.command} exists only on a desktop system.`,
+      cure,
+    }
   }
   if (WITH_NODE.has(name) || localPathIn(config.command) !== null) return null
   const runtime = RUNTIMES[name]
@@ -138,7 +159,12 @@ function commandFinding(
       cure: `Install it there so that the hub's user finds it in PATH, or give its absolute path on the target.`,
     }
   if (target.mode === 'docker' && IN_IMAGE.has(name))
-    return { severity: 'info', code: 'needs-runtime', message: `${runtime} is part of the generated image.`, cure: 'Nothing to do.' }
+    return {
+      severity: 'info',
+      code: 'needs-runtime',
+      message: `${runtime} is part of the generated image.`,
+      cure: 'Nothing to do.',
+    }
   if (target.mode === 'docker' && (name === 'docker' || name === 'podman'))
     return {
       severity: 'error',
@@ -150,7 +176,10 @@ function commandFinding(
     severity: 'warning',
     code: 'needs-runtime',
     message: `${config.command} needs ${runtime} on the target.`,
-    cure: target.mode === 'docker' ? `Add ${runtime} to docker/Dockerfile, stage hub.` : `Install ${runtime} for the user mcp-hub.`,
+    cure:
+      target.mode === 'docker'
+        ? `Add ${runtime} to docker/Dockerfile, stage hub.`
+        : `Install ${runtime} for the user mcp-hub.`,
   }
 }
 

@@ -11,7 +11,10 @@ export interface HubVariable {
 export const hubVariables: readonly HubVariable[] = [
   {
     name: 'JWT_SECRET',
-    why: { en: 'Signs the sessions of the web UI; at least 32 characters.', zh: '为网页界面的会话签名；至少 32 个字符。' },
+    why: {
+      en: 'Signs the sessions of the web UI; at least 32 characters.',
+      zh: '为网页界面的会话签名；至少 32 个字符。',
+    },
     generated: true,
     required: true,
   },
@@ -38,6 +41,17 @@ export const hubVariables: readonly HubVariable[] = [
 /** Names with a meaning of their own: a server's secret never takes one, and a reference to one is not asked for in `.env`. */
 export const reservedNames: ReadonlySet<string> = new Set([
   ...hubVariables.map(({ name }) => name),
-  ...['NODE_ENV', 'NODE_OPTIONS', 'PORT', 'HOST', 'CONFIG_DIR', 'DATA_DIR', 'JWT_EXPIRES_IN', 'JWT_REFRESH_EXPIRES_IN', 'LOG_LEVEL', 'LOG_FILE'],
+  ...[
+    'NODE_ENV',
+    'NODE_OPTIONS',
+    'PORT',
+    'HOST',
+    'CONFIG_DIR',
+    'DATA_DIR',
+    'JWT_EXPIRES_IN',
+    'JWT_REFRESH_EXPIRES_IN',
+    'LOG_LEVEL',
+    'LOG_FILE',
+  ],
   ...['DATABASE_URL', 'REDIS_URL', 'SENTRY_DSN', 'PATH', 'HOME', 'USER', 'SHELL', 'LANG', 'TMPDIR'],
 ])

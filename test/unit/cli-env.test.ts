@@ -26,7 +26,12 @@ describe('completing the .env of a target', () => {
     const before = `# mine\nJWT_SECRET="kept # as it is"\nEXTRA=1`
     const { text, generated } = completeEnvironment(example, before, generate)
     expect(text.startsWith(before)).toBe(true)
-    expect(parseEnv(text)).toEqual({ JWT_SECRET: 'kept # as it is', EXTRA: '1', MCP_HUB_TOKEN: 'generated', GITHUB_TOKEN: '' })
+    expect(parseEnv(text)).toEqual({
+      JWT_SECRET: 'kept # as it is',
+      EXTRA: '1',
+      MCP_HUB_TOKEN: 'generated',
+      GITHUB_TOKEN: '',
+    })
     expect(text).toContain('# For clients.\nMCP_HUB_TOKEN=generated')
     expect(generated).toEqual(['MCP_HUB_TOKEN'])
   })

@@ -17,11 +17,18 @@ const secrets = ['a-github-token-value', 'a-header-value-x', 'a-url-password-x',
 function input(target: Partial<TargetInput> = {}): BundleInput {
   return {
     servers: {
-      github: { command: 'npx', args: ['-y', 'server-github', '--api-key', 'an-argument-value'], env: { GITHUB_TOKEN: 'a-github-token-value' } },
+      github: {
+        command: 'npx',
+        args: ['-y', 'server-github', '--api-key', 'an-argument-value'],
+        env: { GITHUB_TOKEN: 'a-github-token-value' },
+      },
       remote: { url: 'https://me:a-url-password-x@mcp.example.com/mcp', headers: { 'X-Api-Key': 'a-header-value-x' } },
       python: { command: 'uvx', args: ['mcp-server-git'] },
     },
-    system: { auth: { mcp: 'none', jwtSecret: 'a-jwt-secret-of-more-than-32-characters', bcryptRounds: 12 }, server: { port: 3737, host: '127.0.0.1' } },
+    system: {
+      auth: { mcp: 'none', jwtSecret: 'a-jwt-secret-of-more-than-32-characters', bcryptRounds: 12 },
+      server: { port: 3737, host: '127.0.0.1' },
+    },
     target: targetSchema.parse({ domain: 'hub.example.com', ...target }),
     distDir: folder.path,
     version: '1.2.3',
@@ -79,7 +86,11 @@ describe('a bundle', () => {
     const system: unknown = JSON.parse(text(await createBundle(input({ httpsPort: 8443 })), 'config/system.json'))
     expect(system).toEqual({
       auth: { mcp: 'token', bcryptRounds: 12 },
-      server: { allowedHosts: ['hub.example.com'], trustProxy: ['loopback', 'uniquelocal'], cors: { origin: ['https://hub.example.com:8443'] } },
+      server: {
+        allowedHosts: ['hub.example.com'],
+        trustProxy: ['loopback', 'uniquelocal'],
+        cors: { origin: ['https://hub.example.com:8443'] },
+      },
       logging: { level: 'info', maxFiles: 10, maxSize: '10m' },
     })
   })
@@ -90,13 +101,18 @@ describe('a bundle', () => {
     expect(text(one, 'pm2/ecosystem.config.cjs')).toContain(`exec_mode: 'cluster'`)
     const three = await createBundle(input({ instances: 3, basePort: 4100 }))
     expect(text(three, 'nginx/mcp-hub.conf')).toContain('hash $remote_addr$http_authorization consistent;')
-    expect(text(three, 'nginx/mcp-hub.conf').match(/server 127\.0\.0\.1:41\d\d/g)).toEqual(['server 127.0.0.1:4100', 'server 127.0.0.1:4101', 'server 127.0.0.1:4102'])
+    expect(text(three, 'nginx/mcp-hub.conf').match(/server 127\.0\.0\.1:41\d\d/g)).toEqual([
+      'server 127.0.0.1:4100',
+      'server 127.0.0.1:4101',
+      'server 127.0.0.1:4102',
+    ])
     expect(text(three, 'pm2/ecosystem.config.cjs')).toContain(`exec_mode: 'fork'`)
     expect(text(three, 'docker/compose.yaml')).toMatch(/ {2}hub-3:\n/)
   })
 
   it('leads with the steps of its mode, in both languages with the same commands', async () => {
-    const commands = (markdown: string): string[] => [...markdown.matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block)
+    const commands = (markdown: string): string[] =>
+      [...markdown.matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block)
     for (const mode of ['pm2', 'docker'] as const) {
       const bundle = await createBundle(input({ mode }))
       const english = commands(text(bundle, 'README.md'))
@@ -107,27 +123,46 @@ describe('a bundle', () => {
 
   it('puts Python and uv into the image only where a server needs them', async () => {
     expect(text(await createBundle(input({ mode: 'docker' })), 'docker/Dockerfile')).toContain('COPY --from=uv')
-    expect(text(await createBundle({ ...input({ mode: 'docker' }), servers: {} }), 'docker/Dockerfile')).not.toContain('uv')
+    expect(text(await createBundle({ ...input({ mode: 'docker' }), servers: {} }), 'docker/Dockerfile')).not.toContain(
+      'uv',
+    )
   })
 
   it('says where the build is missing', async () => {
-    await expect(createBundle({ ...input(), distDir: `${folder.path}/nowhere` })).rejects.toThrow('npm run build')
+    await expect(createBundle({ ...input(), distDir: `${folder.path}/nowhere` })).rejects.toMatchObject({
+      cure: 'Build the program first: npm run build',
+    })
   })
 })
 
 describe('a preview', () => {
   it('is what the contract says, and passes every check that can be run', async () => {
     const { servers, system, target, distDir, version } = input()
-    const publisher = createPublisher({ loadServers: () => ({ mcpServers: servers }), loadSystem: () => system, distDir, version })
+    const publisher = createPublisher({
+      loadServers: () => ({ mcpServers: servers }),
+      loadSystem: () => system,
+      distDir,
+      version,
+    })
     const preview = previewSchema.parse(await publisher.preview(target))
     expect(preview.checks.filter(({ outcome }) => outcome === 'failed')).toEqual([])
-    expect(preview.checks.filter(({ artifact }) => artifact.startsWith('config/')).map(({ outcome }) => outcome)).toEqual(['passed', 'passed'])
+    expect(
+      preview.checks.filter(({ artifact }) => artifact.startsWith('config/')).map(({ outcome }) => outcome),
+    ).toEqual(['passed', 'passed'])
     expect(preview.totalBytes).toBe(preview.files.reduce((sum, { bytes }) => sum + bytes, 0))
   })
 })
 
 describe('a target', () => {
-  it.each(['', 'a b', '-x.example.com', 'hub.example.com/', '10.0.0.1', `${'a'.repeat(64)}.com`, 'hub.example.com; return 200'])('refuses the domain %j', (domain) => {
+  it.each([
+    '',
+    'a b',
+    '-x.example.com',
+    'hub.example.com/',
+    '10.0.0.1',
+    `${'a'.repeat(64)}.com`,
+    'hub.example.com; return 200',
+  ])('refuses the domain %j', (domain) => {
     expect(targetSchema.safeParse({ domain }).success).toBe(false)
   })
 

@@ -64,7 +64,15 @@ describe('exporting a bundle', () => {
 
   it('leaves the folder as it was when a file cannot be copied', async () => {
     await exportBundle(bundle(entry('x', '1')), out, false)
-    const missing: BundleEntry = { path: 'hub/server.js', text: null, source: path.join(folder.path, 'gone'), mode: 0o644, bytes: 0, sha256: '', why: '' }
+    const missing: BundleEntry = {
+      path: 'hub/server.js',
+      text: null,
+      source: path.join(folder.path, 'gone'),
+      mode: 0o644,
+      bytes: 0,
+      sha256: '',
+      why: '',
+    }
     await expect(exportBundle(bundle(entry('x', '2'), missing), out, true)).rejects.toThrow('ENOENT')
     expect(await readFile(path.join(out, 'x'), 'utf8')).toBe('1')
     expect(await readdir(folder.path)).toEqual(['bundle'])

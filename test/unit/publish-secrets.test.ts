@@ -41,12 +41,20 @@ describe('a value that looks like a secret', () => {
   it('cuts a value without changing any of it', () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (key, value) => {
-        expect(splitSecrets(key, value).map(({ text }) => text).join('')).toBe(value)
+        expect(
+          splitSecrets(key, value)
+            .map(({ text }) => text)
+            .join(''),
+        ).toBe(value)
       }),
     )
     fc.assert(
       fc.property(fc.webUrl({ withQueryParameters: true, withFragments: true }), (value) => {
-        expect(splitSecrets('url', value).map(({ text }) => text).join('')).toBe(value)
+        expect(
+          splitSecrets('url', value)
+            .map(({ text }) => text)
+            .join(''),
+        ).toBe(value)
       }),
     )
   })
@@ -55,13 +63,23 @@ describe('a value that looks like a secret', () => {
 describe('taking the secrets out of a configuration', () => {
   it('replaces each by a reference, whatever place it has', () => {
     const { servers, needs } = externaliseSecrets({
-      github: { command: 'npx', args: ['-y', 'server-github', '--api-key', 'abc-1', '--header=X-Api-Key: abc-2'], env: { GITHUB_TOKEN: 'abc-3', REGION: 'eu' } },
+      github: {
+        command: 'npx',
+        args: ['-y', 'server-github', '--api-key', 'abc-1', '--header=X-Api-Key: abc-2'],
+        env: { GITHUB_TOKEN: 'abc-3', REGION: 'eu' },
+      },
       remote: { url: 'https://me:abc-4@example.com/mcp?token=abc-5&x=1', headers: { Authorization: 'Bearer abc-6' } },
     })
     expect(servers).toEqual({
       github: {
         command: 'npx',
-        args: ['-y', 'server-github', '--api-key', '${secret:GITHUB_API_KEY}', '--header=X-Api-Key: ${secret:GITHUB_X_API_KEY}'],
+        args: [
+          '-y',
+          'server-github',
+          '--api-key',
+          '${secret:GITHUB_API_KEY}',
+          '--header=X-Api-Key: ${secret:GITHUB_X_API_KEY}',
+        ],
         env: { GITHUB_TOKEN: '${secret:GITHUB_TOKEN}', REGION: 'eu' },
       },
       remote: {
@@ -90,8 +108,12 @@ describe('taking the secrets out of a configuration', () => {
   })
 
   it('gives a reference a name that an environment file can hold', () => {
-    const { servers, needs } = externaliseSecrets({ notes: { command: 'x', env: { A: '${secret:my token}', B: '${secret:my token}', C: '${C}' } } })
-    expect(servers['notes']).toMatchObject({ env: { A: '${secret:NOTES_MY_TOKEN}', B: '${secret:NOTES_MY_TOKEN}', C: '${C}' } })
+    const { servers, needs } = externaliseSecrets({
+      notes: { command: 'x', env: { A: '${secret:my token}', B: '${secret:my token}', C: '${C}' } },
+    })
+    expect(servers['notes']).toMatchObject({
+      env: { A: '${secret:NOTES_MY_TOKEN}', B: '${secret:NOTES_MY_TOKEN}', C: '${C}' },
+    })
     expect(needs.map(({ name }) => name)).toEqual(['C', 'NOTES_MY_TOKEN'])
   })
 
@@ -102,7 +124,9 @@ describe('taking the secrets out of a configuration', () => {
       other: { command: 'x', env: { KEY: '${secret:JWT_SECRET_2}' } },
     })
     expect(servers['jwt']).toMatchObject({ env: { SECRET: '${secret:JWT_SECRET_3}' } })
-    expect(servers['mcp hub']).toMatchObject({ env: { TOKEN: '${secret:MCP_HUB_TOKEN_2}', TOKEN_2: '${secret:MCP_HUB_TOKEN_2_2}' } })
+    expect(servers['mcp hub']).toMatchObject({
+      env: { TOKEN: '${secret:MCP_HUB_TOKEN_2}', TOKEN_2: '${secret:MCP_HUB_TOKEN_2_2}' },
+    })
   })
 
   it('leaves no secret of any shape behind', () => {
@@ -111,7 +135,10 @@ describe('taking the secrets out of a configuration', () => {
       fc.property(secret, secret, secret, secret, (a, b, c, d) => {
         const { servers } = externaliseSecrets({
           s: { command: 'x', args: ['--token', a, `--password=${b}`], env: { API_KEY: c } },
-          r: { url: `https://u:${d}@example.com/?access_token=${a}`, headers: { 'X-Auth-Token': b, Authorization: `Basic ${c}` } },
+          r: {
+            url: `https://u:${d}@example.com/?access_token=${a}`,
+            headers: { 'X-Auth-Token': b, Authorization: `Basic ${c}` },
+          },
         })
         const text = JSON.stringify(servers).replace(/\$\{secret:\w+\}/g, '')
         for (const value of [a, b, c, d]) expect(text).not.toContain(value)

@@ -115,7 +115,10 @@ export const compose: Artifact = {
     const { target } = context
     const paths = targetPaths(target)
     const names = hubNames(context)
-    const published = target.listenAddress === undefined ? '' : `${target.listenAddress.includes(':') ? `[${target.listenAddress}]` : target.listenAddress}:`
+    const published =
+      target.listenAddress === undefined
+        ? ''
+        : `${target.listenAddress.includes(':') ? `[${target.listenAddress}]` : target.listenAddress}:`
     const image = (name: string): string => `mcp-hub-${name}:${context.version}`
     const service = (name: string): string => `
   ${name}:

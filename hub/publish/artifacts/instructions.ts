@@ -37,7 +37,9 @@ export function instructions(context: BundleContext, release: string): Instructi
   const ownTls = target.tls.certificate !== undefined || target.tls.key !== undefined
   const keyOwner = docker ? ` -o ${NGINX_UID} -g ${NGINX_UID}` : ''
   const reload = docker ? `${compose} up -d --force-recreate --no-deps web` : 'nginx -t && systemctl reload nginx'
-  const restart = docker ? `${compose} up -d --build --wait` : `${pm2} startOrReload ${current}/pm2/ecosystem.config.cjs && ${pm2} save`
+  const restart = docker
+    ? `${compose} up -d --build --wait`
+    : `${pm2} startOrReload ${current}/pm2/ecosystem.config.cjs && ${pm2} save`
   const insecure = ownTls ? '' : ' --insecure'
 
   return {

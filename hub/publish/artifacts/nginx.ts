@@ -102,7 +102,7 @@ http {
     font/woff2 woff2;
   }
   default_type application/octet-stream;
-  charset_types text/html text/css text/javascript application/json image/svg+xml;
+  charset_types text/css text/javascript application/json image/svg+xml;
   charset utf-8;
   sendfile on;
   tcp_nopush on;
@@ -120,8 +120,10 @@ ${site.replace(/^(?=.)/gm, '  ')}}
 export function renderSite({ target, system }: BundleContext, place: NginxPlace): string {
   const bytes = Math.max(10_485_760, system.limits?.maxRequestBytes ?? 0)
   const listen = (port: number, options: string): string =>
-    [place.listen, ...(place.ipv6 ? ['[::]:'] : [])].map((address) => `  listen ${address}${port}${options};`).join('\n')
-  const tls = `${place.http2 === 'listen' ? ' ssl http2' : ' ssl'}`
+    [place.listen, ...(place.ipv6 ? ['[::]:'] : [])]
+      .map((address) => `  listen ${address}${port}${options};`)
+      .join('\n')
+  const tls = place.http2 === 'listen' ? ' ssl http2' : ' ssl'
   const http2 = place.http2 === 'directive' ? '\n  http2 on;' : ''
   const insiders = place.insiders.map((address) => `    allow ${address};\n`).join('')
   // The key of a session's first request must be the key of all others; the session's id does not exist at the first one.

@@ -1,0 +1,87 @@
+import { configCheckCommand } from './config-check.ts'
+import { envCommand } from './env.ts'
+import { publishCommand } from './publish.ts'
+import { HubError } from '../hub-error.ts'
+import {
+  CommandError,
+  didYouMean,
+  exitCodes,
+  helpOf,
+  parseOptions,
+  UsageError,
+  usageLine,
+  type Command,
+  type Io,
+} from './command.ts'
+
+const commands: readonly Command[] = [publishCommand, configCheckCommand, envCommand]
+
+/** Runs one command line and answers its exit code. */
+export async function runCli(args: string[], io: Io): Promise<number> {
+  if (args.length === 0 || args[0] === '--help' || args[0] === '-h' || args[0] === 'help') {
+    io.out(generalHelp())
+    return args.length === 0 ? exitCodes.usage : exitCodes.ok
+  }
+  if (args[0] === '--version' || args[0] === '-v') {
+    io.out(`${io.version}\n`)
+    return exitCodes.ok
+  }
+  const command = commands.find(({ name }) => name.split(' ').every((word, index) => args[index] === word))
+  if (command === undefined) {
+    const typed =
+      args
+        .filter((arg) => !arg.startsWith('-'))
+        .slice(0, 2)
+        .join(' ') ||
+      (args[0] ?? '')
+    const suggestion =
+      didYouMean(
+        typed,
+        commands.map(({ name }) => name),
+      ) ||
+      didYouMean(
+        typed.split(' ')[0] ?? '',
+        commands.map(({ name }) => name),
+      )
+    io.err(`Unknown command '${typed}'.${suggestion}\nUsage: mcp-hub <command> [options]. See mcp-hub --help\n`)
+    return exitCodes.usage
+  }
+  try {
+    const values = parseOptions(command, args.slice(command.name.split(' ').length))
+    if (values['help'] === true) {
+      io.out(helpOf(command))
+      return exitCodes.ok
+    }
+    return await command.run(values, io)
+  } catch (error) {
+    if (error instanceof UsageError) {
+      io.err(`${error.message}\n${usageLine(command)}\n`)
+      return exitCodes.usage
+    }
+    if (error instanceof CommandError) {
+      io.err(`${error.message}\n${error.cure}\n`)
+      return error.exitCode
+    }
+    if (error instanceof HubError) {
+      io.err([error.message, error.cure, ''].filter((line) => line !== undefined).join('\n'))
+      return error.code === 'HUB_INTERNAL' ? exitCodes.unavailable : exitCodes.cannotCreate
+    }
+    io.err(
+      `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nThis is a fault of MCP Hub. Please report it with the lines above.\n`,
+    )
+    return exitCodes.software
+  }
+}
+
+function generalHelp(): string {
+  const width = Math.max(...commands.map(({ name }) => name.length))
+  return `MCP Hub: one hub for every MCP server and every MCP client.
+
+Usage: mcp-hub <command> [options]
+
+${commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}
+
+  mcp-hub <command> --help   what a command takes
+  mcp-hub --version          the version
+`
+}

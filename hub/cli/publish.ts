@@ -1,0 +1,94 @@
+import { targetSchema, type Check, type Finding, type Target } from '../contract/publish.ts'
+import { createPublisher } from '../publish/index.ts'
+import { CommandError, exitCodes, requireOption, UsageError, type Command, type Values } from './command.ts'
+import { readConfiguration } from './read-configuration.ts'
+
+export const publishCommand: Command = {
+  name: 'publish',
+  summary: 'Write a bundle that runs this configuration on a production server.',
+  options: {
+    out: { type: 'string', value: 'DIR', help: 'a new or empty folder for the bundle' },
+    domain: { type: 'string', value: 'NAME', help: 'the name under which the hub is reached, e.g. hub.example.com' },
+    mode: { type: 'string', value: 'pm2|docker', help: 'what the instructions lead with (default pm2)' },
+    instances: { type: 'string', value: 'N', help: 'hubs side by side on the target (default 1)' },
+    config: { type: 'string', value: 'DIR', help: 'folder with servers.json (default $CONFIG_DIR)' },
+    'install-dir': { type: 'string', value: 'DIR', help: 'where everything lies on the target (default /opt/mcp-hub)' },
+    listen: { type: 'string', value: 'ADDRESS', help: 'address that nginx listens on (default every address)' },
+    'http-port': { type: 'string', value: 'PORT', help: 'nginx, http (default 80)' },
+    'https-port': { type: 'string', value: 'PORT', help: 'nginx, https (default 443)' },
+    'base-port': { type: 'string', value: 'PORT', help: 'first hub; the next ones follow (default 3000)' },
+    'tls-cert': {
+      type: 'string',
+      value: 'FILE',
+      help: 'certificate chain on the target (default DIR/tls/fullchain.pem)',
+    },
+    'tls-key': { type: 'string', value: 'FILE', help: 'its key on the target (default DIR/tls/privkey.pem)' },
+    force: { type: 'boolean', help: 'replace a bundle that is in the folder' },
+  },
+  async run(values, io) {
+    const out = requireOption(values, 'out')
+    const target = targetOf(values)
+    const { servers, system } = await readConfiguration(values, io)
+    const publisher = createPublisher({
+      loadServers: () => servers,
+      loadSystem: () => system,
+      distDir: io.distDir,
+      version: io.version,
+    })
+    const preview = await publisher.preview(target)
+
+    io.out(preview.findings.map(describeFinding).join(''))
+    io.out(preview.checks.map(describeCheck).join(''))
+    if (preview.checks.some(({ outcome }) => outcome === 'failed'))
+      throw new CommandError('Nothing was written, because a check failed.', 'See the lines above.', exitCodes.data)
+    const result = await publisher.exportTo(target, out, values['force'] === true)
+    io.out(`Wrote ${result.files} files, ${(result.bytes / 1_048_576).toFixed(1)} MB, to ${result.directory}\n`)
+    io.out(
+      `The target must provide: ${preview.secrets.map(({ name, generated }) => (generated ? `${name} (generated there)` : name)).join(', ')}\n`,
+    )
+    io.out('Next: README.md in that folder.\n')
+    return exitCodes.ok
+  },
+}
+
+/** Option of the command line for each field of a target, so that a fault names what the person typed. */
+const optionOf: Readonly<Record<string, string>> = {
+  domain: 'domain',
+  mode: 'mode',
+  instances: 'instances',
+  basePort: 'base-port',
+  httpPort: 'http-port',
+  httpsPort: 'https-port',
+  installDir: 'install-dir',
+  listenAddress: 'listen',
+  'tls.certificate': 'tls-cert',
+  'tls.key': 'tls-key',
+}
+
+export function targetOf(values: Values): Target {
+  requireOption(values, 'domain')
+  const number = (value: unknown): unknown => (typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value)
+  const input: Record<string, unknown> = { tls: {} }
+  for (const [field, option] of Object.entries(optionOf)) {
+    const value = ['instances', 'basePort', 'httpPort', 'httpsPort'].includes(field)
+      ? number(values[option])
+      : values[option]
+    if (value === undefined) continue
+    if (field.startsWith('tls.')) Object.assign(input['tls'] as object, { [field.slice(4)]: value })
+    else input[field] = value
+  }
+  const result = targetSchema.safeParse(input)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  const option = optionOf[issue?.path.join('.') ?? ''] ?? 'domain'
+  throw new UsageError(`--${option} ${String(values[option])}: ${issue?.message ?? 'is not valid'}.`)
+}
+
+function describeFinding({ severity, path, message, cure }: Finding): string {
+  return `${severity}: ${path}: ${message} ${cure}\n`
+}
+
+function describeCheck({ artifact, tool, outcome, message, fault }: Check): string {
+  const place = fault?.line === null || fault === null ? artifact : `${artifact}:${fault.line}`
+  return `${outcome === 'not-checked' ? 'not checked' : outcome}: ${place} (${tool}): ${message}\n`
+}

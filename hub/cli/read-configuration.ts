@@ -1,0 +1,38 @@
+import { stat } from 'node:fs/promises'
+import path from 'node:path'
+import type { ServersFile, SystemFile } from '../contract/config.ts'
+import type { Fault } from '../contract/errors.ts'
+import { openConfigStore } from '../config/store.ts'
+import { CommandError, exitCodes, type Io, UsageError, type Values } from './command.ts'
+
+export interface Configuration {
+  directory: string
+  servers: ServersFile
+  system: SystemFile
+}
+
+/** The configuration in `--config` or CONFIG_DIR; with faults it is no configuration, and each is told with its cure. */
+export async function readConfiguration(values: Values, io: Io): Promise<Configuration> {
+  const given = values['config'] ?? io.env['CONFIG_DIR']
+  if (typeof given !== 'string' || given === '') throw new UsageError('--config is missing, and CONFIG_DIR is not set.')
+  const directory = path.resolve(given)
+  const isFolder = await stat(directory).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  )
+  if (!isFolder)
+    throw new CommandError(`${directory} is no folder.`, 'Give the folder that holds servers.json.', exitCodes.config)
+  const store = await openConfigStore(directory)
+  try {
+    if (store.faults.length > 0)
+      throw new CommandError(store.faults.map(describeFault).join('\n'), 'Nothing was done.', exitCodes.config)
+    return { directory, servers: store.servers, system: store.system }
+  } finally {
+    await store.dispose()
+  }
+}
+
+function describeFault({ file, path: at, line, column, message, cure }: Fault): string {
+  const place = [file, line, column].filter((part) => part !== null).join(':')
+  return `${place}: ${at === '' ? '' : `${at}: `}${message}. ${cure}`
+}
