@@ -152,7 +152,7 @@ ${run.logs}
 
 | what you see | cause | cure |
 |---|---|---|
-| the hub ends with code 78 | the configuration is broken; the log names file, line and cure | mend it; \`node ${paths.current}/hub/cli.js config check --config ${docker ? 'FOLDER' : paths.config}\` |
+| the hub ends with code 78, and PM2 says \`waiting restart\` for ever | the configuration is broken; the log names file, line and cure | mend it; \`node ${paths.current}/hub/cli.js config check --config ${docker ? 'FOLDER' : paths.config}\` |
 | \`.env: not found\`, code 9 | \`${paths.environment}\` is missing or unreadable | step 4; owner and mode as shown there |
 | 502 from nginx | the hub is not running or still starting | the log; \`curl http://127.0.0.1:${target.basePort}/health/ready\` on the target |
 | nginx: \`duplicate default server\` | another site already answers for unknown names | remove \`default_server\` from that site |

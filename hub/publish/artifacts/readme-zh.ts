@@ -150,7 +150,7 @@ ${run.logs}
 
 | 现象 | 原因 | 解决办法 |
 |---|---|---|
-| Hub 以代码 78 退出 | 配置有误；日志中有文件、行号和解决办法 | 修正配置；\`node ${paths.current}/hub/cli.js config check --config ${docker ? '目录' : paths.config}\` |
+| Hub 以代码 78 退出，PM2 一直显示 \`waiting restart\` | 配置有误；日志中有文件、行号和解决办法 | 修正配置；\`node ${paths.current}/hub/cli.js config check --config ${docker ? '目录' : paths.config}\` |
 | \`.env: not found\`，代码 9 | \`${paths.environment}\` 不存在或不可读 | 见第 4 步，注意属主和权限 |
 | nginx 返回 502 | Hub 没有运行或仍在启动 | 查看日志；在目标服务器上执行 \`curl http://127.0.0.1:${target.basePort}/health/ready\` |
 | nginx：\`duplicate default server\` | 另一个站点已经处理未知域名 | 从那个站点删除 \`default_server\` |
