@@ -111,8 +111,8 @@ function checkNginx(artifact: string, around = { before: '', after: '' }): Check
     const tool = `nginx ${version?.slice(1).join('.') ?? '(version unknown)'}`
     const text = textOf(bundle, artifact)
     const number = (version?.slice(1) ?? []).reduce((sum, part) => sum * 1_000 + Number(part), 0)
-    if (/^\s*http2 on;/m.test(text) && number < 1_025_001)
-      return notChecked(artifact, tool, 'This file is for nginx 1.25.1 or later, and the one installed here is older.')
+    if (/^\s*http2 on;/m.test(text) && number < 1_027_003)
+      return notChecked(artifact, tool, 'This file is for nginx 1.27.3 or later, and the one installed here is older.')
     const openssl = await findTool('openssl')
     if (openssl === null)
       return notChecked(
@@ -161,14 +161,17 @@ function checkNginx(artifact: string, around = { before: '', after: '' }): Check
       cwd: folder,
       timeoutMs: TOOL_TIMEOUT_MS,
     })
-    const warnings = [...result.output.matchAll(/\[warn\] (.*?)(?: in \S+)?$/gm)].map(
-      ([, warning]) => ` Warning: ${warning ?? ''}.`,
+    const warnings = new Set(
+      Array.from(
+        result.output.matchAll(/\[warn\] (?:\d+#\d+: )?(.*?)(?: in \S+)?$/gm),
+        ([, text = '']) => ` Warning: ${text}.`,
+      ),
     )
     if (result.code === 0)
       return passed(
         artifact,
         tool,
-        `nginx -t accepts it, with a throw-away certificate in the place of the real one.${warnings.join('')}`,
+        `nginx -t accepts it, with a throw-away certificate in the place of the real one.${[...warnings].join('')}`,
       )
     const fault = /\[emerg\] (.*?)(?: in \S+:(\d+))?$/m.exec(result.output)
     return failed(

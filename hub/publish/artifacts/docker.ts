@@ -90,7 +90,8 @@ export const dockerNginx: Artifact = {
         key: '/etc/nginx/tls/privkey.pem',
         accessLog: '/dev/stdout',
         insiders: ['127.0.0.1'],
-        http2: 'directive',
+        modern: true,
+        resolver: '127.0.0.11',
       }),
       '/dev/stderr',
     ),
@@ -130,11 +131,6 @@ export const compose: Artifact = {
 `
     return `# docker compose --env-file ${paths.environment} -f ${paths.current}/docker/compose.yaml up -d --build --wait
 name: mcp-hub
-
-# Refuses to start without them: an unset variable would otherwise be an empty secret.
-x-required:
-  - \${JWT_SECRET:?is empty. Create ${paths.environment} with: node hub/cli.js env}
-  - \${MCP_HUB_TOKEN:?is empty. Create ${paths.environment} with: node hub/cli.js env}
 
 x-hub: &hub
   image: ${image('hub')}
@@ -177,11 +173,20 @@ ${names.map((name) => `      ${name}: { condition: service_healthy }`).join('\n'
       - "${published}${target.httpPort}:8080"
       - "${published}${target.httpsPort}:8443"
     volumes:
-      - ${paths.certificate}:/etc/nginx/tls/fullchain.pem:ro
-      - ${paths.key}:/etc/nginx/tls/privkey.pem:ro
-      - ${paths.acme}:/var/www/acme:ro
+      # A missing file is an error here; the short form would make an empty folder of that name.
+      - { type: bind, source: ${paths.certificate}, target: /etc/nginx/tls/fullchain.pem, read_only: true, bind: { create_host_path: false } }
+      - { type: bind, source: ${paths.key}, target: /etc/nginx/tls/privkey.pem, read_only: true, bind: { create_host_path: false } }
+      - { type: bind, source: ${paths.acme}, target: /var/www/acme, read_only: true, bind: { create_host_path: false } }
     networks: [internal, edge]
     logging: *logging
+
+  # Never started: it makes compose refuse to do anything while one of these is empty.
+  required:
+    image: ${image('hub')}
+    profiles: [never]
+    environment:
+      JWT_SECRET: \${JWT_SECRET:?is empty. Create ${paths.environment} with the command env}
+      MCP_HUB_TOKEN: \${MCP_HUB_TOKEN:?is empty. Create ${paths.environment} with the command env}
 
 secrets:
   hub_env:

@@ -17,8 +17,10 @@ export interface NginxPlace {
   accessLog: string
   /** Addresses that may read metrics and the detailed health. */
   insiders: string[]
-  /** nginx 1.25.1 and later have a directive of its own for it; the older form is still understood, with a warning. */
-  http2: 'listen' | 'directive'
+  /** nginx 1.27.3 or later: HTTP/2 by a directive of its own, names looked up again while it runs. */
+  modern: boolean
+  /** Who knows the names of the hubs, where they have names. */
+  resolver: string | null
 }
 
 export const NONCE_PLACEHOLDER = '__NONCE__'
@@ -60,7 +62,8 @@ export function hostPlace({ target, paths }: BundleContext): NginxPlace {
     key: paths.key,
     accessLog: '/var/log/nginx/mcp-hub.access.log',
     insiders: ['127.0.0.1', '::1'],
-    http2: 'listen',
+    modern: false,
+    resolver: null,
   }
 }
 
@@ -123,8 +126,8 @@ export function renderSite({ target, system }: BundleContext, place: NginxPlace)
     [place.listen, ...(place.ipv6 ? ['[::]:'] : [])]
       .map((address) => `  listen ${address}${port}${options};`)
       .join('\n')
-  const tls = place.http2 === 'listen' ? ' ssl http2' : ' ssl'
-  const http2 = place.http2 === 'directive' ? '\n  http2 on;' : ''
+  const tls = place.modern ? ' ssl' : ' ssl http2'
+  const http2 = place.modern ? '\n  http2 on;' : ''
   const insiders = place.insiders.map((address) => `    allow ${address};\n`).join('')
   // The key of a session's first request must be the key of all others; the session's id does not exist at the first one.
   const affinity =
@@ -157,7 +160,7 @@ map $uri $mcp_hub_cache {
 
 upstream mcp_hub {
   zone mcp_hub 256k;
-${affinity}${place.upstreams.map((address) => `  server ${address} fail_timeout=2s;\n`).join('')}  keepalive 32;
+${place.resolver === null ? '' : `  # A container that is made anew may have another address.\n  resolver ${place.resolver} valid=10s;\n`}${affinity}${place.upstreams.map((address) => `  server ${address} fail_timeout=2s${place.resolver === null ? '' : ' resolve'};\n`).join('')}  keepalive 32;
   # Shorter than the hub's drain, so that no request is sent on a connection that the hub is about to close.
   keepalive_timeout 2s;
 }
