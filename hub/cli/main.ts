@@ -1,4 +1,5 @@
 import { configCheckCommand } from './config-check.ts'
+import { connectCommand } from './connect.ts'
 import { envCommand } from './env.ts'
 import { publishCommand } from './publish.ts'
 import { HubError } from '../hub-error.ts'
@@ -14,7 +15,7 @@ import {
   type Io,
 } from './command.ts'
 
-const commands: readonly Command[] = [publishCommand, configCheckCommand, envCommand]
+const commands: readonly Command[] = [publishCommand, configCheckCommand, envCommand, connectCommand]
 
 /** Runs one command line and answers its exit code. */
 export async function runCli(args: string[], io: Io): Promise<number> {

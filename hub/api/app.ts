@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express'
+import { NONCE_PLACEHOLDER, contentSecurityPolicy } from '../contract/csp.ts'
+import type { Problem, SystemFile } from '../contract/index.ts'
+import type { Caller } from '../auth/tokens.ts'
+import { HubError } from '../hub-error.ts'
+import type { Log } from '../observe/log.ts'
+import { authRoutes } from './auth.ts'
+import { catalogRoutes } from './tools.ts'
+import { hubRoutes } from './hub.ts'
+import { publishRoutes } from './publish.ts'
+import { serverRoutes } from './servers.ts'
+
+const MAX_BODY = '2mb'
+
+export interface AppOptions {
+  auth: Parameters<typeof authRoutes>[0]
+  servers: Parameters<typeof serverRoutes>[0]
+  catalog: Parameters<typeof catalogRoutes>[0]
+  hub: Parameters<typeof hubRoutes>[0]
+  publisher: Parameters<typeof publishRoutes>[0]
+  identify: (request: Request) => Promise<Caller | null>
+  system: () => SystemFile
+  /** Folder of the built web UI; null where something else serves it. */
+  webDir: string | null
+  log: Log
+}
+
+/** REST below `/api`, and the web UI. Host and Origin were checked before a request comes here. */
+export function createApp(options: AppOptions): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.set('trust proxy', options.system().server?.trustProxy ?? false)
+  app.set('query parser', 'simple')
+
+  app.use('/api', (request, response, next) => {
+    response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    const hasBody = Number(request.get('content-length') ?? 0) > 0 || request.get('transfer-encoding') !== undefined
+    // A form can be posted from any page; JSON cannot.
+    if (hasBody && !request.is('application/json')) throw new HubError('HUB_UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json')
+    next()
+  })
+  app.use('/api', express.json({ limit: MAX_BODY }))
+  app.use('/api/auth', authRoutes(options.auth))
+  app.use('/api', async (request, response, next) => {
+    const caller = await options.identify(request)
+    if (caller === null || !caller.may.api) {
+      response.set('www-authenticate', 'Bearer')
+      throw caller === null
+        ? new HubError('HUB_UNAUTHENTICATED', 'This needs a sign-in or a bearer token', { cure: 'Sign in, or send Authorization: Bearer <token>.' })
+        : new HubError('HUB_FORBIDDEN', 'This token is for MCP endpoints only')
+    }
+    response.locals['caller'] = caller
+    next()
+  })
+  app.use('/api', hubRoutes(options.hub))
+  app.use('/api/servers', serverRoutes(options.servers))
+  app.use('/api', catalogRoutes(options.catalog))
+  app.use('/api/publish', publishRoutes(options.publisher))
+  app.use('/api', (request) => {
+    throw new HubError('HUB_NOT_FOUND', `There is no ${request.method} ${request.originalUrl.split('?')[0] ?? ''}`)
+  })
+  if (options.webDir !== null) serveWeb(app, options.webDir)
+  app.use((request) => {
+    throw new HubError('HUB_NOT_FOUND', `There is nothing at ${request.path}`)
+  })
+  app.use(problemHandler(options.log))
+  return app
+}
+
+/** The single page: hashed assets for good, everything else the index with a fresh nonce. */
+function serveWeb(app: Express, webDir: string): void {
+  app.use('/assets', express.static(join(webDir, 'assets'), { immutable: true, maxAge: '1y', index: false }))
+  app.use(express.static(webDir, { index: false, redirect: false, setHeaders: (response) => response.setHeader('x-content-type-options', 'nosniff') }))
+  app.get('/{*path}', async (request: Request, response: Response, next) => {
+    if (/\.[a-z0-9]+$/i.test(request.path)) {
+      next()
+      return
+    }
+    const html = await readFile(join(webDir, 'index.html'), 'utf8').catch(() => null)
+    if (html === null) throw new HubError('HUB_NOT_FOUND', 'The web UI is not built', { cure: 'Run npm run build.' })
+    const nonce = randomBytes(16).toString('base64')
+    response.set({
+      'content-security-policy': contentSecurityPolicy(nonce),
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'cross-origin-opener-policy': 'same-origin',
+    })
+    response.type('html').send(html.replaceAll(NONCE_PLACEHOLDER, nonce))
+  })
+}
+
+/** Every failure as problem+json (RFC 9457) with a stable code. */
+function problemHandler(log: Log): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    if (response.headersSent) {
+      next(error)
+      return
+    }
+    const known = error instanceof HubError ? error : fromExpress(error)
+    if (known.code === 'HUB_INTERNAL') log('error', `${request.method} ${request.path} failed`, { error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+    sendProblem(response, known)
+  }
+}
+
+export function sendProblem(response: Response, error: HubError): void {
+  const problem: Problem = {
+    type: `https://mcphub.dev/errors/${error.code}`,
+    title: error.code,
+    status: error.status,
+    code: error.code,
+    detail: error.message,
+    ...(error.cure === undefined ? {} : { cure: error.cure }),
+    ...(error.faults === undefined ? {} : { faults: error.faults }),
+  }
+  response.status(error.status).type('application/problem+json').send(JSON.stringify(problem))
+}
+
+function fromExpress(error: unknown): HubError {
+  const { type, status, message } = (typeof error === 'object' && error !== null ? error : {}) as { type?: string; status?: number; message?: string }
+  if (type === 'entity.parse.failed') return new HubError('HUB_BAD_REQUEST', `The body is not valid JSON: ${message ?? ''}`)
+  if (type === 'entity.too.large') return new HubError('HUB_BODY_TOO_LARGE', `The body is larger than ${MAX_BODY}`)
+  if (status !== undefined && status >= 400 && status < 500) return new HubError('HUB_BAD_REQUEST', message ?? 'Bad request')
+  return new HubError('HUB_INTERNAL', 'The hub failed; its log has the details', { cure: 'Try again; if it stays, report it with the log.' })
+}

@@ -1,0 +1,120 @@
+import { Router } from 'express'
+import { callToolSchema, type CallToolResult, type PromptEntry, type ResourceEntry, type ToolEntry } from '../contract/index.ts'
+import type { Call } from '../gateway/call.ts'
+import { McpError, isObject, rpc, type Reply } from '../gateway/json-rpc.ts'
+import { paramHeaders } from '../gateway/mcp-headers.ts'
+import { exposedName } from '../gateway/names.ts'
+import { HubError } from '../hub-error.ts'
+import type { Events } from '../observe/events.ts'
+import type { Item } from '../upstream/catalog.ts'
+import type { Supervisor } from '../upstream/supervisor.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { userOnly } from './permissions.ts'
+import { bodyOf, callerOf } from './routes.ts'
+
+const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null)
+
+/** `/api/tools`, `/api/prompts`, `/api/resources`: what all servers offer, and calls by hand. */
+export function catalogRoutes(options: { supervisor: Supervisor; events: Events }): Router {
+  const router = Router()
+
+  function each<T>(kind: 'tools' | 'prompts' | 'resources' | 'resourceTemplates', make: (upstream: Upstream, item: Item) => T): T[] {
+    return [...options.supervisor.upstreams.values()].flatMap((upstream) => upstream.catalog.lists[kind].map((item) => make(upstream, item)))
+  }
+
+  router.get('/tools', (_request, response) => {
+    const entries: ToolEntry[] = each('tools', (upstream, tool) => ({
+      server: upstream.name,
+      name: String(tool['name']),
+      exposedName: exposedName(upstream.prefix, String(tool['name'])),
+      title: textOf(tool['title']),
+      description: textOf(tool['description']),
+      inputSchema: tool['inputSchema'],
+      ...('outputSchema' in tool ? { outputSchema: tool['outputSchema'] } : {}),
+      annotations: isObject(tool['annotations']) ? tool['annotations'] : null,
+    }))
+    response.json(entries)
+  })
+
+  router.get('/prompts', (_request, response) => {
+    const entries: PromptEntry[] = each('prompts', (upstream, prompt) => ({
+      server: upstream.name,
+      name: String(prompt['name']),
+      exposedName: exposedName(upstream.prefix, String(prompt['name'])),
+      title: textOf(prompt['title']),
+      description: textOf(prompt['description']),
+      arguments: (Array.isArray(prompt['arguments']) ? (prompt['arguments'] as unknown[]) : []).filter(isObject).map((argument) => ({
+        name: String(argument['name']),
+        description: textOf(argument['description']),
+        required: argument['required'] === true,
+      })),
+    }))
+    response.json(entries)
+  })
+
+  router.get('/resources', (_request, response) => {
+    const entry = (template: boolean) => (upstream: Upstream, item: Item) => ({
+      server: upstream.name,
+      uri: String(item[template ? 'uriTemplate' : 'uri']),
+      template,
+      name: String(item['name']),
+      title: textOf(item['title']),
+      description: textOf(item['description']),
+      mimeType: textOf(item['mimeType']),
+    })
+    const entries: ResourceEntry[] = [...each('resources', entry(false)), ...each('resourceTemplates', entry(true))]
+    response.json(entries)
+  })
+
+  router.post('/tools/call', userOnly, async (request, response) => {
+    const body = bodyOf(request, callToolSchema)
+    const upstream = options.supervisor.upstreams.get(body.server)
+    if (upstream === undefined) throw new HubError('HUB_SERVER_NOT_FOUND', `There is no server named ${body.server}`)
+    if (!upstream.catalog.lists.tools.some((tool) => tool['name'] === body.tool)) {
+      throw new HubError('HUB_TOOL_NOT_FOUND', upstream.unavailable()?.message ?? `Server ${body.server} has no tool named ${body.tool}`)
+    }
+    const caller = callerOf(response)
+    const startedAt = performance.now()
+    const callId = body.callId
+    const reply = await new Promise<Reply>((resolve) => {
+      const call: Call = {
+        method: 'tools/call',
+        params: { name: body.tool, arguments: body.arguments, _meta: {} },
+        clientEra: upstream.instance?.connection.hello.era ?? 'legacy',
+        owner: `api ${caller.id}`,
+        principal: caller.id,
+        capabilities: {},
+        clientInfo: { name: 'mcp-hub-ui', version: '1' },
+        progressToken: callId,
+        logLevel: undefined,
+        paramHeaders: paramHeaders(upstream.catalog.headerParams.get(body.tool) ?? [], body.arguments),
+        notify: (method, params) => {
+          if (method !== 'notifications/progress' || callId === undefined) return
+          options.events.emit({
+            type: 'call.progress',
+            callId,
+            progress: Number(params?.['progress'] ?? 0),
+            total: typeof params?.['total'] === 'number' ? params['total'] : null,
+            message: textOf(params?.['message']),
+          })
+        },
+        ask: (method) => Promise.reject(new McpError(rpc.methodNotFound, `${method} cannot be answered here yet`)),
+        finish: resolve,
+      }
+      const cancel = upstream.call(call)
+      response.once('close', () => {
+        if (!response.writableFinished) cancel('the caller went away')
+      })
+    })
+    const { result, error } = reply.message
+    const answer: CallToolResult = {
+      durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
+      bytes: reply.size,
+      result: error === undefined ? result : null,
+      error: error ?? null,
+    }
+    response.json(answer)
+  })
+
+  return router
+}

@@ -1,0 +1,40 @@
+import type { IncomingMessage } from 'node:http'
+import type { ErrorCode } from '../contract/index.ts'
+
+const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]'])
+
+export interface GuardOptions {
+  /** Names besides loopback that `Host` may carry. */
+  allowedHosts: readonly string[]
+  /** Origins besides the page's own that a browser may call from. */
+  allowedOrigins: readonly string[]
+}
+
+/** Why a request is turned away before anything else looks at it; null when it may pass. */
+export function guard(request: IncomingMessage, options: GuardOptions): { code: ErrorCode; message: string } | null {
+  const host = request.headers.host ?? ''
+  if (!isAllowedHost(host, options.allowedHosts)) {
+    // A page that rebinds its name to this address arrives with its own name here.
+    return { code: 'HUB_HOST_REFUSED', message: `The host name ${host === '' ? '(none)' : host} is not one of this hub’s; add it to server.allowedHosts in system.json` }
+  }
+  const { origin } = request.headers
+  if (origin !== undefined && !isAllowedOrigin(origin, host, options.allowedOrigins)) {
+    return { code: 'HUB_ORIGIN_REFUSED', message: `Requests from the origin ${origin} are not allowed; add it to server.cors.origin in system.json` }
+  }
+  return null
+}
+
+function isAllowedHost(host: string, allowed: readonly string[]): boolean {
+  const name = host.toLowerCase().replace(/:\d+$/, '')
+  return LOOPBACK.has(name) || allowed.some((entry) => entry.toLowerCase() === name || entry.toLowerCase() === host.toLowerCase())
+}
+
+function isAllowedOrigin(origin: string, host: string, allowed: readonly string[]): boolean {
+  if (allowed.includes(origin)) return true
+  try {
+    const url = new URL(origin)
+    return (url.protocol === 'http:' || url.protocol === 'https:') && url.host === host.toLowerCase()
+  } catch {
+    return false
+  }
+}

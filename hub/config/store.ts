@@ -1,0 +1,132 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { watch, type FSWatcher } from 'chokidar'
+import { applyEdits, modify } from 'jsonc-parser'
+import type { Fault, ServerConfig, ServersFile, SystemFile } from '../contract/index.ts'
+import { HubError } from '../hub-error.ts'
+import { writeFileAtomic } from './atomic-file.ts'
+import { parseServersFile, parseSystemFile, type Parsed } from './parse.ts'
+
+export interface ConfigStore {
+  readonly dir: string
+  readonly servers: ServersFile
+  readonly system: SystemFile
+  /** Faults of the files as they are on disk; while there are any, the last good configuration is in force. */
+  readonly faults: Fault[]
+  /** Adds, replaces or (with null) removes an entry; with `rename` under a new name, in the same place. */
+  saveServer: (name: string, config: ServerConfig | null, rename?: string) => Promise<void>
+  saveSystem: (path: string[], value: unknown) => Promise<void>
+  watch: (onChange: () => void) => void
+  dispose: () => Promise<void>
+}
+
+const EMPTY_SERVERS = '{\n  "mcpServers": {}\n}\n'
+const formatting = { formattingOptions: { tabSize: 2, insertSpaces: true, eol: '\n' } }
+
+/** Reads CONFIG_DIR. Files that are not there are empty configurations; broken ones are told by `faults`. */
+export async function openConfigStore(dir: string): Promise<ConfigStore> {
+  const files = { servers: join(dir, 'servers.json'), system: join(dir, 'system.json') }
+  let servers: ServersFile = { mcpServers: {} }
+  let system: SystemFile = {}
+  let serverFaults: Fault[] = []
+  let systemFaults: Fault[] = []
+  /** Last text seen of each file: what we wrote ourselves is no change. */
+  const seen = new Map<string, string>()
+  let watcher: FSWatcher | null = null
+  let timer: NodeJS.Timeout | null = null
+  let queue: Promise<unknown> = Promise.resolve()
+
+  async function text(file: string, fallback: string): Promise<string> {
+    try {
+      return (await readFile(file, 'utf8')).replace(/^\uFEFF/, '')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return fallback
+      throw error
+    }
+  }
+
+  async function read<T>(file: string, fallback: string, parse: (text: string, file: string) => Parsed<T>): Promise<{ changed: boolean; parsed: Parsed<T> }> {
+    try {
+      const content = await text(file, fallback)
+      const changed = seen.get(file) !== content
+      seen.set(file, content)
+      return { changed, parsed: parse(content, file) }
+    } catch (error) {
+      const message = `Cannot be read: ${error instanceof Error ? error.message : String(error)}`
+      return { changed: true, parsed: { ok: false, faults: [{ file, path: '', line: null, column: null, message, cure: 'Check the permissions of the file and its folder.' }] } }
+    }
+  }
+
+  async function load(): Promise<boolean> {
+    const [first, second] = await Promise.all([read(files.servers, EMPTY_SERVERS, parseServersFile), read(files.system, '{}\n', parseSystemFile)])
+    if (first.parsed.ok) {
+      servers = first.parsed.value
+      serverFaults = []
+    } else serverFaults = first.parsed.faults
+    if (second.parsed.ok) {
+      system = second.parsed.value
+      systemFaults = []
+    } else systemFaults = second.parsed.faults
+    return first.changed || second.changed
+  }
+
+  /** One change at a time, each on the newest text, so that no edit is lost and comments stay. */
+  function edit<T>(file: string, fallback: string, parse: (text: string, file: string) => Parsed<T>, change: (text: string) => string): Promise<void> {
+    const work = queue.then(async () => {
+      const before = await text(file, fallback)
+      const current = parse(before, file)
+      if (!current.ok) {
+        throw new HubError('HUB_CONFIG_FILE_BROKEN', `${file} is broken, so nothing is written into it`, { faults: current.faults, cure: 'Correct the file first.' })
+      }
+      const after = change(before)
+      const parsed = parse(after, file)
+      if (!parsed.ok) throw new HubError('HUB_INVALID_CONFIG', parsed.faults[0]?.message ?? 'The configuration is not valid', { faults: parsed.faults })
+      await writeFileAtomic(file, after)
+      seen.set(file, after)
+      await load()
+    })
+    queue = work.catch(() => undefined)
+    return work
+  }
+
+  await load()
+  return {
+    dir,
+    get servers() {
+      return servers
+    },
+    get system() {
+      return system
+    },
+    get faults() {
+      return [...serverFaults, ...systemFaults]
+    },
+    saveServer: (name, config, rename) =>
+      edit(files.servers, EMPTY_SERVERS, parseServersFile, (before) => {
+        if (rename === undefined || rename === name || config === null) {
+          return applyEdits(before, modify(before, ['mcpServers', name], config ?? undefined, formatting))
+        }
+        const parsed = parseServersFile(before, null)
+        const index = parsed.ok ? Object.keys(parsed.value.mcpServers).indexOf(name) : 0
+        const removed = applyEdits(before, modify(before, ['mcpServers', name], undefined, formatting))
+        return applyEdits(removed, modify(removed, ['mcpServers', rename], config, { ...formatting, getInsertionIndex: () => index }))
+      }),
+    saveSystem: (path, value) => edit(files.system, '{}\n', parseSystemFile, (before) => applyEdits(before, modify(before, path, value, formatting))),
+    watch: (onChange) => {
+      watcher = watch(dir, { depth: 0, ignoreInitial: true, ignored: (path) => path !== dir && path !== files.servers && path !== files.system })
+      watcher.on('all', () => {
+        if (timer !== null) clearTimeout(timer)
+        timer = setTimeout(() => {
+          void load().then((changed) => {
+            if (changed) onChange()
+          })
+        }, 100)
+      })
+    },
+    dispose: async () => {
+      if (timer !== null) clearTimeout(timer)
+      await watcher?.close()
+      await queue
+    },
+  }
+}

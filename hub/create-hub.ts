@@ -1,0 +1,334 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import type { Request } from 'express'
+import type { Endpoint, Fault, HubStatus, Overview } from './contract/index.ts'
+import { createApp } from './api/app.ts'
+import { SESSION_COOKIE } from './api/auth.ts'
+import { parseDuration } from './auth/duration.ts'
+import { guard } from './auth/guard.ts'
+import { bearerOf, createTokenTable, type Caller, type StaticToken } from './auth/tokens.ts'
+import { openUsers, type Users } from './auth/users.ts'
+import { secretNames } from './config/references.ts'
+import { openConfigStore } from './config/store.ts'
+import { errorCodes, type ErrorCode } from './contract/errors.ts'
+import { createGateway } from './gateway/gateway.ts'
+import { rpc } from './gateway/json-rpc.ts'
+import { createEvents } from './observe/events.ts'
+import { createLogRing } from './observe/log-ring.ts'
+import { createRedactor, type Log } from './observe/log.ts'
+import { createPublisher } from './publish/index.ts'
+import { createProcessJournal } from './upstream/process-group.ts'
+import { createSupervisor } from './upstream/supervisor.ts'
+
+export interface HubOptions {
+  mode: 'desktop' | 'server'
+  version: string
+  configDir: string
+  dataDir: string
+  /** Folder of the built web UI, served at `/`; null when the app serves it. */
+  webDir: string | null
+  /** Folder with the built hub and web UI, which a bundle carries. */
+  distDir: string
+  /** Fixed bearer tokens: the app's own, that of the clients on this computer, MCP_HUB_TOKEN. */
+  tokens: StaticToken[]
+  jwtSecret: Uint8Array | null
+  jwtExpiresIn: string | undefined
+  adminPassword: string | undefined
+  /** Value of `${secret:NAME}`. */
+  secret: (name: string) => string | undefined
+  env: (name: string) => string | undefined
+  /** PATH for stdio servers. */
+  path: string
+  log: Log
+  /** Secret values that never appear in logs, besides those that the configuration refers to. */
+  knownSecrets: readonly string[]
+}
+
+/** What a listener serves: everything, or only the MCP endpoints. */
+export type Surface = 'all' | 'mcp'
+
+export interface Hub {
+  requestListener: (surface: Surface) => RequestListener
+  /** Starts the servers and watches the configuration. */
+  start: () => Promise<void>
+  /** Whether it takes new work; false from the moment that it drains. */
+  readonly ready: boolean
+  readonly faults: Fault[]
+  readonly mcpAuth: 'token' | 'none'
+  readonly endpointPort: number | undefined
+  readonly host: string | undefined
+  readonly setupCode: string | null
+  overview: () => Overview
+  setEndpoint: (endpoint: Endpoint) => void
+  /** Takes effect for `POST /api/hub/endpoint`: listens anew on the port. */
+  onMoveEndpoint: ((port: number) => Promise<void>) | null
+  onOverview: ((overview: Overview) => void) | null
+  /** Refuses new requests and lets running ones finish, at most `ms`. */
+  drain: (ms: number) => Promise<void>
+  stop: () => Promise<void>
+}
+
+/**
+ * Builds the hub; it does not listen. Faults of the files in CONFIG_DIR are in `faults`: an entry decides whether they are
+ * fatal at the start. Throws BrokenUsers when users.json is broken.
+ */
+export async function createHub(options: HubOptions): Promise<Hub> {
+  await mkdir(options.configDir, { recursive: true, mode: 0o700 })
+  await mkdir(options.dataDir, { recursive: true, mode: 0o700 })
+  const config = await openConfigStore(options.configDir)
+  const startedAt = Date.now()
+  const events = createEvents()
+  const { auth: authConfig = {}, server: serverConfig = {}, limits = {} } = config.system
+  let ready = false
+  let running = 0
+  let endpoint: Endpoint = { state: 'starting', url: '', port: 0, takenBy: null, message: null }
+
+  const redact = createRedactor(() => [
+    ...options.knownSecrets,
+    ...Object.values(config.servers.mcpServers).flatMap((entry) => secretNames(entry).flatMap((name) => options.secret(name) ?? [])),
+  ])
+
+  const tokens = createTokenTable(options.tokens)
+  const users: Users | null =
+    options.mode === 'desktop'
+      ? null
+      : await openUsers({
+          configDir: options.configDir,
+          jwtSecret: options.jwtSecret ?? randomBytes(32),
+          expiresIn: parseDuration(options.jwtExpiresIn ?? authConfig.jwtExpiresIn ?? '1h') ?? 3_600,
+          bcryptRounds: authConfig.bcryptRounds ?? 12,
+          adminPassword: options.adminPassword,
+          setupEnabled: options.tokens.length === 0,
+        })
+  const mcpAuth = authConfig.mcp ?? 'token'
+  const anonymous: Caller = { id: 'anonymous', name: 'anonymous', role: 'viewer', isApp: false, may: { api: false, mcp: true } }
+
+  async function identify(request: IncomingMessage): Promise<Caller | null> {
+    const token = bearerOf(request) ?? cookieOf(request)
+    if (token === null) return null
+    const fixed = tokens(token)
+    if (fixed !== null || users === null) return fixed
+    const user = await users.verify(token)
+    return user === null ? null : { id: `user:${user.name}`, name: user.name, role: user.role, isApp: false, may: { api: true, mcp: user.role !== 'viewer' } }
+  }
+
+  const supervisor = createSupervisor({
+    defaults: {
+      clientInfo: { name: 'mcp-hub', version: options.version },
+      startTimeoutMs: 30_000,
+      callTimeoutMs: 5 * 60_000,
+      totalTimeoutMs: 60 * 60_000,
+      maxConcurrentCalls: 1_000,
+      maxStartAttempts: 8,
+    },
+    references: { env: options.env, secret: options.secret },
+    journal: createProcessJournal(join(options.dataDir, 'processes.json')),
+    path: () => options.path,
+    maxStdioLineBytes: limits.maxStdioLineBytes ?? 64 * 1_048_576,
+    maxResponseBytes: limits.maxResponseBytes ?? 16 * 1_048_576,
+    createLog: (server) => createLogRing({ redact, onLines: (lines) => events.emit({ type: 'server.log', server, lines }) }),
+    onState: (upstream) => {
+      const status = upstream.status()
+      options.log(status.reason === null ? 'info' : 'warn', 'Server state', { server: status.name, state: status.state, ...(status.reason === null ? {} : { reason: status.reason.message }) })
+      events.emit({ type: 'server.changed', server: status })
+      hub.onOverview?.(overview())
+    },
+    onCatalog: (upstream, kinds) => {
+      gateway.catalogChanged(upstream, kinds)
+      events.emit({ type: 'catalog.changed', server: upstream.name })
+      events.emit({ type: 'server.changed', server: upstream.status() })
+    },
+    onResourceUpdated: (upstream, params) => gateway.resourceUpdated(upstream, params),
+    onServers: (removed) => {
+      gateway.serversChanged()
+      for (const name of removed) events.emit({ type: 'server.removed', name })
+      hub.onOverview?.(overview())
+    },
+  })
+
+  const gateway = createGateway({
+    hubInfo: { name: 'mcp-hub', version: options.version },
+    limits: {
+      maxRequestBytes: limits.maxRequestBytes ?? 4 * 1_048_576,
+      maxNestingDepth: limits.maxNestingDepth ?? 256,
+      maxSessions: limits.maxSessions ?? 10_000,
+      maxSessionsPerPrincipal: limits.maxSessionsPerPrincipal ?? 5_000,
+      maxListens: limits.maxListens ?? 1_024,
+      maxParkedCalls: limits.maxParkedCalls ?? 1_024,
+      maxCallsPerClient: limits.maxCallsPerClient ?? 1_000,
+      maxBufferedBytesPerReader: limits.maxBufferedBytesPerReader ?? 32 * 1_048_576,
+      sessionIdleMs: limits.sessionIdleMs ?? 60 * 60_000,
+      parkedCallTtlMs: limits.parkedCallTtlMs ?? 5 * 60_000,
+    },
+    upstreams: () => supervisor.upstreams,
+    onExchange: () => undefined,
+  })
+
+  const apply = (): Promise<void> => supervisor.apply(config.servers.mcpServers)
+
+  function status(): HubStatus {
+    return {
+      version: options.version,
+      mode: options.mode,
+      pid: process.pid,
+      startedAt,
+      nodeVersion: process.version,
+      endpoint,
+      mcpAuth,
+      configDir: options.configDir,
+      configFaults: config.faults,
+      sessions: gateway.sessions,
+      rssBytes: process.memoryUsage.rss(),
+    }
+  }
+
+  function overview(): Overview {
+    const servers = [...supervisor.upstreams.values()].map((upstream) => {
+      const { name, state, reason } = upstream.status()
+      return { name, state, reason }
+    })
+    return { endpoint, configFaults: config.faults.length, servers }
+  }
+
+  function changed(): void {
+    events.emit({ type: 'hub.changed', hub: status() })
+    hub.onOverview?.(overview())
+  }
+
+  const app = createApp({
+    auth: { users, mode: options.mode, identify: (request: Request) => identify(request) },
+    servers: { config, supervisor, apply },
+    catalog: { supervisor, events },
+    hub: {
+      status,
+      events,
+      moveEndpoint: async (port) => {
+        if (port !== undefined) await config.saveSystem(['server', 'port'], port)
+        await hub.onMoveEndpoint?.(port ?? endpoint.port)
+      },
+    },
+    publisher: createPublisher({ loadServers: () => config.servers, loadSystem: () => config.system, distDir: options.distDir, version: options.version }),
+    identify,
+    system: () => config.system,
+    webDir: options.webDir,
+    log: options.log,
+  })
+
+  const guardOptions = { allowedHosts: serverConfig.allowedHosts ?? [], allowedOrigins: serverConfig.cors?.origin ?? [] }
+
+  function onMcp(request: IncomingMessage, response: ServerResponse, path: string): void {
+    if (!ready) {
+      refuseMcp(response, 503, rpc.shuttingDown, 'The hub is shutting down', { 'retry-after': '1' })
+      return
+    }
+    const token = bearerOf(request)
+    const fixed = token === null ? null : tokens(token)
+    if (fixed !== null && fixed.may.mcp) serve(request, response, path, fixed)
+    else if (mcpAuth === 'none') serve(request, response, path, anonymous)
+    else {
+      void identify(request).then((caller) => {
+        if (caller?.may.mcp === true) serve(request, response, path, caller)
+        else refuseMcp(response, 401, rpc.invalidRequest, token === null ? 'A bearer token is required' : 'The bearer token is not valid', { 'www-authenticate': 'Bearer' })
+      })
+    }
+  }
+
+  function serve(request: IncomingMessage, response: ServerResponse, path: string, caller: Caller): void {
+    running++
+    response.once('close', () => running--)
+    gateway.handle(request, response, path, caller)
+  }
+
+  const hub: Hub = {
+    requestListener: (surface) => (request, response) => {
+      const url = request.url ?? '/'
+      const query = url.indexOf('?')
+      const path = query === -1 ? url : url.slice(0, query)
+      if (path.startsWith('/health') && health(path, response)) return
+      const refusal = guard(request, guardOptions)
+      const isMcp = path === '/mcp' || path.startsWith('/mcp/') || path === '/sse' || path.startsWith('/sse/') || path === '/messages'
+      if (refusal !== null) {
+        if (isMcp) refuseMcp(response, errorCodes[refusal.code], rpc.invalidRequest, refusal.message)
+        else refusePlain(response, refusal.code, refusal.message)
+      } else if (isMcp) onMcp(request, response, path)
+      else if (surface === 'mcp') refusePlain(response, 'HUB_NOT_FOUND', 'This address serves MCP endpoints only')
+      else app(request, response)
+    },
+    start: async () => {
+      await createProcessJournal(join(options.dataDir, 'processes.json')).reap()
+      config.watch(() => {
+        for (const fault of config.faults) options.log('error', 'Configuration fault', { ...fault })
+        changed()
+        void apply()
+      })
+      ready = true
+      await apply()
+    },
+    get ready() {
+      return ready
+    },
+    get faults() {
+      return config.faults
+    },
+    mcpAuth,
+    endpointPort: serverConfig.port,
+    host: serverConfig.host,
+    get setupCode() {
+      return users?.setupCode ?? null
+    },
+    overview,
+    setEndpoint: (next) => {
+      endpoint = next
+      changed()
+    },
+    onMoveEndpoint: null,
+    onOverview: null,
+    drain: async (ms) => {
+      ready = false
+      const deadline = Date.now() + ms
+      // Streams have no end of their own: clients reconnect to the next hub.
+      gateway.close()
+      events.close()
+      while (running > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50))
+    },
+    stop: async () => {
+      ready = false
+      await config.dispose()
+      gateway.close()
+      events.close()
+      await supervisor.stop()
+    },
+  }
+
+  function health(path: string, response: ServerResponse): boolean {
+    if (path === '/health' || path === '/health/live') sendJson(response, 200, '{"status":"ok"}')
+    else if (path === '/health/ready') sendJson(response, ready ? 200 : 503, ready ? '{"status":"ready"}' : '{"status":"not ready"}')
+    else return false
+    return true
+  }
+
+  return hub
+}
+
+function sendJson(response: ServerResponse, status: number, body: string, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', 'content-length': Buffer.byteLength(body), ...headers }).end(body)
+}
+
+function refuseMcp(response: ServerResponse, status: number, code: number, message: string, headers: Record<string, string> = {}): void {
+  sendJson(response, status, JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message } }), headers)
+}
+
+function refusePlain(response: ServerResponse, code: ErrorCode, message: string): void {
+  const status = errorCodes[code]
+  sendJson(response, status, JSON.stringify({ type: `https://mcphub.dev/errors/${code}`, title: code, status, code, detail: message }), { 'content-type': 'application/problem+json' })
+}
+
+function cookieOf(request: IncomingMessage): string | null {
+  for (const part of (request.headers.cookie ?? '').split(';')) {
+    const [name, value] = part.trim().split('=')
+    if (name === SESSION_COOKIE && value) return decodeURIComponent(value)
+  }
+  return null
+}

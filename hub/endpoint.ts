@@ -1,0 +1,96 @@
+import { readFile, readdir, readlink } from 'node:fs/promises'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { Endpoint } from './contract/index.ts'
+
+export const DEFAULT_ENDPOINT_PORT = 3737
+
+/** The listener that MCP clients use. It never moves by itself: clients hold its URL. */
+export interface EndpointListener {
+  readonly endpoint: Endpoint
+  listen: (port: number) => Promise<void>
+  close: () => Promise<void>
+}
+
+export function createEndpointListener(options: { host: string; listener: RequestListener; onChange: () => void }): EndpointListener {
+  let server: Server | null = null
+  let endpoint: Endpoint = { state: 'starting', url: '', port: 0, takenBy: null, message: null }
+
+  function set(next: Endpoint): void {
+    endpoint = next
+    options.onChange()
+  }
+
+  async function close(): Promise<void> {
+    const closing = server
+    server = null
+    if (closing === null) return
+    await new Promise<void>((resolve) => {
+      closing.close(() => resolve())
+      closing.closeAllConnections()
+    })
+  }
+
+  return {
+    get endpoint() {
+      return endpoint
+    },
+    listen: async (port) => {
+      await close()
+      const next = createHttpServer(options.listener)
+      const url = (bound: number): string => `http://${options.host}:${bound}/mcp`
+      try {
+        const bound = await listenOn(next, port, options.host)
+        server = next
+        set({ state: 'listening', url: url(bound), port: bound, takenBy: null, message: null })
+      } catch (error) {
+        const { code, message } = error as NodeJS.ErrnoException
+        const takenBy = code === 'EADDRINUSE' ? await holderOf(port) : null
+        set({
+          state: code === 'EADDRINUSE' ? 'port-in-use' : 'failed',
+          url: url(port),
+          port,
+          takenBy,
+          message: code === 'EADDRINUSE' ? `Port ${port} is in use${takenBy === null ? '' : ` by ${takenBy}`}` : message,
+        })
+      }
+    },
+    close,
+  }
+}
+
+/** An HTTP server with the time limits that a proxy in front expects (DEPLOY §2.2). */
+export function createHttpServer(listener: RequestListener): Server {
+  const server = createServer({ keepAliveTimeout: 75_000, headersTimeout: 10_000, requestTimeout: 0, maxHeaderSize: 32_768, noDelay: true }, listener)
+  return server
+}
+
+/** Resolves with the port that was bound; port 0 takes a free one. */
+export function listenOn(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      const address = server.address()
+      resolve(typeof address === 'object' && address !== null ? address.port : port)
+    })
+  })
+}
+
+/** Who listens on a port, as `name (pid 4711)`. Linux tells by /proc; elsewhere, and for other users' processes, null. */
+export async function holderOf(port: number): Promise<string | null> {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0')
+  const tables = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((file) => readFile(file, 'utf8').catch(() => '')))
+  const inode = tables
+    .flatMap((table) => table.split('\n').slice(1))
+    .map((line) => line.trim().split(/\s+/))
+    .find((fields) => fields[1]?.endsWith(`:${hex}`) === true && fields[3] === '0A')?.[9]
+  if (inode === undefined) return null
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const handles = await readdir(`/proc/${pid}/fd`).catch(() => [])
+    for (const handle of handles) {
+      if ((await readlink(`/proc/${pid}/fd/${handle}`).catch(() => '')) !== `socket:[${inode}]`) continue
+      return `${(await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => 'a process')).trim()} (pid ${pid})`
+    }
+  }
+  return null
+}

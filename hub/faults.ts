@@ -1,0 +1,15 @@
+import type { Fault } from './contract/index.ts'
+
+/** EX_CONFIG of sysexits.h: bad configuration, which no restart can cure. */
+export const EXIT_CONFIG = 78
+
+export function describeFault(fault: Fault): string {
+  const place = [fault.file, fault.line, fault.column].filter((part) => part !== null).join(':')
+  return `${[place, fault.path].filter((part) => part !== '').join(' ')}: ${fault.message}. ${fault.cure}`
+}
+
+/** Prints one line per fault and ends with 78. */
+export function endOnFaults(faults: readonly Fault[]): never {
+  for (const fault of faults) console.error(describeFault(fault))
+  process.exit(EXIT_CONFIG)
+}

@@ -1,0 +1,75 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Upstream } from '../upstream/upstream.ts'
+import type { Params } from './json-rpc.ts'
+import type { ListKind } from '../upstream/catalog.ts'
+import type { HubInfo, View } from './view.ts'
+
+/** Who sent a request, as the guard found out. */
+export interface Principal {
+  /** Stable name, e.g. `key:desktop` or `anonymous`. */
+  id: string
+}
+
+export interface GatewayLimits {
+  maxRequestBytes: number
+  maxNestingDepth: number
+  maxSessions: number
+  maxSessionsPerPrincipal: number
+  maxListens: number
+  maxParkedCalls: number
+  maxCallsPerClient: number
+  maxBufferedBytesPerReader: number
+  sessionIdleMs: number
+  parkedCallTtlMs: number
+}
+
+export interface GatewayContext {
+  hubInfo: HubInfo
+  limits: GatewayLimits
+  upstreams: () => ReadonlyMap<string, Upstream>
+  /** Tells the gateway that somebody's wish for resource updates changed. */
+  subscriptionsChanged: () => void
+  /** Counts and records; called after the answer is on its way. */
+  onExchange: (exchange: ExchangeRecord) => void
+}
+
+export interface ExchangeRecord {
+  at: number
+  durationMs: number
+  principal: string
+  server: string | null
+  method: string
+  name: string | null
+  bytesIn: number
+  bytesOut: number
+  ok: boolean
+}
+
+export interface HttpRequest {
+  request: IncomingMessage
+  response: ServerResponse
+  body: Buffer
+  principal: Principal
+  view: View
+}
+
+/** What an edge has to tell its clients when something changed upstream. */
+export interface Edge {
+  catalogChanged: (upstream: Upstream, kinds: readonly ListKind[]) => void
+  resourceUpdated: (upstream: Upstream, params: Params) => void
+  /** The resource URIs that clients of this edge want updates of, by server. */
+  wantedResources: () => Map<Upstream, Set<string>>
+}
+
+export function addWanted(wanted: Map<Upstream, Set<string>>, upstream: Upstream, uri: string): void {
+  const set = wanted.get(upstream)
+  if (set === undefined) wanted.set(upstream, new Set([uri]))
+  else set.add(uri)
+}
+
+/** Notification of a change of one kind of list; templates have none of their own. */
+export const changeMethod: Partial<Record<ListKind, string>> = {
+  tools: 'notifications/tools/list_changed',
+  prompts: 'notifications/prompts/list_changed',
+  resources: 'notifications/resources/list_changed',
+}

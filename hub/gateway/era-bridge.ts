@@ -1,0 +1,56 @@
+import type { Item } from '../upstream/catalog.ts'
+import { META, Reply, isObject, rpc, type Params, type RpcError } from './json-rpc.ts'
+
+/** Methods whose complete results carry caching fields in the modern era (2026-07-28, "Caching"). */
+const CACHEABLE = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list', 'resources/read', 'server/discover'])
+
+/** Fields that make a legacy result a modern one, as JSON text that goes first into the object. */
+export function modernFields(method: string): string {
+  return CACHEABLE.has(method) ? '"resultType":"complete","ttlMs":0,"cacheScope":"private",' : '"resultType":"complete",'
+}
+
+/** An error of a legacy server for a modern client: codes that the modern era does not have are translated. */
+export function modernError(error: RpcError): RpcError {
+  return error.code === rpc.legacyResourceNotFound ? { ...error, code: rpc.invalidParams } : error
+}
+
+/** What went wrong between the hub and its server is not the client's fault. */
+export function withoutHopErrors(error: RpcError): RpcError {
+  return error.code === rpc.headerMismatch || error.code === rpc.unsupportedVersion ? { code: rpc.internalError, message: `The hub and the server disagree: ${error.message}` } : error
+}
+
+/** A tool of a modern server for a legacy client, whose SDK rejects a whole list for one output schema that is no object. */
+export function forLegacyClient(tool: Item): Item {
+  const schema = tool['outputSchema']
+  if (schema === undefined || (isObject(schema) && schema['type'] === 'object')) return tool
+  return { ...tool, outputSchema: { type: 'object', properties: { result: schema }, required: ['result'] } }
+}
+
+/** The answer of a modern server for a legacy client. */
+export function legacyReply(reply: Reply, method: string): Reply {
+  const { result, error } = reply.message
+  if (error !== undefined) {
+    if (error.code === rpc.missingCapability && method === 'tools/call') {
+      return Reply.result({ content: [{ type: 'text', text: error.message }], isError: true })
+    }
+    return Reply.error(withoutHopErrors(error))
+  }
+  if (!isObject(result)) return Reply.result(result)
+  const { resultType: _type, ttlMs: _ttl, cacheScope: _scope, ...rest } = result
+  const meta = rest['_meta']
+  if (isObject(meta) && META.serverInfo in meta) {
+    const { [META.serverInfo]: _info, ...kept } = meta
+    if (Object.keys(kept).length > 0) rest['_meta'] = kept
+    else delete rest['_meta']
+  }
+  if (method === 'tools/call' && 'structuredContent' in rest && !isObject(rest['structuredContent'])) {
+    rest['structuredContent'] = { result: rest['structuredContent'] }
+  }
+  return Reply.result(rest)
+}
+
+/** A question of a modern server as a legacy client expects it. */
+export function legacyQuestion(method: string, params: Params | undefined, id: string): Params | undefined {
+  if (method === 'elicitation/create' && params?.['mode'] === 'url' && params['elicitationId'] === undefined) return { ...params, elicitationId: id }
+  return params
+}

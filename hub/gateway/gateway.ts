@@ -1,0 +1,241 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Upstream } from '../upstream/upstream.ts'
+import type { ListKind } from '../upstream/catalog.ts'
+import type { Params } from './json-rpc.ts'
+import { isObject, rpc } from './json-rpc.ts'
+import type { ExchangeRecord, GatewayContext, GatewayLimits, HttpRequest, Principal } from './context.ts'
+import { createLegacyEdge } from './legacy-edge.ts'
+import { createModernEdge, isModern } from './modern-edge.ts'
+import { createParkingLot } from './parked.ts'
+import { createAggregatedView, createServerView, type HubInfo, type View } from './view.ts'
+
+export interface GatewayOptions {
+  hubInfo: HubInfo
+  limits: GatewayLimits
+  upstreams: () => ReadonlyMap<string, Upstream>
+  onExchange: (exchange: ExchangeRecord) => void
+}
+
+/** The MCP endpoints `/mcp`, `/mcp/<server>`, and `/sse` with `/messages` for old clients. */
+export interface Gateway {
+  /** True when the path is one of ours; the request is then answered. The guard has run before. */
+  handle: (request: IncomingMessage, response: ServerResponse, path: string, principal: Principal) => boolean
+  catalogChanged: (upstream: Upstream, kinds: readonly ListKind[]) => void
+  resourceUpdated: (upstream: Upstream, params: Params) => void
+  /** Servers were added, removed or replaced: views are made anew. */
+  serversChanged: () => void
+  readonly sessions: number
+  readonly listens: number
+  /** Ends streams and sessions; clients reconnect. */
+  close: () => void
+}
+
+export function createGateway(options: GatewayOptions): Gateway {
+  const { limits } = options
+  const views = new Map<string, View>()
+  const context: GatewayContext = {
+    hubInfo: options.hubInfo,
+    limits,
+    upstreams: options.upstreams,
+    subscriptionsChanged,
+    onExchange: options.onExchange,
+  }
+  const parking = createParkingLot({ ttlMs: limits.parkedCallTtlMs, max: limits.maxParkedCalls })
+  const modern = createModernEdge(context, parking)
+  const legacy = createLegacyEdge(context)
+
+  function subscriptionsChanged(): void {
+    const wanted = [modern.wantedResources(), legacy.wantedResources()]
+    for (const upstream of options.upstreams().values()) upstream.setSubscriptions(new Set(wanted.flatMap((uris) => [...(uris.get(upstream) ?? [])])))
+  }
+
+  function viewFor(name: string): View | null {
+    const known = views.get(name)
+    if (known !== undefined) return known
+    const upstreams = options.upstreams()
+    if (name === '') {
+      const enabled = [...upstreams.values()].filter((upstream) => upstream.status().state !== 'disabled')
+      const view = createAggregatedView(enabled, options.hubInfo)
+      views.set('', view)
+      return view
+    }
+    const upstream = upstreams.get(name) ?? [...upstreams.values()].find((candidate) => candidate.prefix === name)
+    if (upstream === undefined) return null
+    const view = createServerView(upstream)
+    views.set(name, view)
+    return view
+  }
+
+  function refuse(response: ServerResponse, status: number, code: number, message: string): void {
+    if (response.headersSent || response.destroyed) return
+    const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message } })
+    response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body)
+  }
+
+  function readBody(request: IncomingMessage, response: ServerResponse, then: (body: Buffer) => void): void {
+    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
+      refuse(response, 415, rpc.invalidRequest, 'Content-Type must be application/json')
+      request.resume()
+      return
+    }
+    const chunks: Buffer[] = []
+    let size = 0
+    const tooLarge = (): void => {
+      response.setHeader('connection', 'close')
+      refuse(response, 413, rpc.invalidRequest, `The body is larger than ${limits.maxRequestBytes} bytes (limits.maxRequestBytes)`)
+      request.removeAllListeners('data').resume()
+    }
+    if (Number(request.headers['content-length'] ?? 0) > limits.maxRequestBytes) {
+      tooLarge()
+      return
+    }
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size > limits.maxRequestBytes) tooLarge()
+      else chunks.push(chunk)
+    })
+    request.once('end', () => {
+      if (size <= limits.maxRequestBytes) then(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, size))
+    })
+  }
+
+  function onPost(http: HttpRequest, dispatch: (body: unknown) => void): void {
+    const text = http.body.toString()
+    if (nestingDepth(text, limits.maxNestingDepth) > limits.maxNestingDepth) {
+      refuse(http.response, 400, rpc.invalidRequest, `The message is nested deeper than ${limits.maxNestingDepth} levels (limits.maxNestingDepth)`)
+      return
+    }
+    let body: unknown
+    try {
+      body = JSON.parse(text)
+    } catch (error) {
+      refuse(http.response, 400, rpc.parseError, `Parse error: ${error instanceof Error ? error.message : 'not JSON'}`)
+      return
+    }
+    const fault = shapeFault(body)
+    if (fault !== null) refuse(http.response, 400, rpc.invalidRequest, fault)
+    else dispatch(body)
+  }
+
+  function handle(request: IncomingMessage, response: ServerResponse, path: string, principal: Principal): boolean {
+    if (path === '/messages') {
+      const url = new URL(request.url ?? '/', 'http://hub')
+      readBody(request, response, (body) => {
+        const view = viewFor('')
+        if (view === null) return
+        const http: HttpRequest = { request, response, body, principal, view }
+        onPost(http, (message) => legacy.postSse(http, url.searchParams.get('sessionId') ?? '', message))
+      })
+      return true
+    }
+    const match = /^\/(mcp|sse)(?:\/([^/]+))?\/?$/.exec(path)
+    if (match === null) return false
+    let name: string
+    try {
+      name = decodeURIComponent(match[2] ?? '')
+    } catch {
+      refuse(response, 400, rpc.invalidRequest, 'The path is not valid percent-encoding')
+      return true
+    }
+    const view = viewFor(name)
+    if (view === null) {
+      refuse(response, 404, rpc.invalidRequest, `There is no server or profile named ${name}`)
+      return true
+    }
+    const http: HttpRequest = { request, response, body: Buffer.alloc(0), principal, view }
+    if (match[1] === 'sse') {
+      if (request.method === 'GET') legacy.openSse(http, '/messages')
+      else refuse(response, 405, rpc.invalidRequest, 'Use GET to open the stream')
+    } else if (request.method === 'POST') {
+      readBody(request, response, (body) => {
+        http.body = body
+        onPost(http, (message) => {
+          if (isModern(message, request.headers)) modern.handle(http, message as Params)
+          else legacy.post(http, message)
+        })
+      })
+    } else if (isModern(null, request.headers) || (request.method !== 'GET' && request.method !== 'DELETE')) {
+      response.setHeader('allow', 'POST')
+      refuse(response, 405, rpc.invalidRequest, `Method ${request.method ?? ''} is not allowed here`)
+    } else if (request.method === 'GET') legacy.get(http)
+    else legacy.remove(http)
+    return true
+  }
+
+  return {
+    handle,
+    catalogChanged: (upstream, kinds) => {
+      modern.catalogChanged(upstream, kinds)
+      legacy.catalogChanged(upstream, kinds)
+    },
+    resourceUpdated: (upstream, params) => {
+      modern.resourceUpdated(upstream, params)
+      legacy.resourceUpdated(upstream, params)
+    },
+    serversChanged: () => views.clear(),
+    get sessions() {
+      return legacy.sessions
+    },
+    get listens() {
+      return modern.listens
+    },
+    close: () => {
+      modern.closeAll()
+      legacy.closeAll()
+      parking.dispose()
+    },
+  }
+}
+
+/** What makes a body no JSON-RPC message; null when it is one. */
+function shapeFault(body: unknown): string | null {
+  if (Array.isArray(body)) {
+    if (body.length === 0) return 'The batch is empty'
+    for (const message of body as unknown[]) {
+      const fault = Array.isArray(message) ? 'A batch may not hold a batch' : shapeFault(message)
+      if (fault !== null) return fault
+    }
+    return null
+  }
+  if (!isObject(body)) return 'The body must be a JSON-RPC message'
+  if (body['jsonrpc'] !== '2.0') return 'jsonrpc must be "2.0"'
+  const id = body['id']
+  if (id !== undefined && typeof id !== 'string' && !(typeof id === 'number' && Number.isFinite(id))) {
+    if (!(id === null && 'error' in body)) return 'id must be a string or a number'
+  }
+  if ('method' in body) {
+    if (typeof body['method'] !== 'string' || body['method'] === '') return 'method must be a string'
+    if ('params' in body && (typeof body['params'] !== 'object' || body['params'] === null)) return 'params must be an object'
+    return null
+  }
+  return 'result' in body || 'error' in body ? null : 'The message has neither method nor result nor error'
+}
+
+/** The depth of the deepest object or array, counted without parsing; stops once it is over `limit`. */
+export function nestingDepth(text: string, limit: number): number {
+  // A text too short to be nested so deep needs no look.
+  if (text.length <= 2 * limit) return 0
+  let depth = 0
+  let deepest = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 0x22) {
+      at = endOfString(text, at)
+    } else if (code === 0x7b || code === 0x5b) {
+      if (++depth > deepest) deepest = depth
+      if (deepest > limit) return deepest
+    } else if (code === 0x7d || code === 0x5d) depth--
+  }
+  return deepest
+}
+
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; ; ) {
+    const quote = text.indexOf('"', at)
+    if (quote === -1) return text.length
+    let slashes = 0
+    while (text.charCodeAt(quote - 1 - slashes) === 0x5c) slashes++
+    if (slashes % 2 === 0) return quote
+    at = quote + 1
+  }
+}

@@ -1,0 +1,194 @@
+/** JSON-RPC 2.0 as MCP uses it: shapes, error codes, and replies that are passed on as bytes. */
+
+export type JsonRpcId = string | number
+export type Params = Record<string, unknown>
+export interface RpcError {
+  code: number
+  message: string
+  data?: unknown
+}
+export interface JsonRpcResponse {
+  jsonrpc: '2.0'
+  id: JsonRpcId | null
+  result?: unknown
+  error?: RpcError
+}
+/** Any object that came over the wire; which kind it is shows in its keys. */
+export interface JsonRpcMessage {
+  jsonrpc: '2.0'
+  id?: JsonRpcId | null
+  method?: string
+  params?: Params
+  result?: unknown
+  error?: RpcError
+}
+
+export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const
+export const MODERN_VERSIONS = ['2026-07-28'] as const
+export const LATEST_LEGACY: string = LEGACY_VERSIONS[0]
+export const LATEST_MODERN: string = MODERN_VERSIONS[0]
+
+/** Keys of the modern `_meta` envelope (2026-07-28, "Per-request metadata"). */
+export const META = {
+  version: 'io.modelcontextprotocol/protocolVersion',
+  clientInfo: 'io.modelcontextprotocol/clientInfo',
+  capabilities: 'io.modelcontextprotocol/clientCapabilities',
+  logLevel: 'io.modelcontextprotocol/logLevel',
+  serverInfo: 'io.modelcontextprotocol/serverInfo',
+  subscriptionId: 'io.modelcontextprotocol/subscriptionId',
+} as const
+
+export const rpc = {
+  parseError: -32700,
+  invalidRequest: -32600,
+  methodNotFound: -32601,
+  invalidParams: -32602,
+  internalError: -32603,
+  headerMismatch: -32020,
+  missingCapability: -32021,
+  unsupportedVersion: -32022,
+  legacyResourceNotFound: -32002,
+  /** The hub's own, outside the range that JSON-RPC and MCP reserve. */
+  serverUnavailable: -31001,
+  timeout: -31002,
+  limitExceeded: -31003,
+  shuttingDown: -31004,
+  noOwner: -31005,
+} as const
+
+/** An error that becomes a JSON-RPC error answer. */
+export class McpError extends Error {
+  readonly code: number
+  readonly data: unknown
+  constructor(code: number, message: string, data?: unknown) {
+    super(message)
+    this.code = code
+    this.data = data
+  }
+  toRpc(): RpcError {
+    return this.data === undefined ? { code: this.code, message: this.message } : { code: this.code, message: this.message, data: this.data }
+  }
+}
+
+export function toRpcError(error: unknown): RpcError {
+  if (error instanceof McpError) return error.toRpc()
+  return { code: rpc.internalError, message: error instanceof Error ? error.message : String(error) }
+}
+
+export function isObject(value: unknown): value is Params {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+const HEAD = Buffer.from('{"jsonrpc":"2.0","id":')
+const TAIL = '"jsonrpc":"2.0","id":'
+const OPEN_RESULT = Buffer.from('{"result":')
+const OPEN_ERROR = Buffer.from('{"error":')
+const NEXT_RESULT = Buffer.from(',"result":')
+const NEXT_ERROR = Buffer.from(',"error":')
+
+/**
+ * The answer to one request. When it came as bytes whose envelope has one of the two common orders of keys it is not
+ * parsed: only the place of its id is known, and the id is spliced. `message` parses when somebody must look inside.
+ */
+export class Reply {
+  readonly bytes: Buffer | null
+  readonly isError: boolean
+  readonly hopId: JsonRpcId | null
+  readonly #idStart: number
+  readonly #idEnd: number
+  /** Offset of the value of `result`, when the reply is bytes and no error. */
+  readonly #resultStart: number
+  #message: JsonRpcResponse | null
+
+  private constructor(bytes: Buffer | null, idStart: number, idEnd: number, resultStart: number, hopId: JsonRpcId | null, isError: boolean, message: JsonRpcResponse | null) {
+    this.bytes = bytes
+    this.#idStart = idStart
+    this.#idEnd = idEnd
+    this.#resultStart = resultStart
+    this.hopId = hopId
+    this.isError = isError
+    this.#message = message
+  }
+
+  static result(result: unknown): Reply {
+    return Reply.of({ jsonrpc: '2.0', id: null, result })
+  }
+
+  static error(error: RpcError): Reply {
+    return Reply.of({ jsonrpc: '2.0', id: null, error })
+  }
+
+  static of(message: JsonRpcResponse): Reply {
+    return new Reply(null, 0, 0, 0, message.id, message.error !== undefined, message)
+  }
+
+  /**
+   * Recognises a response whose envelope is `{"jsonrpc":"2.0","id":N,"result":…}` or `{"result":…,"jsonrpc":"2.0","id":N}`
+   * (likewise `error`) with an integer id. Both tests are exact: a number right before the last brace cannot be inside a
+   * string. Null for anything else, which must then be parsed.
+   */
+  static fromBytes(bytes: Buffer): Reply | null {
+    const length = bytes.length
+    if (length < 30 || bytes[0] !== 0x7b || bytes[length - 1] !== 0x7d) return null
+    if (startsWith(bytes, HEAD, 0)) {
+      const idStart = HEAD.length
+      const idEnd = endOfDigits(bytes, idStart)
+      if (idEnd === idStart) return null
+      const isError = startsWith(bytes, NEXT_ERROR, idEnd)
+      if (!isError && !startsWith(bytes, NEXT_RESULT, idEnd)) return null
+      return new Reply(bytes, idStart, idEnd, isError ? 0 : idEnd + NEXT_RESULT.length, Number(bytes.toString('latin1', idStart, idEnd)), isError, null)
+    }
+    const isError = startsWith(bytes, OPEN_ERROR, 0)
+    if (!isError && !startsWith(bytes, OPEN_RESULT, 0)) return null
+    let idStart = length - 1
+    while (idStart > 0 && isDigit(bytes[idStart - 1])) idStart--
+    if (idStart === length - 1 || idStart < TAIL.length || bytes.toString('latin1', idStart - TAIL.length, idStart) !== TAIL) return null
+    return new Reply(bytes, idStart, length - 1, isError ? 0 : OPEN_RESULT.length, Number(bytes.toString('latin1', idStart, length - 1)), isError, null)
+  }
+
+  get message(): JsonRpcResponse {
+    this.#message ??= JSON.parse((this.bytes ?? Buffer.alloc(0)).toString()) as JsonRpcResponse
+    return this.#message
+  }
+
+  get size(): number {
+    return this.bytes?.length ?? 0
+  }
+
+  /** The reply under another id, as pieces to be written one after the other. `fields` go first into an object result. */
+  render(idText: string, fields = ''): Buffer[] {
+    if (this.bytes === null || (fields !== '' && this.bytes[this.#resultStart] !== 0x7b)) {
+      return [Buffer.from(JSON.stringify({ ...this.message, id: JSON.parse(idText) as JsonRpcId }))]
+    }
+    const id = Buffer.from(idText)
+    const before = this.bytes.subarray(0, this.#idStart)
+    const after = this.bytes.subarray(this.#idEnd)
+    if (fields === '') return [before, id, after]
+    const at = this.#resultStart + 1
+    const inserted = Buffer.from(this.bytes[at] === 0x7d ? fields.replace(/,$/, '') : fields)
+    return at <= this.#idStart
+      ? [this.bytes.subarray(0, at), inserted, this.bytes.subarray(at, this.#idStart), id, after]
+      : [before, id, this.bytes.subarray(this.#idEnd, at), inserted, this.bytes.subarray(at)]
+  }
+
+  /** True when the bytes can stand in one line of an event stream. */
+  get singleLine(): boolean {
+    return this.bytes === null || (!this.bytes.includes(0x0a) && !this.bytes.includes(0x0d))
+  }
+}
+
+function startsWith(bytes: Buffer, part: Buffer, at: number): boolean {
+  if (at + part.length > bytes.length) return false
+  for (let i = 0; i < part.length; i++) if (bytes[at + i] !== part[i]) return false
+  return true
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39
+}
+
+function endOfDigits(bytes: Buffer, from: number): number {
+  let at = from
+  while (isDigit(bytes[at])) at++
+  return at
+}

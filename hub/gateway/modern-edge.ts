@@ -1,0 +1,351 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { CancelCall, Call, LogLevel } from './call.ts'
+import { capabilityProfile, logLevels } from './call.ts'
+import { addWanted, changeMethod, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
+import { modernError, modernFields, withoutHopErrors } from './era-bridge.ts'
+import { META, MODERN_VERSIONS, McpError, Reply, isObject, rpc, toRpcError, type JsonRpcId, type Params } from './json-rpc.ts'
+import { checkParamHeaders, decodeHeaderValue, paramHeaders } from './mcp-headers.ts'
+import { Outlet } from './outlet.ts'
+import type { ParkedCall, ParkingLot } from './parked.ts'
+import { nameOf } from '../upstream/envelope.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import type { Route, View, Viewer } from './view.ts'
+import type { ListKind } from '../upstream/catalog.ts'
+
+const LISTS: Record<string, ListKind> = {
+  'tools/list': 'tools',
+  'prompts/list': 'prompts',
+  'resources/list': 'resources',
+  'resources/templates/list': 'resourceTemplates',
+}
+/** Methods of the legacy era that the modern one removed. */
+const REMOVED = new Set(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe', 'tasks/list', 'tasks/result'])
+/** Methods whose server may ask for input between rounds. */
+const WITH_INPUT = new Set(['tools/call', 'prompts/get', 'resources/read'])
+
+interface Listen {
+  id: JsonRpcId
+  view: View
+  filter: { tools: boolean; prompts: boolean; resources: boolean; uris: Set<string> }
+  outlet: Outlet
+}
+
+export interface ModernEdge extends Edge {
+  handle: (http: HttpRequest, message: Params) => void
+  readonly listens: number
+  closeAll: () => void
+}
+
+/** A request claims the modern era by its `_meta` version key, or by a version header of that era. */
+export function isModern(message: unknown, headers: IncomingHttpHeaders): boolean {
+  const meta = isObject(message) && isObject(message['params']) ? message['params']['_meta'] : undefined
+  if (isObject(meta) && META.version in meta) return true
+  const header = headers['mcp-protocol-version']
+  return typeof header === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(header) && header >= MODERN_VERSIONS[0]
+}
+
+/** The stateless edge (2026-07-28). Checks stand in the order of PROTOCOL §3.3. */
+export function createModernEdge(context: GatewayContext, parking: ParkingLot): ModernEdge {
+  const listens = new Set<Listen>()
+  const callsOf = new Map<string, number>()
+
+  function handle(http: HttpRequest, message: Params): void {
+    const { request, response } = http
+    const accept = request.headers.accept ?? '*/*'
+    const outlet = new Outlet(response, { acceptsStream: /text\/event-stream|\*\/\*/.test(accept), maxBufferedBytes: context.limits.maxBufferedBytesPerReader })
+    const id = message['id'] as JsonRpcId
+    const method = message['method'] as string
+    if (message['id'] === undefined) {
+      response.writeHead(202).end()
+      return
+    }
+    try {
+      const viewer = checkEnvelope(http, message)
+      checkMethodHeaders(http, message)
+      if (REMOVED.has(method)) throw new McpError(rpc.methodNotFound, `Method not found: ${method}`)
+      const params = message['params'] as Params
+      const done = dispatch(http, id, method, params, viewer, outlet)
+      done?.catch((error: unknown) => fail(outlet, id, error))
+    } catch (error) {
+      fail(outlet, id, error)
+    }
+  }
+
+  function fail(outlet: Outlet, id: JsonRpcId, error: unknown): void {
+    const body = toRpcError(error)
+    outlet.finish([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: body }))], statusOf(body.code, error instanceof BadEnvelope))
+  }
+
+  function dispatch(http: HttpRequest, id: JsonRpcId, method: string, params: Params, viewer: Viewer, outlet: Outlet): Promise<void> | null {
+    const list = LISTS[method]
+    if (list !== undefined) return answerList(http.view, list, id, params, viewer, outlet)
+    if (method === 'server/discover') return discover(http.view, id, viewer, outlet)
+    if (method === 'subscriptions/listen') {
+      listen(http.view, id, params, outlet, http)
+      return null
+    }
+    return forward(http, id, method, params, viewer, outlet)
+  }
+
+  async function answerList(view: View, kind: ListKind, id: JsonRpcId, params: Params, viewer: Viewer, outlet: Outlet): Promise<void> {
+    checkCursor(params)
+    const text = await view.list(kind, viewer)
+    outlet.finish([Buffer.from(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${text}}`)])
+  }
+
+  async function discover(view: View, id: JsonRpcId, viewer: Viewer, outlet: Outlet): Promise<void> {
+    const { capabilities, serverInfo, instructions } = await view.describe(viewer)
+    const result = {
+      resultType: 'complete',
+      supportedVersions: [...MODERN_VERSIONS],
+      capabilities,
+      ...(instructions === null ? {} : { instructions }),
+      ttlMs: 0,
+      cacheScope: 'private',
+      _meta: { [META.serverInfo]: serverInfo },
+    }
+    outlet.finish([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, result }))])
+  }
+
+  function listen(view: View, id: JsonRpcId, params: Params, outlet: Outlet, http: HttpRequest): void {
+    if (listens.size >= context.limits.maxListens) throw new McpError(rpc.limitExceeded, `More than ${context.limits.maxListens} subscriptions are open (limits.maxListens)`)
+    if (!isObject(params['notifications'])) throw new McpError(rpc.invalidParams, 'params.notifications must be an object')
+    const wanted = params['notifications']
+    const uris = Array.isArray(wanted['resourceSubscriptions']) ? wanted['resourceSubscriptions'].filter((uri): uri is string => typeof uri === 'string') : []
+    const filter = { tools: wanted['toolsListChanged'] === true, prompts: wanted['promptsListChanged'] === true, resources: wanted['resourcesListChanged'] === true, uris: new Set(uris) }
+    const entry: Listen = { id, view, filter, outlet }
+    listens.add(entry)
+    http.response.once('close', () => {
+      listens.delete(entry)
+      if (uris.length > 0) context.subscriptionsChanged()
+    })
+    const granted = {
+      ...(filter.tools ? { toolsListChanged: true } : {}),
+      ...(filter.prompts ? { promptsListChanged: true } : {}),
+      ...(filter.resources ? { resourcesListChanged: true } : {}),
+      ...(uris.length > 0 ? { resourceSubscriptions: uris } : {}),
+    }
+    tell(entry, 'notifications/subscriptions/acknowledged', { notifications: granted })
+    if (uris.length > 0) context.subscriptionsChanged()
+  }
+
+  function tell(entry: Listen, method: string, params: Params): void {
+    const meta = isObject(params['_meta']) ? params['_meta'] : {}
+    entry.outlet.send(JSON.stringify({ jsonrpc: '2.0', method, params: { ...params, _meta: { ...meta, [META.subscriptionId]: entry.id } } }))
+  }
+
+  async function forward(http: HttpRequest, id: JsonRpcId, method: string, params: Params, viewer: Viewer, outlet: Outlet): Promise<void> {
+    if (WITH_INPUT.has(method) && params['requestState'] !== undefined) {
+      const upstreamIsLegacy = (await http.view.route(method, params, viewer)).upstream.instance?.connection.hello.era === 'legacy'
+      if (upstreamIsLegacy) {
+        resume(http, id, method, params, outlet)
+        return
+      }
+    }
+    // The common case is decided without waiting, so that a call costs no turn of the event loop.
+    const route = await http.view.route(method, params, viewer)
+    launch(http, id, method, route, viewer, outlet)
+  }
+
+  function launch(http: HttpRequest, id: JsonRpcId, method: string, route: Route, viewer: Viewer, outlet: Outlet): void {
+    const { upstream } = route
+    const principal = http.principal.id
+    const running = callsOf.get(principal) ?? 0
+    if (running >= context.limits.maxCallsPerClient) throw new McpError(rpc.limitExceeded, `This client already has ${running} calls in flight (limits.maxCallsPerClient)`)
+    const params = route.params
+    let headers: Record<string, string> | undefined
+    if (method === 'tools/call') {
+      const expected = route.catalog.headerParams.get(String(params?.['name']))
+      if (expected !== undefined) {
+        const wrong = checkParamHeaders(expected, params?.['arguments'], http.request.headers)
+        if (wrong !== null) throw new McpError(rpc.headerMismatch, wrong)
+        headers = paramHeaders(expected, params?.['arguments'])
+      }
+    }
+    callsOf.set(principal, running + 1)
+    const startedAt = performance.now()
+    const carrier: { outlet: Outlet; id: JsonRpcId; parked: ParkedCall | null } = { outlet, id, parked: null }
+    let finished = false
+    const meta = params?.['_meta'] as Params
+    const call: Call = {
+      method,
+      params,
+      clientEra: 'modern',
+      // Only a server that can ask needs to know whose call is whose.
+      owner: capabilityProfile(viewer.capabilities) === '' ? 'modern' : `modern ${principal} ${JSON.stringify(meta[META.clientInfo])}`,
+      principal,
+      capabilities: viewer.capabilities,
+      clientInfo: meta[META.clientInfo],
+      progressToken: meta['progressToken'] as string | number | undefined,
+      logLevel: meta[META.logLevel] as LogLevel | undefined,
+      paramHeaders: headers,
+      notify: (name, body) => {
+        // Between rounds there is no response to carry a notification.
+        if (carrier.outlet.ended || !carrier.outlet.acceptsStream) return
+        carrier.outlet.send(JSON.stringify({ jsonrpc: '2.0', method: name, ...(body === undefined ? {} : { params: body }) }))
+      },
+      ask: (asked, body) => {
+        const needed = asked.split('/')[0] ?? ''
+        const capability = needed === 'elicitation' || needed === 'sampling' || needed === 'roots' ? needed : null
+        if (capability === null || viewer.capabilities[capability] === undefined || !WITH_INPUT.has(method)) {
+          return Promise.reject(new McpError(rpc.methodNotFound, `The client does not support ${asked}`))
+        }
+        try {
+          carrier.parked ??= parking.park({ principal, method, name: nameOf(method, params) ?? '', expire: () => cancel('the client did not come back') })
+        } catch (error) {
+          return Promise.reject(error as Error)
+        }
+        const parked = carrier.parked
+        carriers.set(parked, carrier)
+        parked.present ??= () => present(parked, carrier)
+        return parking.ask(parked, asked, body)
+      },
+      finish: (reply) => {
+        if (finished) return
+        finished = true
+        done()
+        if (carrier.parked !== null) parking.end(carrier.parked)
+        render(carrier.outlet, carrier.id, reply, method, upstream)
+        context.onExchange({
+          at: Date.now(),
+          durationMs: performance.now() - startedAt,
+          principal,
+          server: upstream.name,
+          method,
+          name: nameOf(method, params) ?? null,
+          bytesIn: http.body.length,
+          bytesOut: reply.size,
+          ok: !reply.isError,
+        })
+      },
+    }
+    const stop: CancelCall = upstream.call(call)
+    function done(): void {
+      const left = (callsOf.get(principal) ?? 1) - 1
+      if (left === 0) callsOf.delete(principal)
+      else callsOf.set(principal, left)
+    }
+    function cancel(why: string): void {
+      if (finished) return
+      finished = true
+      done()
+      stop(why)
+    }
+    watchClose(http, carrier, cancel)
+  }
+
+  const carriers = new WeakMap<ParkedCall, { outlet: Outlet; id: JsonRpcId; parked: ParkedCall | null }>()
+
+  /** Closing the response is the cancellation, unless the call waits for the client's next round. */
+  function watchClose(http: HttpRequest, carrier: { outlet: Outlet; parked: ParkedCall | null }, cancel: (why: string) => void): void {
+    const { outlet } = carrier
+    http.response.once('close', () => {
+      if (http.response.writableFinished || carrier.outlet !== outlet || outlet.ended) return
+      if (carrier.parked !== null) parking.end(carrier.parked)
+      cancel('the client closed the response')
+    })
+  }
+
+  function present(parked: ParkedCall, carrier: { outlet: Outlet; id: JsonRpcId }): void {
+    if (carrier.outlet.ended || parked.questions.size === 0) return
+    carrier.outlet.finish([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: carrier.id, result: parking.inputRequired(parked) }))])
+  }
+
+  /** A retry with answers: the parked call goes on, and this exchange carries what comes of it. */
+  function resume(http: HttpRequest, id: JsonRpcId, method: string, params: Params, outlet: Outlet): void {
+    const parked = parking.find(params['requestState'], http.principal.id, method, nameOf(method, params) ?? '')
+    const carrier = carriers.get(parked)
+    if (carrier === undefined) throw new McpError(rpc.invalidParams, 'requestState is not valid (any more): start the request over without it')
+    carrier.outlet = outlet
+    carrier.id = id
+    watchClose(http, carrier, () => parked.expire())
+    if (!parking.answer(parked, params['inputResponses'])) present(parked, carrier)
+  }
+
+  function render(outlet: Outlet, id: JsonRpcId, reply: Reply, method: string, upstream: Upstream): void {
+    const legacy = upstream.instance?.connection.hello.era === 'legacy'
+    if (reply.isError) {
+      const error = reply.message.error ?? { code: rpc.internalError, message: 'The server sent an empty error' }
+      const shown = legacy ? modernError(error) : withoutHopErrors(error)
+      outlet.finish([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: shown }))], statusOf(shown.code, false))
+      return
+    }
+    outlet.finish(reply.render(JSON.stringify(id), legacy ? modernFields(method) : ''))
+  }
+
+  return {
+    handle,
+    get listens() {
+      return listens.size
+    },
+    closeAll: () => {
+      for (const entry of listens) entry.outlet.finish([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: entry.id, result: { resultType: 'complete' } }))])
+      listens.clear()
+    },
+    catalogChanged: (upstream, kinds) => {
+      for (const entry of listens) {
+        if (!entry.view.includes(upstream)) continue
+        for (const kind of kinds) {
+          const method = changeMethod[kind]
+          if (method !== undefined && entry.filter[kind as 'tools' | 'prompts' | 'resources']) tell(entry, method, {})
+        }
+      }
+    },
+    resourceUpdated: (upstream, params) => {
+      for (const entry of listens) if (entry.view.includes(upstream) && entry.filter.uris.has(String(params['uri']))) tell(entry, 'notifications/resources/updated', params)
+    },
+    wantedResources: () => {
+      const wanted = new Map<Upstream, Set<string>>()
+      for (const entry of listens) for (const uri of entry.filter.uris) for (const upstream of entry.view.upstreams) addWanted(wanted, upstream, uri)
+      return wanted
+    },
+  }
+}
+
+/** A fault of the envelope itself, which is a 400 where the same code in an answer is a 200. */
+class BadEnvelope extends McpError {}
+
+function statusOf(code: number, badEnvelope: boolean): number {
+  if (code === rpc.methodNotFound) return 404
+  if (badEnvelope || code === rpc.headerMismatch || code === rpc.missingCapability || code === rpc.unsupportedVersion) return 400
+  return 200
+}
+
+function checkEnvelope(http: HttpRequest, message: Params): Viewer {
+  const header = http.request.headers['mcp-protocol-version']
+  const params = message['params']
+  const meta = isObject(params) ? params['_meta'] : undefined
+  const version = isObject(meta) ? meta[META.version] : undefined
+  if (version !== undefined && version !== header) {
+    throw new McpError(rpc.headerMismatch, header === undefined ? 'The header MCP-Protocol-Version is missing' : `MCP-Protocol-Version is ${header}, but _meta says ${String(version)}`)
+  }
+  if (!isObject(meta) || typeof version !== 'string') throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.version}"] is missing`)
+  if (!(MODERN_VERSIONS as readonly string[]).includes(version)) {
+    throw new McpError(rpc.unsupportedVersion, `Protocol version ${version} is not supported`, { supported: [...MODERN_VERSIONS], requested: version })
+  }
+  const capabilities = meta[META.capabilities]
+  if (!isObject(capabilities)) throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.capabilities}"] must be an object`)
+  const level = meta[META.logLevel]
+  if (level !== undefined && !logLevels.includes(level as LogLevel)) throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.logLevel}"] is no log level`)
+  return { principal: http.principal.id, capabilities, era: 'modern' }
+}
+
+function checkMethodHeaders(http: HttpRequest, message: Params): void {
+  const { headers } = http.request
+  const method = message['method'] as string
+  if (headers['mcp-method'] === undefined) throw new McpError(rpc.headerMismatch, 'The header Mcp-Method is missing')
+  if (headers['mcp-method'] !== method) throw new McpError(rpc.headerMismatch, `Mcp-Method is ${String(headers['mcp-method'])}, but the request is ${method}`)
+  const name = nameOf(method, message['params'] as Params)
+  if (name === undefined) return
+  const given = headers['mcp-name']
+  if (typeof given !== 'string') throw new McpError(rpc.headerMismatch, 'The header Mcp-Name is missing')
+  const decoded = decodeHeaderValue(given)
+  if (decoded === null) throw new McpError(rpc.headerMismatch, 'The header Mcp-Name is not valid Base64')
+  if (decoded !== name) throw new McpError(rpc.headerMismatch, `Mcp-Name is ${decoded}, but the request names ${name}`)
+}
+
+/** The hub's lists have one page: only the first cursor there can be is good. */
+export function checkCursor(params: Params | undefined): void {
+  const cursor = params?.['cursor']
+  if (cursor !== undefined && cursor !== '') throw new McpError(rpc.invalidParams, 'The cursor is not valid')
+}

@@ -1,0 +1,234 @@
+import type { Era } from '../contract/index.ts'
+import { emptyCatalog, type Catalog, type Item, type ListKind } from '../upstream/catalog.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { exposedName } from './names.ts'
+import { META, McpError, isObject, rpc, type Params } from './json-rpc.ts'
+import { capabilityProfile, type ClientCapabilities } from './call.ts'
+import { forLegacyClient } from './era-bridge.ts'
+
+/** Who asks, as far as it decides what they see. */
+export interface Viewer {
+  principal: string
+  capabilities: ClientCapabilities
+  era: Era
+}
+
+export interface Route {
+  upstream: Upstream
+  params: Params | undefined
+  catalog: Catalog
+}
+
+/** What one endpoint shows: all servers under prefixed names, or one server as it is. */
+export interface View {
+  readonly path: string
+  readonly upstreams: readonly Upstream[]
+  includes: (upstream: Upstream) => boolean
+  /** The result of a list method as JSON text, made once per change. */
+  list: (kind: ListKind, viewer: Viewer) => Promise<string>
+  /** Where a request goes, with names as the server knows them. Rejects with McpError. */
+  route: (method: string, params: Params | undefined, viewer: Viewer) => Promise<Route>
+  /** What `initialize` and `server/discover` say. Rejects with McpError when the one server of the endpoint is down. */
+  describe: (viewer: Viewer) => Promise<{ capabilities: Params; serverInfo: Params; instructions: string | null }>
+}
+
+/** How long a list waits for servers that are just starting. */
+const SETTLE_MS = 10_000
+
+export interface HubInfo {
+  name: string
+  version: string
+}
+
+async function catalogOf(upstream: Upstream, viewer: Viewer): Promise<Catalog> {
+  await upstream.settled(SETTLE_MS)
+  if (upstream.unavailable() !== null) return upstream.catalog
+  return upstream.instanceFor(viewer.principal, viewer.capabilities).then(
+    (instance) => instance.catalog,
+    () => upstream.catalog,
+  )
+}
+
+function listText(kind: ListKind, items: Item[], era: Era, serverInfo: unknown): string {
+  if (era === 'legacy') return JSON.stringify({ [kind]: kind === 'tools' ? items.map(forLegacyClient) : items })
+  return JSON.stringify({ resultType: 'complete', [kind]: items, ttlMs: 0, cacheScope: 'private', _meta: { [META.serverInfo]: serverInfo } })
+}
+
+/** Keeps the text of a list as long as the catalogs that it was made of are the same. */
+function createTextCache(): (key: string, catalogs: Catalog[], make: () => string) => string {
+  const cache = new Map<string, { catalogs: Catalog[]; text: string }>()
+  return (key, catalogs, make) => {
+    const hit = cache.get(key)
+    if (hit !== undefined && hit.catalogs.length === catalogs.length && hit.catalogs.every((catalog, index) => catalog === catalogs[index])) return hit.text
+    const text = make()
+    if (cache.size > 100) cache.clear()
+    cache.set(key, { catalogs, text })
+    return text
+  }
+}
+
+/** `/mcp/<server>`: nothing is renamed. */
+export function createServerView(upstream: Upstream): View {
+  const cached = createTextCache()
+  return {
+    path: `/mcp/${encodeURIComponent(upstream.name)}`,
+    upstreams: [upstream],
+    includes: (other) => other === upstream,
+    list: async (kind, viewer) => {
+      const catalog = await catalogOf(upstream, viewer)
+      if (catalog === emptyCatalog) throw upstream.unavailable() ?? new McpError(rpc.serverUnavailable, `Server ${upstream.name} is not available`)
+      return cached(`${kind} ${viewer.era} ${capabilityProfile(viewer.capabilities)}`, [catalog], () =>
+        listText(kind, catalog.lists[kind], viewer.era, upstream.instance?.connection.hello.serverInfo ?? { name: upstream.name, version: '' }),
+      )
+    },
+    route: async (_method, params, viewer) => {
+      const ready = upstream.instance
+      return { upstream, params, catalog: ready === null ? upstream.catalog : ready.connection.hello.era === 'modern' ? ready.catalog : await catalogOf(upstream, viewer) }
+    },
+    describe: async (viewer) => {
+      await upstream.settled(SETTLE_MS)
+      const instance = await upstream.instanceFor(viewer.principal, viewer.capabilities)
+      const { hello } = instance.connection
+      return { capabilities: capabilitiesFor(viewer.era, [hello.capabilities], hello.era), serverInfo: hello.serverInfo ?? { name: upstream.name, version: '' }, instructions: hello.instructions }
+    },
+  }
+}
+
+interface Index {
+  catalogs: Catalog[]
+  tools: Map<string, { upstream: Upstream; name: string; catalog: Catalog }>
+  prompts: Map<string, { upstream: Upstream; name: string; catalog: Catalog }>
+  resources: Map<string, { upstream: Upstream; catalog: Catalog }>
+  templates: { pattern: RegExp; upstream: Upstream; catalog: Catalog }[]
+}
+
+/** `/mcp`: every enabled server, tools and prompts as `<prefix>__<name>`, in the order of the configuration. */
+export function createAggregatedView(upstreams: readonly Upstream[], hubInfo: HubInfo): View {
+  const cached = createTextCache()
+  const indexes = new Map<string, Index>()
+
+  async function indexFor(viewer: Viewer): Promise<Index> {
+    const catalogs = await Promise.all(upstreams.map((upstream) => catalogOf(upstream, viewer)))
+    const key = `${viewer.principal} ${capabilityProfile(viewer.capabilities)}`
+    const known = indexes.get(key)
+    if (known !== undefined && known.catalogs.every((catalog, position) => catalog === catalogs[position])) return known
+    if (indexes.size > 100) indexes.clear()
+    const index: Index = { catalogs, tools: new Map(), prompts: new Map(), resources: new Map(), templates: [] }
+    upstreams.forEach((upstream, position) => {
+      const catalog = catalogs[position] ?? emptyCatalog
+      for (const tool of catalog.lists.tools) index.tools.set(exposedName(upstream.prefix, String(tool['name'])), { upstream, name: String(tool['name']), catalog })
+      for (const prompt of catalog.lists.prompts) index.prompts.set(exposedName(upstream.prefix, String(prompt['name'])), { upstream, name: String(prompt['name']), catalog })
+      // The first configured server owns a URI that two servers offer.
+      for (const resource of catalog.lists.resources) if (!index.resources.has(String(resource['uri']))) index.resources.set(String(resource['uri']), { upstream, catalog })
+      for (const template of catalog.lists.resourceTemplates) index.templates.push({ pattern: templatePattern(String(template['uriTemplate'])), upstream, catalog })
+    })
+    indexes.set(key, index)
+    return index
+  }
+
+  function listItems(kind: ListKind, index: Index): Item[] {
+    const seen = new Set<string>()
+    return upstreams.flatMap((upstream, position) => {
+      const items = (index.catalogs[position] ?? emptyCatalog).lists[kind]
+      if (kind === 'tools' || kind === 'prompts') return items.map((item) => ({ ...item, name: exposedName(upstream.prefix, String(item['name'])) }))
+      return items.filter((item) => {
+        const key = String(item[kind === 'resources' ? 'uri' : 'uriTemplate'])
+        return !seen.has(key) && seen.add(key)
+      })
+    })
+  }
+
+  function ownerOfUri(index: Index, uri: string): { upstream: Upstream; catalog: Catalog } {
+    const owner = index.resources.get(uri) ?? index.templates.find(({ pattern }) => pattern.test(uri))
+    if (owner !== undefined) return owner
+    const able = upstreams.filter((upstream) => upstream.instance?.connection.hello.capabilities['resources'] !== undefined)
+    const [only] = able
+    if (able.length === 1 && only !== undefined) return { upstream: only, catalog: only.catalog }
+    throw new McpError(rpc.invalidParams, `No server offers the resource ${uri}`, { uri })
+  }
+
+  function ownerOfName(map: Index['tools'], kind: string, name: unknown): { upstream: Upstream; name: string; catalog: Catalog } {
+    const owner = typeof name === 'string' ? map.get(name) : undefined
+    if (owner !== undefined) return owner
+    const server = typeof name === 'string' ? upstreams.find((upstream) => name.startsWith(`${upstream.prefix}__`)) : undefined
+    throw server?.unavailable() ?? new McpError(rpc.invalidParams, `Unknown ${kind}: ${String(name)}`)
+  }
+
+  return {
+    path: '/mcp',
+    upstreams,
+    includes: (upstream) => upstreams.includes(upstream),
+    list: async (kind, viewer) => {
+      const index = await indexFor(viewer)
+      return cached(`${kind} ${viewer.era} ${capabilityProfile(viewer.capabilities)}`, index.catalogs, () => listText(kind, listItems(kind, index), viewer.era, hubInfo))
+    },
+    route: async (method, params, viewer) => {
+      const index = await indexFor(viewer)
+      if (method === 'tools/call' || method === 'prompts/get') {
+        const owner = ownerOfName(method === 'tools/call' ? index.tools : index.prompts, method === 'tools/call' ? 'tool' : 'prompt', params?.['name'])
+        return { upstream: owner.upstream, params: { ...params, name: owner.name }, catalog: owner.catalog }
+      }
+      if (method === 'resources/read' || method === 'resources/subscribe' || method === 'resources/unsubscribe') {
+        return { ...ownerOfUri(index, String(params?.['uri'])), params }
+      }
+      if (method === 'completion/complete') {
+        const ref = isObject(params?.['ref']) ? params['ref'] : {}
+        if (ref['type'] === 'ref/prompt') {
+          const owner = ownerOfName(index.prompts, 'prompt', ref['name'])
+          return { upstream: owner.upstream, params: { ...params, ref: { ...ref, name: owner.name } }, catalog: owner.catalog }
+        }
+        const template = String(ref['uri'])
+        const owner = upstreams.find((_, position) => index.catalogs[position]?.lists.resourceTemplates.some((item) => item['uriTemplate'] === template))
+        return owner === undefined ? { ...ownerOfUri(index, template), params } : { upstream: owner, params, catalog: owner.catalog }
+      }
+      throw new McpError(rpc.methodNotFound, `Method not found: ${method}. On ${upstreams.length > 1 ? 'an endpoint of several servers' : 'this endpoint'} it has no owner; use /mcp/<server>.`)
+    },
+    describe: async (viewer) => {
+      await Promise.all(upstreams.map((upstream) => upstream.settled(SETTLE_MS)))
+      const declared = upstreams.flatMap((upstream) => (upstream.instance === null ? [] : [upstream.instance.connection.hello.capabilities]))
+      const always = { tools: { listChanged: true }, prompts: { listChanged: true }, resources: { listChanged: true, subscribe: true } }
+      const down = upstreams.filter((upstream) => upstream.unavailable() !== null)
+      const parts = upstreams.flatMap((upstream) => {
+        const text = upstream.instance?.connection.hello.instructions
+        return text ? [`## ${upstream.prefix}\n${text}`] : []
+      })
+      const notice = down.map((upstream) => `Not available now: ${upstream.unavailable()?.message ?? upstream.name}`)
+      return {
+        capabilities: { ...capabilitiesFor(viewer.era, declared, 'legacy'), ...always },
+        serverInfo: { ...hubInfo },
+        instructions: parts.length + notice.length === 0 ? null : [...parts, ...notice].join('\n\n'),
+      }
+    },
+  }
+}
+
+/** Capabilities towards a client: merged, and without what its era does not have. */
+function capabilitiesFor(era: Era, declared: readonly Params[], upstreamEra: Era): Params {
+  const merged: Params = {}
+  for (const capabilities of declared) {
+    for (const [key, value] of Object.entries(capabilities)) merged[key] = isObject(value) && isObject(merged[key]) ? { ...merged[key], ...value } : value
+  }
+  if (era === 'legacy' && upstreamEra === 'modern') {
+    // A legacy client subscribes one URI at a time; the hub keeps one listen for all of them.
+    for (const key of ['tools', 'prompts']) if (merged[key] !== undefined) merged[key] = { ...(merged[key] as Params), listChanged: true }
+    if (isObject(merged['extensions'])) {
+      const { 'io.modelcontextprotocol/tasks': _tasks, ...rest } = merged['extensions']
+      merged['extensions'] = rest
+    }
+    merged['logging'] ??= {}
+  }
+  if (era === 'modern') {
+    // The legacy tasks of 2025-11-25 have another wire form than the extension.
+    delete merged['tasks']
+  }
+  return merged
+}
+
+/** A URI template (RFC 6570) as a pattern that its expansions match. */
+export function templatePattern(template: string): RegExp {
+  const parts = template.split(/(\{[^}]*\})/).map((part) => {
+    if (!part.startsWith('{')) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+    return /^\{[+#]|\*\}$/.test(part) || part.startsWith('{/') ? '.*' : part.startsWith('{?') || part.startsWith('{&') ? '(?:[?&].*)?' : '[^/]*'
+  })
+  return new RegExp(`^${parts.join('')}$`)
+}

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto'
+import { readFile, writeFile, mkdir } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+import { parseDuration } from './auth/duration.ts'
+import { BrokenUsers } from './auth/users.ts'
+import { createHub, type Hub } from './create-hub.ts'
+import { createHttpServer, listenOn } from './endpoint.ts'
+import { createLog, createRedactor } from './observe/log.ts'
+import { endOnFaults } from './faults.ts'
+import { version } from './version.ts'
+
+/** Server mode: the hub under node, configured by environment (DESIGN, "the headless contract"). */
+
+const DRAIN_MS = 30_000
+/** Answers with `Connection: close` for this long before the listener closes, so that a proxy lets go of its connections. */
+const ANNOUNCE_MS = process.env['NODE_ENV'] === 'production' ? 3_000 : 200
+
+const duration = z.string().refine((text) => parseDuration(text) !== null, 'must be a duration such as 15m, 1h or 7d')
+const environmentSchema = z.object({
+  PORT: z.coerce.number('must be a port number').int().min(0).max(65_535).optional(),
+  HOST: z.string().min(1).optional(),
+  CONFIG_DIR: z.string().min(1).default(join(homedir(), '.config', 'mcp-hub')),
+  DATA_DIR: z.string().min(1).default(join(homedir(), '.local', 'share', 'mcp-hub')),
+  JWT_SECRET: z.string().min(32, 'must have at least 32 characters; make one with: openssl rand -base64 48').optional(),
+  JWT_EXPIRES_IN: duration.optional(),
+  JWT_REFRESH_EXPIRES_IN: duration.optional(),
+  LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
+  LOG_FILE: z.string().min(1).optional(),
+  MCP_HUB_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+  MCP_HUB_ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').optional(),
+})
+
+async function main(): Promise<void> {
+  // A variable that is set to nothing is meant as not set.
+  const parsed = environmentSchema.safeParse(Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== '')))
+  if (!parsed.success) {
+    endOnFaults(parsed.error.issues.map((issue) => ({ file: null, path: `environment ${issue.path.join('.')}`, line: null, column: null, message: issue.message, cure: 'Correct the variable.' })))
+  }
+  const env = parsed.data
+  const secrets = [env.JWT_SECRET, env.MCP_HUB_TOKEN, env.MCP_HUB_ADMIN_PASSWORD].filter((value) => value !== undefined)
+  const log = createLog({ level: env.LOG_LEVEL, file: env.LOG_FILE ?? null, redact: createRedactor(() => secrets) })
+  const dist = dirname(dirname(fileURLToPath(import.meta.url)))
+  const hub = await createHub({
+    mode: 'server',
+    version,
+    configDir: env.CONFIG_DIR,
+    dataDir: env.DATA_DIR,
+    webDir: join(dist, 'renderer'),
+    distDir: dist,
+    tokens:
+      env.MCP_HUB_TOKEN === undefined ? [] : [{ value: env.MCP_HUB_TOKEN, caller: { id: 'key:bootstrap', name: 'MCP_HUB_TOKEN', role: 'admin', isApp: false, may: { api: true, mcp: true } } }],
+    jwtSecret: env.JWT_SECRET === undefined ? await keptSecret(env.DATA_DIR) : new TextEncoder().encode(env.JWT_SECRET),
+    jwtExpiresIn: env.JWT_EXPIRES_IN,
+    adminPassword: env.MCP_HUB_ADMIN_PASSWORD,
+    secret: (name) => process.env[name],
+    env: (name) => process.env[name],
+    path: process.env['PATH'] ?? '',
+    log,
+    knownSecrets: secrets,
+  }).catch((error: unknown): Hub => {
+    if (error instanceof BrokenUsers) endOnFaults(error.faults)
+    throw error
+  })
+  if (hub.faults.length > 0) endOnFaults(hub.faults)
+
+  const host = env.HOST ?? hub.host ?? '127.0.0.1'
+  if (hub.mcpAuth === 'none' && !['127.0.0.1', '::1', 'localhost'].includes(host)) {
+    endOnFaults([{ file: join(env.CONFIG_DIR, 'system.json'), path: 'auth.mcp', line: null, column: null, message: `"none" is for loopback only, but the hub listens on ${host}`, cure: 'Set auth.mcp to "token".' }])
+  }
+  const listener = hub.requestListener('all')
+  let announcing = false
+  const server = createHttpServer((request, response) => {
+    if (announcing) response.setHeader('connection', 'close')
+    listener(request, response)
+  })
+  const wanted = env.PORT ?? hub.endpointPort ?? 3_000
+  const port = await listenOn(server, wanted, host).catch((error: unknown) => {
+    const { code, message } = error as NodeJS.ErrnoException
+    return endOnFaults([
+      { file: null, path: 'environment PORT', line: null, column: null, message: code === 'EADDRINUSE' ? `Port ${wanted} is in use` : message, cure: 'Set PORT to another port, or end the program that holds it; PORT=0 takes a free one.' },
+    ])
+  })
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  hub.setEndpoint({ state: 'listening', url: `${url}/mcp`, port, takenBy: null, message: null })
+  console.log(`MCP Hub listening on ${url}`)
+  if (hub.mcpAuth === 'none') log('warn', 'auth.mcp is "none": the MCP endpoints ask for no token')
+  if (hub.setupCode !== null) console.log(`First run: create the administrator at ${url}/setup?code=${hub.setupCode}`)
+  await hub.start()
+  process.send?.('ready')
+
+  let ending = false
+  async function end(signal: string): Promise<void> {
+    if (ending) return
+    ending = true
+    log('info', 'Draining', { signal })
+    announcing = true
+    const drained = hub.drain(DRAIN_MS)
+    await new Promise((resolve) => setTimeout(resolve, ANNOUNCE_MS))
+    server.close()
+    await drained
+    server.closeAllConnections()
+    await hub.stop()
+    process.exit(0)
+  }
+  process.on('SIGTERM', (signal) => void end(signal))
+  process.on('SIGINT', (signal) => void end(signal))
+}
+
+/** A signing key of our own, kept so that sign-ins outlast a restart. */
+async function keptSecret(dataDir: string): Promise<Uint8Array> {
+  const file = join(dataDir, 'jwt-secret')
+  const found = await readFile(file).catch(() => null)
+  if (found !== null && found.length >= 32) return found
+  const made = randomBytes(48)
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  await writeFile(file, made, { mode: 0o600 })
+  return made
+}
+
+process.on('unhandledRejection', (error) => {
+  console.error(error)
+  process.exit(1)
+})
+await main()
+

@@ -1,0 +1,53 @@
+import type { Reason } from '../contract/index.ts'
+import type { JsonRpcId, JsonRpcMessage, Reply, RpcError } from '../gateway/json-rpc.ts'
+
+/** What a request needs besides its text; only HTTP channels look at it. */
+export interface RequestHints {
+  method: string
+  /** Value for `Mcp-Name`, when the method has one. */
+  name: string | undefined
+  paramHeaders: Record<string, string> | undefined
+}
+
+export interface ChannelHandlers {
+  onReply: (hop: number, reply: Reply) => void
+  /** This request failed, and it alone. `undelivered` means that the server never saw it. */
+  onFailure: (hop: number, error: RpcError, undelivered: boolean, reason: Reason | null) => void
+  /** A notification or a request of the server. `hop` names the exchange on whose stream it came, when the transport tells. */
+  onMessage: (message: JsonRpcMessage, hop: number | null) => void
+  /** The server forgot the session (404): what `hop` asked was not done. */
+  onSessionLost: (hop: number | null) => void
+  /** The connection is over. */
+  onClose: (reason: Reason) => void
+  onLog: (stream: 'stderr' | 'hub', level: 'error' | 'warn' | 'info' | 'debug', text: string) => void
+}
+
+/** One transport connection to one server. It moves messages; it knows no method. */
+export interface Channel {
+  readonly pid: number | null
+  /** Opens the transport; rejects with UpstreamFailure. */
+  open: () => Promise<void>
+  send: (hop: number, text: string, hints: RequestHints) => void
+  notify: (text: string, method: string) => void
+  /** Answers a request of the server. */
+  answer: (id: JsonRpcId, text: string) => void
+  /** Ends an exchange early. True when closing it is by itself the cancellation (modern HTTP). */
+  abort: (hop: number) => boolean
+  /** Set once the handshake is done: what each HTTP request must carry, and whether to listen for unasked messages. */
+  established: (version: string, modern: boolean) => void
+  /** Forgets the session, so that `initialize` can run again. */
+  resetSession: () => void
+  close: () => Promise<void>
+}
+
+/** A failed start or a lost connection, with its cause and cure. */
+export class UpstreamFailure extends Error {
+  readonly reason: Reason
+  /** True when trying again cannot help until a person changes something. */
+  readonly permanent: boolean
+  constructor(reason: Reason, permanent = false) {
+    super(reason.message)
+    this.reason = reason
+    this.permanent = permanent
+  }
+}

@@ -1,0 +1,67 @@
+import type { Call, CancelCall } from '../gateway/call.ts'
+import { McpError, Reply, isObject, rpc, toRpcError, type Params } from '../gateway/json-rpc.ts'
+
+/** A server that asks again and again would keep a legacy client in a loop that it cannot see. */
+const MAX_ROUNDS = 10
+
+/**
+ * Carries a legacy client's call to a modern server: each `input_required` answer is put to the client on the call's own
+ * stream, and the call repeated with just that round's answers and the exact `requestState` (2026-07-28, multi round-trip).
+ */
+export function driveInputRounds(
+  call: Call,
+  connection: { launch: (round: Call, params: Params | undefined) => number; cancel: (hop: number, reason: string) => void },
+): CancelCall {
+  let hop = 0
+  let cancelled = false
+  let rounds = 0
+
+  function start(extra: Params): void {
+    const round: Call = {
+      ...call,
+      finish: (reply) => {
+        if (!cancelled) void onReply(reply)
+      },
+    }
+    hop = connection.launch(round, rounds === 0 ? call.params : { ...call.params, ...extra })
+  }
+
+  async function onReply(reply: Reply): Promise<void> {
+    if (reply.isError) {
+      call.finish(reply)
+      return
+    }
+    const result = reply.message.result
+    if (!isObject(result) || result['resultType'] !== 'input_required') {
+      call.finish(reply)
+      return
+    }
+    if (++rounds > MAX_ROUNDS) {
+      call.finish(Reply.error({ code: rpc.limitExceeded, message: `The server asked for input more than ${MAX_ROUNDS} times` }))
+      return
+    }
+    try {
+      const requests = isObject(result['inputRequests']) ? result['inputRequests'] : {}
+      const answers = await Promise.all(
+        Object.entries(requests).map(async ([key, request]) => {
+          if (!isObject(request) || typeof request['method'] !== 'string') throw new McpError(rpc.internalError, 'The server sent an input request without a method')
+          return [key, await call.ask(request['method'], isObject(request['params']) ? request['params'] : undefined)] as const
+        }),
+      )
+      if (cancelled) return
+      start({
+        ...(answers.length > 0 ? { inputResponses: Object.fromEntries(answers) } : {}),
+        ...('requestState' in result ? { requestState: result['requestState'] } : {}),
+      })
+    } catch (error) {
+      call.finish(Reply.error(toRpcError(error)))
+    }
+  }
+
+  start({})
+  return (reason) => {
+    if (cancelled) return
+    cancelled = true
+    connection.cancel(hop, reason)
+  }
+}

@@ -1,0 +1,206 @@
+import type { Params } from '../gateway/json-rpc.ts'
+import type { Call, CancelCall } from '../gateway/call.ts'
+import { McpError, rpc } from '../gateway/json-rpc.ts'
+import { emptyCatalog, listKinds, readCatalog, type Catalog, type ListKind } from './catalog.ts'
+import { UpstreamFailure } from './channel.ts'
+import { createConnection, type Connection, type ConnectionOptions } from './connection.ts'
+import type { Reason } from '../contract/index.ts'
+
+export interface InstanceOptions extends Omit<ConnectionOptions, 'onNotification' | 'onClose' | 'onRenewed'> {
+  onCatalog: (kinds: readonly ListKind[]) => void
+  onResourceUpdated: (params: Params) => void
+  /** Any other notification that belongs to no call. */
+  onNotification: (method: string, params: Params | undefined) => void
+  onLost: (reason: Reason) => void
+  /** On a pipe a question does not name its call: calls of one client at a time keep it from reaching another. */
+  exclusiveOwner: boolean
+}
+
+/** A connection with what it offers kept up to date, and the resource subscriptions that it carries. */
+export interface Instance {
+  readonly connection: Connection
+  readonly catalog: Catalog
+  readonly lastUsed: number
+  start: () => Promise<void>
+  call: (call: Call) => CancelCall
+  /** The URIs that somebody wants `notifications/resources/updated` for. */
+  setSubscriptions: (uris: ReadonlySet<string>) => void
+  close: () => Promise<void>
+}
+
+const REFRESH_DELAY_MS = 50
+const changedKinds: Record<string, readonly ListKind[]> = {
+  'notifications/tools/list_changed': ['tools'],
+  'notifications/prompts/list_changed': ['prompts'],
+  'notifications/resources/list_changed': ['resources', 'resourceTemplates'],
+}
+const LISTEN_RETRY_MS = 1_000
+
+export function createInstance(options: InstanceOptions): Instance {
+  let catalog: Catalog = emptyCatalog
+  let lastUsed = Date.now()
+  let closed = false
+  const stale = new Set<ListKind>()
+  let refreshTimer: NodeJS.Timeout | null = null
+  let subscribed: ReadonlySet<string> = new Set()
+  let stopListen: CancelCall | null = null
+
+  const connection = createConnection({
+    ...options,
+    onNotification,
+    onClose: (reason) => {
+      if (!closed) options.onLost(reason)
+    },
+    onRenewed: () => {
+      refresh(listKinds)
+      const wanted = subscribed
+      subscribed = new Set()
+      setSubscriptions(wanted)
+    },
+  })
+
+  function onNotification(method: string, params: Params | undefined): void {
+    const kinds = changedKinds[method]
+    if (kinds !== undefined) refresh(kinds)
+    else if (method === 'notifications/resources/updated') options.onResourceUpdated(params ?? {})
+    else options.onNotification(method, params)
+  }
+
+  /** Servers announce a change per item; one reading serves them all. */
+  function refresh(kinds: readonly ListKind[]): void {
+    for (const kind of kinds) stale.add(kind)
+    refreshTimer ??= setTimeout(() => {
+      refreshTimer = null
+      const due = [...stale]
+      stale.clear()
+      if (!closed) void read(due)
+    }, REFRESH_DELAY_MS)
+  }
+
+  async function read(kinds: readonly ListKind[]): Promise<void> {
+    try {
+      catalog = await readCatalog(connection, kinds, catalog, (text) => options.onLog('hub', 'warn', text))
+      options.onCatalog(kinds)
+    } catch (error) {
+      // What was offered before stays offered: a list never silently empties.
+      options.onLog('hub', 'error', `Reading ${kinds.join(', ')} failed: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+
+  function listen(): void {
+    stopListen?.('subscriptions changed')
+    stopListen = null
+    const { capabilities } = connection.hello
+    const has = (name: string): boolean => (capabilities[name] as Params | undefined)?.['listChanged'] === true
+    const filter = {
+      ...(has('tools') ? { toolsListChanged: true } : {}),
+      ...(has('prompts') ? { promptsListChanged: true } : {}),
+      ...(has('resources') ? { resourcesListChanged: true } : {}),
+      ...(subscribed.size > 0 ? { resourceSubscriptions: [...subscribed] } : {}),
+    }
+    if (closed || Object.keys(filter).length === 0) return
+    stopListen = connection.call({
+      method: 'subscriptions/listen',
+      params: { notifications: filter },
+      clientEra: 'modern',
+      owner: 'hub',
+      principal: 'hub',
+      capabilities: {},
+      clientInfo: options.clientInfo,
+      progressToken: undefined,
+      logLevel: undefined,
+      paramHeaders: undefined,
+      notify: onNotification,
+      ask: () => Promise.reject(new McpError(rpc.noOwner, 'A subscription has nobody to ask')),
+      finish: (reply) => {
+        stopListen = null
+        const unsupported = reply.isError && reply.message.error?.code === rpc.methodNotFound
+        if (!closed && !unsupported) setTimeout(listen, LISTEN_RETRY_MS).unref()
+      },
+    })
+  }
+
+  function setSubscriptions(uris: ReadonlySet<string>): void {
+    const before = subscribed
+    subscribed = new Set(uris)
+    if (closed || (before.size === uris.size && [...uris].every((uri) => before.has(uri)))) return
+    if (connection.hello.era === 'modern') {
+      listen()
+      return
+    }
+    for (const uri of uris) if (!before.has(uri)) connection.request('resources/subscribe', { uri }).catch(() => undefined)
+    for (const uri of before) if (!uris.has(uri)) connection.request('resources/unsubscribe', { uri }).catch(() => undefined)
+  }
+
+  const waiting: { call: Call; begin: () => void }[] = []
+  let owner: string | null = null
+  let running = 0
+
+  function takeTurn(call: Call): CancelCall {
+    let cancel: CancelCall | null = null
+    let over = false
+    const end = (): void => {
+      if (over) return
+      over = true
+      if (--running > 0) return
+      owner = null
+      const next = waiting[0]?.call.owner
+      for (const entry of waiting.splice(0).filter((candidate) => candidate.call.owner === next || !waiting.push(candidate))) entry.begin()
+    }
+    const begin = (): void => {
+      owner = call.owner
+      running++
+      cancel = connection.call({
+        ...call,
+        finish: (reply) => {
+          end()
+          call.finish(reply)
+        },
+      })
+    }
+    const entry = { call, begin }
+    if (owner === null || owner === call.owner) begin()
+    else waiting.push(entry)
+    return (why) => {
+      const position = waiting.indexOf(entry)
+      if (position !== -1) waiting.splice(position, 1)
+      else {
+        cancel?.(why)
+        end()
+      }
+    }
+  }
+
+  return {
+    connection,
+    get catalog() {
+      return catalog
+    },
+    get lastUsed() {
+      return lastUsed
+    },
+    start: async () => {
+      await connection.start()
+      try {
+        catalog = await readCatalog(connection, listKinds, emptyCatalog, (text) => options.onLog('hub', 'warn', text))
+      } catch (error) {
+        throw new UpstreamFailure({
+          code: 'protocol-error',
+          message: `The server started, but did not list what it offers: ${error instanceof Error ? error.message : String(error)}`,
+          cure: 'Read its log; update the server if the fault is its own.',
+        })
+      }
+      if (connection.hello.era === 'modern') listen()
+    },
+    call: (call) => {
+      lastUsed = Date.now()
+      return options.exclusiveOwner ? takeTurn(call) : connection.call(call)
+    },
+    setSubscriptions,
+    close: async () => {
+      closed = true
+      if (refreshTimer !== null) clearTimeout(refreshTimer)
+      await connection.close()
+    },
+  }
+}

@@ -1,0 +1,115 @@
+import { StringDecoder } from 'node:string_decoder'
+import { createParser } from 'eventsource-parser'
+import { Agent, type Dispatcher } from 'undici'
+import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.ts'
+import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
+import type { HttpOptions, HttpTarget } from './http-channel.ts'
+import { bodyText, failureReason, statusReason } from './http-failures.ts'
+
+/** HTTP+SSE of 2024-11-05: one stream brings everything; messages are posted to the address that it names first. */
+export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, options: HttpOptions): Channel {
+  const url = new URL(target.url)
+  const agent = new Agent({ connections: 64, keepAliveTimeout: 4_000, connect: { timeout: options.connectTimeoutMs }, headersTimeout: 0, bodyTimeout: 0 })
+  let stream: Dispatcher.DispatchController | null = null
+  let messages: URL | null = null
+  let closed = false
+
+  function receive(text: string): void {
+    const bytes = Buffer.from(text)
+    const quick = Reply.fromBytes(bytes)
+    if (quick !== null) {
+      handlers.onReply(quick.hopId as number, quick)
+      return
+    }
+    let message: unknown
+    try {
+      message = JSON.parse(text)
+    } catch {
+      handlers.onLog('hub', 'warn', 'The server sent something that is not JSON')
+      return
+    }
+    if (!isObject(message)) return
+    if (typeof message['method'] === 'string') handlers.onMessage(message as unknown as JsonRpcMessage, null)
+    else if (typeof message['id'] === 'number') handlers.onReply(message['id'], Reply.of({ jsonrpc: '2.0', id: message['id'], ...message }))
+  }
+
+  function open(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let status = 0
+      let body = ''
+      const decoder = new StringDecoder('utf8')
+      const lost = (error: unknown): void => {
+        const reason = failureReason(error, target.url)
+        if (messages === null) reject(new UpstreamFailure(reason))
+        else if (!closed) handlers.onClose(reason)
+      }
+      const parser = createParser({
+        onEvent: (event) => {
+          if (event.event !== 'endpoint') {
+            receive(event.data)
+            return
+          }
+          const address = new URL(event.data, url)
+          // A server that names another origin would have us post elsewhere what is meant for it.
+          if (address.origin !== url.origin) {
+            stream?.abort(new Error('foreign endpoint'))
+            reject(new UpstreamFailure({ code: 'protocol-error', message: `The server names an endpoint of another origin: ${address.origin}`, cure: 'Correct the configuration of the server.' }, true))
+            return
+          }
+          messages = address
+          resolve()
+        },
+      })
+      agent.dispatch(
+        { origin: url.origin, path: url.pathname + url.search, method: 'GET', headers: { ...target.headers, accept: 'text/event-stream' } },
+        {
+          onRequestStart: (controller) => (stream = controller),
+          onResponseStart: (_controller, statusCode) => (status = statusCode),
+          onResponseData: (_controller, chunk) => {
+            if (status === 200) parser.feed(decoder.write(chunk))
+            else body += bodyText(chunk)
+          },
+          onResponseEnd: () => {
+            if (status !== 200) reject(new UpstreamFailure(statusReason(status, body, target.url)))
+            else lost(new Error('the server closed the stream'))
+          },
+          onResponseError: (_controller, error) => lost(error),
+        },
+      )
+    })
+  }
+
+  function post(text: string, failed: (message: string) => void): void {
+    if (messages === null) {
+      failed('The stream is not open')
+      return
+    }
+    let status = 0
+    agent.dispatch(
+      { origin: messages.origin, path: messages.pathname + messages.search, method: 'POST', headers: { ...target.headers, 'content-type': 'application/json' }, body: text },
+      {
+        onResponseStart: (_controller, statusCode) => (status = statusCode),
+        onResponseEnd: () => {
+          if (status >= 400) failed(`The server answered with HTTP status ${status}`)
+        },
+        onResponseError: (_controller, error) => failed(error.message),
+      },
+    )
+  }
+
+  return {
+    pid: null,
+    open,
+    send: (hop, text) => post(text, (message) => handlers.onFailure(hop, { code: rpc.serverUnavailable, message }, false, null)),
+    notify: (text, method) => post(text, (message) => handlers.onLog('hub', 'warn', `${method} could not be delivered: ${message}`)),
+    answer: (_id, text) => post(text, (message) => handlers.onLog('hub', 'warn', `An answer could not be delivered: ${message}`)),
+    abort: () => false,
+    established: () => undefined,
+    resetSession: () => undefined,
+    close: async () => {
+      closed = true
+      stream?.abort(new Error('closed'))
+      await agent.destroy()
+    },
+  }
+}

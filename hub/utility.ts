@@ -1,0 +1,99 @@
+import { dirname } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { fileURLToPath } from 'node:url'
+import { helloSchema, toHubSchema, type FromHub, type Hello } from './contract/index.ts'
+import { createHub } from './create-hub.ts'
+import { DEFAULT_ENDPOINT_PORT, createEndpointListener, createHttpServer, listenOn } from './endpoint.ts'
+import { EXIT_CONFIG } from './faults.ts'
+import { createLog, createRedactor } from './observe/log.ts'
+import { loginShellPath } from './upstream/runtimes.ts'
+
+/** Desktop mode: the hub as a utility process of the app. Uses nothing of Electron but `process.parentPort`. */
+
+interface ControlPort {
+  postMessage: (message: FromHub) => void
+  on: ((event: 'message', listener: (message: { data: unknown }) => void) => void) & ((event: 'close', listener: () => void) => void)
+  start: () => void
+}
+interface ParentPort {
+  once: (event: 'message', listener: (message: { data: unknown; ports: ControlPort[] }) => void) => void
+}
+
+const DRAIN_MS = 2_000
+
+// Half the memory and half the tail latency for a tenth of the peak rate (PERFORMANCE, "V8 settings").
+setFlagsFromString('--max-semi-space-size=8')
+
+// Electron only warns of it; a hub in an unknown state must end and be started anew.
+process.on('unhandledRejection', (error) => {
+  console.error(error)
+  process.exit(1)
+})
+
+const { parentPort } = process as unknown as { parentPort: ParentPort }
+parentPort.once('message', ({ data, ports }) => {
+  const hello = helloSchema.parse(data)
+  const [port] = ports
+  if (port === undefined) throw new Error('The handshake carried no port')
+  void run(hello, port)
+})
+
+async function run(hello: Hello, control: ControlPort): Promise<void> {
+  const secrets = [hello.bootToken, hello.clientToken, ...Object.values(hello.secrets)]
+  const hub = await createHub({
+    mode: 'desktop',
+    version: hello.appVersion,
+    configDir: hello.paths.configDir,
+    dataDir: hello.paths.dataDir,
+    webDir: null,
+    distDir: dirname(dirname(fileURLToPath(import.meta.url))),
+    tokens: [
+      { value: hello.bootToken, caller: { id: 'app', name: 'MCP Hub', role: 'admin', isApp: true, may: { api: true, mcp: true } } },
+      { value: hello.clientToken, caller: { id: 'key:desktop', name: 'This computer', role: 'user', isApp: false, may: { api: false, mcp: true } } },
+    ],
+    jwtSecret: null,
+    jwtExpiresIn: undefined,
+    adminPassword: undefined,
+    secret: (name) => (Object.hasOwn(hello.secrets, name) ? hello.secrets[name] : undefined),
+    env: (name) => process.env[name],
+    path: await loginShellPath(),
+    log: createLog({ level: 'info', file: null, redact: createRedactor(() => secrets) }),
+    knownSecrets: secrets,
+  }).catch((error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error)
+    control.postMessage({ type: 'fatal', faults: [{ file: hello.paths.configDir, path: '', line: null, column: null, message, cure: 'Check the folder and its permissions.' }] })
+    setTimeout(() => process.exit(EXIT_CONFIG), 100)
+    throw error
+  })
+
+  const api = createHttpServer(hub.requestListener('all'))
+  const apiPort = await listenOn(api, 0, '127.0.0.1')
+  const endpoint = createEndpointListener({ host: '127.0.0.1', listener: hub.requestListener('mcp'), onChange: () => hub.setEndpoint(endpoint.endpoint) })
+  hub.onOverview = (overview) => control.postMessage({ type: 'overview', overview })
+  hub.onMoveEndpoint = (port) => endpoint.listen(port)
+
+  let ending = false
+  async function end(): Promise<void> {
+    if (ending) return
+    ending = true
+    await hub.drain(DRAIN_MS)
+    api.closeAllConnections()
+    api.close()
+    await endpoint.close()
+    await hub.stop()
+    process.exit(0)
+  }
+  control.on('message', ({ data }) => {
+    const message = toHubSchema.parse(data)
+    if (message.type === 'ping') control.postMessage({ type: 'pong', n: message.n })
+    else void end()
+  })
+  // The app is gone: without this the hub would keep its ports and servers.
+  control.on('close', () => void end())
+  process.on('SIGTERM', () => void end())
+  process.on('SIGINT', () => void end())
+  control.start()
+  await endpoint.listen(hub.endpointPort ?? DEFAULT_ENDPOINT_PORT)
+  control.postMessage({ type: 'ready', apiPort })
+  await hub.start()
+}
