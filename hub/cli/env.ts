@@ -52,7 +52,7 @@ export function completeEnvironment(
       if (!Object.hasOwn(present, name)) text = `${text.replace(/\n*$/, '\n')}\n${block}`
   }
   const generated: string[] = []
-  for (const variable of hubVariables.filter((candidate) => candidate.generated)) {
+  for (const variable of hubVariables) {
     const empty = new RegExp(`^${variable.name}=[ \\t]*$`, 'm')
     if (!empty.test(text)) continue
     text = text.replace(empty, `${variable.name}=${generate()}`)

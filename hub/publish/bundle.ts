@@ -5,6 +5,7 @@ import { packageFile, serversFile, systemFile } from './artifacts/config-files.t
 import { compose, dockerfile, dockerIgnore, dockerNginx } from './artifacts/docker.ts'
 import { envExample } from './artifacts/env-example.ts'
 import { nginxComplete, nginxSite } from './artifacts/nginx.ts'
+import { logrotate } from './artifacts/logrotate.ts'
 import { ecosystem } from './artifacts/pm2.ts'
 import { portabilityReport } from './artifacts/portability-report.ts'
 import { readmeEn } from './artifacts/readme-en.ts'
@@ -45,6 +46,7 @@ const artifacts: readonly Artifact[] = [
   nginxSite,
   nginxComplete,
   ecosystem,
+  logrotate,
   dockerfile,
   dockerIgnore,
   dockerNginx,
@@ -56,7 +58,7 @@ const artifacts: readonly Artifact[] = [
 /** The whole bundle in memory: the same input gives the same bytes, and no secret's value is in any of them. */
 export async function createBundle({ servers, system, target, distDir, version }: BundleInput): Promise<Bundle> {
   const lifted = externaliseSecrets(servers)
-  const own = hubVariables.map(({ name, why, generated }) => ({ name, usedBy: why.en, generated }))
+  const own = hubVariables.map(({ name, why }) => ({ name, usedBy: why.en, generated: true }))
   const context: BundleContext = {
     target,
     version,

@@ -1,11 +1,7 @@
-/** The environment of the hub in server mode, as `.env` holds it on a target. What differs per instance is set by the process manager. */
+/** The environment of the hub in server mode, as `.env` holds it on a target, made there by `mcp-hub env`. What differs per instance is set by the process manager. */
 export interface HubVariable {
   name: string
   why: { en: string; zh: string }
-  /** Made on the target by `mcp-hub env`, and kept when it already has a value. */
-  generated: boolean
-  /** Without it the hub does not start. */
-  required: boolean
 }
 
 export const hubVariables: readonly HubVariable[] = [
@@ -15,8 +11,6 @@ export const hubVariables: readonly HubVariable[] = [
       en: 'Signs the sessions of the web UI; at least 32 characters.',
       zh: '为网页界面的会话签名；至少 32 个字符。',
     },
-    generated: true,
-    required: true,
   },
   {
     name: 'MCP_HUB_TOKEN',
@@ -24,17 +18,13 @@ export const hubVariables: readonly HubVariable[] = [
       en: 'Bearer token with admin rights, for MCP clients and automation.',
       zh: '具有管理员权限的 Bearer 令牌，供 MCP 客户端和自动化使用。',
     },
-    generated: true,
-    required: true,
   },
   {
     name: 'MCP_HUB_ADMIN_PASSWORD',
     why: {
-      en: 'Password of the user admin, read only while there is no user yet. Empty: the hub prints a one-time setup link instead.',
-      zh: '用户 admin 的密码，只在还没有用户时读取。留空时，Hub 会打印一次性的设置链接。',
+      en: 'Password of the user admin, read only while there is no user yet. It can be emptied after the first start.',
+      zh: '用户 admin 的密码，只在还没有用户时读取。首次启动后可以清空。',
     },
-    generated: false,
-    required: false,
   },
 ]
 

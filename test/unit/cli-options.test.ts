@@ -102,7 +102,7 @@ describe('the command line', () => {
     const example = path.join(folder.path, 'bundle/.env.example')
     const out = path.join(folder.path, '.env')
     const first = await run(['env', '--example', example, '--out', out])
-    expect(first.out).toContain('Generated: JWT_SECRET, MCP_HUB_TOKEN')
+    expect(first.out).toContain('Generated: JWT_SECRET, MCP_HUB_TOKEN, MCP_HUB_ADMIN_PASSWORD')
     expect(first.out).toContain('GITHUB_TOKEN')
     expect((await stat(out)).mode & 0o777).toBe(0o600)
     const text = await readFile(out, 'utf8')

@@ -62,6 +62,7 @@ describe('a bundle', () => {
       'hub/server.js',
       'nginx/mcp-hub.conf',
       'nginx/nginx.conf',
+      'ops/logrotate.conf',
       'package.json',
       'pm2/ecosystem.config.cjs',
       'manifest.json',

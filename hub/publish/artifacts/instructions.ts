@@ -47,7 +47,7 @@ export function instructions(context: BundleContext, release: string): Instructi
 curl -fsSL https://nodejs.org/dist/v${NODE_VERSION}/SHASUMS256.txt | grep ' node-v${NODE_VERSION}-linux-x64.tar.xz$' | sha256sum --check
 tar -xJf node-v${NODE_VERSION}-linux-x64.tar.xz -C /usr/local --strip-components=1 --no-same-owner
 npm install --global pm2@${PM2_VERSION}
-apt-get install --yes nginx sudo rsync`,
+apt-get install --yes nginx sudo rsync logrotate`,
     nodeDocker: `docker --version           # 23 or later
 docker compose version     # 2.20 or later
 apt-get install --yes rsync`,
@@ -73,6 +73,7 @@ editor ${paths.environment}`,
       : `node ${current}/hub/cli.js config check --config ${paths.config}
 ${restart}
 pm2 startup systemd -u mcp-hub --hp ${paths.data}
+install -m 0644 ${current}/ops/logrotate.conf /etc/logrotate.d/mcp-hub
 ${ports.map((port) => `curl --fail http://127.0.0.1:${port}/health/ready`).join('\n')}`,
     certificateFirst: ownTls
       ? `ls -l ${paths.certificate} ${paths.key}`

@@ -1,3 +1,4 @@
+import { contentSecurityPolicy, NONCE_PLACEHOLDER } from '../../contract/csp.ts'
 import { hubPorts, publicOrigin, type Artifact, type BundleContext } from '../context.ts'
 
 /** What differs between nginx on the target itself, a complete nginx of its own, and nginx in its image. */
@@ -22,22 +23,6 @@ export interface NginxPlace {
   /** Who knows the names of the hubs, where they have names. */
   resolver: string | null
 }
-
-export const NONCE_PLACEHOLDER = '__NONCE__'
-
-/** The page's policy; the app's own window sets the same one. */
-const CONTENT_SECURITY_POLICY = [
-  `default-src 'none'`,
-  `script-src 'self'`,
-  `style-src 'self' 'nonce-$request_id'`,
-  `img-src 'self' data:`,
-  `font-src 'self'`,
-  `connect-src 'self'`,
-  `worker-src 'self'`,
-  `base-uri 'none'`,
-  `form-action 'self'`,
-  `frame-ancestors 'none'`,
-].join('; ')
 
 const CIPHERS = [
   'ECDHE-ECDSA-AES128-GCM-SHA256',
@@ -148,7 +133,7 @@ limit_conn_zone $binary_remote_addr zone=mcp_hub_connections:10m;
 # The policy is for files that nginx serves; the hub sends its own with its answers.
 map $upstream_addr $mcp_hub_csp {
   default "";
-  "" "${CONTENT_SECURITY_POLICY}";
+  "" "${contentSecurityPolicy('$request_id')}";
 }
 
 # Only files with a hash in their name may be kept; the hub decides for its own answers.

@@ -45,7 +45,7 @@ ${mode}
   exp_backoff_restart_delay: 200,
   // 78: the configuration is broken. A restart cannot cure it, and would bury the message that says what is wrong.
   stop_exit_codes: [78],
-  // What is printed before the hub's own log begins, and what a crash leaves. The hub rotates LOG_FILE by itself.
+  // What is printed before the hub's own log begins, and what a crash leaves.
   out_file: \`\${root}/logs/pm2-\${port}.out.log\`,
   error_file: \`\${root}/logs/pm2-\${port}.err.log\`,
   merge_logs: true,

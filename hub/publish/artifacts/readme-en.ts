@@ -54,7 +54,7 @@ ${run.environment}
 
 \`env\` generates what can be generated, keeps every value that is there already, and says what is still empty.
 ${needs.length === 0 ? '' : `\nThe servers need these; without one, its server does not start and says so, and the others run:\n\n| name | for |\n|---|---|\n${needed}\n`}
-Set \`MCP_HUB_ADMIN_PASSWORD\` before the first start to get the user \`admin\`. Without it the hub prints a one-time setup link in its log.
+The first start creates the user \`admin\` with \`MCP_HUB_ADMIN_PASSWORD\`, generated or your own (8 to 72 bytes). After that the line may be emptied.
 
 ${docker ? '## 5. Certificate and start' : '## 5. Start'}
 
@@ -65,7 +65,7 @@ ${
   docker
     ? ''
     : `
-\`pm2 save\` and \`pm2 startup\` bring the hub back after a reboot.
+\`pm2 save\` and \`pm2 startup\` bring the hub back after a reboot; logrotate keeps its logs small.
 
 ## 6. nginx
 

@@ -53,7 +53,7 @@ ${run.environment}
 
 \`env\` 会生成可以自动生成的值，保留已有的值，并指出哪些仍为空。
 ${needs.length === 0 ? '' : `\n各 MCP 服务器需要以下值；缺少某个值时，对应的服务器不会启动并会说明原因，其余照常运行：\n\n| 名称 | 用途 |\n|---|---|\n${needed}\n`}
-首次启动前设置 \`MCP_HUB_ADMIN_PASSWORD\` 即可得到用户 \`admin\`；否则 Hub 会在日志中打印一次性的设置链接。
+首次启动时会用 \`MCP_HUB_ADMIN_PASSWORD\`（自动生成或自行设置，8 到 72 字节）创建用户 \`admin\`；之后可以清空这一行。
 
 ${docker ? '## 5. 证书与启动' : '## 5. 启动'}
 
@@ -64,7 +64,7 @@ ${
   docker
     ? ''
     : `
-\`pm2 save\` 和 \`pm2 startup\` 让 Hub 在重启机器后自动恢复。
+\`pm2 save\` 和 \`pm2 startup\` 让 Hub 在重启机器后自动恢复；logrotate 负责日志轮转。
 
 ## 6. nginx
 
