@@ -23,7 +23,7 @@ export async function bootstrap({ packagesOnly = false, test = false } = {}) {
   if (packagesOnly) return
   await ensureSystemPackages([
     ...ELECTRON_PACKAGES,
-    ...(hasDisplay() ? [] : DISPLAY_PACKAGES),
+    ...(test || !hasDisplay() ? DISPLAY_PACKAGES : []),
     ...(test ? [...TEST_PACKAGES, ...FONT_PACKAGES, ...(chromium() ? [] : [['chromium']])] : []),
   ])
   await ensureElectron()

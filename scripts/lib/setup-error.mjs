@@ -40,7 +40,7 @@ const causes = [
   },
   {
     signs:
-      /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|UND_ERR_CONNECT|Temporary failure resolving|Could not resolve|Could not connect|Failed to fetch|network request/i,
+      /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|fetch failed|ERR_SOCKET_TIMEOUT|UND_ERR_CONNECT|Temporary failure resolving|Could not resolve|Could not connect|Failed to fetch|network request/i,
     cause: 'the network did not answer',
     cure: 'Check the connection; behind a proxy or with a mirror run `npm config set proxy …` or `npm config set registry …`.',
   },

@@ -22,9 +22,9 @@ export const ELECTRON_PACKAGES = [
 export const DISPLAY_PACKAGES = [['xvfb'], ['dbus']]
 
 /** What the tests drive besides: the page in a browser, and the bundle behind a real web server. */
-export const TEST_PACKAGES = [...DISPLAY_PACKAGES, ['dbus-x11'], ['nginx', 'nginx-light'], ['openssl']]
+export const TEST_PACKAGES = [['dbus-x11'], ['nginx', 'nginx-light'], ['openssl']]
 
-/** Screenshots show Chinese too. */
+/** The pages are shown in Chinese too. */
 export const FONT_PACKAGES = [['fonts-noto-cjk', 'fonts-wqy-zenhei', 'fonts-wqy-microhei'], ['fonts-dejavu-core']]
 
 export const CHROMIUM_COMMANDS = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']

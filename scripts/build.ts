@@ -1,0 +1,31 @@
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { createBuilder } from 'vite'
+import { fingerprint, isStale, markBuilt, type Target, targets } from './lib/fingerprint.ts'
+import { root } from './lib/paths.mjs'
+
+/** `npm run build -- [--stale] [client|main|preload|hub …]` */
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { stale: { type: 'boolean', default: false } },
+})
+const unknown = positionals.filter((name) => !targets.some((target) => target === name))
+if (unknown.length > 0) {
+  console.error(`There is no target ${unknown.join(', ')}; there are ${targets.join(', ')}.`)
+  process.exit(2)
+}
+const asked: readonly Target[] = targets.filter((target) => positionals.length === 0 || positionals.includes(target))
+const due = values.stale ? asked.filter(isStale) : asked
+
+if (due.length > 0) {
+  const started = performance.now()
+  const builder = await createBuilder({ configFile: path.join(root, 'vite.config.ts'), logLevel: 'warn' }, null)
+  for (const target of due) {
+    const before = fingerprint(target)
+    const environment = builder.environments[target]
+    if (!environment) throw new Error(`vite.config.ts has no environment ${target}`)
+    await builder.build(environment)
+    markBuilt(target, before)
+  }
+  console.log(`Built ${due.join(', ')} in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+}

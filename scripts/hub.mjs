@@ -1,0 +1,27 @@
+import { spawn } from 'node:child_process'
+import path from 'node:path'
+import { bootstrap } from './bootstrap.mjs'
+import { buildStale } from './lib/build-stale.mjs'
+import { onEnd } from './lib/launch.mjs'
+import { root, toolNode } from './lib/paths.mjs'
+import { report } from './lib/setup-error.mjs'
+
+/** The hub in server mode, as it runs in production: needs neither Electron nor system libraries. */
+try {
+  await bootstrap({ packagesOnly: true })
+  await buildStale()
+  const hub = spawn(toolNode(), [path.join(root, 'dist', 'hub', 'server.js'), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    detached: process.platform !== 'win32',
+  })
+  onEnd(() => hub.kill('SIGTERM'))
+  process.exitCode = await new Promise((resolve, reject) => {
+    hub.once('error', reject)
+    hub.once('exit', (code) => {
+      resolve(code ?? 1)
+    })
+  })
+} catch (error) {
+  report(error)
+  process.exitCode = 1
+}

@@ -1,0 +1,83 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { bootstrap } from './bootstrap.mjs'
+import { buildStale } from './lib/build-stale.mjs'
+import { cache, readJson, root, toolEnv, toolNode } from './lib/paths.mjs'
+import { run } from './lib/process.mjs'
+import { onEnd } from './lib/launch.mjs'
+import { report } from './lib/setup-error.mjs'
+import { chooseSteps, countStep, steps } from './lib/test-steps.mjs'
+import { startVirtualDisplay } from './lib/virtual-display.mjs'
+
+/** Everything that CI runs, from a bare clone: `npm test [-- --only lint,unit]`. */
+const { values } = parseArgs({ options: { only: { type: 'string' } } })
+const { chosen, unknown } = chooseSteps(values.only)
+if (unknown.length > 0 || chosen.length === 0) {
+  console.error(`--only takes some of: ${steps.map(({ name }) => name).join(',')}`)
+  process.exit(2)
+}
+
+const ended = new AbortController()
+onEnd(() => {
+  ended.abort()
+})
+const seconds = (/** @type {number} */ since) => `${((performance.now() - since) / 1000).toFixed(1)} s`
+/** @type {{ name: string, ok: boolean, took: string, note: string }[]} */
+const summary = []
+const total = { passed: 0, failed: 0, skipped: 0 }
+/** @type {Awaited<ReturnType<typeof startVirtualDisplay>> | null} */
+let display = null
+
+/** @param {import('./lib/test-steps.mjs').Step} step */
+async function runStep(step) {
+  console.log(`\n── ${step.name} ──`)
+  const started = performance.now()
+  const reportFile = path.join(cache, `report-${step.name}.json`)
+  rmSync(reportFile, { force: true })
+  const args = step.runner === 'vitest' ? [...step.args, `--outputFile.json=${reportFile}`] : step.args
+  const result = await run(toolNode(), [step.script, ...args], {
+    cwd: root,
+    env: { ...toolEnv(display?.env), PLAYWRIGHT_JSON_OUTPUT_NAME: reportFile },
+    keep: false,
+    deadlineMs: step.minutes * 60_000,
+    signal: ended.signal,
+  })
+  const counts = countStep(step, result.code === 0, readJson(reportFile))
+  total.passed += counts.passed
+  total.failed += counts.failed
+  total.skipped += counts.skipped
+  const tests = `${String(counts.passed)} passed, ${String(counts.failed)} failed`
+  const note = result.timedOut ? `ended after ${String(step.minutes)} minutes` : step.runner ? tests : ''
+  summary.push({ name: step.name, ok: result.code === 0, took: seconds(started), note })
+}
+
+const started = performance.now()
+try {
+  await bootstrap({
+    test: chosen.some((step) => step.needsSystem),
+    packagesOnly: !chosen.some((step) => step.needsSystem),
+  })
+  mkdirSync(cache, { recursive: true })
+  if (chosen.some((step) => step.needsBuild)) await buildStale()
+  summary.push({ name: 'set-up', ok: true, took: seconds(started), note: '' })
+  // A screen and a bus of our own, also where there is a real one: windows must not steal the focus from a person.
+  if (process.platform === 'linux' && chosen.some((step) => step.needsSystem)) display = await startVirtualDisplay()
+  for (const step of chosen) if (!ended.signal.aborted) await runStep(step)
+} catch (error) {
+  report(error)
+  total.failed += 1
+  summary.push({ name: 'set-up', ok: false, took: seconds(started), note: 'see above' })
+} finally {
+  display?.stop()
+}
+
+console.log('')
+for (const { name, ok, took, note } of summary) {
+  console.log(`${ok ? '✓' : '✗'} ${name.padEnd(12)} ${took.padStart(8)}  ${note}`)
+}
+if (ended.signal.aborted) console.log('Interrupted.')
+if (total.failed > 0 || ended.signal.aborted) process.exitCode = 1
+console.log(
+  `\n${String(total.passed)} passed, ${String(total.failed)} failed${total.skipped > 0 ? `, ${String(total.skipped)} skipped` : ''} in ${seconds(started)}`,
+)
