@@ -73,7 +73,13 @@ async function main(): Promise<void> {
   const listener = hub.requestListener('all')
   let announcing = false
   const server = createHttpServer((request, response) => {
-    if (announcing) response.setHeader('connection', 'close')
+    if (announcing) {
+      response.setHeader('connection', 'close')
+      if (request.url === '/health/ready') {
+        response.writeHead(503, { 'content-type': 'application/json' }).end('{"status":"draining"}')
+        return
+      }
+    }
     listener(request, response)
   })
   const wanted = env.PORT ?? hub.endpointPort ?? 3_000
@@ -96,11 +102,11 @@ async function main(): Promise<void> {
     if (ending) return
     ending = true
     log('info', 'Draining', { signal })
+    // Work that arrives while proxies and balancers still learn of it is done: a refusal would be a lost request.
     announcing = true
-    const drained = hub.drain(DRAIN_MS)
     await new Promise((resolve) => setTimeout(resolve, ANNOUNCE_MS))
     server.close()
-    await drained
+    await hub.drain(DRAIN_MS)
     server.closeAllConnections()
     await hub.stop()
     process.exit(0)

@@ -20,6 +20,8 @@ export interface HttpOptions {
 const HOLD_MS = 3_000
 const HOLD_STEP_MS = 50
 const MAX_RESUMES = 5
+/** undici wants every handler to be there. */
+const ignore = (): void => undefined
 
 interface Exchange {
   hop: number
@@ -138,8 +140,6 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
         size += chunk.length
         if (parser !== null && decoder !== null) {
           parser.feed(decoder.write(chunk))
-          if (!exchange.done) return
-          // The answer is here; what a server might still send on this stream belongs to nobody.
           return
         }
         if (size > options.maxResponseBytes) {
@@ -217,9 +217,11 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     agent.dispatch(
       { origin: url.origin, path, method: 'POST', headers, body: text },
       {
+        onRequestStart: ignore,
         onResponseStart: (_controller, status) => {
           if (status === 404 && sessionId !== null) handlers.onSessionLost(null)
         },
+        onResponseData: ignore,
         onResponseEnd: () => then?.(),
         onResponseError: (_controller, error) => handlers.onLog('hub', 'warn', `${method} could not be delivered: ${error.message}`),
       },

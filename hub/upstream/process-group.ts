@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join, parse } from 'node:path'
 
 const POLL_MS = 50
 
@@ -46,33 +46,47 @@ export interface ProcessJournal {
   remove: (pid: number) => void
 }
 
+interface Journal {
+  /** Start time of the hub that wrote it; its pid is in the file's name. */
+  owner: string
+  processes: [pid: number, startTime: string][]
+}
+
+/**
+ * One file for each hub beside `file`: while a reload goes on two hubs share the folder, and the new one must not end the
+ * servers of the old one, which still answers.
+ */
 export function createProcessJournal(file: string): ProcessJournal {
   const entries = new Map<number, string>()
+  const { dir, name, ext } = parse(file)
+  const own = join(dir, `${name}-${process.pid}${ext}`)
+  const owner = startTimeOf(process.pid)
   let writing: Promise<void> = Promise.resolve()
 
   function save(): void {
     writing = writing.then(async () => {
-      await mkdir(dirname(file), { recursive: true })
-      await writeFile(`${file}.tmp`, JSON.stringify([...entries]), { mode: 0o600 })
-      await rename(`${file}.tmp`, file)
+      await mkdir(dir, { recursive: true })
+      const journal: Journal = { owner, processes: [...entries] }
+      await writeFile(`${own}.tmp`, JSON.stringify(journal), { mode: 0o600 })
+      await rename(`${own}.tmp`, own)
     })
     writing.catch(() => undefined)
   }
 
   return {
     async reap() {
-      const text = await readFile(file, 'utf8').catch(() => '[]')
-      let left: [number, string][] = []
-      try {
-        left = JSON.parse(text) as [number, string][]
-      } catch {
-        // A journal cut off by a power failure names nothing that still runs.
-      }
       let reaped = 0
-      for (const [pid, startTime] of left) {
-        if (startTime === '' || startTimeOf(pid) !== startTime) continue
-        await endGroup(pid, 500)
-        reaped++
+      for (const found of await readdir(dir).catch(() => [])) {
+        const pid = found.startsWith(`${name}-`) && found.endsWith(ext) ? Number(found.slice(name.length + 1, -ext.length)) : NaN
+        if (!Number.isInteger(pid) || pid === process.pid) continue
+        const journal = await readJournal(join(dir, found))
+        if (journal.owner !== '' && startTimeOf(pid) === journal.owner) continue
+        for (const [left, startTime] of journal.processes) {
+          if (startTime === '' || startTimeOf(left) !== startTime) continue
+          await endGroup(left, 500)
+          reaped++
+        }
+        await rm(join(dir, found), { force: true })
       }
       return reaped
     },
@@ -83,6 +97,15 @@ export function createProcessJournal(file: string): ProcessJournal {
     remove(pid) {
       if (entries.delete(pid)) save()
     },
+  }
+}
+
+/** A journal cut off by a power failure names nothing that still runs. */
+async function readJournal(file: string): Promise<Journal> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Journal
+  } catch {
+    return { owner: '', processes: [] }
   }
 }
 

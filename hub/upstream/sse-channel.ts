@@ -88,7 +88,9 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
     agent.dispatch(
       { origin: messages.origin, path: messages.pathname + messages.search, method: 'POST', headers: { ...target.headers, 'content-type': 'application/json' }, body: text },
       {
+        onRequestStart: () => undefined,
         onResponseStart: (_controller, statusCode) => (status = statusCode),
+        onResponseData: () => undefined,
         onResponseEnd: () => {
           if (status >= 400) failed(`The server answered with HTTP status ${status}`)
         },

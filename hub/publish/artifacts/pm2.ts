@@ -41,6 +41,8 @@ ${mode}
   wait_ready: true,
   listen_timeout: 20000,
   kill_timeout: 45000,
+  // Only the hub is told to end: it ends its servers itself, once their calls are done.
+  treekill: false,
   max_memory_restart: '768M',
   exp_backoff_restart_delay: 200,
   // 78: the configuration is broken. A restart cannot cure it, and would bury the message that says what is wrong.
