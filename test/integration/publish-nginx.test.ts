@@ -194,8 +194,19 @@ describe.skipIf(nginx === null || openssl === null)('nginx with the generated co
     await until(() => closedStreams > before)
   })
 
-  it('keeps POST a POST, with and without a path after /mcp', async () => {
-    for (const url of ['/mcp', '/mcp/', '/mcp/some-server']) {
+  it('keeps POST a POST, with and without a slash at the end', async () => {
+    for (const url of [
+      '/mcp',
+      '/mcp/',
+      '/mcp/some-server',
+      '/api',
+      '/api/servers',
+      '/api/servers/x',
+      '/api/tools/call',
+      '/health',
+      '/sse',
+      '/.well-known/x',
+    ]) {
       const { status, text } = await request(url, { method: 'POST' }, '{}')
       expect([status, JSON.parse(text)]).toMatchObject([200, { method: 'POST', url }])
     }

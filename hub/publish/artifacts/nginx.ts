@@ -227,12 +227,13 @@ ${tlsSettings()}
   proxy_next_upstream error timeout;
   proxy_next_upstream_tries 2;
 
+  # Never a prefix that ends in a slash before proxy_pass: nginx would answer the path without the slash with a 301.
   location = /health {
     access_log off;
     proxy_pass http://mcp_hub;
   }
 
-  location ^~ /health/ {
+  location ~ ^/health/ {
     access_log off;
 ${insiders}    deny all;
     proxy_pass http://mcp_hub;
@@ -260,17 +261,17 @@ ${insiders}    deny all;
   }
 
   # A dry run of a server may have to download it first.
-  location ^~ /api/servers/ {
+  location ~ ^/api/servers(?:/|$) {
     proxy_read_timeout 10m;
     proxy_pass http://mcp_hub;
   }
 
-  location /api/ {
+  location ~ ^/api(?:/|$) {
     proxy_read_timeout 60s;
     proxy_pass http://mcp_hub;
   }
 
-  location ^~ /.well-known/ {
+  location ~ ^/\\.well-known/ {
     proxy_pass http://mcp_hub;
   }
 
