@@ -19,6 +19,8 @@ export interface ParkedCall {
   readonly name: string
   readonly questions: Map<string, Question>
   counter: number
+  /** Each round has a handle of its own, good once. */
+  round: number
   collecting: NodeJS.Timeout | null
   expiresAt: number
   expire: () => void
@@ -53,8 +55,10 @@ export function createParkingLot(options: { ttlMs: number; max: number }): Parki
     }
   }, 1_000).unref()
 
-  const sign = (parked: { id: string; principal: string; method: string; name: string }): string =>
-    createHmac('sha256', key).update(JSON.stringify([parked.id, parked.principal, parked.method, parked.name])).digest('base64url')
+  const sign = (parked: { id: string; principal: string; method: string; name: string }, round: number): string =>
+    createHmac('sha256', key)
+      .update(JSON.stringify([parked.id, round, parked.principal, parked.method, parked.name]))
+      .digest('base64url')
 
   function end(parked: ParkedCall): void {
     calls.delete(parked.id)
@@ -69,7 +73,7 @@ export function createParkingLot(options: { ttlMs: number; max: number }): Parki
     },
     park: (wanted) => {
       if (calls.size >= options.max) throw new McpError(rpc.limitExceeded, `More than ${options.max} calls wait for input (limits.maxParkedCalls)`)
-      const parked: ParkedCall = { ...wanted, id: randomBytes(16).toString('base64url'), questions: new Map(), counter: 0, collecting: null, expiresAt: Date.now() + options.ttlMs, present: null }
+      const parked: ParkedCall = { ...wanted, id: randomBytes(16).toString('base64url'), questions: new Map(), counter: 0, round: 0, collecting: null, expiresAt: Date.now() + options.ttlMs, present: null }
       calls.set(parked.id, parked)
       return parked
     },
@@ -85,14 +89,14 @@ export function createParkingLot(options: { ttlMs: number; max: number }): Parki
     inputRequired: (parked) => ({
       resultType: 'input_required',
       inputRequests: Object.fromEntries([...parked.questions].map(([id, { method, params }]) => [id, { method, ...(params === undefined ? {} : { params }) }])),
-      requestState: `${parked.id}.${sign(parked)}`,
+      requestState: `${parked.id}.${++parked.round}.${sign(parked, parked.round)}`,
     }),
     find: (state, principal, method, name) => {
-      const [id = '', signature = ''] = typeof state === 'string' ? state.split('.') : []
-      const expected = Buffer.from(sign({ id, principal, method, name }))
+      const [id = '', round = '', signature = ''] = typeof state === 'string' ? state.split('.') : []
+      const expected = Buffer.from(sign({ id, principal, method, name }, Number(round)))
       const given = Buffer.from(signature)
       const parked = given.length === expected.length && timingSafeEqual(given, expected) ? calls.get(id) : undefined
-      if (parked === undefined) throw new McpError(rpc.invalidParams, 'requestState is not valid (any more): start the request over without it')
+      if (parked?.round !== Number(round)) throw new McpError(rpc.invalidParams, 'requestState is not valid (any more): start the request over without it')
       return parked
     },
     answer: (parked, responses) => {

@@ -199,10 +199,11 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** The call that a question belongs to: its stream tells on HTTP; on a pipe the newest that does not wait already. */
   function ownerOf(method: string, hop: number | null): Pending | string {
     if (hop !== null) return pending.get(hop) ?? 'the call that it belongs to has ended'
-    const candidates = [...pending.values()].filter((entry) => entry.asked === 0 && entry.call.owner !== 'hub')
-    if (candidates.length === 0) return `no call is in flight that ${method} could belong to`
-    if (new Set(candidates.map((entry) => entry.call.owner)).size > 1) return `${method} could belong to calls of different clients`
-    return candidates.at(-1) ?? ''
+    const candidates = [...pending.values()].filter((entry) => entry.call.owner !== 'hub')
+    const newest = candidates.findLast((entry) => entry.asked === 0) ?? candidates.at(-1)
+    if (newest === undefined) return `no call is in flight that ${method} could belong to`
+    if (candidates.some((entry) => entry.call.owner !== newest.call.owner)) return `${method} could belong to calls of different clients`
+    return newest
   }
 
   function onQuestion(id: JsonRpcId, method: string, params: Params | undefined, hop: number | null): void {
