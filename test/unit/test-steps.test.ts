@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest'
+import { chooseSteps, countStep, steps, type Step } from '../../scripts/lib/test-steps.mjs'
+
+const named = (name: string): Step => steps.find((step) => step.name === name)!
+
+describe('npm test', () => {
+  it('runs the chosen steps in their own order and names those it does not know', () => {
+    const { chosen, unknown } = chooseSteps('unit,lint,nonsense')
+    expect(chosen.map(({ name }) => name)).toEqual(['lint', 'unit'])
+    expect(unknown).toEqual(['nonsense'])
+  })
+
+  it('ends within half an hour, though every tests step hang', () => {
+    const minutes = steps.filter((step) => step.runner !== null).reduce((sum, step) => sum + step.minutes, 0)
+    expect(minutes).toBeLessThanOrEqual(31)
+  })
+
+  it('counts a check without tests as one', () => {
+    expect(countStep(named('lint'), true, null)).toEqual({ passed: 1, failed: 0, skipped: 0 })
+    expect(countStep(named('lint'), false, null)).toEqual({ passed: 0, failed: 1, skipped: 0 })
+  })
+
+  it('counts the tests of a report', () => {
+    const vitest = { numPassedTests: 7, numFailedTests: 2, numPendingTests: 1, numTodoTests: 0 }
+    expect(countStep(named('unit'), false, vitest)).toEqual({ passed: 7, failed: 2, skipped: 1 })
+    const playwright = { stats: { expected: 3, flaky: 0, unexpected: 1, skipped: 2 } }
+    expect(countStep(named('web'), false, playwright)).toEqual({ passed: 3, failed: 1, skipped: 2 })
+  })
+
+  it('fails when the runner does, though every test passed or no report was written', () => {
+    expect(countStep(named('unit'), false, { numPassedTests: 7, numFailedTests: 0 }).failed).toBe(1)
+    expect(countStep(named('desktop'), false, null).failed).toBe(1)
+  })
+})
