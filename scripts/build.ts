@@ -24,7 +24,12 @@ if (due.length > 0) {
     const before = fingerprint(target)
     const environment = builder.environments[target]
     if (!environment) throw new Error(`vite.config.ts has no environment ${target}`)
-    await builder.build(environment)
+    try {
+      await builder.build(environment)
+    } catch (error) {
+      console.error(error instanceof Error ? error.message : error)
+      process.exit(1)
+    }
     markBuilt(target, before)
   }
   console.log(`Built ${due.join(', ')} in ${((performance.now() - started) / 1000).toFixed(1)} s`)

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { modules, root } from './paths.mjs'
+
+export const PASSWORD = 'for-screenshots-only'
+
+const own = (name: string): string => path.join(modules, '@modelcontextprotocol', name, 'dist', 'index.js')
+
+/** What someone's hub looks like: some servers run, one is off, one cannot start, one cannot be reached. */
+export function exampleServers(folder: string): Record<string, unknown> {
+  return {
+    everything: { command: process.execPath, args: [own('server-everything')] },
+    memory: {
+      command: process.execPath,
+      args: [own('server-memory')],
+      env: { MEMORY_FILE_PATH: path.join(folder, 'memory.json') },
+      hub: { description: 'What the assistant remembers' },
+    },
+    files: { command: process.execPath, args: [own('server-filesystem'), folder] },
+    'issue-tracker': { command: 'issue-tracker-mcp', args: ['--read-only'] },
+    search: { type: 'http', url: 'http://127.0.0.1:9/mcp' },
+    'old-notes': { command: 'notes-mcp', hub: { enabled: false } },
+  }
+}
+
+/** The built hub in server mode on a free port, with folders of its own that go with it. */
+export async function startHub(servers: (folder: string) => Record<string, unknown>) {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'mcp-hub-shots-'))
+  const configDir = path.join(folder, 'config')
+  await mkdir(configDir)
+  await writeFile(path.join(configDir, 'servers.json'), JSON.stringify({ mcpServers: servers(folder) }, null, 2))
+  const child = spawn(process.execPath, [path.join(root, 'dist', 'hub', 'server.js')], {
+    env: {
+      PATH: process.env['PATH'],
+      HOME: folder,
+      PORT: '0',
+      CONFIG_DIR: configDir,
+      DATA_DIR: path.join(folder, 'data'),
+      LOG_LEVEL: 'error',
+      MCP_HUB_ADMIN_PASSWORD: PASSWORD,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  const url = await new Promise<string>((resolve, reject) => {
+    void ended.then((code) => reject(new Error(`the hub ended with code ${String(code)} before it listened`)))
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const found = /MCP Hub listening on (http:\/\/\S+)/.exec(line)?.[1]
+      if (found) resolve(found)
+    })
+  })
+  return {
+    url,
+    async dispose(): Promise<void> {
+      child.kill('SIGTERM')
+      await ended
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,153 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { type BrowserContext, chromium, type Page } from 'playwright'
+import { buildStale } from './lib/build-stale.mjs'
+import { root } from './lib/paths.mjs'
+import { exampleServers, PASSWORD, startHub } from './lib/shot-hub.ts'
+import { chromium as systemChromium } from './lib/system-packages.mjs'
+
+/** `npm run shots [-- --only servers,login]`: every screen, as a picture in shots/. */
+interface Screen {
+  name: string
+  path: string
+  /** On a hub without servers, or where the hub does not answer, instead of on the example. */
+  hub?: 'empty' | 'silent'
+  anonymous?: boolean
+}
+
+const screens: Screen[] = [
+  { name: 'overview', path: '/' },
+  { name: 'servers', path: '/servers' },
+  { name: 'add-server', path: '/servers/add' },
+  { name: 'server', path: '/servers/everything' },
+  { name: 'server-failed', path: '/servers/issue-tracker' },
+  { name: 'server-tools', path: '/servers/everything/tools' },
+  { name: 'server-logs', path: '/servers/everything/logs' },
+  { name: 'server-settings', path: '/servers/everything/settings' },
+  { name: 'tools', path: '/tools' },
+  { name: 'try', path: '/tools/everything/get-sum' },
+  { name: 'publish', path: '/publish' },
+  { name: 'settings', path: '/settings' },
+  { name: 'not-found', path: '/no-such-page' },
+  { name: 'login', path: '/login', anonymous: true },
+  { name: 'overview-empty', path: '/', hub: 'empty' },
+  { name: 'servers-empty', path: '/servers', hub: 'empty' },
+  { name: 'tools-empty', path: '/tools', hub: 'empty' },
+  { name: 'servers-error', path: '/servers', hub: 'silent' },
+]
+const themes = ['light', 'dark'] as const
+const locales = ['en', 'zh-CN'] as const
+const sizes = { wide: { width: 1280, height: 800 }, narrow: { width: 720, height: 900 } }
+
+const { values } = parseArgs({ options: { only: { type: 'string' } } })
+const only = values.only?.split(',')
+const chosen = screens.filter(({ name }) => !only || only.includes(name))
+
+/** Waits until the page shows its heading and nothing but the event stream is on its way any more. */
+async function settle(page: Page, pending: ReadonlySet<string>): Promise<void> {
+  await page.getByRole('heading', { level: 1 }).first().waitFor({ timeout: 10_000 })
+  const deadline = Date.now() + 10_000
+  let quietSince = Date.now()
+  while (Date.now() - quietSince < 300 && Date.now() < deadline) {
+    await page.evaluate('new Promise(requestAnimationFrame)')
+    const loading = await page
+      .getByRole('status')
+      .filter({ has: page.locator('[aria-hidden="true"] .bg-pressed') })
+      .count()
+    if (pending.size > 0 || loading > 0) quietSince = Date.now()
+  }
+  await page.evaluate('document.fonts.ready.then(() => true)')
+}
+
+async function logIn(context: BrowserContext, url: string): Promise<void> {
+  const answer = await context.request.post(`${url}/api/auth/login`, {
+    data: { username: 'admin', password: PASSWORD },
+    headers: { origin: url },
+  })
+  if (!answer.ok()) throw new Error(`login: ${String(answer.status())} ${await answer.text()}`)
+}
+
+async function shoot(context: BrowserContext, base: string, screen: Screen, file: string): Promise<string[]> {
+  const faults: string[] = []
+  const page = await context.newPage()
+  const pending = new Set<string>()
+  page.on('request', (request) => {
+    if (!request.url().includes('/api/events')) pending.add(request.url())
+  })
+  page.on('requestfinished', (request) => pending.delete(request.url()))
+  page.on('requestfailed', (request) => pending.delete(request.url()))
+  page.on('pageerror', (error) => faults.push(error.message))
+  // A refused request is what some screens are about; anything else in the console is a fault.
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) faults.push(message.text())
+  })
+  if (screen.hub === 'silent') await page.route('**/api/servers**', (route) => route.abort())
+  try {
+    await page.goto(base + screen.path)
+    await settle(page, pending)
+  } catch (error) {
+    faults.push(error instanceof Error ? error.message : String(error))
+  }
+  await page.screenshot({ path: file })
+  await page.close()
+  return faults
+}
+
+await buildStale()
+const output = path.join(root, 'shots')
+if (!only) rmSync(output, { recursive: true, force: true })
+mkdirSync(output, { recursive: true })
+
+const executablePath = systemChromium()
+const browser = await chromium.launch({
+  ...(executablePath && { executablePath }),
+  args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+})
+const example = await startHub(exampleServers)
+const empty = await startHub(() => ({}))
+const groups = [
+  { hub: example, anonymous: true, members: chosen.filter((screen) => screen.anonymous) },
+  { hub: example, anonymous: false, members: chosen.filter((screen) => !screen.anonymous && screen.hub !== 'empty') },
+  { hub: empty, anonymous: false, members: chosen.filter((screen) => screen.hub === 'empty') },
+]
+const faults: string[] = []
+let count = 0
+try {
+  for (const locale of locales) {
+    for (const theme of themes) {
+      for (const [size, viewport] of Object.entries(sizes)) {
+        // Narrow is about the layout: one theme shows it.
+        if (size === 'narrow' && theme === 'dark') continue
+        // One context each: cookies know hosts, not ports, and the hubs share a host.
+        for (const { hub, members, anonymous } of groups) {
+          if (members.length === 0) continue
+          const context = await browser.newContext({ viewport, colorScheme: theme, reducedMotion: 'reduce', locale })
+          await context.addInitScript(
+            ([theme, locale]) => {
+              localStorage.setItem('mcp-hub.theme', theme)
+              localStorage.setItem('mcp-hub.locale', locale)
+            },
+            [theme, locale] as const,
+          )
+          if (!anonymous) await logIn(context, hub.url)
+          for (const screen of members) {
+            const name = [screen.name, theme, locale, ...(size === 'narrow' ? ['narrow'] : [])].join('.')
+            const found = await shoot(context, hub.url, screen, path.join(output, `${name}.png`))
+            faults.push(...found.map((fault) => `${name}: ${fault}`))
+            count += 1
+          }
+          await context.close()
+        }
+      }
+    }
+  }
+} finally {
+  await browser.close()
+  await Promise.all([example.dispose(), empty.dispose()])
+}
+console.log(`${String(count)} pictures in shots/`)
+if (faults.length > 0) {
+  console.error(`The pages reported faults:\n${[...new Set(faults)].join('\n')}`)
+  process.exitCode = 1
+}
