@@ -142,7 +142,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     },
     onResourceUpdated: (upstream, params) => gateway.resourceUpdated(upstream, params),
     onServers: (removed) => {
-      gateway.serversChanged()
+      if (removed.length > 0) gateway.serversRemoved(removed)
       for (const name of removed) events.emit({ type: 'server.removed', name })
       hub.onOverview?.(overview())
     },

@@ -56,6 +56,8 @@ export interface HttpRequest {
 /** What an edge has to tell its clients when something changed upstream. */
 export interface Edge {
   catalogChanged: (upstream: Upstream, kinds: readonly ListKind[]) => void
+  /** All lists of a view are out of date: servers left it. */
+  listsChanged: (view: View) => void
   resourceUpdated: (upstream: Upstream, params: Params) => void
   /** The resource URIs that clients of this edge want updates of, by server. */
   wantedResources: () => Map<Upstream, Set<string>>

@@ -22,8 +22,8 @@ export interface Gateway {
   handle: (request: IncomingMessage, response: ServerResponse, path: string, principal: Principal) => boolean
   catalogChanged: (upstream: Upstream, kinds: readonly ListKind[]) => void
   resourceUpdated: (upstream: Upstream, params: Params) => void
-  /** Servers were added, removed or replaced: views are made anew. */
-  serversChanged: () => void
+  /** Servers were removed: what clients know of the aggregated endpoint is out of date. */
+  serversRemoved: (names: readonly string[]) => void
   readonly sessions: number
   readonly listens: number
   /** Ends streams and sessions; clients reconnect. */
@@ -49,20 +49,26 @@ export function createGateway(options: GatewayOptions): Gateway {
     for (const upstream of options.upstreams().values()) upstream.setSubscriptions(new Set(wanted.flatMap((uris) => [...(uris.get(upstream) ?? [])])))
   }
 
+  let members: { of: ReadonlyMap<string, Upstream>; enabled: Upstream[] } | null = null
+
+  /** The enabled servers, as one array for as long as the configuration stays. */
+  function enabledUpstreams(): Upstream[] {
+    const all = options.upstreams()
+    if (members?.of !== all) members = { of: all, enabled: [...all.values()].filter((upstream) => upstream.status().state !== 'disabled') }
+    return members.enabled
+  }
+
+  const aggregated = createAggregatedView(enabledUpstreams, options.hubInfo)
+
   function viewFor(name: string): View | null {
-    const known = views.get(name)
-    if (known !== undefined) return known
-    const upstreams = options.upstreams()
-    if (name === '') {
-      const enabled = [...upstreams.values()].filter((upstream) => upstream.status().state !== 'disabled')
-      const view = createAggregatedView(enabled, options.hubInfo)
-      views.set('', view)
-      return view
-    }
-    const upstream = upstreams.get(name) ?? [...upstreams.values()].find((candidate) => candidate.prefix === name)
+    if (name === '') return aggregated
+    const all = options.upstreams()
+    const upstream = all.get(name) ?? [...all.values()].find((candidate) => candidate.prefix === name)
     if (upstream === undefined) return null
-    const view = createServerView(upstream)
-    views.set(name, view)
+    const known = views.get(upstream.name)
+    if (known !== undefined) return known
+    const view = createServerView(upstream.name, () => options.upstreams().get(upstream.name))
+    views.set(upstream.name, view)
     return view
   }
 
@@ -121,9 +127,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (path === '/messages') {
       const url = new URL(request.url ?? '/', 'http://hub')
       readBody(request, response, (body) => {
-        const view = viewFor('')
-        if (view === null) return
-        const http: HttpRequest = { request, response, body, principal, view }
+        const http: HttpRequest = { request, response, body, principal, view: aggregated }
         onPost(http, (message) => legacy.postSse(http, url.searchParams.get('sessionId') ?? '', message))
       })
       return true
@@ -172,7 +176,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       modern.resourceUpdated(upstream, params)
       legacy.resourceUpdated(upstream, params)
     },
-    serversChanged: () => views.clear(),
+    serversRemoved: (names) => {
+      for (const name of names) views.delete(name)
+      modern.listsChanged(aggregated)
+      legacy.listsChanged(aggregated)
+    },
     get sessions() {
       return legacy.sessions
     },

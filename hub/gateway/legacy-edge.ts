@@ -7,7 +7,7 @@ import { checkCursor } from './modern-edge.ts'
 import { Outlet } from './outlet.ts'
 import { Session } from './session.ts'
 import { nameOf } from '../upstream/envelope.ts'
-import type { ListKind } from '../upstream/catalog.ts'
+import { listKinds, type ListKind } from '../upstream/catalog.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Viewer } from './view.ts'
 import { paramHeaders } from './mcp-headers.ts'
@@ -288,6 +288,10 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     })
   }
 
+  function tellChanges(session: Session, kinds: readonly ListKind[]): void {
+    for (const kind of kinds) if (changeMethod[kind] !== undefined) session.tell(changeMethod[kind])
+  }
+
   function attachStream(session: Session, response: ServerResponse): Outlet {
     const recorder = session.recorder()
     const outlet = new Outlet(response, { acceptsStream: true, maxBufferedBytes: context.limits.maxBufferedBytesPerReader, record: recorder.record, preamble: recorder.preamble })
@@ -378,10 +382,10 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     },
     closeAll,
     catalogChanged: (upstream, kinds) => {
-      for (const session of sessions.values()) {
-        if (session.stream === null || !session.view.includes(upstream)) continue
-        for (const kind of kinds) if (changeMethod[kind] !== undefined) session.tell(changeMethod[kind])
-      }
+      for (const session of sessions.values()) if (session.view.includes(upstream)) tellChanges(session, kinds)
+    },
+    listsChanged: (view) => {
+      for (const session of sessions.values()) if (session.view === view) tellChanges(session, listKinds)
     },
     resourceUpdated: (upstream, params) => {
       for (const session of sessions.values()) if (session.view.includes(upstream) && session.subscriptions.has(String(params['uri']))) session.tell('notifications/resources/updated', params)

@@ -10,7 +10,7 @@ import type { ParkedCall, ParkingLot } from './parked.ts'
 import { nameOf } from '../upstream/envelope.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Route, View, Viewer } from './view.ts'
-import type { ListKind } from '../upstream/catalog.ts'
+import { listKinds, type ListKind } from '../upstream/catalog.ts'
 
 const LISTS: Record<string, ListKind> = {
   'tools/list': 'tools',
@@ -132,6 +132,13 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
   function tell(entry: Listen, method: string, params: Params): void {
     const meta = isObject(params['_meta']) ? params['_meta'] : {}
     entry.outlet.send(JSON.stringify({ jsonrpc: '2.0', method, params: { ...params, _meta: { ...meta, [META.subscriptionId]: entry.id } } }))
+  }
+
+  function tellChanges(entry: Listen, kinds: readonly ListKind[]): void {
+    for (const kind of kinds) {
+      const method = changeMethod[kind]
+      if (method !== undefined && entry.filter[kind as 'tools' | 'prompts' | 'resources']) tell(entry, method, {})
+    }
   }
 
   async function forward(http: HttpRequest, id: JsonRpcId, method: string, params: Params, viewer: Viewer, outlet: Outlet): Promise<void> {
@@ -283,13 +290,10 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       listens.clear()
     },
     catalogChanged: (upstream, kinds) => {
-      for (const entry of listens) {
-        if (!entry.view.includes(upstream)) continue
-        for (const kind of kinds) {
-          const method = changeMethod[kind]
-          if (method !== undefined && entry.filter[kind as 'tools' | 'prompts' | 'resources']) tell(entry, method, {})
-        }
-      }
+      for (const entry of listens) if (entry.view.includes(upstream)) tellChanges(entry, kinds)
+    },
+    listsChanged: (view) => {
+      for (const entry of listens) if (entry.view === view) tellChanges(entry, listKinds)
     },
     resourceUpdated: (upstream, params) => {
       for (const entry of listens) if (entry.view.includes(upstream) && entry.filter.uris.has(String(params['uri']))) tell(entry, 'notifications/resources/updated', params)

@@ -22,6 +22,7 @@ export interface Route {
 /** What one endpoint shows: all servers under prefixed names, or one server as it is. */
 export interface View {
   readonly path: string
+  /** As the configuration is now: a view outlasts its changes, because sessions hold it. */
   readonly upstreams: readonly Upstream[]
   includes: (upstream: Upstream) => boolean
   /** The result of a list method as JSON text, made once per change. */
@@ -68,13 +69,24 @@ function createTextCache(): (key: string, catalogs: Catalog[], make: () => strin
 }
 
 /** `/mcp/<server>`: nothing is renamed. */
-export function createServerView(upstream: Upstream): View {
+export function createServerView(name: string, find: () => Upstream | undefined): View {
   const cached = createTextCache()
+
+  function current(): Upstream {
+    const upstream = find()
+    if (upstream === undefined) throw new McpError(rpc.serverUnavailable, `Server ${name} was removed from the hub`)
+    return upstream
+  }
+
   return {
-    path: `/mcp/${encodeURIComponent(upstream.name)}`,
-    upstreams: [upstream],
-    includes: (other) => other === upstream,
+    path: `/mcp/${encodeURIComponent(name)}`,
+    get upstreams() {
+      const upstream = find()
+      return upstream === undefined ? [] : [upstream]
+    },
+    includes: (other) => other === find(),
     list: async (kind, viewer) => {
+      const upstream = current()
       const catalog = await catalogOf(upstream, viewer)
       if (catalog === emptyCatalog) throw upstream.unavailable() ?? new McpError(rpc.serverUnavailable, `Server ${upstream.name} is not available`)
       return cached(`${kind} ${viewer.era} ${capabilityProfile(viewer.capabilities)}`, [catalog], () =>
@@ -82,10 +94,12 @@ export function createServerView(upstream: Upstream): View {
       )
     },
     route: async (_method, params, viewer) => {
+      const upstream = current()
       const ready = upstream.instance
       return { upstream, params, catalog: ready === null ? upstream.catalog : ready.connection.hello.era === 'modern' ? ready.catalog : await catalogOf(upstream, viewer) }
     },
     describe: async (viewer) => {
+      const upstream = current()
       await upstream.settled(SETTLE_MS)
       const instance = await upstream.instanceFor(viewer.principal, viewer.capabilities)
       const { hello } = instance.connection
@@ -95,6 +109,7 @@ export function createServerView(upstream: Upstream): View {
 }
 
 interface Index {
+  upstreams: readonly Upstream[]
   catalogs: Catalog[]
   tools: Map<string, { upstream: Upstream; name: string; catalog: Catalog }>
   prompts: Map<string, { upstream: Upstream; name: string; catalog: Catalog }>
@@ -103,17 +118,18 @@ interface Index {
 }
 
 /** `/mcp`: every enabled server, tools and prompts as `<prefix>__<name>`, in the order of the configuration. */
-export function createAggregatedView(upstreams: readonly Upstream[], hubInfo: HubInfo): View {
+export function createAggregatedView(members: () => readonly Upstream[], hubInfo: HubInfo): View {
   const cached = createTextCache()
   const indexes = new Map<string, Index>()
 
   async function indexFor(viewer: Viewer): Promise<Index> {
+    const upstreams = members()
     const catalogs = await Promise.all(upstreams.map((upstream) => catalogOf(upstream, viewer)))
     const key = `${viewer.principal} ${capabilityProfile(viewer.capabilities)}`
     const known = indexes.get(key)
-    if (known !== undefined && known.catalogs.every((catalog, position) => catalog === catalogs[position])) return known
+    if (known?.upstreams === upstreams && known.catalogs.every((catalog, position) => catalog === catalogs[position])) return known
     if (indexes.size > 100) indexes.clear()
-    const index: Index = { catalogs, tools: new Map(), prompts: new Map(), resources: new Map(), templates: [] }
+    const index: Index = { upstreams, catalogs, tools: new Map(), prompts: new Map(), resources: new Map(), templates: [] }
     upstreams.forEach((upstream, position) => {
       const catalog = catalogs[position] ?? emptyCatalog
       for (const tool of catalog.lists.tools) index.tools.set(exposedName(upstream.prefix, String(tool['name'])), { upstream, name: String(tool['name']), catalog })
@@ -128,7 +144,7 @@ export function createAggregatedView(upstreams: readonly Upstream[], hubInfo: Hu
 
   function listItems(kind: ListKind, index: Index): Item[] {
     const seen = new Set<string>()
-    return upstreams.flatMap((upstream, position) => {
+    return index.upstreams.flatMap((upstream, position) => {
       const items = (index.catalogs[position] ?? emptyCatalog).lists[kind]
       if (kind === 'tools' || kind === 'prompts') return items.map((item) => ({ ...item, name: exposedName(upstream.prefix, String(item['name'])) }))
       return items.filter((item) => {
@@ -141,7 +157,7 @@ export function createAggregatedView(upstreams: readonly Upstream[], hubInfo: Hu
   function ownerOfUri(index: Index, uri: string): { upstream: Upstream; catalog: Catalog } {
     const owner = index.resources.get(uri) ?? index.templates.find(({ pattern }) => pattern.test(uri))
     if (owner !== undefined) return owner
-    const able = upstreams.filter((upstream) => upstream.instance?.connection.hello.capabilities['resources'] !== undefined)
+    const able = index.upstreams.filter((upstream) => upstream.instance?.connection.hello.capabilities['resources'] !== undefined)
     const [only] = able
     if (able.length === 1 && only !== undefined) return { upstream: only, catalog: only.catalog }
     throw new McpError(rpc.invalidParams, `No server offers the resource ${uri}`, { uri })
@@ -150,14 +166,16 @@ export function createAggregatedView(upstreams: readonly Upstream[], hubInfo: Hu
   function ownerOfName(map: Index['tools'], kind: string, name: unknown): { upstream: Upstream; name: string; catalog: Catalog } {
     const owner = typeof name === 'string' ? map.get(name) : undefined
     if (owner !== undefined) return owner
-    const server = typeof name === 'string' ? upstreams.find((upstream) => name.startsWith(`${upstream.prefix}__`)) : undefined
+    const server = typeof name === 'string' ? members().find((upstream) => name.startsWith(`${upstream.prefix}__`)) : undefined
     throw server?.unavailable() ?? new McpError(rpc.invalidParams, `Unknown ${kind}: ${String(name)}`)
   }
 
   return {
     path: '/mcp',
-    upstreams,
-    includes: (upstream) => upstreams.includes(upstream),
+    get upstreams() {
+      return members()
+    },
+    includes: (upstream) => members().includes(upstream),
     list: async (kind, viewer) => {
       const index = await indexFor(viewer)
       return cached(`${kind} ${viewer.era} ${capabilityProfile(viewer.capabilities)}`, index.catalogs, () => listText(kind, listItems(kind, index), viewer.era, hubInfo))
@@ -178,12 +196,13 @@ export function createAggregatedView(upstreams: readonly Upstream[], hubInfo: Hu
           return { upstream: owner.upstream, params: { ...params, ref: { ...ref, name: owner.name } }, catalog: owner.catalog }
         }
         const template = String(ref['uri'])
-        const owner = upstreams.find((_, position) => index.catalogs[position]?.lists.resourceTemplates.some((item) => item['uriTemplate'] === template))
+        const owner = index.upstreams.find((_, position) => index.catalogs[position]?.lists.resourceTemplates.some((item) => item['uriTemplate'] === template))
         return owner === undefined ? { ...ownerOfUri(index, template), params } : { upstream: owner, params, catalog: owner.catalog }
       }
-      throw new McpError(rpc.methodNotFound, `Method not found: ${method}. On ${upstreams.length > 1 ? 'an endpoint of several servers' : 'this endpoint'} it has no owner; use /mcp/<server>.`)
+      throw new McpError(rpc.methodNotFound, `Method not found: ${method}. On the endpoint of all servers it has no owner; use /mcp/<server>.`)
     },
     describe: async (viewer) => {
+      const upstreams = members()
       await Promise.all(upstreams.map((upstream) => upstream.settled(SETTLE_MS)))
       const declared = upstreams.flatMap((upstream) => (upstream.instance === null ? [] : [upstream.instance.connection.hello.capabilities]))
       const always = { tools: { listChanged: true }, prompts: { listChanged: true }, resources: { listChanged: true, subscribe: true } }

@@ -83,8 +83,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   let sweeper: NodeJS.Timeout | null = null
   let closed = false
   let renewing: Promise<void> | null = null
-  /** While the handshake runs a closed channel is the start's failure. */
-  let failStart: ((failure: UpstreamFailure) => void) | null = null
+  let closeReason: Reason | null = null
 
   const handlers: ChannelHandlers = {
     onReply: (hop, reply) => finish(hop, reply),
@@ -96,8 +95,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     onSessionLost,
     onClose: (reason) => {
       closed = true
+      closeReason = reason
       stopSweeper()
-      failStart?.(new UpstreamFailure(reason))
       const message = reason.detail === undefined ? reason.message : `${reason.message}: ${reason.detail.split('\n').at(-1) ?? ''}`
       for (const hop of [...pending.keys()]) finish(hop, Reply.error({ code: rpc.serverUnavailable, message }))
       options.onClose(reason)
@@ -297,6 +296,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       result = await request('server/discover', { _meta: meta }, options.era === 'modern' ? options.startTimeoutMs : options.probeTimeoutMs)
     } catch (error) {
       if (!(error instanceof McpError)) throw error
+      if (closeReason !== null) throw new UpstreamFailure(closeReason)
       const supported = isObject(error.data) && Array.isArray(error.data['supported']) ? (error.data['supported'] as unknown[]) : []
       const common = MODERN_VERSIONS.find((known) => supported.includes(known))
       if (error.code === rpc.unsupportedVersion && common !== undefined && !retried) return discover(common, true)
@@ -327,6 +327,7 @@ export function createConnection(options: ConnectionOptions): Connection {
         // Some servers end themselves at a request before `initialize`; they get a fresh process and no probe.
         if (options.era === 'modern' || !(error instanceof UpstreamFailure) || error.reason.code !== 'exited') throw error
         closed = false
+        closeReason = null
         channel = options.openChannel(handlers)
         await channel.open()
         return null
@@ -351,29 +352,24 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     start: async () => {
       let timer: NodeJS.Timeout | undefined
-      const ended = new Promise<never>((_resolve, reject) => {
-        failStart = reject
+      const expired = new Promise<never>((_resolve, reject) => {
         timer = setTimeout(() => {
-          const seconds = options.startTimeoutMs / 1_000
           reject(
             new UpstreamFailure({
               code: 'start-timeout',
-              message: `The server did not answer within ${seconds} s`,
+              message: `The server did not answer within ${options.startTimeoutMs / 1_000} s`,
               cure: 'Check that the command starts an MCP server on stdio, or that the URL is an MCP endpoint; raise hub.startTimeoutMs if it is only slow.',
             }),
           )
         }, options.startTimeoutMs)
       })
-      ended.catch(() => undefined)
       try {
-        // A server that exits at the probe fails `ended` too; only the handshake knows that it is to be tried again.
-        hello = await Promise.race([handshake(), ended.catch((error: unknown) => ignoreProbeExit(error))])
+        hello = await Promise.race([handshake(), expired])
         return hello
       } catch (error) {
-        throw error instanceof UpstreamFailure ? error : new UpstreamFailure(lastFailure ?? protocolReason(messageOf(error)))
+        throw error instanceof UpstreamFailure ? error : new UpstreamFailure(closeReason ?? lastFailure ?? protocolReason(messageOf(error)))
       } finally {
         clearTimeout(timer)
-        failStart = null
       }
     },
     call: (call) => {
@@ -393,11 +389,6 @@ export function createConnection(options: ConnectionOptions): Connection {
       for (const hop of [...pending.keys()]) finish(hop, Reply.error({ code: rpc.serverUnavailable, message: 'The server was stopped' }))
       await channel.close()
     },
-  }
-
-  function ignoreProbeExit(error: unknown): Promise<never> {
-    const retried = error instanceof UpstreamFailure && error.reason.code === 'exited' && options.era === 'auto' && hello === null && nextHop <= 2
-    return retried ? new Promise<never>(() => undefined) : Promise.reject(error as Error)
   }
 }
 
