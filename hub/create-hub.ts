@@ -77,6 +77,9 @@ export interface Hub {
 export async function createHub(options: HubOptions): Promise<Hub> {
   await mkdir(options.configDir, { recursive: true, mode: 0o700 })
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 })
+  // Before it listens: from the first connection on it must be ready, or a reload under load would lose calls.
+  const journal = createProcessJournal(join(options.dataDir, 'processes.json'))
+  await journal.reap()
   const config = await openConfigStore(options.configDir)
   const startedAt = Date.now()
   const events = createEvents()
@@ -124,7 +127,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       maxStartAttempts: 8,
     },
     references: { env: options.env, secret: options.secret },
-    journal: createProcessJournal(join(options.dataDir, 'processes.json')),
+    journal,
     path: () => options.path,
     maxStdioLineBytes: limits.maxStdioLineBytes ?? 64 * 1_048_576,
     maxResponseBytes: limits.maxResponseBytes ?? 16 * 1_048_576,
@@ -257,7 +260,6 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       else app(request, response)
     },
     start: async () => {
-      await createProcessJournal(join(options.dataDir, 'processes.json')).reap()
       config.watch(() => {
         for (const fault of config.faults) options.log('error', 'Configuration fault', { ...fault })
         changed()

@@ -45,7 +45,8 @@ async function modernClient(deployment: Deployment): Promise<ModernClient> {
     { versionNegotiation: { mode: { pin: '2026-07-28' } } },
   )
   const options = { fetch: deployment.fetch, requestInit: withToken(deployment) }
-  await client.connect(new ModernTransport(new URL(`${deployment.origin}/mcp`), options))
+  // A request that is handed to a hub in the millisecond in which it is killed is never answered.
+  await client.connect(new ModernTransport(new URL(`${deployment.origin}/mcp`), options), { timeout: 5_000 })
   return client
 }
 
@@ -175,7 +176,7 @@ test('a hub that is killed comes back, and a client goes on', async ({ deploymen
   await until(async () => {
     const client = await modernClient(deployment).catch(() => null)
     const result = await client
-      ?.callTool({ name: 'everything__echo', arguments: { message: 'again' } })
+      ?.callTool({ name: 'everything__echo', arguments: { message: 'again' } }, { timeout: 5_000 })
       .catch(() => null)
     return JSON.stringify(result?.content ?? '').includes('again')
   })
