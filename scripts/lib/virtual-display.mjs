@@ -45,8 +45,15 @@ export async function startVirtualDisplay() {
     started.push(bus)
     const address = await firstLine(bus, 1, 'dbus-daemon')
     for (const child of started) child.unref()
+    // A machine without a display often has no system bus either, and Chromium complains about each thing it asks there.
     /** @type {NodeJS.ProcessEnv} */
-    const env = { ...process.env, DISPLAY: display, XAUTHORITY: authority, DBUS_SESSION_BUS_ADDRESS: address }
+    const env = {
+      ...process.env,
+      DISPLAY: display,
+      XAUTHORITY: authority,
+      DBUS_SESSION_BUS_ADDRESS: address,
+      DBUS_SYSTEM_BUS_ADDRESS: address,
+    }
     delete env['WAYLAND_DISPLAY']
     return { env, display, stop }
   } catch (error) {
