@@ -1,0 +1,225 @@
+import { randomBytes } from 'node:crypto'
+import path from 'node:path'
+import { BrowserWindow, app, clipboard, dialog, nativeTheme, session, shell } from 'electron'
+import { exportResultSchema, problemSchema, type Overview } from '../hub/contract/index.ts'
+import type { AppInfo } from '../preload/contract.ts'
+import { APP_URL, handleAppProtocol } from './app-protocol.ts'
+import { createHubSupervisor } from './hub/supervisor.ts'
+import { forkHub } from './hub/utility-process.ts'
+import { handleCommands, sendToPage } from './ipc.ts'
+import { openLog } from './log.ts'
+import { setOpenAtLogin } from './login-item.ts'
+import { openVault } from './secrets.ts'
+import { hardenSession } from './security.ts'
+import { openSettings } from './settings.ts'
+import { clientSnippet } from './snippets.ts'
+import { chooseLocale, textsOf, type Texts } from './texts.ts'
+import { trayModel, type TrayCommand } from './tray-menu.ts'
+import { createTrayView } from './tray.ts'
+import { createWindow, preloadFile } from './window.ts'
+import { hasTrayHost } from './tray-host.ts'
+
+const dist = path.dirname(import.meta.dirname)
+
+/** Everything from `ready` on, in the order in which one part needs the other. */
+export async function start(): Promise<void> {
+  const userData = app.getPath('userData')
+  const log = openLog(path.join(userData, 'logs'))
+  const settings = openSettings(userData)
+  const vault = await openVault(userData)
+  const configDir = process.env['MCP_HUB_CONFIG_DIR'] ?? path.join(userData, 'config')
+  const resources = app.isPackaged ? process.resourcesPath : path.join(dist, '..', 'resources')
+  const trayAvailable = await hasTrayHost()
+  let window: BrowserWindow | null = null
+  let pageReady = false
+  let pendingPath: string | null = null
+  let lastExport: string | null = null
+  let quitting = false
+  let announced = ''
+
+  const texts = (): Texts => textsOf(chooseLocale(settings.desktop.locale, app.getLocale()))
+  nativeTheme.themeSource = settings.desktop.theme
+
+  hardenSession(session.defaultSession)
+
+  const supervisor = createHubSupervisor({
+    fork: () => forkHub(path.join(dist, 'hub', 'utility.js')),
+    hello: () => ({
+      bootToken: randomBytes(32).toString('base64url'),
+      clientToken: vault.clientToken,
+      paths: { configDir, dataDir: path.join(userData, 'data'), webDir: path.join(dist, 'renderer') },
+      secrets: vault.secrets,
+      appVersion: app.getVersion(),
+    }),
+    onState: (state) => {
+      log.scope('hub').info('State', { state: state.state, crashes: state.crashes, lastExit: state.lastExit?.reason })
+      if (window !== null && pageReady) sendToPage(window.webContents, 'hub.state', state)
+      showTray()
+    },
+    onOverview: (overview) => {
+      announce(overview)
+      showTray()
+    },
+    onFaults: (faults) => log.scope('hub').error('Fatal configuration faults', faults),
+    onLine: (line) => log.scope('hub').info(line),
+  })
+
+  handleAppProtocol(session.defaultSession, { root: path.join(dist, 'renderer'), devServer: process.env['MCP_HUB_DEV_SERVER'] ?? null, hubApi: () => supervisor.api })
+
+  const tray = createTrayView({ images: path.join(resources, 'tray'), run: runTrayCommand })
+
+  function showTray(): void {
+    if (!quitting) tray.show(trayModel({ hub: supervisor.state, overview: supervisor.overview }, texts()))
+  }
+
+  /** For whoever started the app in a terminal. */
+  function announce({ endpoint }: Overview): void {
+    const line = endpoint.state === 'listening' ? `MCP endpoint: ${endpoint.url}` : endpoint.state === 'port-in-use' ? `MCP endpoint: ${endpoint.message ?? 'port in use'}` : ''
+    if (line === announced || line === '') return
+    announced = line
+    console.log(`${line}\nMCP Hub UI: ${APP_URL}`)
+  }
+
+  function openWindow(route?: string): void {
+    if (window === null) {
+      pageReady = false
+      window = createWindow({
+        settings,
+        preload: preloadFile(dist),
+        icon: path.join(resources, 'icon.png'),
+        // Where no tray shows the way back, closing ends the app.
+        hideOnClose: () => !quitting && trayAvailable && settings.desktop.closeToTray,
+      })
+      window.on('closed', () => {
+        window = null
+        if (!quitting && !(trayAvailable && settings.desktop.closeToTray)) app.quit()
+      })
+      pendingPath = route ?? null
+      return
+    }
+    if (window.isMinimized()) window.restore()
+    window.show()
+    window.focus()
+    if (route === undefined) return
+    if (pageReady) sendToPage(window.webContents, 'navigate', { path: route })
+    else pendingPath = route
+  }
+
+  function runTrayCommand(command: TrayCommand): void {
+    if (command.type === 'open') openWindow(command.path)
+    else if (command.type === 'quit') app.quit()
+    else if (command.type === 'restart-hub') supervisor.restart()
+    else if (command.type === 'copy-endpoint') void copy(supervisor.overview?.endpoint.url ?? '')
+    else void callHub('POST', `/api/servers/${encodeURIComponent(command.name)}/restart`).catch((error: unknown) => log.error('Restart from the tray failed', error))
+  }
+
+  async function copy(text: string): Promise<void> {
+    // Electron 44 made it asynchronous; a value can be awaited all the same.
+    await (clipboard.writeText(text) as unknown as Promise<void>)
+  }
+
+  async function callHub(method: string, route: string, body?: unknown): Promise<unknown> {
+    const { api } = supervisor
+    if (api === null) throw new Error('The hub is not running')
+    const response = await fetch(`http://127.0.0.1:${api.port}${route}`, {
+      method,
+      headers: { authorization: `Bearer ${api.token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const answer: unknown = await response.json()
+    if (response.ok) return answer
+    const problem = problemSchema.safeParse(answer)
+    throw new Error(problem.success ? [problem.data.detail, problem.data.cure].filter(Boolean).join(' ') : `The hub answered ${response.status}`)
+  }
+
+  async function chooseExportFolder(): Promise<string | null> {
+    const preset = process.env['MCP_HUB_EXPORT_DIR']
+    if (preset !== undefined && !app.isPackaged) return preset
+    const options: Electron.OpenDialogOptions = { title: texts().exportTitle, buttonLabel: texts().exportButton, properties: ['openDirectory', 'createDirectory'] }
+    const { canceled, filePaths } = window === null ? await dialog.showOpenDialog(options) : await dialog.showOpenDialog(window, options)
+    return canceled ? null : (filePaths[0] ?? null)
+  }
+
+  handleCommands({
+    'app.info': (): AppInfo => ({
+      version: app.getVersion(),
+      electron: process.versions['electron'] ?? '',
+      chromium: process.versions['chrome'] ?? '',
+      node: process.versions.node,
+      platform: process.platform,
+      locale: app.getLocale(),
+      secretStore: vault.quality,
+      logFile: path.join(userData, 'logs', 'main.log'),
+      trayAvailable,
+    }),
+    'hub.state': () => supervisor.state,
+    'hub.restart': () => {
+      supervisor.restart()
+      return null
+    },
+    'settings.get': () => settings.desktop,
+    'settings.set': async (change) => {
+      if (change.openAtLogin !== undefined && change.openAtLogin !== settings.desktop.openAtLogin) await setOpenAtLogin(change.openAtLogin)
+      const clean = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
+      const next = settings.setDesktop(clean)
+      nativeTheme.themeSource = next.theme
+      showTray()
+      if (window !== null && pageReady) sendToPage(window.webContents, 'settings.changed', next)
+      return next
+    },
+    'endpoint.copy': async ({ kind, server }) => {
+      const endpoint = supervisor.overview?.endpoint
+      if (endpoint === undefined) throw new Error('The hub is not running')
+      await copy(clientSnippet(kind, endpoint.url, vault.clientToken, server))
+      return null
+    },
+    'publish.export': async ({ target }) => {
+      const directory = await chooseExportFolder()
+      if (directory === null) return { canceled: true }
+      const result = exportResultSchema.parse(await callHub('POST', '/api/publish/export', { target, directory, overwrite: true }))
+      lastExport = result.directory
+      return { canceled: false, ...result }
+    },
+    'path.reveal': ({ what }) => {
+      const target = what === 'logs' ? path.join(userData, 'logs') : what === 'config' ? configDir : lastExport
+      if (target !== null) void shell.openPath(target)
+      return null
+    },
+    'page.ready': () => {
+      pageReady = true
+      if (window !== null) {
+        sendToPage(window.webContents, 'hub.state', supervisor.state)
+        if (pendingPath !== null) sendToPage(window.webContents, 'navigate', { path: pendingPath })
+      }
+      pendingPath = null
+      return null
+    },
+    'page.error': ({ message, stack }) => {
+      log.scope('page').error(message, stack)
+      return null
+    },
+  })
+
+  app.on('second-instance', () => openWindow())
+  app.on('activate', () => openWindow())
+  // The tray keeps the app alive without a window.
+  app.on('window-all-closed', () => undefined)
+  app.on('before-quit', (event) => {
+    if (quitting) return
+    quitting = true
+    event.preventDefault()
+    // The windows go first, so that quitting feels immediate; the hub ends its servers meanwhile.
+    for (const open of BrowserWindow.getAllWindows()) open.destroy()
+    void supervisor.stop().finally(() => {
+      tray.dispose()
+      app.exit(0)
+    })
+  })
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => app.quit())
+  // Development: the hub was built anew.
+  process.on('SIGUSR2', () => supervisor.restart())
+
+  supervisor.start()
+  showTray()
+  if (!process.argv.includes('--hidden') || !trayAvailable) openWindow()
+}

@@ -1,0 +1,224 @@
+import { CONTROL_PROTOCOL, fromHubSchema, type Fault, type FromHub, type Hello, type Overview, type ToHub } from '../../hub/contract/index.ts'
+import type { HubProcessState } from '../../preload/contract.ts'
+
+/** A running hub process, as the supervisor needs it; Electron's utility process behind it in the app. */
+export interface HubProcess {
+  readonly pid: number | undefined
+  /** Sends the handshake with a port of its own, on which everything else travels. */
+  hello: (message: Hello) => void
+  send: (message: ToHub) => void
+  kill: () => void
+  onMessage: (listener: (message: unknown) => void) => void
+  onLine: (listener: (line: string) => void) => void
+  /** `reason` is more than the code where the system tells it, e.g. `oom`. */
+  onExit: (listener: (code: number | null, reason: string) => void) => void
+}
+
+export interface SupervisorOptions {
+  fork: () => HubProcess
+  /** The handshake of one start; the boot token is new each time. */
+  hello: () => Omit<Hello, 'type' | 'protocol'>
+  onState: (state: HubProcessState) => void
+  onOverview: (overview: Overview) => void
+  onFaults: (faults: readonly Fault[]) => void
+  onLine: (line: string) => void
+  random?: () => number
+  now?: () => number
+}
+
+export interface HubSupervisor {
+  readonly state: HubProcessState
+  readonly overview: Overview | null
+  /** Port and boot token of the API, while the hub runs. */
+  readonly api: { port: number; token: string } | null
+  readonly pid: number | undefined
+  start: () => void
+  /** Ends the hub if there is one and starts it anew; also the way out of `failed`. */
+  restart: () => void
+  /** Ends the hub with everything that it started; resolves once it is gone. */
+  stop: () => Promise<void>
+}
+
+const READY_MS = 15_000
+const PING_MS = 10_000
+const MISSED_PINGS = 3
+const STOP_MS = 8_000
+const HEALTHY_MS = 60_000
+const CRASH_WINDOW_MS = 120_000
+const MAX_CRASHES = 5
+const DELAYS_MS = [250, 500, 1_000, 2_000, 5_000]
+const KEPT_LINES = 200
+const REPORTED_LINES = 20
+/** EX_CONFIG: no restart can cure it. */
+const EXIT_CONFIG = 78
+
+/** Delay before start number `crashes` + 1 after a crash, with jitter of a fifth either way. */
+export function backoffDelay(crashes: number, random: number): number {
+  const base = DELAYS_MS[Math.min(Math.max(crashes, 1), DELAYS_MS.length) - 1] ?? 5_000
+  return Math.round(base * (0.8 + 0.4 * random))
+}
+
+/** Starts the hub, watches that it lives, and starts it again: five crashes in two minutes and it waits for a person. */
+export function createHubSupervisor(options: SupervisorOptions): HubSupervisor {
+  const now = options.now ?? Date.now
+  const random = options.random ?? Math.random
+  let child: HubProcess | null = null
+  let state: HubProcessState = { state: 'stopped', crashes: 0, nextStartAt: null, lastExit: null }
+  let overview: Overview | null = null
+  let api: { port: number; token: string } | null = null
+  let crashes: number[] = []
+  let lines: string[] = []
+  let wanted = false
+  let restarting = false
+  let timers: NodeJS.Timeout[] = []
+  let onGone: (() => void)[] = []
+
+  function set(change: Partial<HubProcessState>): void {
+    state = { ...state, ...change }
+    options.onState(state)
+  }
+
+  function clearTimers(): void {
+    for (const timer of timers) clearTimeout(timer)
+    timers = []
+  }
+
+  function start(): void {
+    if (child !== null) return
+    wanted = true
+    clearTimers()
+    lines = []
+    const process = options.fork()
+    child = process
+    const hello = options.hello()
+    let answeredPing = 0
+    let sentPing = 0
+    set({ state: 'starting', nextStartAt: null })
+    process.onLine((line) => {
+      lines.push(line)
+      if (lines.length > KEPT_LINES) lines.shift()
+      options.onLine(line)
+    })
+    process.onExit((code, reason) => {
+      if (child === process) onExit(code, reason)
+    })
+    process.onMessage((data) => {
+      const parsed = fromHubSchema.safeParse(data)
+      if (child !== process || !parsed.success) return
+      onMessage(parsed.data)
+    })
+    process.hello({ type: 'hello', protocol: CONTROL_PROTOCOL, ...hello })
+    timers.push(
+      setTimeout(() => {
+        if (state.state === 'starting') end(process, `did not become ready within ${READY_MS / 1_000} s`)
+      }, READY_MS),
+    )
+
+    function onMessage(message: FromHub): void {
+      if (message.type === 'ready') {
+        api = { port: message.apiPort, token: hello.bootToken }
+        set({ state: 'running' })
+        watch()
+      } else if (message.type === 'pong') answeredPing = message.n
+      else if (message.type === 'overview') {
+        overview = message.overview
+        options.onOverview(overview)
+      } else options.onFaults(message.faults)
+    }
+
+    // A hub in a busy loop does not exit; only its silence tells.
+    function watch(): void {
+      const ping = setInterval(() => {
+        if (sentPing - answeredPing >= MISSED_PINGS) end(process, 'did not answer')
+        else process.send({ type: 'ping', n: ++sentPing })
+      }, PING_MS)
+      timers.push(
+        ping,
+        setTimeout(() => {
+          crashes = []
+          set({ crashes: 0 })
+        }, HEALTHY_MS),
+      )
+    }
+  }
+
+  function end(process: HubProcess, why: string): void {
+    lines.push(`The hub ${why}; it is ended`)
+    process.kill()
+  }
+
+  function onExit(code: number | null, reason: string): void {
+    child = null
+    api = null
+    overview = null
+    clearTimers()
+    for (const gone of onGone) gone()
+    onGone = []
+    if (!wanted) {
+      set({ state: 'stopped', nextStartAt: null })
+      return
+    }
+    if (restarting) {
+      restarting = false
+      start()
+      return
+    }
+    const at = now()
+    crashes = [...crashes.filter((time) => at - time < CRASH_WINDOW_MS), at]
+    const lastExit = { code, reason, lines: lines.slice(-REPORTED_LINES) }
+    if (code === EXIT_CONFIG || crashes.length >= MAX_CRASHES) {
+      set({ state: 'failed', crashes: crashes.length, nextStartAt: null, lastExit })
+      return
+    }
+    const delay = backoffDelay(crashes.length, random())
+    set({ state: 'backoff', crashes: crashes.length, nextStartAt: at + delay, lastExit })
+    timers.push(setTimeout(start, delay))
+  }
+
+  function stop(): Promise<void> {
+    wanted = false
+    clearTimers()
+    const process = child
+    if (process === null) {
+      set({ state: 'stopped', nextStartAt: null })
+      return Promise.resolve()
+    }
+    return new Promise((resolve) => {
+      const killer = setTimeout(() => process.kill(), STOP_MS)
+      onGone.push(() => {
+        clearTimeout(killer)
+        resolve()
+      })
+      process.send({ type: 'shutdown' })
+    })
+  }
+
+  return {
+    get state() {
+      return state
+    },
+    get overview() {
+      return overview
+    },
+    get api() {
+      return api
+    },
+    get pid() {
+      return child?.pid
+    },
+    start,
+    restart: () => {
+      crashes = []
+      if (child === null) {
+        start()
+        return
+      }
+      restarting = true
+      wanted = true
+      const process = child
+      process.send({ type: 'shutdown' })
+      timers.push(setTimeout(() => process.kill(), STOP_MS))
+    },
+    stop,
+  }
+}

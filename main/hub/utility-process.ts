@@ -1,0 +1,63 @@
+import { StringDecoder } from 'node:string_decoder'
+import { MessageChannelMain, app, utilityProcess, type Details, type MessagePortMain } from 'electron'
+import type { HubProcess } from './supervisor.ts'
+
+let counter = 0
+
+/** Forks the hub as Electron's utility process. Its name is unique, so that Electron's word on how it ended finds it. */
+export function forkHub(entry: string): HubProcess {
+  const serviceName = `mcp-hub-${++counter}`
+  const child = utilityProcess.fork(entry, [], { serviceName, stdio: 'pipe' })
+  let port: MessagePortMain | null = null
+  let gone = ''
+  const messageListeners: ((message: unknown) => void)[] = []
+
+  const onGone = (_event: unknown, details: Details): void => {
+    if (details.name === serviceName || details.serviceName === serviceName) gone = details.reason
+  }
+  app.on('child-process-gone', onGone)
+
+  return {
+    get pid() {
+      return child.pid
+    },
+    hello: (message) => {
+      child.once('spawn', () => {
+        const { port1, port2 } = new MessageChannelMain()
+        port = port1
+        port1.on('message', ({ data }) => {
+          for (const listener of messageListeners) listener(data)
+        })
+        port1.start()
+        child.postMessage(message, [port2])
+      })
+    },
+    send: (message) => port?.postMessage(message),
+    kill: () => {
+      // kill() asks; a hub that hangs does not hear.
+      if (child.pid !== undefined) process.kill(child.pid, 'SIGKILL')
+    },
+    onMessage: (listener) => messageListeners.push(listener),
+    onLine: (listener) => {
+      for (const stream of [child.stdout, child.stderr]) {
+        const decoder = new StringDecoder('utf8')
+        let rest = ''
+        stream?.on('data', (chunk: Buffer) => {
+          const parts = (rest + decoder.write(chunk)).split('\n')
+          rest = parts.pop() ?? ''
+          for (const part of parts) if (part !== '') listener(part)
+        })
+      }
+    },
+    onExit: (listener) => {
+      child.once('exit', (code) => {
+        port?.close()
+        // `child-process-gone` comes with the reason, a moment before or after.
+        setTimeout(() => {
+          app.off('child-process-gone', onGone)
+          listener(code, gone === '' ? `exited with code ${code}` : gone)
+        }, 50)
+      })
+    },
+  }
+}

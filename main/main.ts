@@ -1,0 +1,19 @@
+import { app, protocol } from 'electron'
+import { start } from './boot.ts'
+import { APP_SCHEME, schemePrivileges } from './app-protocol.ts'
+
+// What must be settled before Electron is ready, in this order. Nothing here may wait: an `await` of whenReady at the top
+// level of an ES module entry never returns (electron/electron#40719).
+app.setName('MCP Hub')
+app.setAppUserModelId('dev.mcphub.desktop')
+protocol.registerSchemesAsPrivileged([{ scheme: APP_SCHEME, privileges: schemePrivileges }])
+
+if (!app.requestSingleInstanceLock()) {
+  // app.quit() is asynchronous and would flash a window of the second instance.
+  console.log('MCP Hub runs already; its window was brought to the front.')
+  process.exit(0)
+}
+// Together with --no-sandbox (root in a container) it would keep the helper processes from starting at all.
+if (!app.commandLine.hasSwitch('no-sandbox')) app.enableSandbox()
+
+void app.whenReady().then(start)

@@ -1,0 +1,20 @@
+import en from '../renderer/locales/desktop.en.json' with { type: 'json' }
+import zhCN from '../renderer/locales/desktop.zh-CN.json' with { type: 'json' }
+
+export type Texts = typeof en
+export type Locale = 'en' | 'zh-CN'
+
+export function chooseLocale(setting: 'system' | Locale, systemLocale: string): Locale {
+  if (setting !== 'system') return setting
+  return systemLocale.toLowerCase().startsWith('zh') ? 'zh-CN' : 'en'
+}
+
+/** The texts of tray, menus and dialogs, from the same files as the page's. */
+export function textsOf(locale: Locale): Texts {
+  return locale === 'zh-CN' ? zhCN : en
+}
+
+/** Puts values in place of `{name}`. */
+export function fill(text: string, values: Record<string, string | number>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => (Object.hasOwn(values, name) ? String(values[name]) : whole))
+}
