@@ -90,7 +90,9 @@ export async function createHub(options: HubOptions): Promise<Hub> {
 
   const redact = createRedactor(() => [
     ...options.knownSecrets,
-    ...Object.values(config.servers.mcpServers).flatMap((entry) => secretNames(entry).flatMap((name) => options.secret(name) ?? [])),
+    ...Object.values(config.servers.mcpServers).flatMap((entry) =>
+      secretNames(entry).flatMap((name) => options.secret(name) ?? []),
+    ),
   ])
 
   const tokens = createTokenTable(options.tokens)
@@ -106,7 +108,13 @@ export async function createHub(options: HubOptions): Promise<Hub> {
           setupEnabled: options.tokens.length === 0,
         })
   const mcpAuth = authConfig.mcp ?? 'token'
-  const anonymous: Caller = { id: 'anonymous', name: 'anonymous', role: 'viewer', isApp: false, may: { api: false, mcp: true } }
+  const anonymous: Caller = {
+    id: 'anonymous',
+    name: 'anonymous',
+    role: 'viewer',
+    isApp: false,
+    may: { api: false, mcp: true },
+  }
 
   async function identify(request: IncomingMessage): Promise<Caller | null> {
     const token = bearerOf(request) ?? cookieOf(request)
@@ -114,7 +122,15 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     const fixed = tokens(token)
     if (fixed !== null || users === null) return fixed
     const user = await users.verify(token)
-    return user === null ? null : { id: `user:${user.name}`, name: user.name, role: user.role, isApp: false, may: { api: true, mcp: user.role !== 'viewer' } }
+    return user === null
+      ? null
+      : {
+          id: `user:${user.name}`,
+          name: user.name,
+          role: user.role,
+          isApp: false,
+          may: { api: true, mcp: user.role !== 'viewer' },
+        }
   }
 
   const supervisor = createSupervisor({
@@ -131,10 +147,15 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     path: () => options.path,
     maxStdioLineBytes: limits.maxStdioLineBytes ?? 64 * 1_048_576,
     maxResponseBytes: limits.maxResponseBytes ?? 16 * 1_048_576,
-    createLog: (server) => createLogRing({ redact, onLines: (lines) => events.emit({ type: 'server.log', server, lines }) }),
+    createLog: (server) =>
+      createLogRing({ redact, onLines: (lines) => events.emit({ type: 'server.log', server, lines }) }),
     onState: (upstream) => {
       const status = upstream.status()
-      options.log(status.reason === null ? 'info' : 'warn', 'Server state', { server: status.name, state: status.state, ...(status.reason === null ? {} : { reason: status.reason.message }) })
+      options.log(status.reason === null ? 'info' : 'warn', 'Server state', {
+        server: status.name,
+        state: status.state,
+        ...(status.reason === null ? {} : { reason: status.reason.message }),
+      })
       events.emit({ type: 'server.changed', server: status })
       hub.onOverview?.(overview())
     },
@@ -212,14 +233,22 @@ export async function createHub(options: HubOptions): Promise<Hub> {
         await hub.onMoveEndpoint?.(port ?? endpoint.port)
       },
     },
-    publisher: createPublisher({ loadServers: () => config.servers, loadSystem: () => config.system, distDir: options.distDir, version: options.version }),
+    publisher: createPublisher({
+      loadServers: () => config.servers,
+      loadSystem: () => config.system,
+      distDir: options.distDir,
+      version: options.version,
+    }),
     identify,
     system: () => config.system,
     webDir: options.webDir,
     log: options.log,
   })
 
-  const guardOptions = { allowedHosts: serverConfig.allowedHosts ?? [], allowedOrigins: serverConfig.cors?.origin ?? [] }
+  const guardOptions = {
+    allowedHosts: serverConfig.allowedHosts ?? [],
+    allowedOrigins: serverConfig.cors?.origin ?? [],
+  }
 
   function onMcp(request: IncomingMessage, response: ServerResponse, path: string): void {
     if (!ready) {
@@ -233,7 +262,14 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     else {
       void identify(request).then((caller) => {
         if (caller?.may.mcp === true) serve(request, response, path, caller)
-        else refuseMcp(response, 401, rpc.invalidRequest, token === null ? 'A bearer token is required' : 'The bearer token is not valid', { 'www-authenticate': 'Bearer' })
+        else
+          refuseMcp(
+            response,
+            401,
+            rpc.invalidRequest,
+            token === null ? 'A bearer token is required' : 'The bearer token is not valid',
+            { 'www-authenticate': 'Bearer' },
+          )
       })
     }
   }
@@ -251,7 +287,12 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       const path = query === -1 ? url : url.slice(0, query)
       if (path.startsWith('/health') && health(path, response)) return
       const refusal = guard(request, guardOptions)
-      const isMcp = path === '/mcp' || path.startsWith('/mcp/') || path === '/sse' || path.startsWith('/sse/') || path === '/messages'
+      const isMcp =
+        path === '/mcp' ||
+        path.startsWith('/mcp/') ||
+        path === '/sse' ||
+        path.startsWith('/sse/') ||
+        path === '/messages'
       if (refusal !== null) {
         if (isMcp) refuseMcp(response, errorCodes[refusal.code], rpc.invalidRequest, refusal.message)
         else refusePlain(response, refusal.code, refusal.message)
@@ -306,7 +347,8 @@ export async function createHub(options: HubOptions): Promise<Hub> {
 
   function health(path: string, response: ServerResponse): boolean {
     if (path === '/health' || path === '/health/live') sendJson(response, 200, '{"status":"ok"}')
-    else if (path === '/health/ready') sendJson(response, ready ? 200 : 503, ready ? '{"status":"ready"}' : '{"status":"not ready"}')
+    else if (path === '/health/ready')
+      sendJson(response, ready ? 200 : 503, ready ? '{"status":"ready"}' : '{"status":"not ready"}')
     else return false
     return true
   }
@@ -315,16 +357,34 @@ export async function createHub(options: HubOptions): Promise<Hub> {
 }
 
 function sendJson(response: ServerResponse, status: number, body: string, headers: Record<string, string> = {}): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', 'content-length': Buffer.byteLength(body), ...headers }).end(body)
+  response
+    .writeHead(status, {
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      'content-length': Buffer.byteLength(body),
+      ...headers,
+    })
+    .end(body)
 }
 
-function refuseMcp(response: ServerResponse, status: number, code: number, message: string, headers: Record<string, string> = {}): void {
+function refuseMcp(
+  response: ServerResponse,
+  status: number,
+  code: number,
+  message: string,
+  headers: Record<string, string> = {},
+): void {
   sendJson(response, status, JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message } }), headers)
 }
 
 function refusePlain(response: ServerResponse, code: ErrorCode, message: string): void {
   const status = errorCodes[code]
-  sendJson(response, status, JSON.stringify({ type: `https://mcphub.dev/errors/${code}`, title: code, status, code, detail: message }), { 'content-type': 'application/problem+json' })
+  sendJson(
+    response,
+    status,
+    JSON.stringify({ type: `https://mcphub.dev/errors/${code}`, title: code, status, code, detail: message }),
+    { 'content-type': 'application/problem+json' },
+  )
 }
 
 function cookieOf(request: IncomingMessage): string | null {

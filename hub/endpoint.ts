@@ -11,7 +11,11 @@ export interface EndpointListener {
   close: () => Promise<void>
 }
 
-export function createEndpointListener(options: { host: string; listener: RequestListener; onChange: () => void }): EndpointListener {
+export function createEndpointListener(options: {
+  host: string
+  listener: RequestListener
+  onChange: () => void
+}): EndpointListener {
   let server: Server | null = null
   let endpoint: Endpoint = { state: 'starting', url: '', port: 0, takenBy: null, message: null }
 
@@ -50,7 +54,8 @@ export function createEndpointListener(options: { host: string; listener: Reques
           url: url(port),
           port,
           takenBy,
-          message: code === 'EADDRINUSE' ? `Port ${port} is in use${takenBy === null ? '' : ` by ${takenBy}`}` : message,
+          message:
+            code === 'EADDRINUSE' ? `Port ${port} is in use${takenBy === null ? '' : ` by ${takenBy}`}` : message,
         })
       }
     },
@@ -60,7 +65,10 @@ export function createEndpointListener(options: { host: string; listener: Reques
 
 /** An HTTP server with the time limits that a proxy in front expects (DEPLOY §2.2). */
 export function createHttpServer(listener: RequestListener): Server {
-  const server = createServer({ keepAliveTimeout: 75_000, headersTimeout: 10_000, requestTimeout: 0, maxHeaderSize: 32_768, noDelay: true }, listener)
+  const server = createServer(
+    { keepAliveTimeout: 75_000, headersTimeout: 10_000, requestTimeout: 0, maxHeaderSize: 32_768, noDelay: true },
+    listener,
+  )
   return server
 }
 
@@ -79,7 +87,9 @@ export function listenOn(server: Server, port: number, host: string): Promise<nu
 /** Who listens on a port, as `name (pid 4711)`. Linux tells by /proc; elsewhere, and for other users' processes, null. */
 export async function holderOf(port: number): Promise<string | null> {
   const hex = port.toString(16).toUpperCase().padStart(4, '0')
-  const tables = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((file) => readFile(file, 'utf8').catch(() => '')))
+  const tables = await Promise.all(
+    ['/proc/net/tcp', '/proc/net/tcp6'].map((file) => readFile(file, 'utf8').catch(() => '')),
+  )
   const inode = tables
     .flatMap((table) => table.split('\n').slice(1))
     .map((line) => line.trim().split(/\s+/))

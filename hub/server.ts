@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readFile, writeFile, mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -22,8 +23,14 @@ const duration = z.string().refine((text) => parseDuration(text) !== null, 'must
 const environmentSchema = z.object({
   PORT: z.coerce.number('must be a port number').int().min(0).max(65_535).optional(),
   HOST: z.string().min(1).optional(),
-  CONFIG_DIR: z.string().min(1).default(join(homedir(), '.config', 'mcp-hub')),
-  DATA_DIR: z.string().min(1).default(join(homedir(), '.local', 'share', 'mcp-hub')),
+  CONFIG_DIR: z
+    .string()
+    .min(1)
+    .default(join(homedir(), '.config', 'mcp-hub')),
+  DATA_DIR: z
+    .string()
+    .min(1)
+    .default(join(homedir(), '.local', 'share', 'mcp-hub')),
   JWT_SECRET: z.string().min(32, 'must have at least 32 characters; make one with: openssl rand -base64 48').optional(),
   JWT_EXPIRES_IN: duration.optional(),
   JWT_REFRESH_EXPIRES_IN: duration.optional(),
@@ -35,9 +42,20 @@ const environmentSchema = z.object({
 
 async function main(): Promise<void> {
   // A variable that is set to nothing is meant as not set.
-  const parsed = environmentSchema.safeParse(Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== '')))
+  const parsed = environmentSchema.safeParse(
+    Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== '')),
+  )
   if (!parsed.success) {
-    endOnFaults(parsed.error.issues.map((issue) => ({ file: null, path: `environment ${issue.path.join('.')}`, line: null, column: null, message: issue.message, cure: 'Correct the variable.' })))
+    endOnFaults(
+      parsed.error.issues.map((issue) => ({
+        file: null,
+        path: `environment ${issue.path.join('.')}`,
+        line: null,
+        column: null,
+        message: issue.message,
+        cure: 'Correct the variable.',
+      })),
+    )
   }
   const env = parsed.data
   const secrets = [env.JWT_SECRET, env.MCP_HUB_TOKEN, env.MCP_HUB_ADMIN_PASSWORD].filter((value) => value !== undefined)
@@ -48,14 +66,29 @@ async function main(): Promise<void> {
     version,
     configDir: env.CONFIG_DIR,
     dataDir: env.DATA_DIR,
-    webDir: join(dist, 'renderer'),
+    // A published hub has it in `web`, where nginx serves it.
+    webDir: ['renderer', 'web'].map((name) => join(dist, name)).find((folder) => existsSync(folder)) ?? null,
     distDir: dist,
     tokens:
-      env.MCP_HUB_TOKEN === undefined ? [] : [{ value: env.MCP_HUB_TOKEN, caller: { id: 'key:bootstrap', name: 'MCP_HUB_TOKEN', role: 'admin', isApp: false, may: { api: true, mcp: true } } }],
+      env.MCP_HUB_TOKEN === undefined
+        ? []
+        : [
+            {
+              value: env.MCP_HUB_TOKEN,
+              caller: {
+                id: 'key:bootstrap',
+                name: 'MCP_HUB_TOKEN',
+                role: 'admin',
+                isApp: false,
+                may: { api: true, mcp: true },
+              },
+            },
+          ],
     jwtSecret: env.JWT_SECRET === undefined ? await keptSecret(env.DATA_DIR) : new TextEncoder().encode(env.JWT_SECRET),
     jwtExpiresIn: env.JWT_EXPIRES_IN,
     adminPassword: env.MCP_HUB_ADMIN_PASSWORD,
-    secret: (name) => process.env[name],
+    // A line of .env that was left empty is a secret that is missing.
+    secret: (name) => process.env[name] || undefined,
     env: (name) => process.env[name],
     path: process.env['PATH'] ?? '',
     log,
@@ -68,7 +101,16 @@ async function main(): Promise<void> {
 
   const host = env.HOST ?? hub.host ?? '127.0.0.1'
   if (hub.mcpAuth === 'none' && !['127.0.0.1', '::1', 'localhost'].includes(host)) {
-    endOnFaults([{ file: join(env.CONFIG_DIR, 'system.json'), path: 'auth.mcp', line: null, column: null, message: `"none" is for loopback only, but the hub listens on ${host}`, cure: 'Set auth.mcp to "token".' }])
+    endOnFaults([
+      {
+        file: join(env.CONFIG_DIR, 'system.json'),
+        path: 'auth.mcp',
+        line: null,
+        column: null,
+        message: `"none" is for loopback only, but the hub listens on ${host}`,
+        cure: 'Set auth.mcp to "token".',
+      },
+    ])
   }
   const listener = hub.requestListener('all')
   let announcing = false
@@ -86,7 +128,14 @@ async function main(): Promise<void> {
   const port = await listenOn(server, wanted, host).catch((error: unknown) => {
     const { code, message } = error as NodeJS.ErrnoException
     return endOnFaults([
-      { file: null, path: 'environment PORT', line: null, column: null, message: code === 'EADDRINUSE' ? `Port ${wanted} is in use` : message, cure: 'Set PORT to another port, or end the program that holds it; PORT=0 takes a free one.' },
+      {
+        file: null,
+        path: 'environment PORT',
+        line: null,
+        column: null,
+        message: code === 'EADDRINUSE' ? `Port ${wanted} is in use` : message,
+        cure: 'Set PORT to another port, or end the program that holds it; PORT=0 takes a free one.',
+      },
     ])
   })
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
@@ -131,4 +180,3 @@ process.on('unhandledRejection', (error) => {
   process.exit(1)
 })
 await main()
-

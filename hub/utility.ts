@@ -12,7 +12,8 @@ import { loginShellPath } from './upstream/runtimes.ts'
 
 interface ControlPort {
   postMessage: (message: FromHub) => void
-  on: ((event: 'message', listener: (message: { data: unknown }) => void) => void) & ((event: 'close', listener: () => void) => void)
+  on: ((event: 'message', listener: (message: { data: unknown }) => void) => void) &
+    ((event: 'close', listener: () => void) => void)
   start: () => void
 }
 interface ParentPort {
@@ -48,8 +49,20 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     webDir: null,
     distDir: dirname(dirname(fileURLToPath(import.meta.url))),
     tokens: [
-      { value: hello.bootToken, caller: { id: 'app', name: 'MCP Hub', role: 'admin', isApp: true, may: { api: true, mcp: true } } },
-      { value: hello.clientToken, caller: { id: 'key:desktop', name: 'This computer', role: 'user', isApp: false, may: { api: false, mcp: true } } },
+      {
+        value: hello.bootToken,
+        caller: { id: 'app', name: 'MCP Hub', role: 'admin', isApp: true, may: { api: true, mcp: true } },
+      },
+      {
+        value: hello.clientToken,
+        caller: {
+          id: 'key:desktop',
+          name: 'This computer',
+          role: 'user',
+          isApp: false,
+          may: { api: false, mcp: true },
+        },
+      },
     ],
     jwtSecret: null,
     jwtExpiresIn: undefined,
@@ -61,14 +74,30 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     knownSecrets: secrets,
   }).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error)
-    control.postMessage({ type: 'fatal', faults: [{ file: hello.paths.configDir, path: '', line: null, column: null, message, cure: 'Check the folder and its permissions.' }] })
+    control.postMessage({
+      type: 'fatal',
+      faults: [
+        {
+          file: hello.paths.configDir,
+          path: '',
+          line: null,
+          column: null,
+          message,
+          cure: 'Check the folder and its permissions.',
+        },
+      ],
+    })
     setTimeout(() => process.exit(EXIT_CONFIG), 100)
     throw error
   })
 
   const api = createHttpServer(hub.requestListener('all'))
   const apiPort = await listenOn(api, 0, '127.0.0.1')
-  const endpoint = createEndpointListener({ host: '127.0.0.1', listener: hub.requestListener('mcp'), onChange: () => hub.setEndpoint(endpoint.endpoint) })
+  const endpoint = createEndpointListener({
+    host: '127.0.0.1',
+    listener: hub.requestListener('mcp'),
+    onChange: () => hub.setEndpoint(endpoint.endpoint),
+  })
   hub.onOverview = (overview) => control.postMessage({ type: 'overview', overview })
   hub.onMoveEndpoint = (port) => endpoint.listen(port)
 

@@ -2,12 +2,16 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Privileges, Session } from 'electron'
+import { APP_HOST, APP_SCHEME, resolveAsset } from './app-url.ts'
 import { NONCE_PLACEHOLDER, contentSecurityPolicy } from '../hub/contract/csp.ts'
 
-export const APP_SCHEME = 'app'
-export const APP_HOST = 'hub'
-export const APP_URL = `${APP_SCHEME}://${APP_HOST}/`
-export const schemePrivileges: Privileges = { standard: true, secure: true, supportFetchAPI: true, codeCache: true, stream: true }
+export const schemePrivileges: Privileges = {
+  standard: true,
+  secure: true,
+  supportFetchAPI: true,
+  codeCache: true,
+  stream: true,
+}
 
 const TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -20,7 +24,19 @@ const TYPES: Record<string, string> = {
   '.woff2': 'font/woff2',
   '.map': 'application/json',
 }
-const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'host', 'origin', 'content-length']
+const HOP_BY_HOP = [
+  'connection',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'origin',
+  'content-length',
+]
 
 export interface AppProtocolOptions {
   /** Folder of the built page. */
@@ -31,37 +47,15 @@ export interface AppProtocolOptions {
   hubApi: () => { port: number; token: string } | null
 }
 
-/** True for URLs of our page. `origin` is the text "null" for schemes of one's own, so protocol and host are compared. */
-export function isAppUrl(text: string): boolean {
-  try {
-    const url = new URL(text)
-    return url.protocol === `${APP_SCHEME}:` && url.host === APP_HOST
-  } catch {
-    return false
-  }
-}
-
-/** The file that a path of the page names; `index.html` for a route. Null when it leads out of the folder. */
-export function resolveAsset(root: string, pathname: string): string | null {
-  let decoded: string
-  try {
-    decoded = decodeURIComponent(pathname)
-  } catch {
-    return null
-  }
-  if (decoded.includes('\0') || decoded.includes('\\')) return null
-  const file = path.resolve(root, `.${path.posix.normalize(`/${decoded}`)}`)
-  if (decoded.split('/').includes('..') || (file !== root && !file.startsWith(root + path.sep))) return null
-  return path.extname(file) === '' ? path.join(root, 'index.html') : file
-}
-
 /** Serves the page and passes `/api` on to the hub, so that the page has one origin and never sees a token. */
 export function handleAppProtocol(session: Session, options: AppProtocolOptions): void {
   session.protocol.handle(APP_SCHEME, async (request) => {
     const url = new URL(request.url)
     if (url.host !== APP_HOST) return new Response('Not found', { status: 404 })
     if (url.pathname === '/api' || url.pathname.startsWith('/api/')) return toHub(request, url, options.hubApi())
-    return options.devServer === null ? serveFile(options.root, url.pathname) : fromDevServer(request, url, options.devServer)
+    return options.devServer === null
+      ? serveFile(options.root, url.pathname)
+      : fromDevServer(request, url, options.devServer)
   })
 }
 
@@ -71,24 +65,39 @@ async function serveFile(root: string, pathname: string): Promise<Response> {
   const body = await readFile(file).catch(() => null)
   if (body === null) return new Response('Not found', { status: 404 })
   const type = TYPES[path.extname(file)] ?? 'application/octet-stream'
-  return type.startsWith('text/html') ? page(body.toString(), false) : new Response(new Uint8Array(body), { headers: { 'content-type': type, 'x-content-type-options': 'nosniff' } })
+  return type.startsWith('text/html')
+    ? page(body.toString(), false)
+    : new Response(new Uint8Array(body), { headers: { 'content-type': type, 'x-content-type-options': 'nosniff' } })
 }
 
 function page(html: string, dev: boolean): Response {
   const nonce = randomBytes(16).toString('base64')
   return new Response(html.replaceAll(NONCE_PLACEHOLDER, nonce), {
-    headers: { 'content-type': TYPES['.html'] ?? 'text/html', 'content-security-policy': contentSecurityPolicy(nonce, { dev }), 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
+    headers: {
+      'content-type': TYPES['.html'] ?? 'text/html',
+      'content-security-policy': contentSecurityPolicy(nonce, { dev }),
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    },
   })
 }
 
 async function fromDevServer(request: Request, url: URL, devServer: string): Promise<Response> {
-  const answer = await fetch(new URL(url.pathname + url.search, devServer), { headers: { accept: request.headers.get('accept') ?? '*/*' } })
+  const answer = await fetch(new URL(url.pathname + url.search, devServer), {
+    headers: { accept: request.headers.get('accept') ?? '*/*' },
+  })
   const isPage = answer.headers.get('content-type')?.startsWith('text/html') === true
-  return isPage ? page(await answer.text(), true) : new Response(answer.body, { status: answer.status, headers: { 'content-type': answer.headers.get('content-type') ?? 'text/plain' } })
+  return isPage
+    ? page(await answer.text(), true)
+    : new Response(answer.body, {
+        status: answer.status,
+        headers: { 'content-type': answer.headers.get('content-type') ?? 'text/plain' },
+      })
 }
 
 async function toHub(request: Request, url: URL, api: { port: number; token: string } | null): Promise<Response> {
-  if (api === null) return problem('The hub is not running at the moment', 'It is being started again; its state is shown above.')
+  if (api === null)
+    return problem('The hub is not running at the moment', 'It is being started again; its state is shown above.')
   const headers = new Headers(request.headers)
   for (const name of HOP_BY_HOP) headers.delete(name)
   headers.set('authorization', `Bearer ${api.token}`)
@@ -103,11 +112,21 @@ async function toHub(request: Request, url: URL, api: { port: number; token: str
     })
     return new Response(answer.body, { status: answer.status, headers: answer.headers })
   } catch (error) {
-    return problem('The hub did not answer', `It is being started again. ${error instanceof Error ? error.message : ''}`)
+    return problem(
+      'The hub did not answer',
+      `It is being started again. ${error instanceof Error ? error.message : ''}`,
+    )
   }
 }
 
 function problem(detail: string, cure: string): Response {
-  const body = { type: 'https://mcphub.dev/errors/HUB_SHUTTING_DOWN', title: 'HUB_SHUTTING_DOWN', status: 503, code: 'HUB_SHUTTING_DOWN', detail, cure }
+  const body = {
+    type: 'https://mcphub.dev/errors/HUB_SHUTTING_DOWN',
+    title: 'HUB_SHUTTING_DOWN',
+    status: 503,
+    code: 'HUB_SHUTTING_DOWN',
+    detail,
+    cure,
+  }
   return new Response(JSON.stringify(body), { status: 503, headers: { 'content-type': 'application/problem+json' } })
 }

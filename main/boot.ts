@@ -3,7 +3,8 @@ import path from 'node:path'
 import { BrowserWindow, app, clipboard, dialog, nativeTheme, session, shell } from 'electron'
 import { exportResultSchema, problemSchema, type Overview } from '../hub/contract/index.ts'
 import type { AppInfo } from '../preload/contract.ts'
-import { APP_URL, handleAppProtocol } from './app-protocol.ts'
+import { handleAppProtocol } from './app-protocol.ts'
+import { APP_URL } from './app-url.ts'
 import { createHubSupervisor } from './hub/supervisor.ts'
 import { forkHub } from './hub/utility-process.ts'
 import { handleCommands, sendToPage } from './ipc.ts'
@@ -64,7 +65,11 @@ export async function start(): Promise<void> {
     onLine: (line) => log.scope('hub').info(line),
   })
 
-  handleAppProtocol(session.defaultSession, { root: path.join(dist, 'renderer'), devServer: process.env['MCP_HUB_DEV_SERVER'] ?? null, hubApi: () => supervisor.api })
+  handleAppProtocol(session.defaultSession, {
+    root: path.join(dist, 'renderer'),
+    devServer: process.env['MCP_HUB_DEV_SERVER'] ?? null,
+    hubApi: () => supervisor.api,
+  })
 
   const tray = createTrayView({ images: path.join(resources, 'tray'), run: runTrayCommand })
 
@@ -74,7 +79,12 @@ export async function start(): Promise<void> {
 
   /** For whoever started the app in a terminal. */
   function announce({ endpoint }: Overview): void {
-    const line = endpoint.state === 'listening' ? `MCP endpoint: ${endpoint.url}` : endpoint.state === 'port-in-use' ? `MCP endpoint: ${endpoint.message ?? 'port in use'}` : ''
+    const line =
+      endpoint.state === 'listening'
+        ? `MCP endpoint: ${endpoint.url}`
+        : endpoint.state === 'port-in-use'
+          ? `MCP endpoint: ${endpoint.message ?? 'port in use'}`
+          : ''
     if (line === announced || line === '') return
     announced = line
     console.log(`${line}\nMCP Hub UI: ${APP_URL}`)
@@ -110,7 +120,10 @@ export async function start(): Promise<void> {
     else if (command.type === 'quit') app.quit()
     else if (command.type === 'restart-hub') supervisor.restart()
     else if (command.type === 'copy-endpoint') void copy(supervisor.overview?.endpoint.url ?? '')
-    else void callHub('POST', `/api/servers/${encodeURIComponent(command.name)}/restart`).catch((error: unknown) => log.error('Restart from the tray failed', error))
+    else
+      void callHub('POST', `/api/servers/${encodeURIComponent(command.name)}/restart`).catch((error: unknown) =>
+        log.error('Restart from the tray failed', error),
+      )
   }
 
   async function copy(text: string): Promise<void> {
@@ -123,20 +136,32 @@ export async function start(): Promise<void> {
     if (api === null) throw new Error('The hub is not running')
     const response = await fetch(`http://127.0.0.1:${api.port}${route}`, {
       method,
-      headers: { authorization: `Bearer ${api.token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${api.token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const answer: unknown = await response.json()
     if (response.ok) return answer
     const problem = problemSchema.safeParse(answer)
-    throw new Error(problem.success ? [problem.data.detail, problem.data.cure].filter(Boolean).join(' ') : `The hub answered ${response.status}`)
+    throw new Error(
+      problem.success
+        ? [problem.data.detail, problem.data.cure].filter(Boolean).join(' ')
+        : `The hub answered ${response.status}`,
+    )
   }
 
   async function chooseExportFolder(): Promise<string | null> {
     const preset = process.env['MCP_HUB_EXPORT_DIR']
     if (preset !== undefined && !app.isPackaged) return preset
-    const options: Electron.OpenDialogOptions = { title: texts().exportTitle, buttonLabel: texts().exportButton, properties: ['openDirectory', 'createDirectory'] }
-    const { canceled, filePaths } = window === null ? await dialog.showOpenDialog(options) : await dialog.showOpenDialog(window, options)
+    const options: Electron.OpenDialogOptions = {
+      title: texts().exportTitle,
+      buttonLabel: texts().exportButton,
+      properties: ['openDirectory', 'createDirectory'],
+    }
+    const { canceled, filePaths } =
+      window === null ? await dialog.showOpenDialog(options) : await dialog.showOpenDialog(window, options)
     return canceled ? null : (filePaths[0] ?? null)
   }
 
@@ -159,7 +184,8 @@ export async function start(): Promise<void> {
     },
     'settings.get': () => settings.desktop,
     'settings.set': async (change) => {
-      if (change.openAtLogin !== undefined && change.openAtLogin !== settings.desktop.openAtLogin) await setOpenAtLogin(change.openAtLogin)
+      if (change.openAtLogin !== undefined && change.openAtLogin !== settings.desktop.openAtLogin)
+        await setOpenAtLogin(change.openAtLogin)
       const clean = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
       const next = settings.setDesktop(clean)
       nativeTheme.themeSource = next.theme
@@ -176,7 +202,9 @@ export async function start(): Promise<void> {
     'publish.export': async ({ target }) => {
       const directory = await chooseExportFolder()
       if (directory === null) return { canceled: true }
-      const result = exportResultSchema.parse(await callHub('POST', '/api/publish/export', { target, directory, overwrite: true }))
+      const result = exportResultSchema.parse(
+        await callHub('POST', '/api/publish/export', { target, directory, overwrite: true }),
+      )
       lastExport = result.directory
       return { canceled: false, ...result }
     },

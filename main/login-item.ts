@@ -6,7 +6,15 @@ import { app } from 'electron'
 /** The XDG autostart entry; Linux has no other way to start with the session. */
 export function autostartEntry(executable: string): string {
   const quoted = `"${executable.replace(/(["\\`$])/g, '\\$1').replaceAll('%', '%%')}"`
-  return ['[Desktop Entry]', 'Type=Application', 'Name=MCP Hub', `Exec=${quoted} --hidden`, 'Terminal=false', 'X-GNOME-Autostart-enabled=true', ''].join('\n')
+  return [
+    '[Desktop Entry]',
+    'Type=Application',
+    'Name=MCP Hub',
+    `Exec=${quoted} --hidden`,
+    'Terminal=false',
+    'X-GNOME-Autostart-enabled=true',
+    '',
+  ].join('\n')
 }
 
 /** Starts the app with the user's session, hidden in the tray, or no longer. */

@@ -1,6 +1,7 @@
 import { app, protocol } from 'electron'
 import { start } from './boot.ts'
-import { APP_SCHEME, schemePrivileges } from './app-protocol.ts'
+import { schemePrivileges } from './app-protocol.ts'
+import { APP_SCHEME } from './app-url.ts'
 
 // What must be settled before Electron is ready, in this order. Nothing here may wait: an `await` of whenReady at the top
 // level of an ES module entry never returns (electron/electron#40719).

@@ -28,15 +28,30 @@ async function chooseBox(): Promise<SecretBox> {
     decryptStringAsync?: (bytes: Buffer) => Promise<{ result: string }>
   }
   const backend = process.platform === 'linux' ? safeStorage.getSelectedStorageBackend() : 'os'
-  const available = newer.isAsyncEncryptionAvailable === undefined ? safeStorage.isEncryptionAvailable() : await newer.isAsyncEncryptionAvailable()
+  const available =
+    newer.isAsyncEncryptionAvailable === undefined
+      ? safeStorage.isEncryptionAvailable()
+      : await newer.isAsyncEncryptionAvailable()
   if (!available || backend === 'basic_text' || backend === 'unknown') {
-    return { quality: 'file', seal: (text) => Promise.resolve(Buffer.from(text)), open: (bytes) => Promise.resolve(bytes.toString()) }
+    return {
+      quality: 'file',
+      seal: (text) => Promise.resolve(Buffer.from(text)),
+      open: (bytes) => Promise.resolve(bytes.toString()),
+    }
   }
   const { encryptStringAsync, decryptStringAsync } = newer
   if (encryptStringAsync !== undefined && decryptStringAsync !== undefined) {
-    return { quality: 'os', seal: (text) => encryptStringAsync.call(safeStorage, text), open: async (bytes) => (await decryptStringAsync.call(safeStorage, bytes)).result }
+    return {
+      quality: 'os',
+      seal: (text) => encryptStringAsync.call(safeStorage, text),
+      open: async (bytes) => (await decryptStringAsync.call(safeStorage, bytes)).result,
+    }
   }
-  return { quality: 'os', seal: (text) => Promise.resolve(safeStorage.encryptString(text)), open: (bytes) => Promise.resolve(safeStorage.decryptString(bytes)) }
+  return {
+    quality: 'os',
+    seal: (text) => Promise.resolve(safeStorage.encryptString(text)),
+    open: (bytes) => Promise.resolve(safeStorage.decryptString(bytes)),
+  }
 }
 
 /** Opens the vault, making it and the clients' token on first use. A vault that cannot be read is kept aside. */

@@ -1,15 +1,16 @@
 import { shell, type Session, type WebContents } from 'electron'
-import { isAppUrl } from './app-protocol.ts'
+import { isAppUrl, mayOpenOutside } from './app-url.ts'
 
 const ALLOWED_PERMISSIONS = new Set(['clipboard-sanitized-write', 'notifications'])
-const OPENED_OUTSIDE = new Set(['https:', 'http:', 'mailto:'])
 
 /** What the page may ask the browser for: the clipboard to write on and notifications, and only from our own main frame. */
 export function hardenSession(session: Session): void {
   session.setPermissionRequestHandler((_contents, permission, callback, details) => {
     callback(details.isMainFrame && isAppUrl(details.requestingUrl) && ALLOWED_PERMISSIONS.has(permission))
   })
-  session.setPermissionCheckHandler((_contents, permission, origin) => isAppUrl(origin) && ALLOWED_PERMISSIONS.has(permission))
+  session.setPermissionCheckHandler(
+    (_contents, permission, origin) => isAppUrl(origin) && ALLOWED_PERMISSIONS.has(permission),
+  )
 }
 
 /** The window shows our page and nothing else; other addresses open in the user's browser. */
@@ -25,9 +26,4 @@ export function hardenContents(contents: WebContents): void {
     if (mayOpenOutside(url)) void shell.openExternal(url)
     return { action: 'deny' }
   })
-}
-
-/** Whether a link may be handed to the system: schemes that start programs may not. */
-export function mayOpenOutside(url: string): boolean {
-  return URL.canParse(url) && OPENED_OUTSIDE.has(new URL(url).protocol)
 }

@@ -44,11 +44,22 @@ export function trayModel(state: TrayState, texts: Texts): TrayModel {
   const broken = wanted.filter((server) => BROKEN.includes(server.state))
   const others = servers.filter((server) => !broken.includes(server))
   const up = state.hub.state === 'running'
-  const line = !up ? texts.hub[state.hub.state] : wanted.length === 0 ? texts.noServers : fill(texts.running, { running: running.length, total: wanted.length })
+  const line = !up
+    ? texts.hub[state.hub.state]
+    : wanted.length === 0
+      ? texts.noServers
+      : fill(texts.running, { running: running.length, total: wanted.length })
   const endpoint = state.overview?.endpoint
   const items: (TrayItem | null)[] = [{ id: 'state', label: line, enabled: false }]
-  if (up && endpoint?.state === 'port-in-use') items.push({ id: 'port', label: fill(texts.portInUse, { port: endpoint.port, by: endpoint.takenBy ?? '?' }), enabled: true, command: { type: 'open', path: '/settings' } })
-  if (state.hub.state === 'failed' || state.hub.state === 'backoff') items.push({ id: 'restart-hub', label: texts.restartHub, enabled: true, command: { type: 'restart-hub' } })
+  if (up && endpoint?.state === 'port-in-use')
+    items.push({
+      id: 'port',
+      label: fill(texts.portInUse, { port: endpoint.port, by: endpoint.takenBy ?? '?' }),
+      enabled: true,
+      command: { type: 'open', path: '/settings' },
+    })
+  if (state.hub.state === 'failed' || state.hub.state === 'backoff')
+    items.push({ id: 'restart-hub', label: texts.restartHub, enabled: true, command: { type: 'restart-hub' } })
   if (up && broken.length > 0) {
     items.push(null)
     for (const server of broken) {
@@ -57,9 +68,21 @@ export function trayModel(state: TrayState, texts: Texts): TrayModel {
         label: `${server.name}: ${texts.state[server.state]}`,
         enabled: true,
         items: [
-          ...(server.reason === null ? [] : [{ id: `reason:${server.name}`, label: shorten(server.reason.message), enabled: false }]),
-          { id: `restart:${server.name}`, label: texts.restart, enabled: true, command: { type: 'restart-server', name: server.name } },
-          { id: `logs:${server.name}`, label: texts.logs, enabled: true, command: { type: 'open', path: `/servers/${encodeURIComponent(server.name)}/logs` } },
+          ...(server.reason === null
+            ? []
+            : [{ id: `reason:${server.name}`, label: shorten(server.reason.message), enabled: false }]),
+          {
+            id: `restart:${server.name}`,
+            label: texts.restart,
+            enabled: true,
+            command: { type: 'restart-server', name: server.name },
+          },
+          {
+            id: `logs:${server.name}`,
+            label: texts.logs,
+            enabled: true,
+            command: { type: 'open', path: `/servers/${encodeURIComponent(server.name)}/logs` },
+          },
         ],
       })
     }
@@ -74,27 +97,51 @@ export function trayModel(state: TrayState, texts: Texts): TrayModel {
         label: `${server.name}: ${texts.state[server.state]}`,
         enabled: true,
         items: [
-          { id: `restart:${server.name}`, label: texts.restart, enabled: server.state !== 'disabled', command: { type: 'restart-server', name: server.name } },
-          { id: `show:${server.name}`, label: texts.show, enabled: true, command: { type: 'open', path: `/servers/${encodeURIComponent(server.name)}` } },
+          {
+            id: `restart:${server.name}`,
+            label: texts.restart,
+            enabled: server.state !== 'disabled',
+            command: { type: 'restart-server', name: server.name },
+          },
+          {
+            id: `show:${server.name}`,
+            label: texts.show,
+            enabled: true,
+            command: { type: 'open', path: `/servers/${encodeURIComponent(server.name)}` },
+          },
         ],
       })),
     })
   }
   items.push(
     null,
-    { id: 'copy', label: texts.copyEndpoint, enabled: endpoint?.state === 'listening', command: { type: 'copy-endpoint' } },
+    {
+      id: 'copy',
+      label: texts.copyEndpoint,
+      enabled: endpoint?.state === 'listening',
+      command: { type: 'copy-endpoint' },
+    },
     { id: 'open', label: texts.open, enabled: true, command: { type: 'open' } },
     { id: 'publish', label: texts.publish, enabled: up, command: { type: 'open', path: '/publish' } },
     null,
     { id: 'quit', label: texts.quit, enabled: true, command: { type: 'quit' } },
   )
-  return { icon: iconOf(state, broken.length, wanted.some((server) => WORKING.includes(server.state))), tooltip: `MCP Hub: ${line}`, items }
+  return {
+    icon: iconOf(
+      state,
+      broken.length,
+      wanted.some((server) => WORKING.includes(server.state)),
+    ),
+    tooltip: `MCP Hub: ${line}`,
+    items,
+  }
 }
 
 function iconOf(state: TrayState, broken: number, working: boolean): TrayIcon {
   if (state.hub.state === 'failed' || state.hub.state === 'stopped') return 'down'
   if (state.hub.state !== 'running') return 'working'
-  if (broken > 0 || state.overview?.endpoint.state === 'port-in-use' || (state.overview?.configFaults ?? 0) > 0) return 'degraded'
+  if (broken > 0 || state.overview?.endpoint.state === 'port-in-use' || (state.overview?.configFaults ?? 0) > 0)
+    return 'degraded'
   return working ? 'working' : 'ok'
 }
 

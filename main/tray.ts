@@ -28,7 +28,12 @@ export function createTrayView(options: TrayOptions): TrayView {
   function imageOf(name: TrayIcon): NativeImage {
     const known = images.get(name)
     if (known !== undefined) return known
-    const file = process.platform === 'darwin' ? `${name}Template.png` : process.platform === 'win32' ? `${name}.ico` : `${name}.png`
+    const file =
+      process.platform === 'darwin'
+        ? `${name}Template.png`
+        : process.platform === 'win32'
+          ? `${name}.ico`
+          : `${name}.png`
     const image = nativeImage.createFromPath(path.join(options.images, file))
     if (process.platform === 'darwin') image.setTemplateImage(true)
     images.set(name, image)

@@ -1,29 +1,13 @@
 import path from 'node:path'
-import { BrowserWindow, nativeTheme, screen, type Rectangle } from 'electron'
-import { APP_URL } from './app-protocol.ts'
+import { BrowserWindow, nativeTheme, screen } from 'electron'
+import { APP_URL } from './app-url.ts'
 import { hardenContents } from './security.ts'
-import type { Settings, WindowBounds } from './settings.ts'
+import type { WindowBounds } from './settings-file.ts'
+import type { Settings } from './settings.ts'
+import { clampBounds } from './window-bounds.ts'
 
 const DEFAULT_SIZE = { width: 1_200, height: 800 }
 const MINIMUM = { width: 640, height: 480 }
-
-/** Bounds that are visible on some display now; null when none shows enough of them. */
-export function clampBounds(bounds: Rectangle, displays: readonly Rectangle[]): Rectangle | null {
-  for (const area of displays) {
-    const overlapX = Math.min(bounds.x + bounds.width, area.x + area.width) - Math.max(bounds.x, area.x)
-    const overlapY = Math.min(bounds.y + bounds.height, area.y + area.height) - Math.max(bounds.y, area.y)
-    if (overlapX < 100 || overlapY < 100) continue
-    const width = Math.min(bounds.width, area.width)
-    const height = Math.min(bounds.height, area.height)
-    return {
-      width,
-      height,
-      x: Math.min(Math.max(bounds.x, area.x), area.x + area.width - width),
-      y: Math.min(Math.max(bounds.y, area.y), area.y + area.height - height),
-    }
-  }
-  return null
-}
 
 export interface WindowOptions {
   settings: Settings
@@ -36,7 +20,13 @@ export interface WindowOptions {
 /** The one window. It is made anew when it was closed. */
 export function createWindow(options: WindowOptions): BrowserWindow {
   const stored = options.settings.bounds
-  const bounds = stored === null ? null : clampBounds(stored, screen.getAllDisplays().map((display) => display.workArea))
+  const bounds =
+    stored === null
+      ? null
+      : clampBounds(
+          stored,
+          screen.getAllDisplays().map((display) => display.workArea),
+        )
   const window = new BrowserWindow({
     ...DEFAULT_SIZE,
     ...(bounds ?? {}),
@@ -47,14 +37,27 @@ export function createWindow(options: WindowOptions): BrowserWindow {
     icon: options.icon,
     backgroundColor: nativeTheme.shouldUseDarkColors ? '#101113' : '#ffffff',
     autoHideMenuBar: true,
-    webPreferences: { preload: options.preload, sandbox: true, contextIsolation: true, nodeIntegration: false, webviewTag: false, spellcheck: false },
+    webPreferences: {
+      preload: options.preload,
+      sandbox: true,
+      contextIsolation: true,
+      nodeIntegration: false,
+      webviewTag: false,
+      spellcheck: false,
+    },
   })
   hardenContents(window.webContents)
   if (stored?.maximized === true) window.maximize()
   window.once('ready-to-show', () => window.show())
   const remember = (): void => {
     const normal = window.getNormalBounds()
-    const next: WindowBounds = { x: normal.x, y: normal.y, width: normal.width, height: normal.height, maximized: window.isMaximized() }
+    const next: WindowBounds = {
+      x: normal.x,
+      y: normal.y,
+      width: normal.width,
+      height: normal.height,
+      maximized: window.isMaximized(),
+    }
     options.settings.setBounds(next)
   }
   window.on('close', (event) => {

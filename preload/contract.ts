@@ -82,6 +82,9 @@ export interface DesktopMessages {
 
 /** `window.desktop`, present only in the app. */
 export interface DesktopBridge {
-  invoke: <N extends CommandName>(name: N, ...input: CommandInput<N> extends undefined ? [] : [CommandInput<N>]) => Promise<CommandResult<CommandOutput[N]>>
+  invoke: <N extends CommandName>(
+    name: N,
+    ...input: CommandInput<N> extends undefined ? [] : [CommandInput<N>]
+  ) => Promise<CommandResult<CommandOutput[N]>>
   on: <K extends keyof DesktopMessages>(name: K, listener: (message: DesktopMessages[K]) => void) => () => void
 }

@@ -39,7 +39,8 @@ export function createApp(options: AppOptions): Express {
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
     const hasBody = Number(request.get('content-length') ?? 0) > 0 || request.get('transfer-encoding') !== undefined
     // A form can be posted from any page; JSON cannot.
-    if (hasBody && !request.is('application/json')) throw new HubError('HUB_UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json')
+    if (hasBody && !request.is('application/json'))
+      throw new HubError('HUB_UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json')
     next()
   })
   app.use('/api', express.json({ limit: MAX_BODY }))
@@ -49,7 +50,9 @@ export function createApp(options: AppOptions): Express {
     if (caller === null || !caller.may.api) {
       response.set('www-authenticate', 'Bearer')
       throw caller === null
-        ? new HubError('HUB_UNAUTHENTICATED', 'This needs a sign-in or a bearer token', { cure: 'Sign in, or send Authorization: Bearer <token>.' })
+        ? new HubError('HUB_UNAUTHENTICATED', 'This needs a sign-in or a bearer token', {
+            cure: 'Sign in, or send Authorization: Bearer <token>.',
+          })
         : new HubError('HUB_FORBIDDEN', 'This token is for MCP endpoints only')
     }
     response.locals['caller'] = caller
@@ -73,7 +76,13 @@ export function createApp(options: AppOptions): Express {
 /** The single page: hashed assets for good, everything else the index with a fresh nonce. */
 function serveWeb(app: Express, webDir: string): void {
   app.use('/assets', express.static(join(webDir, 'assets'), { immutable: true, maxAge: '1y', index: false }))
-  app.use(express.static(webDir, { index: false, redirect: false, setHeaders: (response) => response.setHeader('x-content-type-options', 'nosniff') }))
+  app.use(
+    express.static(webDir, {
+      index: false,
+      redirect: false,
+      setHeaders: (response) => response.setHeader('x-content-type-options', 'nosniff'),
+    }),
+  )
   app.get('/{*path}', async (request: Request, response: Response, next) => {
     if (/\.[a-z0-9]+$/i.test(request.path)) {
       next()
@@ -101,7 +110,10 @@ function problemHandler(log: Log): ErrorRequestHandler {
       return
     }
     const known = error instanceof HubError ? error : fromExpress(error)
-    if (known.code === 'HUB_INTERNAL') log('error', `${request.method} ${request.path} failed`, { error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+    if (known.code === 'HUB_INTERNAL')
+      log('error', `${request.method} ${request.path} failed`, {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      })
     sendProblem(response, known)
   }
 }
@@ -120,9 +132,17 @@ export function sendProblem(response: Response, error: HubError): void {
 }
 
 function fromExpress(error: unknown): HubError {
-  const { type, status, message } = (typeof error === 'object' && error !== null ? error : {}) as { type?: string; status?: number; message?: string }
-  if (type === 'entity.parse.failed') return new HubError('HUB_BAD_REQUEST', `The body is not valid JSON: ${message ?? ''}`)
+  const { type, status, message } = (typeof error === 'object' && error !== null ? error : {}) as {
+    type?: string
+    status?: number
+    message?: string
+  }
+  if (type === 'entity.parse.failed')
+    return new HubError('HUB_BAD_REQUEST', `The body is not valid JSON: ${message ?? ''}`)
   if (type === 'entity.too.large') return new HubError('HUB_BODY_TOO_LARGE', `The body is larger than ${MAX_BODY}`)
-  if (status !== undefined && status >= 400 && status < 500) return new HubError('HUB_BAD_REQUEST', message ?? 'Bad request')
-  return new HubError('HUB_INTERNAL', 'The hub failed; its log has the details', { cure: 'Try again; if it stays, report it with the log.' })
+  if (status !== undefined && status >= 400 && status < 500)
+    return new HubError('HUB_BAD_REQUEST', message ?? 'Bad request')
+  return new HubError('HUB_INTERNAL', 'The hub failed; its log has the details', {
+    cure: 'Try again; if it stays, report it with the log.',
+  })
 }

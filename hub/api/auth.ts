@@ -11,7 +11,11 @@ export const SESSION_COOKIE = 'mcp_hub_session'
 const LOGIN_TRIES = 10
 
 /** `/api/auth`: the only routes that are open to all. `users` is null on the desktop, where the app is signed in already. */
-export function authRoutes(options: { users: Users | null; mode: 'desktop' | 'server'; identify: (request: Request) => Promise<Caller | null> }): Router {
+export function authRoutes(options: {
+  users: Users | null
+  mode: 'desktop' | 'server'
+  identify: (request: Request) => Promise<Caller | null>
+}): Router {
   const { users } = options
   const router = Router()
   const limiter = new RateLimiterMemory({ points: LOGIN_TRIES, duration: 60 })
@@ -25,14 +29,24 @@ export function authRoutes(options: { users: Users | null; mode: 'desktop' | 'se
   async function signIn(request: Request, response: Response, username: string, password: string): Promise<void> {
     if (users === null) throw new HubError('HUB_NOT_FOUND', 'The desktop app has no login')
     const { name, role, token, expiresIn } = await users.login(username, password)
-    response.cookie(SESSION_COOKIE, token, { httpOnly: true, sameSite: 'strict', secure: request.secure, path: '/', maxAge: expiresIn * 1_000 })
+    response.cookie(SESSION_COOKIE, token, {
+      httpOnly: true,
+      sameSite: 'strict',
+      secure: request.secure,
+      path: '/',
+      maxAge: expiresIn * 1_000,
+    })
     const session: Session = { user: { name, role }, expiresIn, accessToken: token }
     response.json(session)
   }
 
   router.get('/me', async (request, response) => {
     const caller = await options.identify(request)
-    const me: Me = { user: caller === null ? null : { name: caller.name, role: caller.role }, setupNeeded: users?.empty === true && users.setupCode !== null, mode: options.mode }
+    const me: Me = {
+      user: caller === null ? null : { name: caller.name, role: caller.role },
+      setupNeeded: users?.empty === true && users.setupCode !== null,
+      mode: options.mode,
+    }
     response.json(me)
   })
 

@@ -5,7 +5,11 @@ import { adminOnly, appOnly } from './permissions.ts'
 import { bodyOf } from './routes.ts'
 
 /** `/api/hub`: the hub itself, and the events of everything. */
-export function hubRoutes(options: { status: () => HubStatus; moveEndpoint: (port: number | undefined) => Promise<void>; events: Events }): Router {
+export function hubRoutes(options: {
+  status: () => HubStatus
+  moveEndpoint: (port: number | undefined) => Promise<void>
+  events: Events
+}): Router {
   const router = Router()
 
   router.get('/hub', (_request, response) => {

@@ -6,7 +6,10 @@ import { callerOf } from './routes.ts'
 function allow(roles: readonly Role[], what: string) {
   return (_request: Request, response: Response, next: NextFunction): void => {
     const { role } = callerOf(response)
-    if (!roles.includes(role)) throw new HubError('HUB_FORBIDDEN', `This needs the role ${roles[0] ?? ''}; yours is ${role}`, { cure: `Ask an administrator to ${what}.` })
+    if (!roles.includes(role))
+      throw new HubError('HUB_FORBIDDEN', `This needs the role ${roles[0] ?? ''}; yours is ${role}`, {
+        cure: `Ask an administrator to ${what}.`,
+      })
     next()
   }
 }

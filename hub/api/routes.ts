@@ -23,7 +23,11 @@ export function bodyOf<S extends z.ZodType>(request: Request, schema: S): z.infe
     cure: 'Correct the value.',
   }))
   const [first] = faults
-  throw new HubError('HUB_BAD_REQUEST', first === undefined ? 'The body is not valid' : `${first.path === '' ? 'body' : first.path}: ${first.message}`, { faults })
+  throw new HubError(
+    'HUB_BAD_REQUEST',
+    first === undefined ? 'The body is not valid' : `${first.path === '' ? 'body' : first.path}: ${first.message}`,
+    { faults },
+  )
 }
 
 export function nameParam(request: Request): string {

@@ -1,5 +1,14 @@
 import { Router } from 'express'
-import { addServerSchema, dryRunSchema, editServerSchema, isEnabled, parsePasteSchema, type DryRunResult, type ServerConfig, type ServerDetail } from '../contract/index.ts'
+import {
+  addServerSchema,
+  dryRunSchema,
+  editServerSchema,
+  isEnabled,
+  parsePasteSchema,
+  type DryRunResult,
+  type ServerConfig,
+  type ServerDetail,
+} from '../contract/index.ts'
 import { parsePaste } from '../config/paste.ts'
 import type { ConfigStore } from '../config/store.ts'
 import { HubError } from '../hub-error.ts'
@@ -11,7 +20,11 @@ import { bodyOf, nameParam } from './routes.ts'
 const DRY_RUN_MS = 60_000
 
 /** `/api/servers`: the configured servers. Whatever can make the hub run a program asks for an admin. */
-export function serverRoutes(options: { config: ConfigStore; supervisor: Supervisor; apply: () => Promise<void> }): Router {
+export function serverRoutes(options: {
+  config: ConfigStore
+  supervisor: Supervisor
+  apply: () => Promise<void>
+}): Router {
   const { config, supervisor, apply } = options
   const router = Router()
 
@@ -48,7 +61,10 @@ export function serverRoutes(options: { config: ConfigStore; supervisor: Supervi
 
   router.post('/', adminOnly, async (request, response) => {
     const { name, config: entry } = bodyOf(request, addServerSchema)
-    if (Object.hasOwn(config.servers.mcpServers, name)) throw new HubError('HUB_SERVER_EXISTS', `There is already a server named ${name}`, { cure: 'Choose another name, or edit that one.' })
+    if (Object.hasOwn(config.servers.mcpServers, name))
+      throw new HubError('HUB_SERVER_EXISTS', `There is already a server named ${name}`, {
+        cure: 'Choose another name, or edit that one.',
+      })
     await save(name, entry)
     response.status(201).json(detail(upstreamOf(name)))
   })
@@ -73,7 +89,11 @@ export function serverRoutes(options: { config: ConfigStore; supervisor: Supervi
       ok: status.state === 'running',
       durationMs: Math.round(performance.now() - startedAt),
       reason: status.reason,
-      stderr: trial.log.lines().filter((line) => line.stream === 'stderr').slice(-50).map((line) => line.text),
+      stderr: trial.log
+        .lines()
+        .filter((line) => line.stream === 'stderr')
+        .slice(-50)
+        .map((line) => line.text),
       status,
       tools: lists.tools.map((tool) => ({ name: String(tool['name']), description: text(tool['description']) })),
       prompts: lists.prompts.map((prompt) => String(prompt['name'])),
@@ -91,7 +111,8 @@ export function serverRoutes(options: { config: ConfigStore; supervisor: Supervi
     const body = bodyOf(request, editServerSchema)
     upstreamOf(name)
     const rename = body.name ?? name
-    if (rename !== name && Object.hasOwn(config.servers.mcpServers, rename)) throw new HubError('HUB_SERVER_EXISTS', `There is already a server named ${rename}`)
+    if (rename !== name && Object.hasOwn(config.servers.mcpServers, rename))
+      throw new HubError('HUB_SERVER_EXISTS', `There is already a server named ${rename}`)
     await save(name, body.config, rename)
     response.json(detail(upstreamOf(rename)))
   })
@@ -115,7 +136,8 @@ export function serverRoutes(options: { config: ConfigStore; supervisor: Supervi
 
   router.post('/:name/restart', operatorOnly, async (request, response) => {
     const upstream = upstreamOf(nameParam(request))
-    if (!isEnabled(upstream.config)) throw new HubError('HUB_CONFLICT', `Server ${upstream.name} is disabled`, { cure: 'Enable it first.' })
+    if (!isEnabled(upstream.config))
+      throw new HubError('HUB_CONFLICT', `Server ${upstream.name} is disabled`, { cure: 'Enable it first.' })
     await upstream.restart()
     response.json(detail(upstream))
   })

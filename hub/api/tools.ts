@@ -1,5 +1,11 @@
 import { Router } from 'express'
-import { callToolSchema, type CallToolResult, type PromptEntry, type ResourceEntry, type ToolEntry } from '../contract/index.ts'
+import {
+  callToolSchema,
+  type CallToolResult,
+  type PromptEntry,
+  type ResourceEntry,
+  type ToolEntry,
+} from '../contract/index.ts'
 import type { Call } from '../gateway/call.ts'
 import { McpError, isObject, rpc, type Reply } from '../gateway/json-rpc.ts'
 import { paramHeaders } from '../gateway/mcp-headers.ts'
@@ -18,8 +24,13 @@ const textOf = (value: unknown): string | null => (typeof value === 'string' ? v
 export function catalogRoutes(options: { supervisor: Supervisor; events: Events }): Router {
   const router = Router()
 
-  function each<T>(kind: 'tools' | 'prompts' | 'resources' | 'resourceTemplates', make: (upstream: Upstream, item: Item) => T): T[] {
-    return [...options.supervisor.upstreams.values()].flatMap((upstream) => upstream.catalog.lists[kind].map((item) => make(upstream, item)))
+  function each<T>(
+    kind: 'tools' | 'prompts' | 'resources' | 'resourceTemplates',
+    make: (upstream: Upstream, item: Item) => T,
+  ): T[] {
+    return [...options.supervisor.upstreams.values()].flatMap((upstream) =>
+      upstream.catalog.lists[kind].map((item) => make(upstream, item)),
+    )
   }
 
   router.get('/tools', (_request, response) => {
@@ -43,11 +54,13 @@ export function catalogRoutes(options: { supervisor: Supervisor; events: Events 
       exposedName: exposedName(upstream.prefix, String(prompt['name'])),
       title: textOf(prompt['title']),
       description: textOf(prompt['description']),
-      arguments: (Array.isArray(prompt['arguments']) ? (prompt['arguments'] as unknown[]) : []).filter(isObject).map((argument) => ({
-        name: String(argument['name']),
-        description: textOf(argument['description']),
-        required: argument['required'] === true,
-      })),
+      arguments: (Array.isArray(prompt['arguments']) ? (prompt['arguments'] as unknown[]) : [])
+        .filter(isObject)
+        .map((argument) => ({
+          name: String(argument['name']),
+          description: textOf(argument['description']),
+          required: argument['required'] === true,
+        })),
     }))
     response.json(entries)
   })
@@ -71,7 +84,10 @@ export function catalogRoutes(options: { supervisor: Supervisor; events: Events 
     const upstream = options.supervisor.upstreams.get(body.server)
     if (upstream === undefined) throw new HubError('HUB_SERVER_NOT_FOUND', `There is no server named ${body.server}`)
     if (!upstream.catalog.lists.tools.some((tool) => tool['name'] === body.tool)) {
-      throw new HubError('HUB_TOOL_NOT_FOUND', upstream.unavailable()?.message ?? `Server ${body.server} has no tool named ${body.tool}`)
+      throw new HubError(
+        'HUB_TOOL_NOT_FOUND',
+        upstream.unavailable()?.message ?? `Server ${body.server} has no tool named ${body.tool}`,
+      )
     }
     const caller = callerOf(response)
     const startedAt = performance.now()

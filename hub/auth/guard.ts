@@ -15,18 +15,27 @@ export function guard(request: IncomingMessage, options: GuardOptions): { code: 
   const host = request.headers.host ?? ''
   if (!isAllowedHost(host, options.allowedHosts)) {
     // A page that rebinds its name to this address arrives with its own name here.
-    return { code: 'HUB_HOST_REFUSED', message: `The host name ${host === '' ? '(none)' : host} is not one of this hub’s; add it to server.allowedHosts in system.json` }
+    return {
+      code: 'HUB_HOST_REFUSED',
+      message: `The host name ${host === '' ? '(none)' : host} is not one of this hub’s; add it to server.allowedHosts in system.json`,
+    }
   }
   const { origin } = request.headers
   if (origin !== undefined && !isAllowedOrigin(origin, host, options.allowedOrigins)) {
-    return { code: 'HUB_ORIGIN_REFUSED', message: `Requests from the origin ${origin} are not allowed; add it to server.cors.origin in system.json` }
+    return {
+      code: 'HUB_ORIGIN_REFUSED',
+      message: `Requests from the origin ${origin} are not allowed; add it to server.cors.origin in system.json`,
+    }
   }
   return null
 }
 
 function isAllowedHost(host: string, allowed: readonly string[]): boolean {
   const name = host.toLowerCase().replace(/:\d+$/, '')
-  return LOOPBACK.has(name) || allowed.some((entry) => entry.toLowerCase() === name || entry.toLowerCase() === host.toLowerCase())
+  return (
+    LOOPBACK.has(name) ||
+    allowed.some((entry) => entry.toLowerCase() === name || entry.toLowerCase() === host.toLowerCase())
+  )
 }
 
 function isAllowedOrigin(origin: string, host: string, allowed: readonly string[]): boolean {

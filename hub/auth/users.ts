@@ -11,7 +11,14 @@ import { HubError } from '../hub-error.ts'
 
 const usersFileSchema = z.strictObject({
   $schema: z.string().optional(),
-  users: z.array(z.strictObject({ name: z.string().min(1), passwordHash: z.string().regex(/^\$2[aby]\$/, 'a bcrypt hash'), role: roleSchema, disabled: z.boolean().optional() })),
+  users: z.array(
+    z.strictObject({
+      name: z.string().min(1),
+      passwordHash: z.string().regex(/^\$2[aby]\$/, 'a bcrypt hash'),
+      role: roleSchema,
+      disabled: z.boolean().optional(),
+    }),
+  ),
 })
 type UsersFile = z.infer<typeof usersFileSchema>
 type User = UsersFile['users'][number]
@@ -51,7 +58,9 @@ export async function openUsers(options: UsersOptions): Promise<Users> {
 
   async function create(name: string, password: string): Promise<void> {
     if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
-      throw new HubError('HUB_BAD_REQUEST', `The password is longer than ${MAX_PASSWORD_BYTES} bytes`, { cure: 'Choose a shorter one: bcrypt would ignore the rest.' })
+      throw new HubError('HUB_BAD_REQUEST', `The password is longer than ${MAX_PASSWORD_BYTES} bytes`, {
+        cure: 'Choose a shorter one: bcrypt would ignore the rest.',
+      })
     }
     const user: User = { name, passwordHash: await bcrypt.hash(password, options.bcryptRounds), role: 'admin' }
     users = [...users, user]
@@ -71,7 +80,8 @@ export async function openUsers(options: UsersOptions): Promise<Users> {
     login: async (name, password) => {
       const user = users.find((candidate) => candidate.name === name)
       const good = await bcrypt.compare(password, user?.passwordHash ?? dummyHash)
-      if (!good || user === undefined || user.disabled === true) throw new HubError('HUB_LOGIN_FAILED', 'The user name or the password is wrong')
+      if (!good || user === undefined || user.disabled === true)
+        throw new HubError('HUB_LOGIN_FAILED', 'The user name or the password is wrong')
       const token = await new SignJWT({ role: user.role })
         .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })
         .setSubject(user.name)
@@ -84,12 +94,20 @@ export async function openUsers(options: UsersOptions): Promise<Users> {
     },
     setup: async (code, name, password) => {
       if (users.length > 0) throw new HubError('HUB_CONFLICT', 'There is a user already', { cure: 'Sign in.' })
-      if (setupCode === null || code !== setupCode) throw new HubError('HUB_LOGIN_FAILED', 'The setup code is wrong', { cure: 'Take it from the hub’s log; it is new at each start.' })
+      if (setupCode === null || code !== setupCode)
+        throw new HubError('HUB_LOGIN_FAILED', 'The setup code is wrong', {
+          cure: 'Take it from the hub’s log; it is new at each start.',
+        })
       await create(name, password)
     },
     verify: async (token) => {
       try {
-        const { payload } = await jwtVerify(token, options.jwtSecret, { algorithms: ['HS256'], issuer: ISSUER, audience: ISSUER, typ: 'at+jwt' })
+        const { payload } = await jwtVerify(token, options.jwtSecret, {
+          algorithms: ['HS256'],
+          issuer: ISSUER,
+          audience: ISSUER,
+          typ: 'at+jwt',
+        })
         // The role is read anew, so that a change of it is in force at once.
         const user = users.find((candidate) => candidate.name === payload.sub && candidate.disabled !== true)
         return user === undefined ? null : { name: user.name, role: user.role }
@@ -121,6 +139,13 @@ async function load(file: string): Promise<User[]> {
   const result = usersFileSchema.safeParse(parsed.value.value)
   if (result.success) return result.data.users
   throw new BrokenUsers(
-    result.error.issues.map((issue) => ({ file, path: issue.path.join('.'), line: null, column: null, message: issue.message, cure: 'Correct users.json; a hash is made by setting the password in the UI.' })),
+    result.error.issues.map((issue) => ({
+      file,
+      path: issue.path.join('.'),
+      line: null,
+      column: null,
+      message: issue.message,
+      cure: 'Correct users.json; a hash is made by setting the password in the UI.',
+    })),
   )
 }

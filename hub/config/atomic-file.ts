@@ -15,7 +15,7 @@ export async function writeFileAtomic(file: string, text: string, mode = 0o600):
     try {
       const bytes = Buffer.from(text)
       // One write may be short on a full disk; only a loop that counts notices.
-      for (let written = 0; written < bytes.length; ) written += (await handle.write(bytes, written)).bytesWritten
+      for (let written = 0; written < bytes.length;) written += (await handle.write(bytes, written)).bytesWritten
       await handle.sync()
     } finally {
       await handle.close()

@@ -1,6 +1,22 @@
-import { parseTree, getNodePath, findNodeAtLocation, printParseErrorCode, type Node, type ParseError } from 'jsonc-parser'
+import {
+  parseTree,
+  getNodePath,
+  findNodeAtLocation,
+  printParseErrorCode,
+  type Node,
+  type ParseError,
+} from 'jsonc-parser'
 import { z } from 'zod'
-import { serverConfigSchemaFor, serverNameSchema, serverPrefix, serversFileSchema, systemFileSchema, type Fault, type ServersFile, type SystemFile } from '../contract/index.ts'
+import {
+  serverConfigSchemaFor,
+  serverNameSchema,
+  serverPrefix,
+  serversFileSchema,
+  systemFileSchema,
+  type Fault,
+  type ServersFile,
+  type SystemFile,
+} from '../contract/index.ts'
 
 export type Parsed<T> = { ok: true; value: T } | { ok: false; faults: Fault[] }
 
@@ -13,11 +29,13 @@ export function parseServersFile(text: string, file: string | null): Parsed<Serv
   const where = (path: (string | number)[]): Position => positionOf(text, root, path)
 
   const outer = serversFileSchema.extend({ mcpServers: z.record(z.string(), z.unknown()) }).safeParse(value)
-  if (!outer.success) return { ok: false, faults: faultsOf(outer.error, [], Object.keys(serversFileSchema.shape), file, where) }
+  if (!outer.success)
+    return { ok: false, faults: faultsOf(outer.error, [], Object.keys(serversFileSchema.shape), file, where) }
   for (const [name, entry] of Object.entries(outer.data.mcpServers)) {
     const path = ['mcpServers', name]
     const named = serverNameSchema.safeParse(name)
-    if (!named.success) faults.push(fault(file, path, where(path), named.error.issues[0]?.message ?? 'bad name', 'Rename the server.'))
+    if (!named.success)
+      faults.push(fault(file, path, where(path), named.error.issues[0]?.message ?? 'bad name', 'Rename the server.'))
     const schema = serverConfigSchemaFor(entry)
     const result = schema.safeParse(entry)
     if (!result.success) faults.push(...faultsOf(result.error, path, Object.keys(schema.shape), file, where))
@@ -33,18 +51,36 @@ export function parseSystemFile(text: string, file: string | null): Parsed<Syste
   const { root, value } = parsed.value
   const result = systemFileSchema.safeParse(value)
   if (result.success) return { ok: true, value: result.data }
-  return { ok: false, faults: faultsOf(result.error, [], Object.keys(systemFileSchema.shape), file, (path) => positionOf(text, root, path)) }
+  return {
+    ok: false,
+    faults: faultsOf(result.error, [], Object.keys(systemFileSchema.shape), file, (path) =>
+      positionOf(text, root, path),
+    ),
+  }
 }
 
 /** Two names that would give their tools the same prefix; refused when saved, not when called. */
-export function prefixCollisions(names: readonly string[], file: string | null, where: (path: (string | number)[]) => Position): Fault[] {
+export function prefixCollisions(
+  names: readonly string[],
+  file: string | null,
+  where: (path: (string | number)[]) => Position,
+): Fault[] {
   const faults: Fault[] = []
   const seen = new Map<string, string>()
   for (const name of names) {
     const prefix = serverPrefix(name).toLowerCase()
     const other = seen.get(prefix)
     if (other === undefined) seen.set(prefix, name)
-    else faults.push(fault(file, ['mcpServers', name], where(['mcpServers', name]), `The names ${other} and ${name} both give tools the prefix ${prefix}__`, 'Rename one of them.'))
+    else
+      faults.push(
+        fault(
+          file,
+          ['mcpServers', name],
+          where(['mcpServers', name]),
+          `The names ${other} and ${name} both give tools the prefix ${prefix}__`,
+          'Rename one of them.',
+        ),
+      )
   }
   return faults
 }
@@ -62,7 +98,18 @@ export function parseJsonc(text: string, file: string | null): Parsed<{ root: No
   if (first !== undefined || root === undefined) {
     const position = first === undefined ? { line: 1, column: 1 } : lineAndColumn(text, first.offset)
     const what = first === undefined ? 'the file is empty' : readable(printParseErrorCode(first.error))
-    return { ok: false, faults: [fault(file, [], position, `Not valid JSON: ${what}`, 'Correct the syntax at this place; the last good configuration stays in force.')] }
+    return {
+      ok: false,
+      faults: [
+        fault(
+          file,
+          [],
+          position,
+          `Not valid JSON: ${what}`,
+          'Correct the syntax at this place; the last good configuration stays in force.',
+        ),
+      ],
+    }
   }
   return { ok: true, value: { root, value: valueOf(root) } }
 }
@@ -71,16 +118,33 @@ export function parseJsonc(text: string, file: string | null): Parsed<{ root: No
 function valueOf(node: Node): unknown {
   if (node.type === 'array') return (node.children ?? []).map(valueOf)
   if (node.type !== 'object') return node.value as unknown
-  return Object.fromEntries((node.children ?? []).map((property) => [String(property.children?.[0]?.value), property.children?.[1] ? valueOf(property.children[1]) : undefined]))
+  return Object.fromEntries(
+    (node.children ?? []).map((property) => [
+      String(property.children?.[0]?.value),
+      property.children?.[1] ? valueOf(property.children[1]) : undefined,
+    ]),
+  )
 }
 
-function faultsOf(error: z.ZodError, base: (string | number)[], knownKeys: string[], file: string | null, where: (path: (string | number)[]) => Position): Fault[] {
+function faultsOf(
+  error: z.ZodError,
+  base: (string | number)[],
+  knownKeys: string[],
+  file: string | null,
+  where: (path: (string | number)[]) => Position,
+): Fault[] {
   return error.issues.flatMap((issue) => {
     const path = [...base, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))]
     if (issue.code !== 'unrecognized_keys') return [fault(file, path, where(path), issue.message, cureFor(issue))]
     return issue.keys.map((key) => {
       const guess = issue.path.length === 0 ? closest(key, knownKeys) : null
-      return fault(file, [...path, key], where([...path, key]), `Unknown key ${key}`, guess === null ? 'Remove it, or correct its spelling.' : `Did you mean ${guess}?`)
+      return fault(
+        file,
+        [...path, key],
+        where([...path, key]),
+        `Unknown key ${key}`,
+        guess === null ? 'Remove it, or correct its spelling.' : `Did you mean ${guess}?`,
+      )
     })
   })
 }
@@ -91,8 +155,23 @@ function cureFor(issue: z.core.$ZodIssue): string {
   return 'Correct the value.'
 }
 
-function fault(file: string | null, path: (string | number)[], position: Position, message: string, cure: string): Fault {
-  return { file, path: path.map((part) => (typeof part === 'number' ? `[${part}]` : part)).join('.').replaceAll('.[', '['), ...position, message, cure }
+function fault(
+  file: string | null,
+  path: (string | number)[],
+  position: Position,
+  message: string,
+  cure: string,
+): Fault {
+  return {
+    file,
+    path: path
+      .map((part) => (typeof part === 'number' ? `[${part}]` : part))
+      .join('.')
+      .replaceAll('.[', '['),
+    ...position,
+    message,
+    cure,
+  }
 }
 
 function positionOf(text: string, root: Node | undefined, path: (string | number)[]): Position {
@@ -113,11 +192,16 @@ function lineAndColumn(text: string, offset: number): { line: number; column: nu
 }
 
 function readable(code: string): string {
-  return code.replace(/([A-Z])/g, ' $1').trim().toLowerCase()
+  return code
+    .replace(/([A-Z])/g, ' $1')
+    .trim()
+    .toLowerCase()
 }
 
 function closest(key: string, known: string[]): string | null {
-  const ranked = known.map((candidate) => ({ candidate, distance: editDistance(key.toLowerCase(), candidate.toLowerCase()) })).sort((a, b) => a.distance - b.distance)
+  const ranked = known
+    .map((candidate) => ({ candidate, distance: editDistance(key.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)
   const best = ranked[0]
   return best !== undefined && best.distance <= Math.max(1, Math.floor(key.length / 3)) ? best.candidate : null
 }
@@ -127,7 +211,9 @@ function editDistance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
     for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)))
+      next.push(
+        Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)),
+      )
     }
     row = next
   }

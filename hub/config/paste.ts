@@ -9,13 +9,26 @@ const CLIENT_KEYS = ['mcpServers', 'servers', 'context_servers', 'mcp_servers']
  */
 export function parsePaste(text: string, existing: readonly string[]): ParsedPaste {
   const trimmed = text.trim()
-  if (trimmed === '') return { servers: [], faults: [fault('Nothing was pasted', 'Paste a JSON snippet, a command line or a URL.')] }
-  const entries = trimmed.startsWith('{') || trimmed.startsWith('"') ? fromJson(trimmed) : /^https?:\/\//i.test(trimmed) ? fromUrls(trimmed) : fromCommand(trimmed)
+  if (trimmed === '')
+    return { servers: [], faults: [fault('Nothing was pasted', 'Paste a JSON snippet, a command line or a URL.')] }
+  const entries =
+    trimmed.startsWith('{') || trimmed.startsWith('"')
+      ? fromJson(trimmed)
+      : /^https?:\/\//i.test(trimmed)
+        ? fromUrls(trimmed)
+        : fromCommand(trimmed)
   if ('faults' in entries) return { servers: [], faults: entries.faults }
   const servers = entries.servers.map(([name, config]) => {
     const clean = withoutForeignTransport(config)
     const parsed = parseServersFile(JSON.stringify({ mcpServers: { [name]: clean } }), null)
-    const faults = parsed.ok ? [] : parsed.faults.map((found) => ({ ...found, line: null, column: null, path: found.path.replace(`mcpServers.${name}`, '').replace(/^\./, '') }))
+    const faults = parsed.ok
+      ? []
+      : parsed.faults.map((found) => ({
+          ...found,
+          line: null,
+          column: null,
+          path: found.path.replace(`mcpServers.${name}`, '').replace(/^\./, ''),
+        }))
     return { name, config: clean, exists: existing.includes(name), faults }
   })
   return { servers, faults: [] }
@@ -29,7 +42,8 @@ function fromJson(text: string): Entries {
   const parsed = parseJsonc(whole, null)
   if (!parsed.ok) return { faults: parsed.faults }
   const value = parsed.value.value
-  if (!isRecord(value)) return { faults: [fault('The JSON is no object', 'Paste an object with mcpServers, or one server’s entry.')] }
+  if (!isRecord(value))
+    return { faults: [fault('The JSON is no object', 'Paste an object with mcpServers, or one server’s entry.')] }
   for (const key of CLIENT_KEYS) {
     const inner = value[key] ?? (isRecord(value['mcp']) ? value['mcp'][key] : undefined)
     if (isRecord(inner)) return { servers: Object.entries(inner) }
@@ -40,7 +54,11 @@ function fromJson(text: string): Entries {
   }
   const entries = Object.entries(value).filter(([, entry]) => isRecord(entry) && ('command' in entry || 'url' in entry))
   if (entries.length > 0) return { servers: entries }
-  return { faults: [fault('The JSON has no server in it', 'A server has a "command" or a "url"; several stand under "mcpServers".')] }
+  return {
+    faults: [
+      fault('The JSON has no server in it', 'A server has a "command" or a "url"; several stand under "mcpServers".'),
+    ],
+  }
 }
 
 function fromUrls(text: string): Entries {
@@ -57,14 +75,16 @@ function fromUrls(text: string): Entries {
 
 function fromCommand(text: string): Entries {
   const words = splitCommandLine(text.replace(/^\$\s+/, '').replace(/\\\r?\n/g, ' '))
-  if (words === null) return { faults: [fault('A quotation mark is not closed', 'Close it, or escape it with a backslash.')] }
+  if (words === null)
+    return { faults: [fault('A quotation mark is not closed', 'Close it, or escape it with a backslash.')] }
   const env: Record<string, string> = {}
   while (words[0] !== undefined && /^[A-Za-z_][A-Za-z0-9_]*=/.test(words[0])) {
     const word = words.shift() ?? ''
     env[word.slice(0, word.indexOf('='))] = word.slice(word.indexOf('=') + 1)
   }
   const [command, ...args] = words
-  if (command === undefined) return { faults: [fault('There is no command after the variables', 'Add the command that starts the server.')] }
+  if (command === undefined)
+    return { faults: [fault('There is no command after the variables', 'Add the command that starts the server.')] }
   const config = { command, ...(args.length > 0 ? { args } : {}), ...(Object.keys(env).length > 0 ? { env } : {}) }
   return { servers: [[nameFor(config), config]] }
 }
@@ -84,7 +104,12 @@ export function splitCommandLine(text: string): string[] | null {
       word ??= ''
     } else if (char === quote) {
       quote = null
-    } else if (char === '\\' && quote !== "'" && i + 1 < text.length && (quote === null || '"\\$`'.includes(text[i + 1] ?? ''))) {
+    } else if (
+      char === '\\' &&
+      quote !== "'" &&
+      i + 1 < text.length &&
+      (quote === null || '"\\$`'.includes(text[i + 1] ?? ''))
+    ) {
       word = (word ?? '') + (text[++i] ?? '')
     } else {
       word = (word ?? '') + char
@@ -99,21 +124,32 @@ export function splitCommandLine(text: string): string[] | null {
 function nameFor(config: Record<string, unknown>): string {
   const url = config['url']
   if (typeof url === 'string' && URL.canParse(url)) {
-    const labels = new URL(url).hostname.split('.').filter((label) => !['www', 'mcp', 'api', 'com', 'org', 'net', 'io', 'dev', 'app', 'ai'].includes(label))
+    const labels = new URL(url).hostname
+      .split('.')
+      .filter((label) => !['www', 'mcp', 'api', 'com', 'org', 'net', 'io', 'dev', 'app', 'ai'].includes(label))
     return safeName(labels.at(-1) ?? new URL(url).hostname)
   }
   const args = Array.isArray(config['args']) ? (config['args'] as unknown[]).map(String) : []
   const runner = /^(npx|uvx|bunx|node|python3?|deno|docker|uv|npm|pnpm|yarn|bun)(\.\w+)?$/
   const command = String(config['command'] ?? '')
-  const words = [command.split(/[/\\]/).at(-1) ?? '', ...args].filter((word) => !word.startsWith('-') && !runner.test(word) && !['run', 'exec', 'dlx', 'x', 'tool', 'stdio'].includes(word))
+  const words = [command.split(/[/\\]/).at(-1) ?? '', ...args].filter(
+    (word) =>
+      !word.startsWith('-') && !runner.test(word) && !['run', 'exec', 'dlx', 'x', 'tool', 'stdio'].includes(word),
+  )
   const word = words[0] ?? command
-  const parts = word.replace(/(.)@[^/@]*$/, '$1').split(/[/\\]/).filter((part) => !/^(dist|build|src|index\.\w+|main\.\w+|server\.\w+|node_modules|\.+)$/.test(part))
+  const parts = word
+    .replace(/(.)@[^/@]*$/, '$1')
+    .split(/[/\\]/)
+    .filter((part) => !/^(dist|build|src|index\.\w+|main\.\w+|server\.\w+|node_modules|\.+)$/.test(part))
   const last = (parts.at(-1) ?? word).replace(/\.(c|m)?[jt]s$|\.py$/, '')
   return safeName(last.replace(/^(mcp-)?server-|^mcp-|(-mcp)?(-server)?$/g, '') || last)
 }
 
 function safeName(text: string): string {
-  const name = text.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[-.]+|[-.]+$/g, '').slice(0, 48)
+  const name = text
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[-.]+|[-.]+$/g, '')
+    .slice(0, 48)
   return serverNameSchema.safeParse(name).success ? name : 'server'
 }
 
@@ -125,7 +161,9 @@ function withoutForeignTransport(config: unknown): unknown {
   const kind = [transport, transportType].find((value) => value === 'sse')
   const merged = { ...rest, ...url, ...(kind === undefined ? {} : { type: 'sse' }) }
   const known = Object.keys(serverConfigSchemaFor(merged).shape)
-  return transport === undefined && transportType === undefined && serverUrl === undefined ? config : Object.fromEntries(Object.entries(merged).filter(([key]) => known.includes(key) || key in config))
+  return transport === undefined && transportType === undefined && serverUrl === undefined
+    ? config
+    : Object.fromEntries(Object.entries(merged).filter(([key]) => known.includes(key) || key in config))
 }
 
 function fault(message: string, cure: string): Fault {

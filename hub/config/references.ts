@@ -21,7 +21,10 @@ export interface ResolvedServer {
  * Puts values in place of `${env:NAME}`, `${secret:NAME}` and `${home}`. A plain `${NAME}` reads the environment, as other
  * clients have it. Nothing is ever passed on unresolved: each missing value is a fault with its cure.
  */
-export function resolveReferences(config: ServerConfig, sources: ReferenceSources): { resolved: ResolvedServer; faults: Fault[] } {
+export function resolveReferences(
+  config: ServerConfig,
+  sources: ReferenceSources,
+): { resolved: ResolvedServer; faults: Fault[] } {
   const faults: Fault[] = []
 
   function resolve(text: string, path: string): string {
@@ -36,7 +39,9 @@ export function resolveReferences(config: ServerConfig, sources: ReferenceSource
         line: null,
         column: null,
         message: isSecret ? `The secret ${label} is not set` : `${whole} has no value`,
-        cure: isSecret ? `Set the secret ${label} in the vault; on a server set the environment variable ${label}.` : `Set the environment variable ${label} for the hub, or write the value.`,
+        cure: isSecret
+          ? `Set the secret ${label} in the vault; on a server set the environment variable ${label}.`
+          : `Set the environment variable ${label} for the hub, or write the value.`,
       })
       return ''
     })
@@ -46,7 +51,14 @@ export function resolveReferences(config: ServerConfig, sources: ReferenceSource
     Object.fromEntries(Object.entries(values ?? {}).map(([key, value]) => [key, resolve(value, `${path}.${key}`)]))
 
   const resolved: ResolvedServer = isRemote(config)
-    ? { command: null, args: [], env: {}, cwd: undefined, url: resolve(config.url, 'url'), headers: record(config.headers, 'headers') }
+    ? {
+        command: null,
+        args: [],
+        env: {},
+        cwd: undefined,
+        url: resolve(config.url, 'url'),
+        headers: record(config.headers, 'headers'),
+      }
     : {
         command: resolve(config.command, 'command'),
         args: (config.args ?? []).map((arg, index) => resolve(arg, `args[${index}]`)),

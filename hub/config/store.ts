@@ -45,7 +45,11 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
     }
   }
 
-  async function read<T>(file: string, fallback: string, parse: (text: string, file: string) => Parsed<T>): Promise<{ changed: boolean; parsed: Parsed<T> }> {
+  async function read<T>(
+    file: string,
+    fallback: string,
+    parse: (text: string, file: string) => Parsed<T>,
+  ): Promise<{ changed: boolean; parsed: Parsed<T> }> {
     try {
       const content = await text(file, fallback)
       const changed = seen.get(file) !== content
@@ -53,12 +57,30 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
       return { changed, parsed: parse(content, file) }
     } catch (error) {
       const message = `Cannot be read: ${error instanceof Error ? error.message : String(error)}`
-      return { changed: true, parsed: { ok: false, faults: [{ file, path: '', line: null, column: null, message, cure: 'Check the permissions of the file and its folder.' }] } }
+      return {
+        changed: true,
+        parsed: {
+          ok: false,
+          faults: [
+            {
+              file,
+              path: '',
+              line: null,
+              column: null,
+              message,
+              cure: 'Check the permissions of the file and its folder.',
+            },
+          ],
+        },
+      }
     }
   }
 
   async function load(): Promise<boolean> {
-    const [first, second] = await Promise.all([read(files.servers, EMPTY_SERVERS, parseServersFile), read(files.system, '{}\n', parseSystemFile)])
+    const [first, second] = await Promise.all([
+      read(files.servers, EMPTY_SERVERS, parseServersFile),
+      read(files.system, '{}\n', parseSystemFile),
+    ])
     if (first.parsed.ok) {
       servers = first.parsed.value
       serverFaults = []
@@ -71,16 +93,27 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
   }
 
   /** One change at a time, each on the newest text, so that no edit is lost and comments stay. */
-  function edit<T>(file: string, fallback: string, parse: (text: string, file: string) => Parsed<T>, change: (text: string) => string): Promise<void> {
+  function edit<T>(
+    file: string,
+    fallback: string,
+    parse: (text: string, file: string) => Parsed<T>,
+    change: (text: string) => string,
+  ): Promise<void> {
     const work = queue.then(async () => {
       const before = await text(file, fallback)
       const current = parse(before, file)
       if (!current.ok) {
-        throw new HubError('HUB_CONFIG_FILE_BROKEN', `${file} is broken, so nothing is written into it`, { faults: current.faults, cure: 'Correct the file first.' })
+        throw new HubError('HUB_CONFIG_FILE_BROKEN', `${file} is broken, so nothing is written into it`, {
+          faults: current.faults,
+          cure: 'Correct the file first.',
+        })
       }
       const after = change(before)
       const parsed = parse(after, file)
-      if (!parsed.ok) throw new HubError('HUB_INVALID_CONFIG', parsed.faults[0]?.message ?? 'The configuration is not valid', { faults: parsed.faults })
+      if (!parsed.ok)
+        throw new HubError('HUB_INVALID_CONFIG', parsed.faults[0]?.message ?? 'The configuration is not valid', {
+          faults: parsed.faults,
+        })
       await writeFileAtomic(file, after)
       seen.set(file, after)
       await load()
@@ -109,11 +142,21 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
         const parsed = parseServersFile(before, null)
         const index = parsed.ok ? Object.keys(parsed.value.mcpServers).indexOf(name) : 0
         const removed = applyEdits(before, modify(before, ['mcpServers', name], undefined, formatting))
-        return applyEdits(removed, modify(removed, ['mcpServers', rename], config, { ...formatting, getInsertionIndex: () => index }))
+        return applyEdits(
+          removed,
+          modify(removed, ['mcpServers', rename], config, { ...formatting, getInsertionIndex: () => index }),
+        )
       }),
-    saveSystem: (path, value) => edit(files.system, '{}\n', parseSystemFile, (before) => applyEdits(before, modify(before, path, value, formatting))),
+    saveSystem: (path, value) =>
+      edit(files.system, '{}\n', parseSystemFile, (before) =>
+        applyEdits(before, modify(before, path, value, formatting)),
+      ),
     watch: (onChange) => {
-      watcher = watch(dir, { depth: 0, ignoreInitial: true, ignored: (path) => path !== dir && path !== files.servers && path !== files.system })
+      watcher = watch(dir, {
+        depth: 0,
+        ignoreInitial: true,
+        ignored: (path) => path !== dir && path !== files.servers && path !== files.system,
+      })
       watcher.on('all', () => {
         if (timer !== null) clearTimeout(timer)
         timer = setTimeout(() => {

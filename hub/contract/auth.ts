@@ -5,7 +5,10 @@ export const roleSchema = z.enum(roles)
 export type Role = z.infer<typeof roleSchema>
 
 /** `POST /api/auth/login`. The answer sets an HttpOnly cookie for browsers and carries the same token for programs. */
-export const loginSchema = z.strictObject({ username: z.string().min(1).max(100), password: z.string().min(1).max(1_000) })
+export const loginSchema = z.strictObject({
+  username: z.string().min(1).max(100),
+  password: z.string().min(1).max(1_000),
+})
 export const sessionSchema = z.object({
   user: z.object({ name: z.string(), role: roleSchema }),
   /** Seconds until the access token ends. */
@@ -15,7 +18,11 @@ export const sessionSchema = z.object({
 export type Session = z.infer<typeof sessionSchema>
 
 /** `POST /api/auth/setup`: creates the first admin with the one-time code that the hub printed. */
-export const setupSchema = z.strictObject({ code: z.string(), username: z.string().min(1).max(100), password: z.string().min(8).max(1_000) })
+export const setupSchema = z.strictObject({
+  code: z.string(),
+  username: z.string().min(1).max(100),
+  password: z.string().min(8).max(1_000),
+})
 
 /** `GET /api/auth/me`, open to all: tells the page which door to show. */
 export const meSchema = z.object({

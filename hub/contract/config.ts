@@ -8,8 +8,14 @@ export const serverNameSchema = z
   .min(1, 'a server needs a name')
   .max(MAX_SERVER_NAME, `a server's name has at most ${MAX_SERVER_NAME} characters`)
   .regex(/^[^\p{Cc}/\\?#%]+$/u, 'a server’s name may not contain / \\ ? # % or control characters')
-  .refine((name) => name !== '.' && name !== '..' && name.trim() === name, 'a server’s name may not be . or .. or begin or end with a space')
-  .refine((name) => serverPrefix(name) !== '', 'a server’s name needs at least one letter or digit of A–Z, a–z, 0–9, or any letter beyond ASCII')
+  .refine(
+    (name) => name !== '.' && name !== '..' && name.trim() === name,
+    'a server’s name may not be . or .. or begin or end with a space',
+  )
+  .refine(
+    (name) => serverPrefix(name) !== '',
+    'a server’s name needs at least one letter or digit of A–Z, a–z, 0–9, or any letter beyond ASCII',
+  )
 
 /**
  * The part of an aggregated tool name that stands for a server: only characters that every client accepts in a tool's
@@ -17,7 +23,9 @@ export const serverNameSchema = z
  */
 export function serverPrefix(name: string): string {
   return [...name]
-    .map((char) => (/[A-Za-z0-9-]/.test(char) ? char : /\p{L}/u.test(char) ? `u${(char.codePointAt(0) ?? 0).toString(16)}` : '_'))
+    .map((char) =>
+      /[A-Za-z0-9-]/.test(char) ? char : /\p{L}/u.test(char) ? `u${(char.codePointAt(0) ?? 0).toString(16)}` : '_',
+    )
     .join('')
     .replace(/_+/g, '_')
     .replace(/^_|_$/g, '')
@@ -157,7 +165,10 @@ export const systemFileSchema = z.strictObject({
     })
     .optional(),
   rateLimit: z
-    .strictObject({ windowMs: z.number().int().positive().optional(), maxRequests: z.number().int().positive().optional() })
+    .strictObject({
+      windowMs: z.number().int().positive().optional(),
+      maxRequests: z.number().int().positive().optional(),
+    })
     .optional(),
   limits: z
     .strictObject({

@@ -5,7 +5,10 @@ const domain = z
   .string()
   .toLowerCase()
   .max(253)
-  .regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i, 'a domain name such as hub.example.com')
+  .regex(
+    /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i,
+    'a domain name such as hub.example.com',
+  )
   // Browsers and clients do not name an IP address in the TLS handshake, so nothing could answer for it.
   .refine((name) => !/(?:^|\.)\d+$/.test(name), 'a domain name such as hub.example.com, not an IP address')
 
@@ -21,11 +24,20 @@ export const targetSchema = z.strictObject({
   /** Address that nginx listens on; every address of the target when absent. */
   listenAddress: z.union([z.ipv4(), z.ipv6()]).optional(),
   /** Where the bundle is unpacked on the target. */
-  installDir: z.string().regex(/^\/[A-Za-z0-9._/-]+$/, 'an absolute path without spaces').default('/opt/mcp-hub'),
+  installDir: z
+    .string()
+    .regex(/^\/[A-Za-z0-9._/-]+$/, 'an absolute path without spaces')
+    .default('/opt/mcp-hub'),
   tls: z
     .strictObject({
-      certificate: z.string().regex(/^\/[A-Za-z0-9._/-]+$/, 'an absolute path').optional(),
-      key: z.string().regex(/^\/[A-Za-z0-9._/-]+$/, 'an absolute path').optional(),
+      certificate: z
+        .string()
+        .regex(/^\/[A-Za-z0-9._/-]+$/, 'an absolute path')
+        .optional(),
+      key: z
+        .string()
+        .regex(/^\/[A-Za-z0-9._/-]+$/, 'an absolute path')
+        .optional(),
     })
     .default({}),
 })
@@ -50,7 +62,15 @@ export type BundleFile = z.infer<typeof bundleFileSchema>
 /** Something in the live configuration that will not work, or must be provided, on the target. */
 export const findingSchema = z.object({
   severity: z.enum(['error', 'warning', 'info']),
-  code: z.enum(['local-path', 'localhost-url', 'inline-secret', 'desktop-only', 'needs-runtime', 'needs-secret', 'disabled']),
+  code: z.enum([
+    'local-path',
+    'localhost-url',
+    'inline-secret',
+    'desktop-only',
+    'needs-runtime',
+    'needs-secret',
+    'disabled',
+  ]),
   server: z.string().nullable(),
   path: z.string(),
   message: z.string(),
@@ -80,6 +100,10 @@ export const previewSchema = z.object({
 export type Preview = z.infer<typeof previewSchema>
 
 /** `POST /api/publish/export`: writes the bundle into an empty or new directory. Only for the desktop app's own token and the CLI. */
-export const exportRequestSchema = z.strictObject({ target: targetSchema, directory: z.string().min(1), overwrite: z.boolean().default(false) })
+export const exportRequestSchema = z.strictObject({
+  target: targetSchema,
+  directory: z.string().min(1),
+  overwrite: z.boolean().default(false),
+})
 export const exportResultSchema = z.object({ directory: z.string(), files: z.number().int(), bytes: z.number().int() })
 export type ExportResult = z.infer<typeof exportResultSchema>

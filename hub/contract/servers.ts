@@ -65,7 +65,12 @@ export const serverStatusSchema = z.object({
   protocolVersion: z.string().nullable(),
   serverInfo: z.object({ name: z.string(), version: z.string(), title: z.string().optional() }).nullable(),
   instructions: z.string().nullable(),
-  counts: z.object({ tools: z.number().int(), resources: z.number().int(), resourceTemplates: z.number().int(), prompts: z.number().int() }),
+  counts: z.object({
+    tools: z.number().int(),
+    resources: z.number().int(),
+    resourceTemplates: z.number().int(),
+    prompts: z.number().int(),
+  }),
   endpointPath: z.string(),
 })
 export type ServerStatus = z.infer<typeof serverStatusSchema>
@@ -101,7 +106,9 @@ export type DryRunResult = z.infer<typeof dryRunResultSchema>
 /** `POST /api/servers/parse`: what a person pasted (JSON, a command line, a URL) as entries to review. Nothing is saved. */
 export const parsePasteSchema = z.strictObject({ text: z.string().max(1_000_000) })
 export const parsedPasteSchema = z.object({
-  servers: z.array(z.object({ name: z.string(), config: z.unknown(), exists: z.boolean(), faults: z.array(faultSchema) })),
+  servers: z.array(
+    z.object({ name: z.string(), config: z.unknown(), exists: z.boolean(), faults: z.array(faultSchema) }),
+  ),
   faults: z.array(faultSchema),
 })
 export type ParsedPaste = z.infer<typeof parsedPasteSchema>

@@ -38,7 +38,11 @@ export type CancelCall = (reason: string) => void
 
 /** What a client can be asked, as a short key: servers of the legacy era shape their lists by it. */
 export function capabilityProfile(capabilities: ClientCapabilities): string {
-  return (capabilities['elicitation'] ? 'e' : '') + (capabilities['sampling'] ? 's' : '') + (capabilities['roots'] ? 'r' : '')
+  return (
+    (capabilities['elicitation'] ? 'e' : '') +
+    (capabilities['sampling'] ? 's' : '') +
+    (capabilities['roots'] ? 'r' : '')
+  )
 }
 
 /** The capabilities that a connection of a profile declares to its server. */

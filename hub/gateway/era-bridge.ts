@@ -2,11 +2,20 @@ import type { Item } from '../upstream/catalog.ts'
 import { META, Reply, isObject, rpc, type Params, type RpcError } from './json-rpc.ts'
 
 /** Methods whose complete results carry caching fields in the modern era (2026-07-28, "Caching"). */
-const CACHEABLE = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list', 'resources/read', 'server/discover'])
+const CACHEABLE = new Set([
+  'tools/list',
+  'prompts/list',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+  'server/discover',
+])
 
 /** Fields that make a legacy result a modern one, as JSON text that goes first into the object. */
 export function modernFields(method: string): string {
-  return CACHEABLE.has(method) ? '"resultType":"complete","ttlMs":0,"cacheScope":"private",' : '"resultType":"complete",'
+  return CACHEABLE.has(method)
+    ? '"resultType":"complete","ttlMs":0,"cacheScope":"private",'
+    : '"resultType":"complete",'
 }
 
 /** An error of a legacy server for a modern client: codes that the modern era does not have are translated. */
@@ -16,7 +25,9 @@ export function modernError(error: RpcError): RpcError {
 
 /** What went wrong between the hub and its server is not the client's fault. */
 export function withoutHopErrors(error: RpcError): RpcError {
-  return error.code === rpc.headerMismatch || error.code === rpc.unsupportedVersion ? { code: rpc.internalError, message: `The hub and the server disagree: ${error.message}` } : error
+  return error.code === rpc.headerMismatch || error.code === rpc.unsupportedVersion
+    ? { code: rpc.internalError, message: `The hub and the server disagree: ${error.message}` }
+    : error
 }
 
 /** A tool of a modern server for a legacy client, whose SDK rejects a whole list for one output schema that is no object. */
@@ -51,6 +62,7 @@ export function legacyReply(reply: Reply, method: string): Reply {
 
 /** A question of a modern server as a legacy client expects it. */
 export function legacyQuestion(method: string, params: Params | undefined, id: string): Params | undefined {
-  if (method === 'elicitation/create' && params?.['mode'] === 'url' && params['elicitationId'] === undefined) return { ...params, elicitationId: id }
+  if (method === 'elicitation/create' && params?.['mode'] === 'url' && params['elicitationId'] === undefined)
+    return { ...params, elicitationId: id }
   return params
 }

@@ -46,7 +46,8 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   function subscriptionsChanged(): void {
     const wanted = [modern.wantedResources(), legacy.wantedResources()]
-    for (const upstream of options.upstreams().values()) upstream.setSubscriptions(new Set(wanted.flatMap((uris) => [...(uris.get(upstream) ?? [])])))
+    for (const upstream of options.upstreams().values())
+      upstream.setSubscriptions(new Set(wanted.flatMap((uris) => [...(uris.get(upstream) ?? [])])))
   }
 
   let members: { of: ReadonlyMap<string, Upstream>; enabled: Upstream[] } | null = null
@@ -54,7 +55,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   /** The enabled servers, as one array for as long as the configuration stays. */
   function enabledUpstreams(): Upstream[] {
     const all = options.upstreams()
-    if (members?.of !== all) members = { of: all, enabled: [...all.values()].filter((upstream) => upstream.status().state !== 'disabled') }
+    if (members?.of !== all)
+      members = { of: all, enabled: [...all.values()].filter((upstream) => upstream.status().state !== 'disabled') }
     return members.enabled
   }
 
@@ -75,7 +77,9 @@ export function createGateway(options: GatewayOptions): Gateway {
   function refuse(response: ServerResponse, status: number, code: number, message: string): void {
     if (response.headersSent || response.destroyed) return
     const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message } })
-    response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body)
+    response
+      .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
+      .end(body)
   }
 
   function readBody(request: IncomingMessage, response: ServerResponse, then: (body: Buffer) => void): void {
@@ -88,7 +92,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     let size = 0
     const tooLarge = (): void => {
       response.setHeader('connection', 'close')
-      refuse(response, 413, rpc.invalidRequest, `The body is larger than ${limits.maxRequestBytes} bytes (limits.maxRequestBytes)`)
+      refuse(
+        response,
+        413,
+        rpc.invalidRequest,
+        `The body is larger than ${limits.maxRequestBytes} bytes (limits.maxRequestBytes)`,
+      )
       request.removeAllListeners('data').resume()
     }
     if (Number(request.headers['content-length'] ?? 0) > limits.maxRequestBytes) {
@@ -101,14 +110,20 @@ export function createGateway(options: GatewayOptions): Gateway {
       else chunks.push(chunk)
     })
     request.once('end', () => {
-      if (size <= limits.maxRequestBytes) then(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, size))
+      if (size <= limits.maxRequestBytes)
+        then(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, size))
     })
   }
 
   function onPost(http: HttpRequest, dispatch: (body: unknown) => void): void {
     const text = http.body.toString()
     if (nestingDepth(text, limits.maxNestingDepth) > limits.maxNestingDepth) {
-      refuse(http.response, 400, rpc.invalidRequest, `The message is nested deeper than ${limits.maxNestingDepth} levels (limits.maxNestingDepth)`)
+      refuse(
+        http.response,
+        400,
+        rpc.invalidRequest,
+        `The message is nested deeper than ${limits.maxNestingDepth} levels (limits.maxNestingDepth)`,
+      )
       return
     }
     let body: unknown
@@ -213,7 +228,8 @@ function shapeFault(body: unknown): string | null {
   }
   if ('method' in body) {
     if (typeof body['method'] !== 'string' || body['method'] === '') return 'method must be a string'
-    if ('params' in body && (typeof body['params'] !== 'object' || body['params'] === null)) return 'params must be an object'
+    if ('params' in body && (typeof body['params'] !== 'object' || body['params'] === null))
+      return 'params must be an object'
     return null
   }
   return 'result' in body || 'error' in body ? null : 'The message has neither method nor result nor error'
@@ -238,7 +254,7 @@ export function nestingDepth(text: string, limit: number): number {
 }
 
 function endOfString(text: string, start: number): number {
-  for (let at = start + 1; ; ) {
+  for (let at = start + 1; ;) {
     const quote = text.indexOf('"', at)
     if (quote === -1) return text.length
     let slashes = 0

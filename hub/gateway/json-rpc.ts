@@ -66,7 +66,9 @@ export class McpError extends Error {
     this.data = data
   }
   toRpc(): RpcError {
-    return this.data === undefined ? { code: this.code, message: this.message } : { code: this.code, message: this.message, data: this.data }
+    return this.data === undefined
+      ? { code: this.code, message: this.message }
+      : { code: this.code, message: this.message, data: this.data }
   }
 }
 
@@ -100,7 +102,15 @@ export class Reply {
   readonly #resultStart: number
   #message: JsonRpcResponse | null
 
-  private constructor(bytes: Buffer | null, idStart: number, idEnd: number, resultStart: number, hopId: JsonRpcId | null, isError: boolean, message: JsonRpcResponse | null) {
+  private constructor(
+    bytes: Buffer | null,
+    idStart: number,
+    idEnd: number,
+    resultStart: number,
+    hopId: JsonRpcId | null,
+    isError: boolean,
+    message: JsonRpcResponse | null,
+  ) {
     this.bytes = bytes
     this.#idStart = idStart
     this.#idEnd = idEnd
@@ -136,14 +146,35 @@ export class Reply {
       if (idEnd === idStart) return null
       const isError = startsWith(bytes, NEXT_ERROR, idEnd)
       if (!isError && !startsWith(bytes, NEXT_RESULT, idEnd)) return null
-      return new Reply(bytes, idStart, idEnd, isError ? 0 : idEnd + NEXT_RESULT.length, Number(bytes.toString('latin1', idStart, idEnd)), isError, null)
+      return new Reply(
+        bytes,
+        idStart,
+        idEnd,
+        isError ? 0 : idEnd + NEXT_RESULT.length,
+        Number(bytes.toString('latin1', idStart, idEnd)),
+        isError,
+        null,
+      )
     }
     const isError = startsWith(bytes, OPEN_ERROR, 0)
     if (!isError && !startsWith(bytes, OPEN_RESULT, 0)) return null
     let idStart = length - 1
     while (idStart > 0 && isDigit(bytes[idStart - 1])) idStart--
-    if (idStart === length - 1 || idStart < TAIL.length || bytes.toString('latin1', idStart - TAIL.length, idStart) !== TAIL) return null
-    return new Reply(bytes, idStart, length - 1, isError ? 0 : OPEN_RESULT.length, Number(bytes.toString('latin1', idStart, length - 1)), isError, null)
+    if (
+      idStart === length - 1 ||
+      idStart < TAIL.length ||
+      bytes.toString('latin1', idStart - TAIL.length, idStart) !== TAIL
+    )
+      return null
+    return new Reply(
+      bytes,
+      idStart,
+      length - 1,
+      isError ? 0 : OPEN_RESULT.length,
+      Number(bytes.toString('latin1', idStart, length - 1)),
+      isError,
+      null,
+    )
   }
 
   get message(): JsonRpcResponse {

@@ -1,5 +1,14 @@
 import type { ServerResponse } from 'node:http'
-import { LEGACY_VERSIONS, McpError, isObject, rpc, toRpcError, type JsonRpcId, type JsonRpcMessage, type Params } from './json-rpc.ts'
+import {
+  LEGACY_VERSIONS,
+  McpError,
+  isObject,
+  rpc,
+  toRpcError,
+  type JsonRpcId,
+  type JsonRpcMessage,
+  type Params,
+} from './json-rpc.ts'
 import { logLevels, type Call, type LogLevel } from './call.ts'
 import { addWanted, changeMethod, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
 import { legacyQuestion, legacyReply } from './era-bridge.ts'
@@ -38,7 +47,8 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
 
   const reaper = setInterval(() => {
     const limit = Date.now() - context.limits.sessionIdleMs
-    for (const session of sessions.values()) if (session.lastUsed < limit && session.stream === null && session.inFlight.size === 0) end(session)
+    for (const session of sessions.values())
+      if (session.lastUsed < limit && session.stream === null && session.inFlight.size === 0) end(session)
   }, 30_000).unref()
 
   function end(session: Session): void {
@@ -54,21 +64,32 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     const id = http.request.headers['mcp-session-id']
     const session = typeof id === 'string' ? sessions.get(id) : undefined
     // A session of somebody else, or of another endpoint, is as unknown as one that never was.
-    if (session === undefined || session.principal !== http.principal.id || session.view.path !== http.view.path) return null
+    if (session === undefined || session.principal !== http.principal.id || session.view.path !== http.view.path)
+      return null
     session.lastUsed = Date.now()
     return session
   }
 
-  function refuse(response: ServerResponse, status: number, code: number, message: string, id: JsonRpcId | null = null): void {
+  function refuse(
+    response: ServerResponse,
+    status: number,
+    code: number,
+    message: string,
+    id: JsonRpcId | null = null,
+  ): void {
     const body = JSON.stringify({ jsonrpc: '2.0', id, error: { code, message } })
-    response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body)
+    response
+      .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
+      .end(body)
   }
 
   function sessionOf(http: HttpRequest, id: JsonRpcId | null): Session | null {
     const session = find(http)
     if (session !== null) return session
-    if (http.request.headers['mcp-session-id'] === undefined) refuse(http.response, 400, rpc.invalidRequest, 'The header Mcp-Session-Id is missing: send initialize first', id)
-    else refuse(http.response, 404, rpc.invalidRequest, 'The session is not known (any more): send initialize again', id)
+    if (http.request.headers['mcp-session-id'] === undefined)
+      refuse(http.response, 400, rpc.invalidRequest, 'The header Mcp-Session-Id is missing: send initialize first', id)
+    else
+      refuse(http.response, 404, rpc.invalidRequest, 'The session is not known (any more): send initialize again', id)
     return null
   }
 
@@ -82,7 +103,13 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     if (session === null) return
     const version = http.request.headers['mcp-protocol-version']
     if (version !== undefined && !(LEGACY_VERSIONS as readonly unknown[]).includes(version)) {
-      refuse(http.response, 400, rpc.invalidRequest, `MCP-Protocol-Version ${String(version)} is not supported`, single?.id ?? null)
+      refuse(
+        http.response,
+        400,
+        rpc.invalidRequest,
+        `MCP-Protocol-Version ${String(version)} is not supported`,
+        single?.id ?? null,
+      )
       return
     }
     const messages = single === null ? (body as unknown[]) : [single]
@@ -90,10 +117,17 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       refuse(http.response, 400, rpc.invalidRequest, `Batches exist only in protocol version ${BATCH_VERSION}`)
       return
     }
-    const requests = messages.filter((message) => isObject(message) && typeof message['method'] === 'string' && message['id'] !== undefined && message['id'] !== null)
+    const requests = messages.filter(
+      (message) =>
+        isObject(message) &&
+        typeof message['method'] === 'string' &&
+        message['id'] !== undefined &&
+        message['id'] !== null,
+    )
     for (const message of messages) {
       if (!isObject(message) || requests.includes(message)) continue
-      if (typeof message['method'] === 'string') onNotification(session, message['method'], message['params'] as Params | undefined)
+      if (typeof message['method'] === 'string')
+        onNotification(session, message['method'], message['params'] as Params | undefined)
       else session.answered(message as unknown as JsonRpcMessage)
     }
     if (requests.length === 0) {
@@ -128,8 +162,10 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
   function create(http: HttpRequest, params: Params): Session {
     const principal = http.principal.id
     const mine = perPrincipal.get(principal) ?? 0
-    if (sessions.size >= context.limits.maxSessions) throw new McpError(rpc.limitExceeded, `The hub already has ${sessions.size} sessions (limits.maxSessions)`)
-    if (mine >= context.limits.maxSessionsPerPrincipal) throw new McpError(rpc.limitExceeded, `This key already has ${mine} sessions (limits.maxSessionsPerPrincipal)`)
+    if (sessions.size >= context.limits.maxSessions)
+      throw new McpError(rpc.limitExceeded, `The hub already has ${sessions.size} sessions (limits.maxSessions)`)
+    if (mine >= context.limits.maxSessionsPerPrincipal)
+      throw new McpError(rpc.limitExceeded, `This key already has ${mine} sessions (limits.maxSessionsPerPrincipal)`)
     const session = new Session(principal, http.view)
     session.begin(params)
     sessions.set(session.id, session)
@@ -143,22 +179,34 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
 
   async function initializeResult(session: Session): Promise<Params> {
     const { capabilities, serverInfo, instructions } = await session.view.describe(viewerOf(session))
-    return { protocolVersion: session.version, capabilities, serverInfo, ...(instructions === null ? {} : { instructions }) }
+    return {
+      protocolVersion: session.version,
+      capabilities,
+      serverInfo,
+      ...(instructions === null ? {} : { instructions }),
+    }
   }
 
   async function initialize(http: HttpRequest, body: Params): Promise<void> {
     const id = body['id'] as JsonRpcId
     let session: Session | null = null
     try {
-      if (!isObject(body['params']) || typeof body['params']['protocolVersion'] !== 'string') throw new McpError(rpc.invalidParams, 'params.protocolVersion is missing')
+      if (!isObject(body['params']) || typeof body['params']['protocolVersion'] !== 'string')
+        throw new McpError(rpc.invalidParams, 'params.protocolVersion is missing')
       session = create(http, body['params'])
       const text = JSON.stringify({ jsonrpc: '2.0', id, result: await initializeResult(session) })
-      http.response.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': session.id, 'content-length': Buffer.byteLength(text) })
+      http.response.writeHead(200, {
+        'content-type': 'application/json',
+        'mcp-session-id': session.id,
+        'content-length': Buffer.byteLength(text),
+      })
       http.response.end(text)
     } catch (error) {
       if (session !== null) end(session)
       const text = JSON.stringify({ jsonrpc: '2.0', id, error: toRpcError(error) })
-      http.response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }).end(text)
+      http.response
+        .writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
+        .end(text)
     }
   }
 
@@ -179,7 +227,8 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     const params = message.params
     const text = JSON.stringify(id)
     const respond = (result: string): void => answer([Buffer.from(`{"jsonrpc":"2.0","id":${text},"result":${result}}`)])
-    const fail = (error: unknown): void => answer([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: toRpcError(error) }))])
+    const fail = (error: unknown): void =>
+      answer([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: toRpcError(error) }))])
     if (params !== undefined && !isObject(params)) {
       fail(new McpError(rpc.invalidParams, 'params must be an object'))
       return
@@ -193,7 +242,8 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     } else if (method === 'ping') {
       respond('{}')
     } else if (method === 'logging/setLevel') {
-      if (!logLevels.includes(params?.['level'] as LogLevel)) fail(new McpError(rpc.invalidParams, `level must be one of ${logLevels.join(', ')}`))
+      if (!logLevels.includes(params?.['level'] as LogLevel))
+        fail(new McpError(rpc.invalidParams, `level must be one of ${logLevels.join(', ')}`))
       else {
         session.logLevel = params?.['level'] as LogLevel
         void forwardLevel(session).then(() => respond('{}'))
@@ -216,18 +266,37 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     await Promise.all(
       session.view.upstreams.map(async (upstream) => {
         const instance = await upstream.instanceFor(session.principal, session.capabilities).catch(() => null)
-        if (instance?.connection.hello.era !== 'legacy' || instance.connection.hello.capabilities['logging'] === undefined) return
-        const levels = [...sessions.values()].filter((other) => other.view.includes(upstream)).flatMap((other) => other.logLevel ?? [])
+        if (
+          instance?.connection.hello.era !== 'legacy' ||
+          instance.connection.hello.capabilities['logging'] === undefined
+        )
+          return
+        const levels = [...sessions.values()]
+          .filter((other) => other.view.includes(upstream))
+          .flatMap((other) => other.logLevel ?? [])
         const lowest = levels.sort((a, b) => logLevels.indexOf(a) - logLevels.indexOf(b))[0]
         await instance.connection.request('logging/setLevel', { level: lowest }).catch(() => undefined)
       }),
     )
   }
 
-  async function forward(session: Session, id: JsonRpcId, method: string, params: Params | undefined, outlet: Outlet, bytesIn: number, answer: Answer): Promise<void> {
+  async function forward(
+    session: Session,
+    id: JsonRpcId,
+    method: string,
+    params: Params | undefined,
+    outlet: Outlet,
+    bytesIn: number,
+    answer: Answer,
+  ): Promise<void> {
     const { upstream, params: routed, catalog } = await session.view.route(method, params, viewerOf(session))
-    if (session.inFlight.has(id)) throw new McpError(rpc.invalidRequest, `The id ${JSON.stringify(id)} is in use by a request in flight`)
-    if (session.inFlight.size >= context.limits.maxCallsPerClient) throw new McpError(rpc.limitExceeded, `This client already has ${session.inFlight.size} calls in flight (limits.maxCallsPerClient)`)
+    if (session.inFlight.has(id))
+      throw new McpError(rpc.invalidRequest, `The id ${JSON.stringify(id)} is in use by a request in flight`)
+    if (session.inFlight.size >= context.limits.maxCallsPerClient)
+      throw new McpError(
+        rpc.limitExceeded,
+        `This client already has ${session.inFlight.size} calls in flight (limits.maxCallsPerClient)`,
+      )
     const startedAt = performance.now()
     const meta = isObject(routed?.['_meta']) ? routed['_meta'] : undefined
     const expected = method === 'tools/call' ? catalog.headerParams.get(String(routed?.['name'])) : undefined
@@ -245,7 +314,8 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       paramHeaders: expected === undefined ? undefined : paramHeaders(expected, routed?.['arguments']),
       notify: (name, body) => {
         if (finished) return
-        if (outlet.acceptsStream) outlet.send(JSON.stringify({ jsonrpc: '2.0', method: name, ...(body === undefined ? {} : { params: body }) }))
+        if (outlet.acceptsStream)
+          outlet.send(JSON.stringify({ jsonrpc: '2.0', method: name, ...(body === undefined ? {} : { params: body }) }))
         else session.tell(name, body)
       },
       ask: (asked, body) => {
@@ -254,8 +324,13 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
           return Promise.reject(new McpError(rpc.methodNotFound, `The client does not support ${asked}`))
         }
         const carrier = outlet.acceptsStream && !outlet.ended ? outlet : session.stream
-        if (carrier === null) return Promise.reject(new McpError(rpc.noOwner, 'The client has no stream to be asked on'))
-        return session.ask(carrier, asked, legacyQuestion(asked, body, `${session.id.slice(0, 8)}-${JSON.stringify(id)}`))
+        if (carrier === null)
+          return Promise.reject(new McpError(rpc.noOwner, 'The client has no stream to be asked on'))
+        return session.ask(
+          carrier,
+          asked,
+          legacyQuestion(asked, body, `${session.id.slice(0, 8)}-${JSON.stringify(id)}`),
+        )
       },
       finish: (reply) => {
         if (finished) return
@@ -294,7 +369,12 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
 
   function attachStream(session: Session, response: ServerResponse): Outlet {
     const recorder = session.recorder()
-    const outlet = new Outlet(response, { acceptsStream: true, maxBufferedBytes: context.limits.maxBufferedBytesPerReader, record: recorder.record, preamble: recorder.preamble })
+    const outlet = new Outlet(response, {
+      acceptsStream: true,
+      maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
+      record: recorder.record,
+      preamble: recorder.preamble,
+    })
     recorder.register(outlet)
     session.stream?.end()
     session.stream = outlet
@@ -372,7 +452,8 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
             (error: unknown) => stream.send(JSON.stringify({ jsonrpc: '2.0', id, error: toRpcError(error) })),
           )
         } else if (typeof message['method'] !== 'string') session.answered(message as unknown as JsonRpcMessage)
-        else if (message['id'] === undefined) onNotification(session, message['method'], message['params'] as Params | undefined)
+        else if (message['id'] === undefined)
+          onNotification(session, message['method'], message['params'] as Params | undefined)
         else onRequest(session, message as unknown as JsonRpcMessage, stream, http.body.length, answer)
       }
       http.response.writeHead(202).end('Accepted')
@@ -388,11 +469,15 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       for (const session of sessions.values()) if (session.view === view) tellChanges(session, listKinds)
     },
     resourceUpdated: (upstream, params) => {
-      for (const session of sessions.values()) if (session.view.includes(upstream) && session.subscriptions.has(String(params['uri']))) session.tell('notifications/resources/updated', params)
+      for (const session of sessions.values())
+        if (session.view.includes(upstream) && session.subscriptions.has(String(params['uri'])))
+          session.tell('notifications/resources/updated', params)
     },
     wantedResources: () => {
       const wanted = new Map<Upstream, Set<string>>()
-      for (const session of sessions.values()) for (const uri of session.subscriptions) for (const upstream of session.view.upstreams) addWanted(wanted, upstream, uri)
+      for (const session of sessions.values())
+        for (const uri of session.subscriptions)
+          for (const upstream of session.view.upstreams) addWanted(wanted, upstream, uri)
       return wanted
     },
   }

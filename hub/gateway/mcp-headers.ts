@@ -49,7 +49,11 @@ export function headerParams(inputSchema: unknown): HeaderParam[] | null {
       const header = record['x-mcp-header']
       const type = record['type']
       const name = typeof header === 'string' ? header.toLowerCase() : ''
-      const ok = reachable && /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) && (type === 'string' || type === 'integer' || type === 'boolean') && !seen.has(name)
+      const ok =
+        reachable &&
+        /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) &&
+        (type === 'string' || type === 'integer' || type === 'boolean') &&
+        !seen.has(name)
       if (!ok) {
         valid = false
         return
@@ -60,7 +64,14 @@ export function headerParams(inputSchema: unknown): HeaderParam[] | null {
     for (const [key, value] of Object.entries(record)) {
       if (key === 'properties' && typeof value === 'object' && value !== null && !Array.isArray(value)) {
         for (const [property, child] of Object.entries(value)) visit(child, [...path, property], reachable)
-      } else if (typeof value === 'object' && value !== null && key !== 'default' && key !== 'examples' && key !== 'const' && key !== 'enum') {
+      } else if (
+        typeof value === 'object' &&
+        value !== null &&
+        key !== 'default' &&
+        key !== 'examples' &&
+        key !== 'const' &&
+        key !== 'enum'
+      ) {
         visit(value, [...path, key], false)
       }
     }
@@ -72,7 +83,9 @@ export function headerParams(inputSchema: unknown): HeaderParam[] | null {
 
 function valueAt(args: unknown, path: string[]): unknown {
   let at = args
-  for (const key of path) at = typeof at === 'object' && at !== null && Object.hasOwn(at, key) ? (at as Record<string, unknown>)[key] : undefined
+  for (const key of path)
+    at =
+      typeof at === 'object' && at !== null && Object.hasOwn(at, key) ? (at as Record<string, unknown>)[key] : undefined
   return at
 }
 
@@ -88,7 +101,11 @@ export function paramHeaders(params: readonly HeaderParam[], args: unknown): Rec
 }
 
 /** What is wrong with a call's `Mcp-Param-*` headers, or null. Integers compare as numbers. */
-export function checkParamHeaders(params: readonly HeaderParam[], args: unknown, headers: Record<string, string | string[] | undefined>): string | null {
+export function checkParamHeaders(
+  params: readonly HeaderParam[],
+  args: unknown,
+  headers: Record<string, string | string[] | undefined>,
+): string | null {
   for (const param of params) {
     const value = valueAt(args, param.path)
     const raw = headers[param.header]
@@ -100,7 +117,10 @@ export function checkParamHeaders(params: readonly HeaderParam[], args: unknown,
     if (header === undefined) return `${param.header} is missing for the argument ${param.path.join('.')}`
     const decoded = decodeHeaderValue(header)
     if (decoded === null) return `${param.header} is not valid Base64`
-    const equal = typeof value === 'number' ? decoded.trim() !== '' && Number(decoded) === value : decoded === (typeof value === 'string' ? value : JSON.stringify(value))
+    const equal =
+      typeof value === 'number'
+        ? decoded.trim() !== '' && Number(decoded) === value
+        : decoded === (typeof value === 'string' ? value : JSON.stringify(value))
     if (!equal) return `${param.header} differs from the argument ${param.path.join('.')}`
   }
   return null

@@ -3,7 +3,17 @@ import type { CancelCall, Call, LogLevel } from './call.ts'
 import { capabilityProfile, logLevels } from './call.ts'
 import { addWanted, changeMethod, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
 import { modernError, modernFields, withoutHopErrors } from './era-bridge.ts'
-import { META, MODERN_VERSIONS, McpError, Reply, isObject, rpc, toRpcError, type JsonRpcId, type Params } from './json-rpc.ts'
+import {
+  META,
+  MODERN_VERSIONS,
+  McpError,
+  Reply,
+  isObject,
+  rpc,
+  toRpcError,
+  type JsonRpcId,
+  type Params,
+} from './json-rpc.ts'
 import { checkParamHeaders, decodeHeaderValue, paramHeaders } from './mcp-headers.ts'
 import { Outlet } from './outlet.ts'
 import type { ParkedCall, ParkingLot } from './parked.ts'
@@ -19,7 +29,15 @@ const LISTS: Record<string, ListKind> = {
   'resources/templates/list': 'resourceTemplates',
 }
 /** Methods of the legacy era that the modern one removed. */
-const REMOVED = new Set(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe', 'tasks/list', 'tasks/result'])
+const REMOVED = new Set([
+  'initialize',
+  'ping',
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
+  'tasks/list',
+  'tasks/result',
+])
 /** Methods whose server may ask for input between rounds. */
 const WITH_INPUT = new Set(['tools/call', 'prompts/get', 'resources/read'])
 
@@ -52,7 +70,10 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
   function handle(http: HttpRequest, message: Params): void {
     const { request, response } = http
     const accept = request.headers.accept ?? '*/*'
-    const outlet = new Outlet(response, { acceptsStream: /text\/event-stream|\*\/\*/.test(accept), maxBufferedBytes: context.limits.maxBufferedBytesPerReader })
+    const outlet = new Outlet(response, {
+      acceptsStream: /text\/event-stream|\*\/\*/.test(accept),
+      maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
+    })
     const id = message['id'] as JsonRpcId
     const method = message['method'] as string
     if (message['id'] === undefined) {
@@ -73,10 +94,20 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
 
   function fail(outlet: Outlet, id: JsonRpcId, error: unknown): void {
     const body = toRpcError(error)
-    outlet.finish([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: body }))], statusOf(body.code, error instanceof BadEnvelope))
+    outlet.finish(
+      [Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: body }))],
+      statusOf(body.code, error instanceof BadEnvelope),
+    )
   }
 
-  function dispatch(http: HttpRequest, id: JsonRpcId, method: string, params: Params, viewer: Viewer, outlet: Outlet): Promise<void> | null {
+  function dispatch(
+    http: HttpRequest,
+    id: JsonRpcId,
+    method: string,
+    params: Params,
+    viewer: Viewer,
+    outlet: Outlet,
+  ): Promise<void> | null {
     const list = LISTS[method]
     if (list !== undefined) return answerList(http.view, list, id, params, viewer, outlet)
     if (method === 'server/discover') return discover(http.view, id, viewer, outlet)
@@ -87,7 +118,14 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     return forward(http, id, method, params, viewer, outlet)
   }
 
-  async function answerList(view: View, kind: ListKind, id: JsonRpcId, params: Params, viewer: Viewer, outlet: Outlet): Promise<void> {
+  async function answerList(
+    view: View,
+    kind: ListKind,
+    id: JsonRpcId,
+    params: Params,
+    viewer: Viewer,
+    outlet: Outlet,
+  ): Promise<void> {
     checkCursor(params)
     const text = await view.list(kind, viewer)
     outlet.finish([Buffer.from(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${text}}`)])
@@ -108,11 +146,23 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
   }
 
   function listen(view: View, id: JsonRpcId, params: Params, outlet: Outlet, http: HttpRequest): void {
-    if (listens.size >= context.limits.maxListens) throw new McpError(rpc.limitExceeded, `More than ${context.limits.maxListens} subscriptions are open (limits.maxListens)`)
-    if (!isObject(params['notifications'])) throw new McpError(rpc.invalidParams, 'params.notifications must be an object')
+    if (listens.size >= context.limits.maxListens)
+      throw new McpError(
+        rpc.limitExceeded,
+        `More than ${context.limits.maxListens} subscriptions are open (limits.maxListens)`,
+      )
+    if (!isObject(params['notifications']))
+      throw new McpError(rpc.invalidParams, 'params.notifications must be an object')
     const wanted = params['notifications']
-    const uris = Array.isArray(wanted['resourceSubscriptions']) ? wanted['resourceSubscriptions'].filter((uri): uri is string => typeof uri === 'string') : []
-    const filter = { tools: wanted['toolsListChanged'] === true, prompts: wanted['promptsListChanged'] === true, resources: wanted['resourcesListChanged'] === true, uris: new Set(uris) }
+    const uris = Array.isArray(wanted['resourceSubscriptions'])
+      ? wanted['resourceSubscriptions'].filter((uri): uri is string => typeof uri === 'string')
+      : []
+    const filter = {
+      tools: wanted['toolsListChanged'] === true,
+      prompts: wanted['promptsListChanged'] === true,
+      resources: wanted['resourcesListChanged'] === true,
+      uris: new Set(uris),
+    }
     const entry: Listen = { id, view, filter, outlet }
     listens.add(entry)
     http.response.once('close', () => {
@@ -131,7 +181,13 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
 
   function tell(entry: Listen, method: string, params: Params): void {
     const meta = isObject(params['_meta']) ? params['_meta'] : {}
-    entry.outlet.send(JSON.stringify({ jsonrpc: '2.0', method, params: { ...params, _meta: { ...meta, [META.subscriptionId]: entry.id } } }))
+    entry.outlet.send(
+      JSON.stringify({
+        jsonrpc: '2.0',
+        method,
+        params: { ...params, _meta: { ...meta, [META.subscriptionId]: entry.id } },
+      }),
+    )
   }
 
   function tellChanges(entry: Listen, kinds: readonly ListKind[]): void {
@@ -141,9 +197,17 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     }
   }
 
-  async function forward(http: HttpRequest, id: JsonRpcId, method: string, params: Params, viewer: Viewer, outlet: Outlet): Promise<void> {
+  async function forward(
+    http: HttpRequest,
+    id: JsonRpcId,
+    method: string,
+    params: Params,
+    viewer: Viewer,
+    outlet: Outlet,
+  ): Promise<void> {
     if (WITH_INPUT.has(method) && params['requestState'] !== undefined) {
-      const upstreamIsLegacy = (await http.view.route(method, params, viewer)).upstream.instance?.connection.hello.era === 'legacy'
+      const upstreamIsLegacy =
+        (await http.view.route(method, params, viewer)).upstream.instance?.connection.hello.era === 'legacy'
       if (upstreamIsLegacy) {
         resume(http, id, method, params, outlet)
         return
@@ -154,11 +218,22 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     launch(http, id, method, route, viewer, outlet)
   }
 
-  function launch(http: HttpRequest, id: JsonRpcId, method: string, route: Route, viewer: Viewer, outlet: Outlet): void {
+  function launch(
+    http: HttpRequest,
+    id: JsonRpcId,
+    method: string,
+    route: Route,
+    viewer: Viewer,
+    outlet: Outlet,
+  ): void {
     const { upstream } = route
     const principal = http.principal.id
     const running = callsOf.get(principal) ?? 0
-    if (running >= context.limits.maxCallsPerClient) throw new McpError(rpc.limitExceeded, `This client already has ${running} calls in flight (limits.maxCallsPerClient)`)
+    if (running >= context.limits.maxCallsPerClient)
+      throw new McpError(
+        rpc.limitExceeded,
+        `This client already has ${running} calls in flight (limits.maxCallsPerClient)`,
+      )
     const params = route.params
     let headers: Record<string, string> | undefined
     if (method === 'tools/call') {
@@ -179,7 +254,10 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       params,
       clientEra: 'modern',
       // Only a server that can ask needs to know whose call is whose.
-      owner: capabilityProfile(viewer.capabilities) === '' ? 'modern' : `modern ${principal} ${JSON.stringify(meta[META.clientInfo])}`,
+      owner:
+        capabilityProfile(viewer.capabilities) === ''
+          ? 'modern'
+          : `modern ${principal} ${JSON.stringify(meta[META.clientInfo])}`,
       principal,
       capabilities: viewer.capabilities,
       clientInfo: meta[META.clientInfo],
@@ -189,7 +267,9 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       notify: (name, body) => {
         // Between rounds there is no response to carry a notification.
         if (carrier.outlet.ended || !carrier.outlet.acceptsStream) return
-        carrier.outlet.send(JSON.stringify({ jsonrpc: '2.0', method: name, ...(body === undefined ? {} : { params: body }) }))
+        carrier.outlet.send(
+          JSON.stringify({ jsonrpc: '2.0', method: name, ...(body === undefined ? {} : { params: body }) }),
+        )
       },
       ask: (asked, body) => {
         const needed = asked.split('/')[0] ?? ''
@@ -198,7 +278,12 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
           return Promise.reject(new McpError(rpc.methodNotFound, `The client does not support ${asked}`))
         }
         try {
-          carrier.parked ??= parking.park({ principal, method, name: nameOf(method, params) ?? '', expire: () => cancel('the client did not come back') })
+          carrier.parked ??= parking.park({
+            principal,
+            method,
+            name: nameOf(method, params) ?? '',
+            expire: () => cancel('the client did not come back'),
+          })
         } catch (error) {
           return Promise.reject(error as Error)
         }
@@ -244,7 +329,11 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
   const carriers = new WeakMap<ParkedCall, { outlet: Outlet; id: JsonRpcId; parked: ParkedCall | null }>()
 
   /** Closing the response is the cancellation, unless the call waits for the client's next round. */
-  function watchClose(http: HttpRequest, carrier: { outlet: Outlet; parked: ParkedCall | null }, cancel: (why: string) => void): void {
+  function watchClose(
+    http: HttpRequest,
+    carrier: { outlet: Outlet; parked: ParkedCall | null },
+    cancel: (why: string) => void,
+  ): void {
     const { outlet } = carrier
     http.response.once('close', () => {
       if (http.response.writableFinished || carrier.outlet !== outlet || outlet.ended) return
@@ -255,14 +344,17 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
 
   function present(parked: ParkedCall, carrier: { outlet: Outlet; id: JsonRpcId }): void {
     if (carrier.outlet.ended || parked.questions.size === 0) return
-    carrier.outlet.finish([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: carrier.id, result: parking.inputRequired(parked) }))])
+    carrier.outlet.finish([
+      Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: carrier.id, result: parking.inputRequired(parked) })),
+    ])
   }
 
   /** A retry with answers: the parked call goes on, and this exchange carries what comes of it. */
   function resume(http: HttpRequest, id: JsonRpcId, method: string, params: Params, outlet: Outlet): void {
     const parked = parking.find(params['requestState'], http.principal.id, method, nameOf(method, params) ?? '')
     const carrier = carriers.get(parked)
-    if (carrier === undefined) throw new McpError(rpc.invalidParams, 'requestState is not valid (any more): start the request over without it')
+    if (carrier === undefined)
+      throw new McpError(rpc.invalidParams, 'requestState is not valid (any more): start the request over without it')
     carrier.outlet = outlet
     carrier.id = id
     watchClose(http, carrier, () => parked.expire())
@@ -286,7 +378,10 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       return listens.size
     },
     closeAll: () => {
-      for (const entry of listens) entry.outlet.finish([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: entry.id, result: { resultType: 'complete' } }))])
+      for (const entry of listens)
+        entry.outlet.finish([
+          Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: entry.id, result: { resultType: 'complete' } })),
+        ])
       listens.clear()
     },
     catalogChanged: (upstream, kinds) => {
@@ -296,11 +391,15 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       for (const entry of listens) if (entry.view === view) tellChanges(entry, listKinds)
     },
     resourceUpdated: (upstream, params) => {
-      for (const entry of listens) if (entry.view.includes(upstream) && entry.filter.uris.has(String(params['uri']))) tell(entry, 'notifications/resources/updated', params)
+      for (const entry of listens)
+        if (entry.view.includes(upstream) && entry.filter.uris.has(String(params['uri'])))
+          tell(entry, 'notifications/resources/updated', params)
     },
     wantedResources: () => {
       const wanted = new Map<Upstream, Set<string>>()
-      for (const entry of listens) for (const uri of entry.filter.uris) for (const upstream of entry.view.upstreams) addWanted(wanted, upstream, uri)
+      for (const entry of listens)
+        for (const uri of entry.filter.uris)
+          for (const upstream of entry.view.upstreams) addWanted(wanted, upstream, uri)
       return wanted
     },
   }
@@ -311,7 +410,8 @@ class BadEnvelope extends McpError {}
 
 function statusOf(code: number, badEnvelope: boolean): number {
   if (code === rpc.methodNotFound) return 404
-  if (badEnvelope || code === rpc.headerMismatch || code === rpc.missingCapability || code === rpc.unsupportedVersion) return 400
+  if (badEnvelope || code === rpc.headerMismatch || code === rpc.missingCapability || code === rpc.unsupportedVersion)
+    return 400
   return 200
 }
 
@@ -321,16 +421,27 @@ function checkEnvelope(http: HttpRequest, message: Params): Viewer {
   const meta = isObject(params) ? params['_meta'] : undefined
   const version = isObject(meta) ? meta[META.version] : undefined
   if (version !== undefined && version !== header) {
-    throw new McpError(rpc.headerMismatch, header === undefined ? 'The header MCP-Protocol-Version is missing' : `MCP-Protocol-Version is ${header}, but _meta says ${String(version)}`)
+    throw new McpError(
+      rpc.headerMismatch,
+      header === undefined
+        ? 'The header MCP-Protocol-Version is missing'
+        : `MCP-Protocol-Version is ${header}, but _meta says ${String(version)}`,
+    )
   }
-  if (!isObject(meta) || typeof version !== 'string') throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.version}"] is missing`)
+  if (!isObject(meta) || typeof version !== 'string')
+    throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.version}"] is missing`)
   if (!(MODERN_VERSIONS as readonly string[]).includes(version)) {
-    throw new McpError(rpc.unsupportedVersion, `Protocol version ${version} is not supported`, { supported: [...MODERN_VERSIONS], requested: version })
+    throw new McpError(rpc.unsupportedVersion, `Protocol version ${version} is not supported`, {
+      supported: [...MODERN_VERSIONS],
+      requested: version,
+    })
   }
   const capabilities = meta[META.capabilities]
-  if (!isObject(capabilities)) throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.capabilities}"] must be an object`)
+  if (!isObject(capabilities))
+    throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.capabilities}"] must be an object`)
   const level = meta[META.logLevel]
-  if (level !== undefined && !logLevels.includes(level as LogLevel)) throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.logLevel}"] is no log level`)
+  if (level !== undefined && !logLevels.includes(level as LogLevel))
+    throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.logLevel}"] is no log level`)
   return { principal: http.principal.id, capabilities, era: 'modern' }
 }
 
@@ -338,7 +449,11 @@ function checkMethodHeaders(http: HttpRequest, message: Params): void {
   const { headers } = http.request
   const method = message['method'] as string
   if (headers['mcp-method'] === undefined) throw new McpError(rpc.headerMismatch, 'The header Mcp-Method is missing')
-  if (headers['mcp-method'] !== method) throw new McpError(rpc.headerMismatch, `Mcp-Method is ${String(headers['mcp-method'])}, but the request is ${method}`)
+  if (headers['mcp-method'] !== method)
+    throw new McpError(
+      rpc.headerMismatch,
+      `Mcp-Method is ${String(headers['mcp-method'])}, but the request is ${method}`,
+    )
   const name = nameOf(method, message['params'] as Params)
   if (name === undefined) return
   const given = headers['mcp-name']

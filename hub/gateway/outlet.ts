@@ -103,10 +103,19 @@ export class Outlet {
     if (response === null || response.destroyed || response.headersSent) return
     let length = 0
     for (const piece of pieces) length += piece.length
-    response.writeHead(status, { ...this.#options.headers, 'content-type': 'application/json', 'content-length': length })
+    response.writeHead(status, {
+      ...this.#options.headers,
+      'content-type': 'application/json',
+      'content-length': length,
+    })
     if (length <= ONE_WRITE_BYTES) {
       // latin1 keeps every byte as it is, and lets head and body leave in one write.
-      response.end(pieces.length === 1 ? (pieces[0] ?? Buffer.alloc(0)).toString('latin1') : Buffer.concat(pieces, length).toString('latin1'), 'latin1')
+      response.end(
+        pieces.length === 1
+          ? (pieces[0] ?? Buffer.alloc(0)).toString('latin1')
+          : Buffer.concat(pieces, length).toString('latin1'),
+        'latin1',
+      )
       return
     }
     response.cork()

@@ -63,7 +63,8 @@ export function createParkingLot(options: { ttlMs: number; max: number }): Parki
   function end(parked: ParkedCall): void {
     calls.delete(parked.id)
     if (parked.collecting !== null) clearTimeout(parked.collecting)
-    for (const question of parked.questions.values()) question.reject(new McpError(rpc.internalError, 'The client did not answer'))
+    for (const question of parked.questions.values())
+      question.reject(new McpError(rpc.internalError, 'The client did not answer'))
     parked.questions.clear()
   }
 
@@ -72,8 +73,18 @@ export function createParkingLot(options: { ttlMs: number; max: number }): Parki
       return calls.size
     },
     park: (wanted) => {
-      if (calls.size >= options.max) throw new McpError(rpc.limitExceeded, `More than ${options.max} calls wait for input (limits.maxParkedCalls)`)
-      const parked: ParkedCall = { ...wanted, id: randomBytes(16).toString('base64url'), questions: new Map(), counter: 0, round: 0, collecting: null, expiresAt: Date.now() + options.ttlMs, present: null }
+      if (calls.size >= options.max)
+        throw new McpError(rpc.limitExceeded, `More than ${options.max} calls wait for input (limits.maxParkedCalls)`)
+      const parked: ParkedCall = {
+        ...wanted,
+        id: randomBytes(16).toString('base64url'),
+        questions: new Map(),
+        counter: 0,
+        round: 0,
+        collecting: null,
+        expiresAt: Date.now() + options.ttlMs,
+        present: null,
+      }
       calls.set(parked.id, parked)
       return parked
     },
@@ -88,7 +99,12 @@ export function createParkingLot(options: { ttlMs: number; max: number }): Parki
       }),
     inputRequired: (parked) => ({
       resultType: 'input_required',
-      inputRequests: Object.fromEntries([...parked.questions].map(([id, { method, params }]) => [id, { method, ...(params === undefined ? {} : { params }) }])),
+      inputRequests: Object.fromEntries(
+        [...parked.questions].map(([id, { method, params }]) => [
+          id,
+          { method, ...(params === undefined ? {} : { params }) },
+        ]),
+      ),
       requestState: `${parked.id}.${++parked.round}.${sign(parked, parked.round)}`,
     }),
     find: (state, principal, method, name) => {
@@ -96,7 +112,8 @@ export function createParkingLot(options: { ttlMs: number; max: number }): Parki
       const expected = Buffer.from(sign({ id, principal, method, name }, Number(round)))
       const given = Buffer.from(signature)
       const parked = given.length === expected.length && timingSafeEqual(given, expected) ? calls.get(id) : undefined
-      if (parked?.round !== Number(round)) throw new McpError(rpc.invalidParams, 'requestState is not valid (any more): start the request over without it')
+      if (parked?.round !== Number(round))
+        throw new McpError(rpc.invalidParams, 'requestState is not valid (any more): start the request over without it')
       return parked
     },
     answer: (parked, responses) => {

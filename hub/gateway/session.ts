@@ -1,6 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import type { CancelCall, ClientCapabilities, LogLevel } from './call.ts'
-import { LATEST_LEGACY, LEGACY_VERSIONS, McpError, isObject, rpc, type JsonRpcId, type JsonRpcMessage, type Params } from './json-rpc.ts'
+import {
+  LATEST_LEGACY,
+  LEGACY_VERSIONS,
+  McpError,
+  isObject,
+  rpc,
+  type JsonRpcId,
+  type JsonRpcMessage,
+  type Params,
+} from './json-rpc.ts'
 import { Outlet } from './outlet.ts'
 import type { View } from './view.ts'
 
@@ -79,7 +88,8 @@ export class Session {
   #keep(event: RecordedEvent): void {
     this.#events.push(event)
     this.#eventBytes += event.text.length
-    while (this.#events.length > MAX_EVENTS || this.#eventBytes > MAX_EVENT_BYTES) this.#eventBytes -= this.#events.shift()?.text.length ?? 0
+    while (this.#events.length > MAX_EVENTS || this.#eventBytes > MAX_EVENT_BYTES)
+      this.#eventBytes -= this.#events.shift()?.text.length ?? 0
   }
 
   /** What came after an event on its stream, and the outlet that still feeds it. */
@@ -87,7 +97,9 @@ export class Session {
     const match = /^(\d+)-(\d+)$/.exec(lastEventId)
     if (match === null) return null
     const stream = Number(match[1])
-    const missed = this.#events.filter((event) => event.stream === stream && event.seq > Number(match[2])).map((event) => event.text)
+    const missed = this.#events
+      .filter((event) => event.stream === stream && event.seq > Number(match[2]))
+      .map((event) => event.text)
     return { outlet: this.#outlets.get(stream) ?? null, missed }
   }
 
@@ -109,7 +121,8 @@ export class Session {
     if (ask === undefined) return
     this.#asks.delete(message.id as string)
     clearTimeout(ask.timer)
-    if (message.error !== undefined && isObject(message.error)) ask.reject(new McpError(Number(message.error.code), String(message.error.message), message.error.data))
+    if (message.error !== undefined && isObject(message.error))
+      ask.reject(new McpError(Number(message.error.code), String(message.error.message), message.error.data))
     else ask.resolve(message.result)
   }
 

@@ -52,7 +52,13 @@ async function catalogOf(upstream: Upstream, viewer: Viewer): Promise<Catalog> {
 
 function listText(kind: ListKind, items: Item[], era: Era, serverInfo: unknown): string {
   if (era === 'legacy') return JSON.stringify({ [kind]: kind === 'tools' ? items.map(forLegacyClient) : items })
-  return JSON.stringify({ resultType: 'complete', [kind]: items, ttlMs: 0, cacheScope: 'private', _meta: { [META.serverInfo]: serverInfo } })
+  return JSON.stringify({
+    resultType: 'complete',
+    [kind]: items,
+    ttlMs: 0,
+    cacheScope: 'private',
+    _meta: { [META.serverInfo]: serverInfo },
+  })
 }
 
 /** Keeps the text of a list as long as the catalogs that it was made of are the same. */
@@ -60,7 +66,12 @@ function createTextCache(): (key: string, catalogs: Catalog[], make: () => strin
   const cache = new Map<string, { catalogs: Catalog[]; text: string }>()
   return (key, catalogs, make) => {
     const hit = cache.get(key)
-    if (hit !== undefined && hit.catalogs.length === catalogs.length && hit.catalogs.every((catalog, index) => catalog === catalogs[index])) return hit.text
+    if (
+      hit !== undefined &&
+      hit.catalogs.length === catalogs.length &&
+      hit.catalogs.every((catalog, index) => catalog === catalogs[index])
+    )
+      return hit.text
     const text = make()
     if (cache.size > 100) cache.clear()
     cache.set(key, { catalogs, text })
@@ -88,22 +99,41 @@ export function createServerView(name: string, find: () => Upstream | undefined)
     list: async (kind, viewer) => {
       const upstream = current()
       const catalog = await catalogOf(upstream, viewer)
-      if (catalog === emptyCatalog) throw upstream.unavailable() ?? new McpError(rpc.serverUnavailable, `Server ${upstream.name} is not available`)
+      if (catalog === emptyCatalog)
+        throw upstream.unavailable() ?? new McpError(rpc.serverUnavailable, `Server ${upstream.name} is not available`)
       return cached(`${kind} ${viewer.era} ${capabilityProfile(viewer.capabilities)}`, [catalog], () =>
-        listText(kind, catalog.lists[kind], viewer.era, upstream.instance?.connection.hello.serverInfo ?? { name: upstream.name, version: '' }),
+        listText(
+          kind,
+          catalog.lists[kind],
+          viewer.era,
+          upstream.instance?.connection.hello.serverInfo ?? { name: upstream.name, version: '' },
+        ),
       )
     },
     route: async (_method, params, viewer) => {
       const upstream = current()
       const ready = upstream.instance
-      return { upstream, params, catalog: ready === null ? upstream.catalog : ready.connection.hello.era === 'modern' ? ready.catalog : await catalogOf(upstream, viewer) }
+      return {
+        upstream,
+        params,
+        catalog:
+          ready === null
+            ? upstream.catalog
+            : ready.connection.hello.era === 'modern'
+              ? ready.catalog
+              : await catalogOf(upstream, viewer),
+      }
     },
     describe: async (viewer) => {
       const upstream = current()
       await upstream.settled(SETTLE_MS)
       const instance = await upstream.instanceFor(viewer.principal, viewer.capabilities)
       const { hello } = instance.connection
-      return { capabilities: capabilitiesFor(viewer.era, [hello.capabilities], hello.era), serverInfo: hello.serverInfo ?? { name: upstream.name, version: '' }, instructions: hello.instructions }
+      return {
+        capabilities: capabilitiesFor(viewer.era, [hello.capabilities], hello.era),
+        serverInfo: hello.serverInfo ?? { name: upstream.name, version: '' },
+        instructions: hello.instructions,
+      }
     },
   }
 }
@@ -127,16 +157,37 @@ export function createAggregatedView(members: () => readonly Upstream[], hubInfo
     const catalogs = await Promise.all(upstreams.map((upstream) => catalogOf(upstream, viewer)))
     const key = `${viewer.principal} ${capabilityProfile(viewer.capabilities)}`
     const known = indexes.get(key)
-    if (known?.upstreams === upstreams && known.catalogs.every((catalog, position) => catalog === catalogs[position])) return known
+    if (known?.upstreams === upstreams && known.catalogs.every((catalog, position) => catalog === catalogs[position]))
+      return known
     if (indexes.size > 100) indexes.clear()
-    const index: Index = { upstreams, catalogs, tools: new Map(), prompts: new Map(), resources: new Map(), templates: [] }
+    const index: Index = {
+      upstreams,
+      catalogs,
+      tools: new Map(),
+      prompts: new Map(),
+      resources: new Map(),
+      templates: [],
+    }
     upstreams.forEach((upstream, position) => {
       const catalog = catalogs[position] ?? emptyCatalog
-      for (const tool of catalog.lists.tools) index.tools.set(exposedName(upstream.prefix, String(tool['name'])), { upstream, name: String(tool['name']), catalog })
-      for (const prompt of catalog.lists.prompts) index.prompts.set(exposedName(upstream.prefix, String(prompt['name'])), { upstream, name: String(prompt['name']), catalog })
+      for (const tool of catalog.lists.tools)
+        index.tools.set(exposedName(upstream.prefix, String(tool['name'])), {
+          upstream,
+          name: String(tool['name']),
+          catalog,
+        })
+      for (const prompt of catalog.lists.prompts)
+        index.prompts.set(exposedName(upstream.prefix, String(prompt['name'])), {
+          upstream,
+          name: String(prompt['name']),
+          catalog,
+        })
       // The first configured server owns a URI that two servers offer.
-      for (const resource of catalog.lists.resources) if (!index.resources.has(String(resource['uri']))) index.resources.set(String(resource['uri']), { upstream, catalog })
-      for (const template of catalog.lists.resourceTemplates) index.templates.push({ pattern: templatePattern(String(template['uriTemplate'])), upstream, catalog })
+      for (const resource of catalog.lists.resources)
+        if (!index.resources.has(String(resource['uri'])))
+          index.resources.set(String(resource['uri']), { upstream, catalog })
+      for (const template of catalog.lists.resourceTemplates)
+        index.templates.push({ pattern: templatePattern(String(template['uriTemplate'])), upstream, catalog })
     })
     indexes.set(key, index)
     return index
@@ -146,7 +197,8 @@ export function createAggregatedView(members: () => readonly Upstream[], hubInfo
     const seen = new Set<string>()
     return index.upstreams.flatMap((upstream, position) => {
       const items = (index.catalogs[position] ?? emptyCatalog).lists[kind]
-      if (kind === 'tools' || kind === 'prompts') return items.map((item) => ({ ...item, name: exposedName(upstream.prefix, String(item['name'])) }))
+      if (kind === 'tools' || kind === 'prompts')
+        return items.map((item) => ({ ...item, name: exposedName(upstream.prefix, String(item['name'])) }))
       return items.filter((item) => {
         const key = String(item[kind === 'resources' ? 'uri' : 'uriTemplate'])
         return !seen.has(key) && seen.add(key)
@@ -157,16 +209,23 @@ export function createAggregatedView(members: () => readonly Upstream[], hubInfo
   function ownerOfUri(index: Index, uri: string): { upstream: Upstream; catalog: Catalog } {
     const owner = index.resources.get(uri) ?? index.templates.find(({ pattern }) => pattern.test(uri))
     if (owner !== undefined) return owner
-    const able = index.upstreams.filter((upstream) => upstream.instance?.connection.hello.capabilities['resources'] !== undefined)
+    const able = index.upstreams.filter(
+      (upstream) => upstream.instance?.connection.hello.capabilities['resources'] !== undefined,
+    )
     const [only] = able
     if (able.length === 1 && only !== undefined) return { upstream: only, catalog: only.catalog }
     throw new McpError(rpc.invalidParams, `No server offers the resource ${uri}`, { uri })
   }
 
-  function ownerOfName(map: Index['tools'], kind: string, name: unknown): { upstream: Upstream; name: string; catalog: Catalog } {
+  function ownerOfName(
+    map: Index['tools'],
+    kind: string,
+    name: unknown,
+  ): { upstream: Upstream; name: string; catalog: Catalog } {
     const owner = typeof name === 'string' ? map.get(name) : undefined
     if (owner !== undefined) return owner
-    const server = typeof name === 'string' ? members().find((upstream) => name.startsWith(`${upstream.prefix}__`)) : undefined
+    const server =
+      typeof name === 'string' ? members().find((upstream) => name.startsWith(`${upstream.prefix}__`)) : undefined
     throw server?.unavailable() ?? new McpError(rpc.invalidParams, `Unknown ${kind}: ${String(name)}`)
   }
 
@@ -178,12 +237,18 @@ export function createAggregatedView(members: () => readonly Upstream[], hubInfo
     includes: (upstream) => members().includes(upstream),
     list: async (kind, viewer) => {
       const index = await indexFor(viewer)
-      return cached(`${kind} ${viewer.era} ${capabilityProfile(viewer.capabilities)}`, index.catalogs, () => listText(kind, listItems(kind, index), viewer.era, hubInfo))
+      return cached(`${kind} ${viewer.era} ${capabilityProfile(viewer.capabilities)}`, index.catalogs, () =>
+        listText(kind, listItems(kind, index), viewer.era, hubInfo),
+      )
     },
     route: async (method, params, viewer) => {
       const index = await indexFor(viewer)
       if (method === 'tools/call' || method === 'prompts/get') {
-        const owner = ownerOfName(method === 'tools/call' ? index.tools : index.prompts, method === 'tools/call' ? 'tool' : 'prompt', params?.['name'])
+        const owner = ownerOfName(
+          method === 'tools/call' ? index.tools : index.prompts,
+          method === 'tools/call' ? 'tool' : 'prompt',
+          params?.['name'],
+        )
         return { upstream: owner.upstream, params: { ...params, name: owner.name }, catalog: owner.catalog }
       }
       if (method === 'resources/read' || method === 'resources/subscribe' || method === 'resources/unsubscribe') {
@@ -193,19 +258,36 @@ export function createAggregatedView(members: () => readonly Upstream[], hubInfo
         const ref = isObject(params?.['ref']) ? params['ref'] : {}
         if (ref['type'] === 'ref/prompt') {
           const owner = ownerOfName(index.prompts, 'prompt', ref['name'])
-          return { upstream: owner.upstream, params: { ...params, ref: { ...ref, name: owner.name } }, catalog: owner.catalog }
+          return {
+            upstream: owner.upstream,
+            params: { ...params, ref: { ...ref, name: owner.name } },
+            catalog: owner.catalog,
+          }
         }
         const template = String(ref['uri'])
-        const owner = index.upstreams.find((_, position) => index.catalogs[position]?.lists.resourceTemplates.some((item) => item['uriTemplate'] === template))
-        return owner === undefined ? { ...ownerOfUri(index, template), params } : { upstream: owner, params, catalog: owner.catalog }
+        const owner = index.upstreams.find((_, position) =>
+          index.catalogs[position]?.lists.resourceTemplates.some((item) => item['uriTemplate'] === template),
+        )
+        return owner === undefined
+          ? { ...ownerOfUri(index, template), params }
+          : { upstream: owner, params, catalog: owner.catalog }
       }
-      throw new McpError(rpc.methodNotFound, `Method not found: ${method}. On the endpoint of all servers it has no owner; use /mcp/<server>.`)
+      throw new McpError(
+        rpc.methodNotFound,
+        `Method not found: ${method}. On the endpoint of all servers it has no owner; use /mcp/<server>.`,
+      )
     },
     describe: async (viewer) => {
       const upstreams = members()
       await Promise.all(upstreams.map((upstream) => upstream.settled(SETTLE_MS)))
-      const declared = upstreams.flatMap((upstream) => (upstream.instance === null ? [] : [upstream.instance.connection.hello.capabilities]))
-      const always = { tools: { listChanged: true }, prompts: { listChanged: true }, resources: { listChanged: true, subscribe: true } }
+      const declared = upstreams.flatMap((upstream) =>
+        upstream.instance === null ? [] : [upstream.instance.connection.hello.capabilities],
+      )
+      const always = {
+        tools: { listChanged: true },
+        prompts: { listChanged: true },
+        resources: { listChanged: true, subscribe: true },
+      }
       const down = upstreams.filter((upstream) => upstream.unavailable() !== null)
       const parts = upstreams.flatMap((upstream) => {
         const text = upstream.instance?.connection.hello.instructions
@@ -225,11 +307,13 @@ export function createAggregatedView(members: () => readonly Upstream[], hubInfo
 function capabilitiesFor(era: Era, declared: readonly Params[], upstreamEra: Era): Params {
   const merged: Params = {}
   for (const capabilities of declared) {
-    for (const [key, value] of Object.entries(capabilities)) merged[key] = isObject(value) && isObject(merged[key]) ? { ...merged[key], ...value } : value
+    for (const [key, value] of Object.entries(capabilities))
+      merged[key] = isObject(value) && isObject(merged[key]) ? { ...merged[key], ...value } : value
   }
   if (era === 'legacy' && upstreamEra === 'modern') {
     // A legacy client subscribes one URI at a time; the hub keeps one listen for all of them.
-    for (const key of ['tools', 'prompts']) if (merged[key] !== undefined) merged[key] = { ...(merged[key] as Params), listChanged: true }
+    for (const key of ['tools', 'prompts'])
+      if (merged[key] !== undefined) merged[key] = { ...(merged[key] as Params), listChanged: true }
     if (isObject(merged['extensions'])) {
       const { 'io.modelcontextprotocol/tasks': _tasks, ...rest } = merged['extensions']
       merged['extensions'] = rest
@@ -247,7 +331,11 @@ function capabilitiesFor(era: Era, declared: readonly Params[], upstreamEra: Era
 export function templatePattern(template: string): RegExp {
   const parts = template.split(/(\{[^}]*\})/).map((part) => {
     if (!part.startsWith('{')) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-    return /^\{[+#]|\*\}$/.test(part) || part.startsWith('{/') ? '.*' : part.startsWith('{?') || part.startsWith('{&') ? '(?:[?&].*)?' : '[^/]*'
+    return /^\{[+#]|\*\}$/.test(part) || part.startsWith('{/')
+      ? '.*'
+      : part.startsWith('{?') || part.startsWith('{&')
+        ? '(?:[?&].*)?'
+        : '[^/]*'
   })
   return new RegExp(`^${parts.join('')}$`)
 }

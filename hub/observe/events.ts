@@ -42,7 +42,11 @@ export function createEvents(): Events {
       }
     },
     stream: (response, { lastEventId, logsOf }) => {
-      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' })
+      response.writeHead(200, {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-cache, no-transform',
+        'x-accel-buffering': 'no',
+      })
       response.write('retry: 1000\n\n')
       const [at, last] = lastEventId?.split('-') ?? []
       const from = Number(last)

@@ -9,7 +9,10 @@ export interface LogRing {
   lines: () => LogLine[]
 }
 
-export function createLogRing(options: { redact: (text: string) => string; onLines: (lines: LogLine[]) => void }): LogRing {
+export function createLogRing(options: {
+  redact: (text: string) => string
+  onLines: (lines: LogLine[]) => void
+}): LogRing {
   const ring: LogLine[] = []
   let seq = 0
   let fresh: LogLine[] = []
@@ -18,7 +21,13 @@ export function createLogRing(options: { redact: (text: string) => string; onLin
   return {
     add(stream, level, text) {
       for (const part of text.split('\n')) {
-        const line: LogLine = { seq: ++seq, at: Date.now(), stream, level, text: options.redact(part.slice(0, MAX_TEXT)) }
+        const line: LogLine = {
+          seq: ++seq,
+          at: Date.now(),
+          stream,
+          level,
+          text: options.redact(part.slice(0, MAX_TEXT)),
+        }
         ring.push(line)
         fresh.push(line)
       }

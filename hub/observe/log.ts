@@ -12,7 +12,14 @@ export function createLog(options: { level: LogLevel; file: string | null; redac
   let writing: Promise<unknown> = Promise.resolve()
   return (level, message, data = {}) => {
     if (ORDER.indexOf(level) > ORDER.indexOf(options.level)) return
-    const entry = { time: new Date().toISOString(), level, message, ...Object.fromEntries(Object.entries(data).map(([key, value]) => [key, SECRET_KEY.test(key) ? '[redacted]' : value])) }
+    const entry = {
+      time: new Date().toISOString(),
+      level,
+      message,
+      ...Object.fromEntries(
+        Object.entries(data).map(([key, value]) => [key, SECRET_KEY.test(key) ? '[redacted]' : value]),
+      ),
+    }
     const line = options.redact(`${JSON.stringify(entry)}\n`)
     const { file } = options
     if (file === null) process.stdout.write(line)
@@ -24,7 +31,8 @@ export function createLog(options: { level: LogLevel; file: string | null; redac
 export function createRedactor(values: () => readonly string[]): (text: string) => string {
   return (text) => {
     let result = text
-    for (const value of values()) if (value.length >= 6 && result.includes(value)) result = result.replaceAll(value, '[secret]')
+    for (const value of values())
+      if (value.length >= 6 && result.includes(value)) result = result.replaceAll(value, '[secret]')
     return result
   }
 }

@@ -20,18 +20,37 @@ export interface Catalog {
   headerParams: Map<string, HeaderParam[]>
 }
 
-export const emptyCatalog: Catalog = { lists: { tools: [], prompts: [], resources: [], resourceTemplates: [] }, headerParams: new Map() }
+export const emptyCatalog: Catalog = {
+  lists: { tools: [], prompts: [], resources: [], resourceTemplates: [] },
+  headerParams: new Map(),
+}
 
 const MAX_PAGES = 1_000
-const keyOf: Record<ListKind, string> = { tools: 'name', prompts: 'name', resources: 'uri', resourceTemplates: 'uriTemplate' }
-const capabilityOf: Record<ListKind, string> = { tools: 'tools', prompts: 'prompts', resources: 'resources', resourceTemplates: 'resources' }
+const keyOf: Record<ListKind, string> = {
+  tools: 'name',
+  prompts: 'name',
+  resources: 'uri',
+  resourceTemplates: 'uriTemplate',
+}
+const capabilityOf: Record<ListKind, string> = {
+  tools: 'tools',
+  prompts: 'prompts',
+  resources: 'resources',
+  resourceTemplates: 'resources',
+}
 
 /** Reads the lists that the server declares. One bad item never spoils a list: it is left out, and `warn` says so. */
-export async function readCatalog(connection: Connection, kinds: readonly ListKind[], previous: Catalog, warn: (text: string) => void): Promise<Catalog> {
+export async function readCatalog(
+  connection: Connection,
+  kinds: readonly ListKind[],
+  previous: Catalog,
+  warn: (text: string) => void,
+): Promise<Catalog> {
   const lists = { ...previous.lists }
   await Promise.all(
     kinds.map(async (kind) => {
-      lists[kind] = connection.hello.capabilities[capabilityOf[kind]] === undefined ? [] : await readList(connection, kind, warn)
+      lists[kind] =
+        connection.hello.capabilities[capabilityOf[kind]] === undefined ? [] : await readList(connection, kind, warn)
     }),
   )
   const params = new Map<string, HeaderParam[]>()
@@ -60,10 +79,12 @@ async function readList(connection: Connection, kind: ListKind, warn: (text: str
       throw error
     }
     const found = isObject(result) ? result[kind] : undefined
-    if (!Array.isArray(found)) throw new McpError(rpc.internalError, `The answer to ${listMethods[kind]} has no array ${kind}`)
+    if (!Array.isArray(found))
+      throw new McpError(rpc.internalError, `The answer to ${listMethods[kind]} has no array ${kind}`)
     for (const item of found as unknown[]) {
       const key = isObject(item) ? item[keyOf[kind]] : undefined
-      if (!isObject(item) || typeof key !== 'string' || key === '') warn(`An item of ${listMethods[kind]} without ${keyOf[kind]} is left out`)
+      if (!isObject(item) || typeof key !== 'string' || key === '')
+        warn(`An item of ${listMethods[kind]} without ${keyOf[kind]} is left out`)
       else if (!items.has(key)) items.set(key, item)
     }
     // An empty string is a cursor like any other; only its absence ends the list.

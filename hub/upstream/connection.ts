@@ -97,7 +97,8 @@ export function createConnection(options: ConnectionOptions): Connection {
       closed = true
       closeReason = reason
       stopSweeper()
-      const message = reason.detail === undefined ? reason.message : `${reason.message}: ${reason.detail.split('\n').at(-1) ?? ''}`
+      const message =
+        reason.detail === undefined ? reason.message : `${reason.message}: ${reason.detail.split('\n').at(-1) ?? ''}`
       for (const hop of [...pending.keys()]) finish(hop, Reply.error({ code: rpc.serverUnavailable, message }))
       options.onClose(reason)
     },
@@ -119,7 +120,9 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (entry.deadline > now || entry.asked > 0) continue
       const seconds = Math.round((now - entry.startedAt) / 1_000)
       cancel(hop, 'timeout')
-      entry.call.finish(Reply.error({ code: rpc.timeout, message: `No answer to ${entry.call.method} after ${seconds} s` }))
+      entry.call.finish(
+        Reply.error({ code: rpc.timeout, message: `No answer to ${entry.call.method} after ${seconds} s` }),
+      )
     }
     if (pending.size === 0) stopSweeper()
   }
@@ -136,7 +139,10 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (entry.call.method === 'initialize') return
     const byClosing = channel.abort(hop)
     if (!byClosing && !closed) {
-      channel.notify(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: hop, reason } }), 'notifications/cancelled')
+      channel.notify(
+        JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: hop, reason } }),
+        'notifications/cancelled',
+      )
     }
   }
 
@@ -145,15 +151,24 @@ export function createConnection(options: ConnectionOptions): Connection {
     const now = performance.now()
     const era = hello?.era ?? 'legacy'
     const outgoing =
-      hello === null ? params : era === 'modern' ? modernParams(params, call, hop, hello.version) : legacyParams(params, call, hop)
+      hello === null
+        ? params
+        : era === 'modern'
+          ? modernParams(params, call, hop, hello.version)
+          : legacyParams(params, call, hop)
     const text = JSON.stringify({ jsonrpc: '2.0', id: hop, method: call.method, params: outgoing })
-    const hints: RequestHints = { method: call.method, name: nameOf(call.method, outgoing), paramHeaders: call.paramHeaders }
+    const hints: RequestHints = {
+      method: call.method,
+      name: nameOf(call.method, outgoing),
+      paramHeaders: call.paramHeaders,
+    }
     // A subscription has no end of its own.
     const deadline = call.method === 'subscriptions/listen' ? Infinity : now + timeoutMs
     const entry: Pending = { call, startedAt: now, deadline, asked: 0, text, hints }
     pending.set(hop, entry)
     sweeper ??= setInterval(sweep, SWEEP_MS).unref()
-    if (closed) finish(hop, Reply.error({ code: rpc.serverUnavailable, message: 'The connection to the server is closed' }))
+    if (closed)
+      finish(hop, Reply.error({ code: rpc.serverUnavailable, message: 'The connection to the server is closed' }))
     else channel.send(hop, text, hints)
     return hop
   }
@@ -201,7 +216,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     const candidates = [...pending.values()].filter((entry) => entry.call.owner !== 'hub')
     const newest = candidates.findLast((entry) => entry.asked === 0) ?? candidates.at(-1)
     if (newest === undefined) return `no call is in flight that ${method} could belong to`
-    if (candidates.some((entry) => entry.call.owner !== newest.call.owner)) return `${method} could belong to calls of different clients`
+    if (candidates.some((entry) => entry.call.owner !== newest.call.owner))
+      return `${method} could belong to calls of different clients`
     return newest
   }
 
@@ -223,7 +239,10 @@ export function createConnection(options: ConnectionOptions): Connection {
     owner.asked++
     void owner.call
       .ask(method, params)
-      .then((result) => answer({ result }), (error: unknown) => answer({ error: toRpcError(error) }))
+      .then(
+        (result) => answer({ result }),
+        (error: unknown) => answer({ error: toRpcError(error) }),
+      )
       .finally(() => {
         owner.asked--
         owner.deadline = performance.now() + options.callTimeoutMs
@@ -248,7 +267,14 @@ export function createConnection(options: ConnectionOptions): Connection {
         if (hop !== null && entry !== undefined) channel.send(hop, entry.text, entry.hints)
       },
       (error: unknown) => {
-        if (hop !== null) finish(hop, Reply.error({ code: rpc.serverUnavailable, message: `The server forgot its session, and a new one failed: ${messageOf(error)}` }))
+        if (hop !== null)
+          finish(
+            hop,
+            Reply.error({
+              code: rpc.serverUnavailable,
+              message: `The server forgot its session, and a new one failed: ${messageOf(error)}`,
+            }),
+          )
         if (!closed) {
           closed = true
           options.onClose(error instanceof UpstreamFailure ? error.reason : protocolReason(messageOf(error)))
@@ -266,7 +292,11 @@ export function createConnection(options: ConnectionOptions): Connection {
   async function initialize(): Promise<ServerHello> {
     const result = await request(
       'initialize',
-      { protocolVersion: LATEST_LEGACY, capabilities: capabilitiesOfProfile(options.profile), clientInfo: options.clientInfo },
+      {
+        protocolVersion: LATEST_LEGACY,
+        capabilities: capabilitiesOfProfile(options.profile),
+        clientInfo: options.clientInfo,
+      },
       options.startTimeoutMs,
     )
     if (!isObject(result) || typeof result['protocolVersion'] !== 'string') {
@@ -274,7 +304,10 @@ export function createConnection(options: ConnectionOptions): Connection {
     }
     const version = result['protocolVersion']
     if (!(LEGACY_VERSIONS as readonly string[]).includes(version)) {
-      throw new UpstreamFailure(protocolReason(`The server speaks protocol version ${version}, which this hub does not know`), true)
+      throw new UpstreamFailure(
+        protocolReason(`The server speaks protocol version ${version}, which this hub does not know`),
+        true,
+      )
     }
     channel.established(version, false)
     channel.notify(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }), 'notifications/initialized')
@@ -293,15 +326,21 @@ export function createConnection(options: ConnectionOptions): Connection {
     const meta = { [META.version]: version, [META.clientInfo]: options.clientInfo, [META.capabilities]: {} }
     let result: unknown
     try {
-      result = await request('server/discover', { _meta: meta }, options.era === 'modern' ? options.startTimeoutMs : options.probeTimeoutMs)
+      result = await request(
+        'server/discover',
+        { _meta: meta },
+        options.era === 'modern' ? options.startTimeoutMs : options.probeTimeoutMs,
+      )
     } catch (error) {
       if (!(error instanceof McpError)) throw error
       if (closeReason !== null) throw new UpstreamFailure(closeReason)
-      const supported = isObject(error.data) && Array.isArray(error.data['supported']) ? (error.data['supported'] as unknown[]) : []
+      const supported =
+        isObject(error.data) && Array.isArray(error.data['supported']) ? (error.data['supported'] as unknown[]) : []
       const common = MODERN_VERSIONS.find((known) => supported.includes(known))
       if (error.code === rpc.unsupportedVersion && common !== undefined && !retried) return discover(common, true)
       // Refused connections, 401 and 5xx say nothing about the era.
-      if (lastFailure !== null && (lastFailure.code !== 'http-status' || /\b5\d\d\b|403/.test(lastFailure.message))) throw new UpstreamFailure(lastFailure)
+      if (lastFailure !== null && (lastFailure.code !== 'http-status' || /\b5\d\d\b|403/.test(lastFailure.message)))
+        throw new UpstreamFailure(lastFailure)
       lastFailure = null
       return null
     }
@@ -325,7 +364,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (options.era !== 'legacy') {
       const modern = await discover(LATEST_MODERN).catch(async (error: unknown) => {
         // Some servers end themselves at a request before `initialize`; they get a fresh process and no probe.
-        if (options.era === 'modern' || !(error instanceof UpstreamFailure) || error.reason.code !== 'exited') throw error
+        if (options.era === 'modern' || !(error instanceof UpstreamFailure) || error.reason.code !== 'exited')
+          throw error
         closed = false
         closeReason = null
         channel = options.openChannel(handlers)
@@ -333,7 +373,8 @@ export function createConnection(options: ConnectionOptions): Connection {
         return null
       })
       if (modern !== null) return modern
-      if (options.era === 'modern') throw new UpstreamFailure(protocolReason('The server does not speak the modern era (no server/discover)'), true)
+      if (options.era === 'modern')
+        throw new UpstreamFailure(protocolReason('The server does not speak the modern era (no server/discover)'), true)
       channel.resetSession()
     }
     return initialize()
@@ -367,26 +408,33 @@ export function createConnection(options: ConnectionOptions): Connection {
         hello = await Promise.race([handshake(), expired])
         return hello
       } catch (error) {
-        throw error instanceof UpstreamFailure ? error : new UpstreamFailure(closeReason ?? lastFailure ?? protocolReason(messageOf(error)))
+        throw error instanceof UpstreamFailure
+          ? error
+          : new UpstreamFailure(closeReason ?? lastFailure ?? protocolReason(messageOf(error)))
       } finally {
         clearTimeout(timer)
       }
     },
     call: (call) => {
       if (call.clientEra === 'legacy' && hello?.era === 'modern') {
-        return driveInputRounds(call, { launch: (round, params) => launch(round, params, options.callTimeoutMs), cancel })
+        return driveInputRounds(call, {
+          launch: (round, params) => launch(round, params, options.callTimeoutMs),
+          cancel,
+        })
       }
       const hop = launch(call, call.params, options.callTimeoutMs)
       return (reason) => cancel(hop, reason)
     },
     request,
     notify: (method, params) => {
-      if (!closed) channel.notify(JSON.stringify({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }), method)
+      if (!closed)
+        channel.notify(JSON.stringify({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }), method)
     },
     close: async () => {
       closed = true
       stopSweeper()
-      for (const hop of [...pending.keys()]) finish(hop, Reply.error({ code: rpc.serverUnavailable, message: 'The server was stopped' }))
+      for (const hop of [...pending.keys()])
+        finish(hop, Reply.error({ code: rpc.serverUnavailable, message: 'The server was stopped' }))
       await channel.close()
     },
   }
@@ -396,7 +444,13 @@ function isBroadcast(method: string): boolean {
   return method.endsWith('/list_changed') || method === 'notifications/resources/updated'
 }
 
-function hubCall(method: string, params: Params | undefined, profile: string, resolve: (result: unknown) => void, reject: (error: McpError) => void): Call {
+function hubCall(
+  method: string,
+  params: Params | undefined,
+  profile: string,
+  resolve: (result: unknown) => void,
+  reject: (error: McpError) => void,
+): Call {
   return {
     method,
     params,

@@ -7,7 +7,14 @@ export function legacyParams(params: Params | undefined, call: Call, hop: number
   if (!isObject(meta)) return params
   const kept: Params = {}
   for (const key of Object.keys(meta)) {
-    if (key === META.version || key === META.clientInfo || key === META.capabilities || key === META.logLevel || key === 'progressToken') continue
+    if (
+      key === META.version ||
+      key === META.clientInfo ||
+      key === META.capabilities ||
+      key === META.logLevel ||
+      key === 'progressToken'
+    )
+      continue
     kept[key] = meta[key]
   }
   if (call.progressToken !== undefined) kept['progressToken'] = hop

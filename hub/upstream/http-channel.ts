@@ -71,7 +71,12 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     return headers
   }
 
-  function fail(exchange: Exchange, message: string, undelivered: boolean, reason: ReturnType<typeof failureReason> | null): void {
+  function fail(
+    exchange: Exchange,
+    message: string,
+    undelivered: boolean,
+    reason: ReturnType<typeof failureReason> | null,
+  ): void {
     if (exchange.done) return
     exchange.done = true
     exchanges.delete(exchange.hop)
@@ -97,7 +102,13 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
       parsed = JSON.parse(bytes.toString())
     } catch {
       if (exchange === null) handlers.onLog('hub', 'warn', 'The server sent something that is not JSON')
-      else fail(exchange, `The server answered something that is not JSON: ${bytes.subarray(0, 200).toString()}`, false, null)
+      else
+        fail(
+          exchange,
+          `The server answered something that is not JSON: ${bytes.subarray(0, 200).toString()}`,
+          false,
+          null,
+        )
       return
     }
     for (const message of Array.isArray(parsed) ? (parsed as unknown[]) : [parsed]) {
@@ -143,7 +154,12 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
           return
         }
         if (size > options.maxResponseBytes) {
-          fail(exchange, `The answer is larger than ${options.maxResponseBytes} bytes (limits.maxResponseBytes)`, false, null)
+          fail(
+            exchange,
+            `The answer is larger than ${options.maxResponseBytes} bytes (limits.maxResponseBytes)`,
+            false,
+            null,
+          )
           controller.abort(new Error('too large'))
           return
         }
@@ -165,7 +181,12 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
           return
         }
         const undelivered = status === 0 && isUndelivered(error)
-        if (undelivered && !closed && performance.now() - exchange.startedAt < HOLD_MS && exchange.hints.method !== 'initialize') {
+        if (
+          undelivered &&
+          !closed &&
+          performance.now() - exchange.startedAt < HOLD_MS &&
+          exchange.hints.method !== 'initialize'
+        ) {
           setTimeout(() => dispatch(exchange), HOLD_STEP_MS)
           return
         }
@@ -213,7 +234,10 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
 
   /** POSTs what has no answer: a notification, or our answer to a question of the server. */
   function post(text: string, method: string, then?: () => void): void {
-    const headers = headersFor({ method, name: undefined, paramHeaders: undefined }, 'application/json, text/event-stream')
+    const headers = headersFor(
+      { method, name: undefined, paramHeaders: undefined },
+      'application/json, text/event-stream',
+    )
     agent.dispatch(
       { origin: url.origin, path, method: 'POST', headers, body: text },
       {
@@ -223,7 +247,8 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
         },
         onResponseData: ignore,
         onResponseEnd: () => then?.(),
-        onResponseError: (_controller, error) => handlers.onLog('hub', 'warn', `${method} could not be delivered: ${error.message}`),
+        onResponseError: (_controller, error) =>
+          handlers.onLog('hub', 'warn', `${method} could not be delivered: ${error.message}`),
       },
     )
   }
@@ -246,7 +271,10 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
       listening = null
       if (!closed && opened) listenTimer = setTimeout(() => listen(last, attempt + 1), retryMs).unref()
     }
-    const headers = { ...headersFor(null, 'text/event-stream'), ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }) }
+    const headers = {
+      ...headersFor(null, 'text/event-stream'),
+      ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }),
+    }
     agent.dispatch(
       { origin: url.origin, path, method: 'GET', headers },
       {
@@ -274,7 +302,17 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     pid: null,
     open: async () => undefined,
     send: (hop, text, hints) => {
-      const exchange: Exchange = { hop, text, hints, startedAt: performance.now(), controller: null, done: false, lastEventId: '', retryMs: 1_000, resumes: 0 }
+      const exchange: Exchange = {
+        hop,
+        text,
+        hints,
+        startedAt: performance.now(),
+        controller: null,
+        done: false,
+        lastEventId: '',
+        retryMs: 1_000,
+        resumes: 0,
+      }
       exchanges.set(hop, exchange)
       dispatch(exchange)
     },

@@ -3,7 +3,14 @@ import type { Reason } from '../contract/index.ts'
 /** True when the request cannot have reached the server, so that sending it again cannot do a thing twice. */
 export function isUndelivered(error: unknown): boolean {
   const code = codeOf(error)
-  return code === 'ECONNREFUSED' || code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH' || code === 'ENOTFOUND' || code === 'EAI_AGAIN'
+  return (
+    code === 'ECONNREFUSED' ||
+    code === 'UND_ERR_CONNECT_TIMEOUT' ||
+    code === 'EHOSTUNREACH' ||
+    code === 'ENETUNREACH' ||
+    code === 'ENOTFOUND' ||
+    code === 'EAI_AGAIN'
+  )
 }
 
 export function codeOf(error: unknown): string {
@@ -21,27 +28,69 @@ export function failureReason(error: unknown, url: string): Reason {
   const host = new URL(url).host
   const detail = error instanceof Error ? error.message : String(error)
   if (code === 'ECONNREFUSED') {
-    return { code: 'connection-refused', message: `Nothing answers at ${host} (connection refused)`, cure: 'Start the server, or correct its URL and port.', detail }
+    return {
+      code: 'connection-refused',
+      message: `Nothing answers at ${host} (connection refused)`,
+      cure: 'Start the server, or correct its URL and port.',
+      detail,
+    }
   }
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    return { code: 'host-not-found', message: `The host name of ${host} was not found`, cure: 'Check the URL and the network connection.', detail }
+    return {
+      code: 'host-not-found',
+      message: `The host name of ${host} was not found`,
+      cure: 'Check the URL and the network connection.',
+      detail,
+    }
   }
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) {
-    return { code: 'tls', message: `The TLS connection to ${host} failed (${code})`, cure: 'Check the certificate, or give its authority in NODE_EXTRA_CA_CERTS.', detail }
+    return {
+      code: 'tls',
+      message: `The TLS connection to ${host} failed (${code})`,
+      cure: 'Check the certificate, or give its authority in NODE_EXTRA_CA_CERTS.',
+      detail,
+    }
   }
-  return { code: 'connection-refused', message: `The connection to ${host} failed: ${detail}`, cure: 'Check that the server runs and the network reaches it.', detail: code || detail }
+  return {
+    code: 'connection-refused',
+    message: `The connection to ${host} failed: ${detail}`,
+    cure: 'Check that the server runs and the network reaches it.',
+    detail: code || detail,
+  }
 }
 
 /** Explains an HTTP status that is no answer to an MCP request. */
 export function statusReason(status: number, body: string, url: string): Reason {
   const where = new URL(url)
   const detail = body === '' ? {} : { detail: body }
-  if (status === 401) return { code: 'needs-auth', message: `${where.host} asks for a sign-in (401)`, cure: 'Sign in, or add an Authorization header with a valid token.', ...detail }
-  if (status === 403) return { code: 'http-status', message: `${where.host} refused access (403)`, cure: 'Check that the token is valid for this server.', ...detail }
+  if (status === 401)
+    return {
+      code: 'needs-auth',
+      message: `${where.host} asks for a sign-in (401)`,
+      cure: 'Sign in, or add an Authorization header with a valid token.',
+      ...detail,
+    }
+  if (status === 403)
+    return {
+      code: 'http-status',
+      message: `${where.host} refused access (403)`,
+      cure: 'Check that the token is valid for this server.',
+      ...detail,
+    }
   if (status === 404 || status === 405) {
-    return { code: 'http-status', message: `${where.host}${where.pathname} is no MCP endpoint (${status})`, cure: 'Check the path of the URL; it often ends in /mcp.', ...detail }
+    return {
+      code: 'http-status',
+      message: `${where.host}${where.pathname} is no MCP endpoint (${status})`,
+      cure: 'Check the path of the URL; it often ends in /mcp.',
+      ...detail,
+    }
   }
-  return { code: 'http-status', message: `${where.host} answered with HTTP status ${status}`, cure: status >= 500 ? 'The server has a fault; read its own logs.' : 'Check the URL and the headers.', ...detail }
+  return {
+    code: 'http-status',
+    message: `${where.host} answered with HTTP status ${status}`,
+    cure: status >= 500 ? 'The server has a fault; read its own logs.' : 'Check the URL and the headers.',
+    ...detail,
+  }
 }
 
 export function bodyText(body: Buffer): string {

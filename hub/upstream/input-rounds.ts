@@ -10,7 +10,10 @@ const MAX_ROUNDS = 10
  */
 export function driveInputRounds(
   call: Call,
-  connection: { launch: (round: Call, params: Params | undefined) => number; cancel: (hop: number, reason: string) => void },
+  connection: {
+    launch: (round: Call, params: Params | undefined) => number
+    cancel: (hop: number, reason: string) => void
+  },
 ): CancelCall {
   let hop = 0
   let cancelled = false
@@ -37,15 +40,21 @@ export function driveInputRounds(
       return
     }
     if (++rounds > MAX_ROUNDS) {
-      call.finish(Reply.error({ code: rpc.limitExceeded, message: `The server asked for input more than ${MAX_ROUNDS} times` }))
+      call.finish(
+        Reply.error({ code: rpc.limitExceeded, message: `The server asked for input more than ${MAX_ROUNDS} times` }),
+      )
       return
     }
     try {
       const requests = isObject(result['inputRequests']) ? result['inputRequests'] : {}
       const answers = await Promise.all(
         Object.entries(requests).map(async ([key, request]) => {
-          if (!isObject(request) || typeof request['method'] !== 'string') throw new McpError(rpc.internalError, 'The server sent an input request without a method')
-          return [key, await call.ask(request['method'], isObject(request['params']) ? request['params'] : undefined)] as const
+          if (!isObject(request) || typeof request['method'] !== 'string')
+            throw new McpError(rpc.internalError, 'The server sent an input request without a method')
+          return [
+            key,
+            await call.ask(request['method'], isObject(request['params']) ? request['params'] : undefined),
+          ] as const
         }),
       )
       if (cancelled) return

@@ -83,7 +83,11 @@ export function createInstance(options: InstanceOptions): Instance {
       options.onCatalog(kinds)
     } catch (error) {
       // What was offered before stays offered: a list never silently empties.
-      options.onLog('hub', 'error', `Reading ${kinds.join(', ')} failed: ${error instanceof Error ? error.message : String(error)}`)
+      options.onLog(
+        'hub',
+        'error',
+        `Reading ${kinds.join(', ')} failed: ${error instanceof Error ? error.message : String(error)}`,
+      )
     }
   }
 
@@ -128,8 +132,10 @@ export function createInstance(options: InstanceOptions): Instance {
       listen()
       return
     }
-    for (const uri of uris) if (!before.has(uri)) connection.request('resources/subscribe', { uri }).catch(() => undefined)
-    for (const uri of before) if (!uris.has(uri)) connection.request('resources/unsubscribe', { uri }).catch(() => undefined)
+    for (const uri of uris)
+      if (!before.has(uri)) connection.request('resources/subscribe', { uri }).catch(() => undefined)
+    for (const uri of before)
+      if (!uris.has(uri)) connection.request('resources/unsubscribe', { uri }).catch(() => undefined)
   }
 
   const waiting: { call: Call; begin: () => void }[] = []
@@ -145,7 +151,10 @@ export function createInstance(options: InstanceOptions): Instance {
       if (--running > 0) return
       owner = null
       const next = waiting[0]?.call.owner
-      for (const entry of waiting.splice(0).filter((candidate) => candidate.call.owner === next || !waiting.push(candidate))) entry.begin()
+      for (const entry of waiting
+        .splice(0)
+        .filter((candidate) => candidate.call.owner === next || !waiting.push(candidate)))
+        entry.begin()
     }
     const begin = (): void => {
       owner = call.owner

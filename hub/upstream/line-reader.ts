@@ -1,5 +1,9 @@
 /** Splits a byte stream at newlines. Chunks are kept and joined once a line is whole, so that a long line costs one copy. */
-export function createLineReader(options: { maxBytes: number; onLine: (line: Buffer) => void; onOverflow: () => void }): (chunk: Buffer) => void {
+export function createLineReader(options: {
+  maxBytes: number
+  onLine: (line: Buffer) => void
+  onOverflow: () => void
+}): (chunk: Buffer) => void {
   let parts: Buffer[] = []
   let held = 0
   let skipping = false

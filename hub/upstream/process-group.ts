@@ -77,7 +77,8 @@ export function createProcessJournal(file: string): ProcessJournal {
     async reap() {
       let reaped = 0
       for (const found of await readdir(dir).catch(() => [])) {
-        const pid = found.startsWith(`${name}-`) && found.endsWith(ext) ? Number(found.slice(name.length + 1, -ext.length)) : NaN
+        const pid =
+          found.startsWith(`${name}-`) && found.endsWith(ext) ? Number(found.slice(name.length + 1, -ext.length)) : NaN
         if (!Number.isInteger(pid) || pid === process.pid) continue
         const journal = await readJournal(join(dir, found))
         if (journal.owner !== '' && startTimeOf(pid) === journal.owner) continue

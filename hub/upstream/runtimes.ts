@@ -27,9 +27,17 @@ export async function resolveExecutable(
   cwd: string | undefined,
 ): Promise<{ path: string; reason?: never } | { path: null; reason: Reason }> {
   if (cwd !== undefined && !(await isDirectory(cwd))) {
-    return { path: null, reason: { code: 'spawn-failed', message: `The working directory ${cwd} does not exist`, cure: 'Correct cwd, or create the directory.' } }
+    return {
+      path: null,
+      reason: {
+        code: 'spawn-failed',
+        message: `The working directory ${cwd} does not exist`,
+        cure: 'Correct cwd, or create the directory.',
+      },
+    }
   }
-  const suffixes = process.platform === 'win32' ? ['', ...(process.env['PATHEXT'] ?? '.EXE;.CMD;.BAT').split(';')] : ['']
+  const suffixes =
+    process.platform === 'win32' ? ['', ...(process.env['PATHEXT'] ?? '.EXE;.CMD;.BAT').split(';')] : ['']
   const hasFolder = command.includes('/') || command.includes(sep)
   const folders = hasFolder ? [''] : path.split(delimiter).filter((folder) => folder !== '')
   for (const folder of folders) {
@@ -44,7 +52,8 @@ export async function resolveExecutable(
     reason: {
       code: 'command-not-found',
       message: `The command ${command} was not found`,
-      cure: hint ?? (isAbsolute(command) ? 'Check the path.' : 'Check its spelling, install it, or give its full path.'),
+      cure:
+        hint ?? (isAbsolute(command) ? 'Check the path.' : 'Check its spelling, install it, or give its full path.'),
       detail: hasFolder ? `Looked for ${resolve(cwd ?? process.cwd(), command)}` : `Looked in ${folders.join(', ')}`,
     },
   }
@@ -86,15 +95,56 @@ export async function loginShellPath(): Promise<string> {
     ).stdin?.end()
   })
   const found = printed.split(MARK)[1] ?? ''
-  return [...new Set([...found.split(delimiter), ...own.split(delimiter)])].filter((folder) => folder !== '').join(delimiter)
+  return [...new Set([...found.split(delimiter), ...own.split(delimiter)])]
+    .filter((folder) => folder !== '')
+    .join(delimiter)
 }
 
 /** The few variables that a server process gets besides those of its entry; never the hub's whole environment. */
 export function minimalEnvironment(path: string): Record<string, string> {
   const names =
     process.platform === 'win32'
-      ? ['APPDATA', 'HOMEDRIVE', 'HOMEPATH', 'LOCALAPPDATA', 'PROCESSOR_ARCHITECTURE', 'SYSTEMDRIVE', 'SYSTEMROOT', 'TEMP', 'USERNAME', 'USERPROFILE', 'PROGRAMFILES', 'PATHEXT', 'COMSPEC']
-      : ['HOME', 'LOGNAME', 'SHELL', 'TERM', 'USER', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ', 'TMPDIR', 'XDG_RUNTIME_DIR', 'XDG_CONFIG_HOME', 'XDG_CACHE_HOME', 'XDG_DATA_HOME', 'DISPLAY', 'WAYLAND_DISPLAY', 'SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy']
+      ? [
+          'APPDATA',
+          'HOMEDRIVE',
+          'HOMEPATH',
+          'LOCALAPPDATA',
+          'PROCESSOR_ARCHITECTURE',
+          'SYSTEMDRIVE',
+          'SYSTEMROOT',
+          'TEMP',
+          'USERNAME',
+          'USERPROFILE',
+          'PROGRAMFILES',
+          'PATHEXT',
+          'COMSPEC',
+        ]
+      : [
+          'HOME',
+          'LOGNAME',
+          'SHELL',
+          'TERM',
+          'USER',
+          'LANG',
+          'LC_ALL',
+          'LC_CTYPE',
+          'TZ',
+          'TMPDIR',
+          'XDG_RUNTIME_DIR',
+          'XDG_CONFIG_HOME',
+          'XDG_CACHE_HOME',
+          'XDG_DATA_HOME',
+          'DISPLAY',
+          'WAYLAND_DISPLAY',
+          'SSL_CERT_FILE',
+          'NODE_EXTRA_CA_CERTS',
+          'HTTP_PROXY',
+          'HTTPS_PROXY',
+          'NO_PROXY',
+          'http_proxy',
+          'https_proxy',
+          'no_proxy',
+        ]
   const env: Record<string, string> = { PATH: path }
   for (const name of names) {
     const value = process.env[name]

@@ -9,7 +9,13 @@ import { bodyText, failureReason, statusReason } from './http-failures.ts'
 /** HTTP+SSE of 2024-11-05: one stream brings everything; messages are posted to the address that it names first. */
 export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, options: HttpOptions): Channel {
   const url = new URL(target.url)
-  const agent = new Agent({ connections: 64, keepAliveTimeout: 4_000, connect: { timeout: options.connectTimeoutMs }, headersTimeout: 0, bodyTimeout: 0 })
+  const agent = new Agent({
+    connections: 64,
+    keepAliveTimeout: 4_000,
+    connect: { timeout: options.connectTimeoutMs },
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  })
   let stream: Dispatcher.DispatchController | null = null
   let messages: URL | null = null
   let closed = false
@@ -30,7 +36,8 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
     }
     if (!isObject(message)) return
     if (typeof message['method'] === 'string') handlers.onMessage(message as unknown as JsonRpcMessage, null)
-    else if (typeof message['id'] === 'number') handlers.onReply(message['id'], Reply.of({ jsonrpc: '2.0', id: message['id'], ...message }))
+    else if (typeof message['id'] === 'number')
+      handlers.onReply(message['id'], Reply.of({ jsonrpc: '2.0', id: message['id'], ...message }))
   }
 
   function open(): Promise<void> {
@@ -53,7 +60,16 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
           // A server that names another origin would have us post elsewhere what is meant for it.
           if (address.origin !== url.origin) {
             stream?.abort(new Error('foreign endpoint'))
-            reject(new UpstreamFailure({ code: 'protocol-error', message: `The server names an endpoint of another origin: ${address.origin}`, cure: 'Correct the configuration of the server.' }, true))
+            reject(
+              new UpstreamFailure(
+                {
+                  code: 'protocol-error',
+                  message: `The server names an endpoint of another origin: ${address.origin}`,
+                  cure: 'Correct the configuration of the server.',
+                },
+                true,
+              ),
+            )
             return
           }
           messages = address
@@ -61,7 +77,12 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
         },
       })
       agent.dispatch(
-        { origin: url.origin, path: url.pathname + url.search, method: 'GET', headers: { ...target.headers, accept: 'text/event-stream' } },
+        {
+          origin: url.origin,
+          path: url.pathname + url.search,
+          method: 'GET',
+          headers: { ...target.headers, accept: 'text/event-stream' },
+        },
         {
           onRequestStart: (controller) => (stream = controller),
           onResponseStart: (_controller, statusCode) => (status = statusCode),
@@ -86,7 +107,13 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
     }
     let status = 0
     agent.dispatch(
-      { origin: messages.origin, path: messages.pathname + messages.search, method: 'POST', headers: { ...target.headers, 'content-type': 'application/json' }, body: text },
+      {
+        origin: messages.origin,
+        path: messages.pathname + messages.search,
+        method: 'POST',
+        headers: { ...target.headers, 'content-type': 'application/json' },
+        body: text,
+      },
       {
         onRequestStart: () => undefined,
         onResponseStart: (_controller, statusCode) => (status = statusCode),
@@ -102,9 +129,12 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
   return {
     pid: null,
     open,
-    send: (hop, text) => post(text, (message) => handlers.onFailure(hop, { code: rpc.serverUnavailable, message }, false, null)),
-    notify: (text, method) => post(text, (message) => handlers.onLog('hub', 'warn', `${method} could not be delivered: ${message}`)),
-    answer: (_id, text) => post(text, (message) => handlers.onLog('hub', 'warn', `An answer could not be delivered: ${message}`)),
+    send: (hop, text) =>
+      post(text, (message) => handlers.onFailure(hop, { code: rpc.serverUnavailable, message }, false, null)),
+    notify: (text, method) =>
+      post(text, (message) => handlers.onLog('hub', 'warn', `${method} could not be delivered: ${message}`)),
+    answer: (_id, text) =>
+      post(text, (message) => handlers.onLog('hub', 'warn', `An answer could not be delivered: ${message}`)),
     abort: () => false,
     established: () => undefined,
     resetSession: () => undefined,

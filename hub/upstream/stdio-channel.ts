@@ -104,7 +104,11 @@ export function createStdioChannel(command: StdioCommand, handlers: ChannelHandl
           maxBytes: options.maxLineBytes,
           onLine,
           onOverflow: () => {
-            handlers.onLog('hub', 'error', `A message longer than ${options.maxLineBytes} bytes on stdout was dropped (limits.maxStdioLineBytes)`)
+            handlers.onLog(
+              'hub',
+              'error',
+              `A message longer than ${options.maxLineBytes} bytes on stdout was dropped (limits.maxStdioLineBytes)`,
+            )
           },
         }),
       )
@@ -141,7 +145,10 @@ export function createStdioChannel(command: StdioCommand, handlers: ChannelHandl
     flush()
     running.stdin?.end()
     const exited = new Promise<boolean>((resolve) => running.once('exit', () => resolve(true)))
-    const graceful = await Promise.race([exited, new Promise<boolean>((resolve) => setTimeout(resolve, CLOSE_GRACE_MS, false).unref())])
+    const graceful = await Promise.race([
+      exited,
+      new Promise<boolean>((resolve) => setTimeout(resolve, CLOSE_GRACE_MS, false).unref()),
+    ])
     await endGroup(running.pid, graceful ? 0 : TERM_GRACE_MS)
     await exited
   }
@@ -152,7 +159,8 @@ export function createStdioChannel(command: StdioCommand, handlers: ChannelHandl
     },
     open,
     send: (hop, text) => {
-      if (ended) handlers.onFailure(hop, { code: rpc.serverUnavailable, message: 'The server process has ended' }, true, null)
+      if (ended)
+        handlers.onFailure(hop, { code: rpc.serverUnavailable, message: 'The server process has ended' }, true, null)
       else write(text)
     },
     notify: (text) => write(text),
@@ -174,7 +182,10 @@ function exitReason(code: number | null, signal: NodeJS.Signals | null, lines: s
   return {
     code: 'exited',
     message: `The server process ${how}`,
-    cure: lines.length > 0 ? 'Read the last lines that it wrote; they usually name the cause.' : 'Run its command in a terminal to see what it says.',
+    cure:
+      lines.length > 0
+        ? 'Read the last lines that it wrote; they usually name the cause.'
+        : 'Run its command in a terminal to see what it says.',
     ...(lines.length > 0 ? { detail: lines.join('\n') } : {}),
   }
 }

@@ -44,24 +44,39 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const { resolved, faults } = resolveReferences(config, options.references)
     const [first] = faults
     if (first !== undefined) {
-      throw new UpstreamFailure({ code: 'unresolved-reference', message: `${first.path} of ${name}: ${first.message}`, cure: first.cure }, true)
+      throw new UpstreamFailure(
+        { code: 'unresolved-reference', message: `${first.path} of ${name}: ${first.message}`, cure: first.cure },
+        true,
+      )
     }
     if (resolved.url !== null && isRemote(config)) {
       const target = { url: resolved.url, headers: resolved.headers }
       const limits = { maxResponseBytes: options.maxResponseBytes, connectTimeoutMs: 10_000 }
-      return config.type === 'sse' ? createSseChannel(target, handlers, limits) : createHttpChannel(target, handlers, limits)
+      return config.type === 'sse'
+        ? createSseChannel(target, handlers, limits)
+        : createHttpChannel(target, handlers, limits)
     }
     const env = { ...minimalEnvironment(options.path()), ...resolved.env }
-    return createStdioChannel({ command: resolved.command ?? '', args: resolved.args, env, cwd: resolved.cwd }, handlers, {
-      maxLineBytes: options.maxStdioLineBytes,
-      onSpawn: (pid) => options.journal.add(pid),
-      onExit: (pid) => options.journal.remove(pid),
-    })
+    return createStdioChannel(
+      { command: resolved.command ?? '', args: resolved.args, env, cwd: resolved.cwd },
+      handlers,
+      {
+        maxLineBytes: options.maxStdioLineBytes,
+        onSpawn: (pid) => options.journal.add(pid),
+        onExit: (pid) => options.journal.remove(pid),
+      },
+    )
   }
 
   function create(name: string, config: ServerConfig, silent: boolean): Upstream {
     const upstream: Upstream = createUpstream(
-      { name, config, defaults: options.defaults, openChannel: (handlers) => openChannel(name, config, handlers), log: options.createLog(silent ? '' : name) },
+      {
+        name,
+        config,
+        defaults: options.defaults,
+        openChannel: (handlers) => openChannel(name, config, handlers),
+        log: options.createLog(silent ? '' : name),
+      },
       {
         onState: () => {
           if (!silent) options.onState(upstream)

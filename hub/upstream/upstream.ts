@@ -1,4 +1,14 @@
-import { isRemote, isEnabled, serverPrefix, transportOf, type Era, type Reason, type ServerConfig, type ServerState, type ServerStatus } from '../contract/index.ts'
+import {
+  isRemote,
+  isEnabled,
+  serverPrefix,
+  transportOf,
+  type Era,
+  type Reason,
+  type ServerConfig,
+  type ServerState,
+  type ServerStatus,
+} from '../contract/index.ts'
 import { capabilityProfile, type Call, type CancelCall, type ClientCapabilities } from '../gateway/call.ts'
 import { McpError, Reply, rpc, type Params } from '../gateway/json-rpc.ts'
 import { emptyCatalog, type Catalog, type ListKind } from './catalog.ts'
@@ -94,7 +104,12 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   const reaper = setInterval(() => {
     for (const [key, opening] of profiles) {
       void opening.then((instance) => {
-        if (instance.connection.inFlight === 0 && Date.now() - instance.lastUsed > IDLE_INSTANCE_MS && profiles.delete(key)) void instance.close()
+        if (
+          instance.connection.inFlight === 0 &&
+          Date.now() - instance.lastUsed > IDLE_INSTANCE_MS &&
+          profiles.delete(key)
+        )
+          void instance.close()
       })
     }
   }, 30_000).unref()
@@ -170,7 +185,10 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
         // The verdict may be stale: the next start probes again.
         era = null
         const failure = error instanceof UpstreamFailure ? error : null
-        retry(failure?.reason ?? { code: 'protocol-error', message: String(error), cure: 'Read the server’s log.' }, failure?.permanent ?? false)
+        retry(
+          failure?.reason ?? { code: 'protocol-error', message: String(error), cure: 'Read the server’s log.' },
+          failure?.permanent ?? false,
+        )
       },
     )
   }
@@ -197,7 +215,10 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       return
     }
     // The first restart after a healthy time is at once: most crashes are one-off.
-    const base = attempt === 1 && restarts > 0 && why.code === 'exited' ? 20 : (BACKOFF_MS[Math.min(attempt - 1, BACKOFF_MS.length - 1)] ?? 60_000)
+    const base =
+      attempt === 1 && restarts > 0 && why.code === 'exited'
+        ? 20
+        : (BACKOFF_MS[Math.min(attempt - 1, BACKOFF_MS.length - 1)] ?? 60_000)
     const delay = base * (0.8 + 0.4 * (options.random ?? Math.random)())
     nextTryAt = Date.now() + delay
     enter('backoff', why)
@@ -234,12 +255,17 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   function unavailable(): McpError | null {
     if (state === 'running' || state === 'degraded') return null
     const cause = reason === null ? `it is ${state}` : `${reason.message}. ${reason.cure}`
-    return new McpError(rpc.serverUnavailable, `Server ${name} is not available: ${cause}`, { server: name, state, ...(reason === null ? {} : { reason }) })
+    return new McpError(rpc.serverUnavailable, `Server ${name} is not available: ${cause}`, {
+      server: name,
+      state,
+      ...(reason === null ? {} : { reason }),
+    })
   }
 
   async function instanceFor(principal: string, capabilities: ClientCapabilities): Promise<Instance> {
     const refusal = unavailable()
-    if (primary === null || refusal !== null) throw refusal ?? new McpError(rpc.serverUnavailable, `Server ${name} is not available`)
+    if (primary === null || refusal !== null)
+      throw refusal ?? new McpError(rpc.serverUnavailable, `Server ${name} is not available`)
     const profile = capabilityProfile(capabilities)
     if (profile === '' || primary.connection.hello.era === 'modern') return primary
     const key = `${profile} ${principal}`
@@ -254,7 +280,10 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
         } catch (error) {
           profiles.delete(key)
           await instance.close()
-          throw new McpError(rpc.serverUnavailable, `Server ${name} did not start for this client: ${error instanceof Error ? error.message : String(error)}`)
+          throw new McpError(
+            rpc.serverUnavailable,
+            `Server ${name} did not start for this client: ${error instanceof Error ? error.message : String(error)}`,
+          )
         }
         return instance
       })()
@@ -265,14 +294,23 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
 
   function launch(instance: Instance, call: Call): CancelCall {
     if (instance.connection.inFlight >= limits.maxConcurrentCalls) {
-      call.finish(Reply.error({ code: rpc.limitExceeded, message: `Server ${name} already has ${limits.maxConcurrentCalls} calls in flight (hub.maxConcurrentCalls)` }))
+      call.finish(
+        Reply.error({
+          code: rpc.limitExceeded,
+          message: `Server ${name} already has ${limits.maxConcurrentCalls} calls in flight (hub.maxConcurrentCalls)`,
+        }),
+      )
       return () => undefined
     }
     return instance.call(call)
   }
 
   function call(request: Call): CancelCall {
-    if (primary !== null && state === 'running' && (primary.connection.hello.era === 'modern' || capabilityProfile(request.capabilities) === '')) {
+    if (
+      primary !== null &&
+      state === 'running' &&
+      (primary.connection.hello.era === 'modern' || capabilityProfile(request.capabilities) === '')
+    ) {
       return launch(primary, request)
     }
     let cancelled: string | null = null
@@ -341,9 +379,18 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
         serverInfo:
           info === null
             ? null
-            : { name: String(info['name'] ?? name), version: String(info['version'] ?? ''), ...(typeof info['title'] === 'string' ? { title: info['title'] } : {}) },
+            : {
+                name: String(info['name'] ?? name),
+                version: String(info['version'] ?? ''),
+                ...(typeof info['title'] === 'string' ? { title: info['title'] } : {}),
+              },
         instructions: hello?.instructions ?? null,
-        counts: { tools: tools.length, prompts: prompts.length, resources: resources.length, resourceTemplates: resourceTemplates.length },
+        counts: {
+          tools: tools.length,
+          prompts: prompts.length,
+          resources: resources.length,
+          resourceTemplates: resourceTemplates.length,
+        },
         endpointPath: `/mcp/${encodeURIComponent(name)}`,
       }
     },
@@ -375,11 +422,14 @@ export function describeTarget(config: ServerConfig): string {
       const url = new URL(config.url)
       url.username = ''
       url.password = ''
-      for (const key of [...url.searchParams.keys()]) if (/key|token|secret|password/i.test(key)) url.searchParams.set(key, '…')
+      for (const key of [...url.searchParams.keys()])
+        if (/key|token|secret|password/i.test(key)) url.searchParams.set(key, '…')
       return url.href
     } catch {
       return config.url
     }
   }
-  return [config.command, ...(config.args ?? [])].map((part) => (/^[\w@%+=:,./${}-]+$/.test(part) ? part : `'${part.replaceAll("'", `'\\''`)}'`)).join(' ')
+  return [config.command, ...(config.args ?? [])]
+    .map((part) => (/^[\w@%+=:,./${}-]+$/.test(part) ? part : `'${part.replaceAll("'", `'\\''`)}'`))
+    .join(' ')
 }

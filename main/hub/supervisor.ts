@@ -1,4 +1,12 @@
-import { CONTROL_PROTOCOL, fromHubSchema, type Fault, type FromHub, type Hello, type Overview, type ToHub } from '../../hub/contract/index.ts'
+import {
+  CONTROL_PROTOCOL,
+  fromHubSchema,
+  type Fault,
+  type FromHub,
+  type Hello,
+  type Overview,
+  type ToHub,
+} from '../../hub/contract/index.ts'
 import type { HubProcessState } from '../../preload/contract.ts'
 
 /** A running hub process, as the supervisor needs it; Electron's utility process behind it in the app. */

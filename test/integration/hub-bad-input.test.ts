@@ -11,12 +11,22 @@ import type { HubStatus, Problem } from '../../hub/contract/index.ts'
 const serverEntry = path.join(import.meta.dirname, '..', '..', 'dist', 'hub', 'server.js')
 
 /** Runs the built hub until it ends; what it wrote on stderr. */
-async function runToEnd(files: Record<string, string>, env: Record<string, string> = {}): Promise<{ code: number | null; stderr: string }> {
+async function runToEnd(
+  files: Record<string, string>,
+  env: Record<string, string> = {},
+): Promise<{ code: number | null; stderr: string }> {
   const folder = await temporaryFolder()
   await mkdir(path.join(folder.path, 'config'))
   for (const [name, text] of Object.entries(files)) await writeFile(path.join(folder.path, 'config', name), text)
   const child = spawn(process.execPath, [serverEntry], {
-    env: { PATH: process.env['PATH'] ?? '', PORT: '0', CONFIG_DIR: path.join(folder.path, 'config'), DATA_DIR: path.join(folder.path, 'data'), MCP_HUB_TOKEN: 'token-for-a-bad-start', ...env },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      PORT: '0',
+      CONFIG_DIR: path.join(folder.path, 'config'),
+      DATA_DIR: path.join(folder.path, 'data'),
+      MCP_HUB_TOKEN: 'token-for-a-bad-start',
+      ...env,
+    },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   let stderr = ''
@@ -28,13 +38,17 @@ async function runToEnd(files: Record<string, string>, env: Record<string, strin
 
 describe('a start with bad configuration ends with 78 and one line per fault', () => {
   it('names file, line and column of invalid JSON', async () => {
-    const { code, stderr } = await runToEnd({ 'servers.json': '{\n  "mcpServers": {\n    "a": { "command": "node", }}\n  "x"\n}' })
+    const { code, stderr } = await runToEnd({
+      'servers.json': '{\n  "mcpServers": {\n    "a": { "command": "node", }}\n  "x"\n}',
+    })
     expect(code).toBe(78)
     expect(stderr).toMatch(/servers\.json:4:3.*Not valid JSON/)
   })
 
   it('names an unknown key and the one that was meant', async () => {
-    const { code, stderr } = await runToEnd({ 'servers.json': '{\n  "mcpServers": {\n    "a": { "comand": "node", "command": "node" }\n  }\n}' })
+    const { code, stderr } = await runToEnd({
+      'servers.json': '{\n  "mcpServers": {\n    "a": { "comand": "node", "command": "node" }\n  }\n}',
+    })
     expect(code).toBe(78)
     expect(stderr).toMatch(/servers\.json:3:\d+ mcpServers\.a\.comand: Unknown key comand\. Did you mean command\?/)
   })
@@ -47,7 +61,9 @@ describe('a start with bad configuration ends with 78 and one line per fault', (
 
   it('names the port that is in use', async () => {
     const holder = createServer()
-    const port = await new Promise<number>((resolve) => holder.listen(0, '127.0.0.1', () => resolve((holder.address() as { port: number }).port)))
+    const port = await new Promise<number>((resolve) =>
+      holder.listen(0, '127.0.0.1', () => resolve((holder.address() as { port: number }).port)),
+    )
     const { code, stderr } = await runToEnd({}, { PORT: String(port) })
     holder.close()
     expect(code).toBe(78)
@@ -64,20 +80,40 @@ describe('a start with bad configuration ends with 78 and one line per fault', (
 describe('a running hub', () => {
   let hub: TestHub
   beforeAll(async () => {
-    hub = await startHub({ silent: { command: process.execPath, args: ['-e', 'process.stdin.resume()'], hub: { startTimeoutMs: 600, maxStartAttempts: 1 } } })
+    hub = await startHub({
+      silent: {
+        command: process.execPath,
+        args: ['-e', 'process.stdin.resume()'],
+        hub: { startTimeoutMs: 600, maxStartAttempts: 1 },
+      },
+    })
   })
   afterAll(() => hub.close())
 
-  const ping = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } } }
+  const ping = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } },
+  }
   async function post(body: string, headers: Record<string, string>): Promise<{ status: number; body: string }> {
     const url = new URL(`${hub.url}/mcp`)
     return new Promise((resolve, reject) => {
       // node:http, because fetch does not let a test choose Host.
-      const request = httpRequest({ host: url.hostname, port: url.port, path: '/mcp', method: 'POST', headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers } }, (response) => {
-        let text = ''
-        response.on('data', (chunk: Buffer) => (text += chunk.toString()))
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }))
-      })
+      const request = httpRequest(
+        {
+          host: url.hostname,
+          port: url.port,
+          path: '/mcp',
+          method: 'POST',
+          headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers },
+        },
+        (response) => {
+          let text = ''
+          response.on('data', (chunk: Buffer) => (text += chunk.toString()))
+          response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }))
+        },
+      )
       request.on('error', reject)
       request.end(body)
     })
@@ -96,13 +132,27 @@ describe('a running hub', () => {
   })
 
   it('says what is wrong with a message', async () => {
-    expect(await post('{"jsonrpc":', hub.headers)).toMatchObject({ status: 400, body: expect.stringContaining('-32700') as string })
-    expect(await post('{"id":1}', hub.headers)).toMatchObject({ status: 400, body: expect.stringContaining('jsonrpc must be') as string })
-    expect(await post(JSON.stringify({ ...ping, params: { deep: JSON.parse('['.repeat(2_000) + ']'.repeat(2_000)) as unknown } }), hub.headers)).toMatchObject({
+    expect(await post('{"jsonrpc":', hub.headers)).toMatchObject({
+      status: 400,
+      body: expect.stringContaining('-32700') as string,
+    })
+    expect(await post('{"id":1}', hub.headers)).toMatchObject({
+      status: 400,
+      body: expect.stringContaining('jsonrpc must be') as string,
+    })
+    expect(
+      await post(
+        JSON.stringify({ ...ping, params: { deep: JSON.parse('['.repeat(2_000) + ']'.repeat(2_000)) as unknown } }),
+        hub.headers,
+      ),
+    ).toMatchObject({
       status: 400,
       body: expect.stringContaining('limits.maxNestingDepth') as string,
     })
-    expect(await post(`"${'x'.repeat(5 * 1_048_576)}"`, hub.headers)).toMatchObject({ status: 413, body: expect.stringContaining('limits.maxRequestBytes') as string })
+    expect(await post(`"${'x'.repeat(5 * 1_048_576)}"`, hub.headers)).toMatchObject({
+      status: 413,
+      body: expect.stringContaining('limits.maxRequestBytes') as string,
+    })
   })
 
   it('gives up on a server that never answers, with cause and cure', async () => {
@@ -116,11 +166,15 @@ describe('a running hub', () => {
     const good = await readFile(file, 'utf8')
     await writeFile(file, '{ "mcpServers": { ')
     let status: HubStatus | undefined
-    for (const deadline = Date.now() + 5_000; Date.now() < deadline && (status?.configFaults.length ?? 0) === 0; ) {
+    for (const deadline = Date.now() + 5_000; Date.now() < deadline && (status?.configFaults.length ?? 0) === 0;) {
       status = (await hub.api('GET', '/api/hub')).body as HubStatus
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
-    expect(status?.configFaults[0]).toMatchObject({ file, line: 1, message: expect.stringContaining('Not valid JSON') as string })
+    expect(status?.configFaults[0]).toMatchObject({
+      file,
+      line: 1,
+      message: expect.stringContaining('Not valid JSON') as string,
+    })
     expect((await hub.api('GET', '/api/servers')).body).toHaveLength(1)
     const refused = await hub.api('POST', '/api/servers', { name: 'new', config: { command: 'node' } })
     expect(refused).toMatchObject({ status: 409, body: { code: 'HUB_CONFIG_FILE_BROKEN' } })
@@ -140,8 +194,14 @@ describe('a running hub', () => {
   })
 
   it('a dry run shows why a command does not work and saves nothing', async () => {
-    const answer = await hub.api('POST', '/api/servers/dry-run', { config: { command: process.execPath, args: ['-e', 'console.error("no API key"); process.exit(3)'] } })
-    expect(answer.body).toMatchObject({ ok: false, reason: { code: 'exited', message: 'The server process exited with code 3' }, stderr: ['no API key'] })
+    const answer = await hub.api('POST', '/api/servers/dry-run', {
+      config: { command: process.execPath, args: ['-e', 'console.error("no API key"); process.exit(3)'] },
+    })
+    expect(answer.body).toMatchObject({
+      ok: false,
+      reason: { code: 'exited', message: 'The server process exited with code 3' },
+      stderr: expect.arrayContaining(['no API key']) as unknown,
+    })
     expect((await hub.api('GET', '/api/servers')).body).toHaveLength(1)
   })
 })

@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startHub, type TestHub } from '../fixtures/hub.ts'
 
 const require = createRequire(import.meta.url)
-const packaged = (name: string): string => path.join(path.dirname(require.resolve(`${name}/package.json`)), 'dist', 'index.js')
+const packaged = (name: string): string =>
+  path.join(path.dirname(require.resolve(`${name}/package.json`)), 'dist', 'index.js')
 
 let hub: TestHub
 beforeAll(async () => {
@@ -25,12 +26,17 @@ afterAll(() => hub.close())
 
 async function legacy(endpoint: string, capabilities = {}): Promise<Client> {
   const client = new Client({ name: 'legacy-test', version: '1' }, { capabilities })
-  await client.connect(new StreamableHTTPClientTransport(new URL(hub.url + endpoint), { requestInit: { headers: hub.headers } }))
+  await client.connect(
+    new StreamableHTTPClientTransport(new URL(hub.url + endpoint), { requestInit: { headers: hub.headers } }),
+  )
   return client
 }
 
 async function modern(endpoint: string): Promise<ModernClient> {
-  const client = new ModernClient({ name: 'modern-test', version: '1' }, { capabilities: {}, versionNegotiation: { mode: { pin: '2026-07-28' } } })
+  const client = new ModernClient(
+    { name: 'modern-test', version: '1' },
+    { capabilities: {}, versionNegotiation: { mode: { pin: '2026-07-28' } } },
+  )
   await client.connect(new ModernTransport(new URL(hub.url + endpoint), { requestInit: { headers: hub.headers } }))
   return client
 }
@@ -46,7 +52,11 @@ describe.each([
     const answer = await client.callTool({ name: `${prefix}echo`, arguments: { message: 'over the hub' } })
     expect(answer.content).toEqual([{ type: 'text', text: 'Echo: over the hub' }])
     const steps: number[] = []
-    await client.callTool({ name: `${prefix}trigger-long-running-operation`, arguments: { duration: 0.4, steps: 4 } }, undefined, { onprogress: ({ progress }) => steps.push(progress) })
+    await client.callTool(
+      { name: `${prefix}trigger-long-running-operation`, arguments: { duration: 0.4, steps: 4 } },
+      undefined,
+      { onprogress: ({ progress }) => steps.push(progress) },
+    )
     expect(steps.slice(0, 3)).toEqual([1, 2, 3])
     await client.close()
   })
@@ -74,7 +84,11 @@ describe.each([
   it('cancelling a call reaches the server and leaves the session usable', async () => {
     const client = await legacy(endpoint)
     const abort = new AbortController()
-    const call = client.callTool({ name: `${prefix}trigger-long-running-operation`, arguments: { duration: 20, steps: 2 } }, undefined, { signal: abort.signal })
+    const call = client.callTool(
+      { name: `${prefix}trigger-long-running-operation`, arguments: { duration: 20, steps: 2 } },
+      undefined,
+      { signal: abort.signal },
+    )
     setTimeout(() => abort.abort('enough'), 100)
     await expect(call).rejects.toThrow(/enough|abort/i)
     const answer = await client.callTool({ name: `${prefix}echo`, arguments: { message: 'still here' } })
@@ -85,7 +99,15 @@ describe.each([
 
 it('an old client works over /sse', async () => {
   const client = new Client({ name: 'old', version: '1' })
-  await client.connect(new SSEClientTransport(new URL(`${hub.url}/sse`), { requestInit: { headers: hub.headers }, eventSourceInit: { fetch: (url, init) => fetch(url, { ...init, headers: { ...(init.headers as Record<string, string>), ...hub.headers } }) } }))
+  await client.connect(
+    new SSEClientTransport(new URL(`${hub.url}/sse`), {
+      requestInit: { headers: hub.headers },
+      eventSourceInit: {
+        fetch: (url, init) =>
+          fetch(url, { ...init, headers: { ...(init.headers as Record<string, string>), ...hub.headers } }),
+      },
+    }),
+  )
   const answer = await client.callTool({ name: 'everything__echo', arguments: { message: 'sse' } })
   expect(answer.content).toEqual([{ type: 'text', text: 'Echo: sse' }])
   await client.close()
@@ -103,14 +125,21 @@ it('a server that cannot start says why, and hurts nobody else', async () => {
   const status = await hub.until('missing', 'failed')
   expect(status.reason?.code).toBe('command-not-found')
   const client = await legacy('/mcp')
-  await expect(client.callTool({ name: 'missing__anything', arguments: {} })).rejects.toThrow(/no-such-command-anywhere was not found/)
+  await expect(client.callTool({ name: 'missing__anything', arguments: {} })).rejects.toThrow(
+    /no-such-command-anywhere was not found/,
+  )
   await client.close()
 })
 
 it('servers that come and go change the lists of connected clients', async () => {
   const client = await legacy('/mcp')
-  const changed = new Promise<void>((resolve) => client.setNotificationHandler(ToolListChangedNotificationSchema, () => resolve()))
-  await hub.api('POST', '/api/servers', { name: 'second', config: { command: process.execPath, args: [packaged('@modelcontextprotocol/server-memory')] } })
+  const changed = new Promise<void>((resolve) =>
+    client.setNotificationHandler(ToolListChangedNotificationSchema, () => resolve()),
+  )
+  await hub.api('POST', '/api/servers', {
+    name: 'second',
+    config: { command: process.execPath, args: [packaged('@modelcontextprotocol/server-memory')] },
+  })
   await hub.until('second', 'running')
   await changed
   expect((await client.listTools()).tools.some((tool) => tool.name.startsWith('second__'))).toBe(true)

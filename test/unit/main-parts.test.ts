@@ -1,0 +1,101 @@
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { contentSecurityPolicy } from '../../hub/contract/csp.ts'
+import { isAppUrl, mayOpenOutside, resolveAsset } from '../../main/app-url.ts'
+import { runCommand, type CommandHandlers } from '../../main/command-gate.ts'
+import { backoffDelay } from '../../main/hub/supervisor.ts'
+import { defaultSettings, migrateSettings } from '../../main/settings-file.ts'
+import { clientSnippet } from '../../main/snippets.ts'
+import { clampBounds } from '../../main/window-bounds.ts'
+
+describe('paths of the page', () => {
+  const root = path.resolve('/srv/renderer')
+  it.each([
+    ['/', 'index.html'],
+    ['/servers/my%20server', 'index.html'],
+    ['/assets/app-1.js', 'assets/app-1.js'],
+  ])('%s is %s', (pathname, file) => {
+    expect(resolveAsset(root, pathname)).toBe(path.join(root, file))
+  })
+  it.each(['/..%2f..%2fetc/passwd.txt', '/%2e%2e/secret.js', '/a%00.js', '/%', '/..%5c..%5cx.js'])(
+    '%s leads nowhere',
+    (pathname) => {
+      expect(resolveAsset(root, pathname)).toBeNull()
+    },
+  )
+})
+
+it('only our page is our page', () => {
+  expect(isAppUrl('app://hub/servers')).toBe(true)
+  for (const url of ['app://evil/', 'https://hub/', 'file:///etc/passwd', 'nonsense']) expect(isAppUrl(url)).toBe(false)
+})
+
+it('links that start programs are not opened', () => {
+  expect(mayOpenOutside('https://example.com')).toBe(true)
+  for (const url of ['file:///etc/passwd', 'ms-msdt:x', 'javascript:1', 'smb://x', ''])
+    expect(mayOpenOutside(url)).toBe(false)
+})
+
+describe('the gate for commands', () => {
+  const handlers = {
+    'hub.state': () => ({ state: 'running' }),
+    'settings.set': (input: unknown) => input,
+  } as unknown as CommandHandlers
+  const page = { url: 'app://hub/', isMainFrame: true }
+  it('runs a known command from our page', async () => {
+    expect(await runCommand(handlers, page, 'hub.state', undefined)).toEqual({ ok: true, value: { state: 'running' } })
+  })
+  it.each([
+    ['a foreign page', { url: 'https://evil.example/', isMainFrame: true }, 'hub.state', undefined, 'FORBIDDEN_SENDER'],
+    ['a frame', { url: 'app://hub/', isMainFrame: false }, 'hub.state', undefined, 'FORBIDDEN_SENDER'],
+    ['a key of every object', page, 'toString', undefined, 'UNKNOWN_COMMAND'],
+    ['a bad value', page, 'settings.set', { theme: 'purple' }, 'BAD_INPUT'],
+    ['an unknown key', page, 'settings.set', { themee: 'dark' }, 'BAD_INPUT'],
+  ])('refuses %s', async (_what, sender, name, input, code) => {
+    expect(await runCommand(handlers, sender, name, input)).toMatchObject({ ok: false, error: { code } })
+  })
+})
+
+describe('settings of another time', () => {
+  it('keeps what fits and defaults the rest', () => {
+    expect(migrateSettings({ desktop: { theme: 'dark', locale: 'klingon', old: 1 }, bounds: { x: 1 } })).toEqual({
+      ...defaultSettings,
+      desktop: { ...defaultSettings.desktop, theme: 'dark' },
+    })
+  })
+  it.each([null, undefined, 7, 'x', []])('makes defaults of %j', (found) => {
+    expect(migrateSettings(found)).toEqual(defaultSettings)
+  })
+})
+
+it('waits longer after each crash, and never more than six seconds', () => {
+  expect([1, 2, 3, 4, 5, 50].map((crashes) => backoffDelay(crashes, 0.5))).toEqual([
+    250, 500, 1_000, 2_000, 5_000, 5_000,
+  ])
+  expect(backoffDelay(1, 0)).toBe(200)
+  expect(backoffDelay(1, 1)).toBe(300)
+})
+
+it('brings a window back onto a display', () => {
+  const display = { x: 0, y: 0, width: 1_000, height: 800 }
+  expect(clampBounds({ x: 900, y: -50, width: 600, height: 400 }, [display])).toEqual({
+    x: 400,
+    y: 0,
+    width: 600,
+    height: 400,
+  })
+  expect(clampBounds({ x: 5_000, y: 0, width: 600, height: 400 }, [display])).toBeNull()
+})
+
+it('allows scripts and styles of our own only', () => {
+  const policy = contentSecurityPolicy('abc')
+  expect(policy).toContain("script-src 'self';")
+  expect(policy).toContain("style-src 'self' 'nonce-abc';")
+  expect(policy).not.toContain('unsafe')
+})
+
+it('quotes what a shell would read otherwise', () => {
+  expect(clientSnippet('claude-code', 'http://127.0.0.1:3737/mcp', 't0ken', "it's")).toBe(
+    `claude mcp add --transport http 'mcp-hub-it'\\''s' 'http://127.0.0.1:3737/mcp/it'\\''s' --header 'Authorization: Bearer t0ken'`,
+  )
+})

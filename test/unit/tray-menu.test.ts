@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest'
+import type { Overview, ServerState } from '../../hub/contract/index.ts'
+import { textsOf } from '../../main/texts.ts'
+import { trayModel, type TrayItem, type TrayModel, type TrayState } from '../../main/tray-menu.ts'
+
+const endpoint: Overview['endpoint'] = {
+  state: 'listening',
+  url: 'http://127.0.0.1:3737/mcp',
+  port: 3737,
+  takenBy: null,
+  message: null,
+}
+const running: TrayState['hub'] = { state: 'running', crashes: 0, nextStartAt: null, lastExit: null }
+
+function overview(states: Record<string, ServerState>, change: Partial<Overview> = {}): Overview {
+  const reason = { code: 'exited' as const, message: 'The server process exited with code 1', cure: 'Read the log.' }
+  return {
+    endpoint,
+    configFaults: 0,
+    servers: Object.entries(states).map(([name, state]) => ({
+      name,
+      state,
+      reason: state === 'failed' || state === 'backoff' ? reason : null,
+    })),
+    ...change,
+  }
+}
+
+const ids = (model: TrayModel): string[] => model.items.flatMap((item) => (item === null ? [] : [item.id]))
+const find = (model: TrayModel, id: string): TrayItem | undefined =>
+  model.items.flatMap((item) => (item === null ? [] : [item, ...(item.items ?? [])])).find((item) => item.id === id)
+
+describe('the icon shows the worst state', () => {
+  it.each<[string, TrayState, TrayModel['icon']]>([
+    ['all well', { hub: running, overview: overview({ a: 'running', b: 'disabled' }) }, 'ok'],
+    ['one starting', { hub: running, overview: overview({ a: 'running', b: 'starting' }) }, 'working'],
+    ['one failed', { hub: running, overview: overview({ a: 'failed', b: 'starting' }) }, 'degraded'],
+    ['broken configuration', { hub: running, overview: overview({}, { configFaults: 1 }) }, 'degraded'],
+    [
+      'port taken',
+      {
+        hub: running,
+        overview: overview({}, { endpoint: { ...endpoint, state: 'port-in-use', takenBy: 'node (pid 7)' } }),
+      },
+      'degraded',
+    ],
+    ['hub restarting', { hub: { ...running, state: 'backoff' }, overview: null }, 'working'],
+    ['hub failed', { hub: { ...running, state: 'failed' }, overview: null }, 'down'],
+  ])('%s', (_what, state, icon) => {
+    expect(trayModel(state, textsOf('en')).icon).toBe(icon)
+  })
+})
+
+it('counts the servers that are wanted, in both languages', () => {
+  const state: TrayState = { hub: running, overview: overview({ a: 'running', b: 'failed', c: 'disabled' }) }
+  expect(trayModel(state, textsOf('en')).tooltip).toBe('MCP Hub: 1 of 2 servers running')
+  expect(trayModel(state, textsOf('zh-CN')).tooltip).toBe('MCP Hub: 2 个服务器中 1 个运行中')
+})
+
+it('puts broken servers first, each with its reason and its cures', () => {
+  const model = trayModel({ hub: running, overview: overview({ good: 'running', bad: 'failed' }) }, textsOf('en'))
+  expect(ids(model)).toEqual(['state', 'server:bad', 'servers', 'copy', 'open', 'publish', 'quit'])
+  expect(find(model, 'reason:bad')).toMatchObject({ label: 'The server process exited with code 1', enabled: false })
+  expect(find(model, 'restart:bad')?.command).toEqual({ type: 'restart-server', name: 'bad' })
+  expect(find(model, 'logs:bad')?.command).toEqual({ type: 'open', path: '/servers/bad/logs' })
+})
+
+it('offers to restart a hub that failed, and nothing that needs one', () => {
+  const model = trayModel({ hub: { ...running, state: 'failed' }, overview: null }, textsOf('en'))
+  expect(ids(model)).toEqual(['state', 'restart-hub', 'copy', 'open', 'publish', 'quit'])
+  expect(find(model, 'copy')?.enabled).toBe(false)
+  expect(find(model, 'publish')?.enabled).toBe(false)
+})
