@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runClientScenario } from './run-conformance.ts'
-import type { Report, Revision } from './run-conformance.ts'
+import type { Finding, Report, Revision } from './run-conformance.ts'
 import { startHub } from './start-hub.ts'
 import type { RunningHub } from './start-hub.ts'
 
@@ -37,6 +37,8 @@ const eraOf = (revision: Revision): string => (revision === '2025-11-25' ? 'lega
 const run = (revision: Revision, scenario: string, env: Record<string, string>): Promise<Report> =>
   runClientScenario(client, scenario, revision, env)
 
+const findingsOf = ({ failed, warnings }: Report): Finding[] => [...failed, ...warnings]
+
 // The server of each scenario judges whoever speaks to it: an SDK client, then the hub on behalf of one.
 describe.concurrent.each(scenarios)('the server of $scenario ($revision)', ({ revision, scenario }) => {
   it('sees as good a client through the hub as without it', { timeout: 60_000 }, async () => {
@@ -46,17 +48,22 @@ describe.concurrent.each(scenarios)('the server of $scenario ($revision)', ({ re
       HUB_URL: hub.url,
       HUB_TOKEN: hub.token,
     })
-    expect({ failed: through.failed, warnings: through.warnings }).toEqual({ failed: [], warnings: [] })
+    // What the SDK client itself gets wrong it also gets wrong through the hub.
+    const known = findingsOf(direct).map(({ check }) => check)
+    expect(findingsOf(through).filter(({ check }) => !known.includes(check))).toEqual([])
     expect(through.passed).toBeGreaterThanOrEqual(direct.passed - (ownCapabilities.has(scenario) ? 1 : 0))
   })
 
   it('sees a good client of the other era through the hub', { timeout: 60_000 }, async () => {
     const other = eraOf(revision) === 'legacy' ? 'modern' : 'legacy'
-    const { failed, warnings } = await run(revision, scenario, {
-      CLIENT_ERA: other,
-      HUB_URL: hub.url,
-      HUB_TOKEN: hub.token,
-    })
-    expect({ failed, warnings }).toEqual({ failed: [], warnings: [] })
+    expect(
+      findingsOf(
+        await run(revision, scenario, {
+          CLIENT_ERA: other,
+          HUB_URL: hub.url,
+          HUB_TOKEN: hub.token,
+        }),
+      ),
+    ).toEqual([])
   })
 })
