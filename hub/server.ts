@@ -140,9 +140,9 @@ async function main(): Promise<void> {
   })
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   hub.setEndpoint({ state: 'listening', url: `${url}/mcp`, port, takenBy: null, message: null })
-  console.log(`MCP Hub listening on ${url}`)
+  process.stdout.write(`MCP Hub listening on ${url}\n`)
   if (hub.mcpAuth === 'none') log('warn', 'auth.mcp is "none": the MCP endpoints ask for no token')
-  if (hub.setupCode !== null) console.log(`First run: create the administrator at ${url}/setup?code=${hub.setupCode}`)
+  if (hub.setupCode !== null) process.stdout.write(`First run: create the administrator at ${url}/setup?code=${hub.setupCode}\n`)
   await hub.start()
   process.send?.('ready')
 
@@ -176,7 +176,7 @@ async function keptSecret(dataDir: string): Promise<Uint8Array> {
 }
 
 process.on('unhandledRejection', (error) => {
-  console.error(error)
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   process.exit(1)
 })
 await main()

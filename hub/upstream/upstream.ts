@@ -161,9 +161,16 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     const mine = ++run
     nextTryAt = null
     enter('starting')
-    const instance = newInstance('', (why) => {
-      if (mine === run) onLost(why)
-    })
+    let instance: Instance
+    try {
+      instance = newInstance('', (why) => {
+        if (mine === run) onLost(why)
+      })
+    } catch (error) {
+      // A value that is missing shows before anything is started; it must not end more than this server.
+      failed(error)
+      return
+    }
     primary = instance
     instance.start().then(
       () => {
@@ -180,16 +187,19 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       },
       (error: unknown) => {
         void instance.close()
-        if (mine !== run) return
-        primary = null
-        // The verdict may be stale: the next start probes again.
-        era = null
-        const failure = error instanceof UpstreamFailure ? error : null
-        retry(
-          failure?.reason ?? { code: 'protocol-error', message: String(error), cure: 'Read the server’s log.' },
-          failure?.permanent ?? false,
-        )
+        if (mine === run) failed(error)
       },
+    )
+  }
+
+  function failed(error: unknown): void {
+    primary = null
+    // The verdict may be stale: the next start probes again.
+    era = null
+    const failure = error instanceof UpstreamFailure ? error : null
+    retry(
+      failure?.reason ?? { code: 'protocol-error', message: String(error), cure: 'Read the server’s log.' },
+      failure?.permanent ?? false,
     )
   }
 
@@ -199,7 +209,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     void primary?.close()
     primary = null
     restarts++
-    closeProfiles()
+    void closeProfiles()
     retry(why, false)
   }
 
@@ -380,8 +390,8 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
           info === null
             ? null
             : {
-                name: String(info['name'] ?? name),
-                version: String(info['version'] ?? ''),
+                name: typeof info['name'] === 'string' ? info['name'] : name,
+                version: typeof info['version'] === 'string' ? info['version'] : '',
                 ...(typeof info['title'] === 'string' ? { title: info['title'] } : {}),
               },
         instructions: hello?.instructions ?? null,

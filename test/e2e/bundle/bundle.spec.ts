@@ -84,6 +84,21 @@ test('a server gets the secret that was given on the target', async ({ deploymen
   await client.close()
 })
 
+test('a server whose secret was left empty is not started, and says so', async ({ deployment }) => {
+  const server = `${deployment.origin}/api/servers/github`
+  const setEnabled = (action: string): Promise<Response> =>
+    deployment.fetch(`${server}/${action}`, { ...withToken(deployment), method: 'POST' })
+  const answer = await setEnabled('enable')
+  expect(answer.ok, await answer.text()).toBe(true)
+  await until(async () => {
+    const status = (await (await deployment.fetch(server, withToken(deployment))).json()) as {
+      reason: { code: string; message: string } | null
+    }
+    return status.reason?.code === 'unresolved-reference' && status.reason.message.includes('GITHUB_')
+  })
+  expect((await setEnabled('disable')).ok).toBe(true)
+})
+
 test('nobody gets in without the token, or under another name', async ({ deployment }) => {
   const { origin } = deployment
   expect(
