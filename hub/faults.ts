@@ -10,6 +10,6 @@ export function describeFault(fault: Fault): string {
 
 /** Prints one line per fault and ends with 78. */
 export function endOnFaults(faults: readonly Fault[]): never {
-  for (const fault of faults) console.error(describeFault(fault))
+  for (const fault of faults) process.stderr.write(`${describeFault(fault)}\n`)
   process.exit(EXIT_CONFIG)
 }

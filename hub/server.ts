@@ -142,7 +142,8 @@ async function main(): Promise<void> {
   hub.setEndpoint({ state: 'listening', url: `${url}/mcp`, port, takenBy: null, message: null })
   process.stdout.write(`MCP Hub listening on ${url}\n`)
   if (hub.mcpAuth === 'none') log('warn', 'auth.mcp is "none": the MCP endpoints ask for no token')
-  if (hub.setupCode !== null) process.stdout.write(`First run: create the administrator at ${url}/setup?code=${hub.setupCode}\n`)
+  if (hub.setupCode !== null)
+    process.stdout.write(`First run: create the administrator at ${url}/setup?code=${hub.setupCode}\n`)
   await hub.start()
   process.send?.('ready')
 

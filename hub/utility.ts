@@ -27,7 +27,7 @@ setFlagsFromString('--max-semi-space-size=8')
 
 // Electron only warns of it; a hub in an unknown state must end and be started anew.
 process.on('unhandledRejection', (error) => {
-  console.error(error)
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   process.exit(1)
 })
 

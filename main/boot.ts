@@ -87,7 +87,7 @@ export async function start(): Promise<void> {
           : ''
     if (line === announced || line === '') return
     announced = line
-    console.log(`${line}\nMCP Hub UI: ${APP_URL}`)
+    process.stdout.write(`${line}\nMCP Hub UI: ${APP_URL}\n`)
   }
 
   function openWindow(route?: string): void {
@@ -128,7 +128,7 @@ export async function start(): Promise<void> {
 
   async function copy(text: string): Promise<void> {
     // Electron 44 made it asynchronous; a value can be awaited all the same.
-    await (clipboard.writeText(text) as unknown as Promise<void>)
+    await Promise.resolve(clipboard.writeText(text))
   }
 
   async function callHub(method: string, route: string, body?: unknown): Promise<unknown> {
@@ -168,8 +168,8 @@ export async function start(): Promise<void> {
   handleCommands({
     'app.info': (): AppInfo => ({
       version: app.getVersion(),
-      electron: process.versions['electron'] ?? '',
-      chromium: process.versions['chrome'] ?? '',
+      electron: process.versions.electron,
+      chromium: process.versions.chrome,
       node: process.versions.node,
       platform: process.platform,
       locale: app.getLocale(),

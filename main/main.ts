@@ -11,7 +11,7 @@ protocol.registerSchemesAsPrivileged([{ scheme: APP_SCHEME, privileges: schemePr
 
 if (!app.requestSingleInstanceLock()) {
   // app.quit() is asynchronous and would flash a window of the second instance.
-  console.log('MCP Hub runs already; its window was brought to the front.')
+  process.stdout.write('MCP Hub runs already; its window was brought to the front.\n')
   process.exit(0)
 }
 // Together with --no-sandbox (root in a container) it would keep the helper processes from starting at all.

@@ -22,16 +22,20 @@ interface SecretBox {
 
 /** The operating system's keychain where there is a real one; `basic_text` only hides the text and protects nothing. */
 async function chooseBox(): Promise<SecretBox> {
-  const newer = safeStorage as unknown as {
+  // Electron 45 has asynchronous methods and deprecates the others, which are all that 42 has.
+  const storage = safeStorage as unknown as {
     isAsyncEncryptionAvailable?: () => Promise<boolean>
     encryptStringAsync?: (text: string) => Promise<Buffer>
     decryptStringAsync?: (bytes: Buffer) => Promise<{ result: string }>
+    isEncryptionAvailable: () => boolean
+    encryptString: (text: string) => Buffer
+    decryptString: (bytes: Buffer) => string
   }
   const backend = process.platform === 'linux' ? safeStorage.getSelectedStorageBackend() : 'os'
   const available =
-    newer.isAsyncEncryptionAvailable === undefined
-      ? safeStorage.isEncryptionAvailable()
-      : await newer.isAsyncEncryptionAvailable()
+    storage.isAsyncEncryptionAvailable === undefined
+      ? storage.isEncryptionAvailable()
+      : await storage.isAsyncEncryptionAvailable()
   if (!available || backend === 'basic_text' || backend === 'unknown') {
     return {
       quality: 'file',
@@ -39,7 +43,7 @@ async function chooseBox(): Promise<SecretBox> {
       open: (bytes) => Promise.resolve(bytes.toString()),
     }
   }
-  const { encryptStringAsync, decryptStringAsync } = newer
+  const { encryptStringAsync, decryptStringAsync } = storage
   if (encryptStringAsync !== undefined && decryptStringAsync !== undefined) {
     return {
       quality: 'os',
@@ -49,8 +53,8 @@ async function chooseBox(): Promise<SecretBox> {
   }
   return {
     quality: 'os',
-    seal: (text) => Promise.resolve(safeStorage.encryptString(text)),
-    open: (bytes) => Promise.resolve(safeStorage.decryptString(bytes)),
+    seal: (text) => Promise.resolve(storage.encryptString(text)),
+    open: (bytes) => Promise.resolve(storage.decryptString(bytes)),
   }
 }
 

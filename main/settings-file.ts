@@ -10,14 +10,13 @@ const boundsSchema = z.strictObject({
 })
 export type WindowBounds = z.infer<typeof boundsSchema>
 
-const fileSchema = z.object({
-  version: z.literal(1),
-  desktop: desktopSettingsSchema,
-  bounds: boundsSchema.nullable(),
+export interface SettingsFile {
+  version: 1
+  desktop: DesktopSettings
+  bounds: WindowBounds | null
   /** Closing to the tray is explained once. */
-  trayHintShown: z.boolean(),
-})
-export type SettingsFile = z.infer<typeof fileSchema>
+  trayHintShown: boolean
+}
 
 export const SETTINGS_VERSION = 1
 export const defaultSettings: SettingsFile = {

@@ -12,8 +12,8 @@ const bridge: DesktopBridge = {
   on: (name, listener) => {
     const set = listeners.get(name) ?? new Set()
     listeners.set(name, set)
-    set.add(listener as (message: never) => void)
-    return () => set.delete(listener as (message: never) => void)
+    set.add(listener)
+    return () => set.delete(listener)
   },
 }
 

@@ -131,7 +131,7 @@ function nameFor(config: Record<string, unknown>): string {
   }
   const args = Array.isArray(config['args']) ? (config['args'] as unknown[]).map(String) : []
   const runner = /^(npx|uvx|bunx|node|python3?|deno|docker|uv|npm|pnpm|yarn|bun)(\.\w+)?$/
-  const command = String(config['command'] ?? '')
+  const command = typeof config['command'] === 'string' ? config['command'] : ''
   const words = [command.split(/[/\\]/).at(-1) ?? '', ...args].filter(
     (word) =>
       !word.startsWith('-') && !runner.test(word) && !['run', 'exec', 'dlx', 'x', 'tool', 'stdio'].includes(word),

@@ -22,7 +22,7 @@ export const serverNameSchema = z
  * name, without the separator `__` inside. Letters beyond ASCII become their code point, so that two Chinese names stay apart.
  */
 export function serverPrefix(name: string): string {
-  return [...name]
+  return Array.from(name)
     .map((char) =>
       /[A-Za-z0-9-]/.test(char) ? char : /\p{L}/u.test(char) ? `u${(char.codePointAt(0) ?? 0).toString(16)}` : '_',
     )
@@ -98,7 +98,7 @@ export function serverConfigSchemaFor(value: unknown): typeof stdioServerSchema 
 
 export const serverConfigSchema = z.unknown().transform((value, context): ServerConfig => {
   const result = serverConfigSchemaFor(value).safeParse(value)
-  if (result.success) return result.data as ServerConfig
+  if (result.success) return result.data
   for (const issue of result.error.issues) context.issues.push({ ...issue, input: value } as never)
   return z.NEVER
 })

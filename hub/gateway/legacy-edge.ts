@@ -137,7 +137,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     const outlet = outletFor(session, http)
     let left = requests.length
     for (const message of requests) {
-      onRequest(session, message as unknown as JsonRpcMessage, outlet, http.body.length, (pieces) => {
+      onRequest(session, message as JsonRpcMessage, outlet, http.body.length, (pieces) => {
         left--
         outlet.finish(pieces, 200, left === 0)
       })
@@ -301,6 +301,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     const meta = isObject(routed?.['_meta']) ? routed['_meta'] : undefined
     const expected = method === 'tools/call' ? catalog.headerParams.get(String(routed?.['name'])) : undefined
     let finished = false
+    const isFinished = (): boolean => finished
     const call: Call = {
       method,
       params: routed,
@@ -353,7 +354,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       },
     }
     const cancel = upstream.call(call)
-    if (finished) return
+    if (isFinished()) return
     session.inFlight.set(id, (why) => {
       if (finished) return
       finished = true

@@ -36,10 +36,10 @@ export interface HeaderParam {
 export function headerParams(inputSchema: unknown): HeaderParam[] | null {
   const found: HeaderParam[] = []
   const seen = new Set<string>()
-  let valid = true
+  const faults: string[] = []
 
   function visit(schema: unknown, path: string[], reachable: boolean): void {
-    if (typeof schema !== 'object' || schema === null || !valid) return
+    if (typeof schema !== 'object' || schema === null || faults.length > 0) return
     if (Array.isArray(schema)) {
       for (const item of schema) visit(item, path, false)
       return
@@ -55,11 +55,11 @@ export function headerParams(inputSchema: unknown): HeaderParam[] | null {
         (type === 'string' || type === 'integer' || type === 'boolean') &&
         !seen.has(name)
       if (!ok) {
-        valid = false
+        faults.push(path.join('.'))
         return
       }
       seen.add(name)
-      found.push({ header: `mcp-param-${name}`, path, type: String(type) })
+      found.push({ header: `mcp-param-${name}`, path, type })
     }
     for (const [key, value] of Object.entries(record)) {
       if (key === 'properties' && typeof value === 'object' && value !== null && !Array.isArray(value)) {
@@ -78,7 +78,7 @@ export function headerParams(inputSchema: unknown): HeaderParam[] | null {
   }
 
   visit(inputSchema, [], true)
-  return valid ? found : null
+  return faults.length === 0 ? found : null
 }
 
 function valueAt(args: unknown, path: string[]): unknown {

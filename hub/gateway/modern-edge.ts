@@ -7,7 +7,7 @@ import {
   META,
   MODERN_VERSIONS,
   McpError,
-  Reply,
+  type Reply,
   isObject,
   rpc,
   toRpcError,
@@ -285,7 +285,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
             expire: () => cancel('the client did not come back'),
           })
         } catch (error) {
-          return Promise.reject(error as Error)
+          return Promise.reject(error)
         }
         const parked = carrier.parked
         carriers.set(parked, carrier)
@@ -425,7 +425,7 @@ function checkEnvelope(http: HttpRequest, message: Params): Viewer {
       rpc.headerMismatch,
       header === undefined
         ? 'The header MCP-Protocol-Version is missing'
-        : `MCP-Protocol-Version is ${header}, but _meta says ${String(version)}`,
+        : `MCP-Protocol-Version is ${String(header)}, but _meta says ${JSON.stringify(version)}`,
     )
   }
   if (!isObject(meta) || typeof version !== 'string')

@@ -10,7 +10,7 @@ import {
   type JsonRpcMessage,
   type Params,
 } from './json-rpc.ts'
-import { Outlet } from './outlet.ts'
+import type { Outlet } from './outlet.ts'
 import type { View } from './view.ts'
 
 const MAX_EVENTS = 500
@@ -122,7 +122,7 @@ export class Session {
     this.#asks.delete(message.id as string)
     clearTimeout(ask.timer)
     if (message.error !== undefined && isObject(message.error))
-      ask.reject(new McpError(Number(message.error.code), String(message.error.message), message.error.data))
+      ask.reject(new McpError(message.error.code, message.error.message, message.error.data))
     else ask.resolve(message.result)
   }
 

@@ -300,7 +300,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
 
   return {
     pid: null,
-    open: async () => undefined,
+    open: () => Promise.resolve(),
     send: (hop, text, hints) => {
       const exchange: Exchange = {
         hop,
