@@ -143,7 +143,7 @@ function splitUrl(value: string): Segment[] | null {
 }
 
 /** `apiKey`, `API-KEY` and `api_key2` are one name. */
-export function namesSecret(key: string): boolean {
+function namesSecret(key: string): boolean {
   const name = key
     .replace(/([a-z])([A-Z])/g, '$1_$2')
     .replace(/[^A-Za-z0-9]+/g, '_')

@@ -29,15 +29,20 @@ export async function listBuiltFiles(distDir: string): Promise<BuiltFile[]> {
 }
 
 /** Slash-separated names of all files but source maps, which nothing on a target reads. */
-async function filesBelow(root: string): Promise<string[]> {
-  const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
+async function filesBelow(root: string, folder = ''): Promise<string[]> {
+  // Folder by folder: inside an app's archive Electron does not read them recursively.
+  const entries = await readdir(path.join(root, folder), { withFileTypes: true }).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error
   })
-  return entries
-    .filter((entry) => entry.isFile() && !entry.name.endsWith('.map'))
-    .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)).split(path.sep).join('/'))
-    .sort()
+  const names = await Promise.all(
+    entries.map((entry) => {
+      const name = folder === '' ? entry.name : `${folder}/${entry.name}`
+      if (entry.isDirectory()) return filesBelow(root, name)
+      return entry.isFile() && !name.endsWith('.map') ? [name] : []
+    }),
+  )
+  return names.flat().sort()
 }
 
 async function firstWithIndex(candidates: string[]): Promise<string> {

@@ -23,7 +23,7 @@ export interface Instructions {
 }
 
 const NODE_VERSION = '24.21.0'
-export const PM2_VERSION = '7.0.4'
+const PM2_VERSION = '7.0.4'
 
 export function instructions(context: BundleContext, release: string): Instructions {
   const { target, paths } = context
