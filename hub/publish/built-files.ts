@@ -36,7 +36,7 @@ async function filesBelow(root: string, folder = ''): Promise<string[]> {
     throw error
   })
   const names = await Promise.all(
-    entries.map((entry) => {
+    entries.map(async (entry) => {
       const name = folder === '' ? entry.name : `${folder}/${entry.name}`
       if (entry.isDirectory()) return filesBelow(root, name)
       return entry.isFile() && !name.endsWith('.map') ? [name] : []
