@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { test as base, expect } from '@playwright/test'
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from '@modelcontextprotocol/client'
+import { StdioClientTransport as ModernStdio } from '@modelcontextprotocol/client/stdio'
 import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js'
+import { StdioClientTransport as LegacyStdio } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport as LegacyTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { canaries, contents, deploy, DOMAIN, until, type Deployment } from './deployment.ts'
 
@@ -76,6 +78,27 @@ test('a client of the modern era calls a tool over https', async ({ deployment }
   await client.close()
 })
 
+test('the bridge of the command line serves clients of both eras', async ({ deployment }) => {
+  const bridge = {
+    command: process.execPath,
+    args: [path.join(deployment.root, 'current/hub/cli.js'), 'connect', '--url', deployment.hubUrl],
+    env: { MCP_HUB_TOKEN: deployment.environment['MCP_HUB_TOKEN'] ?? '' },
+  }
+  const call = { name: 'everything__echo', arguments: { message: 'through the bridge' } }
+  const legacy = new LegacyClient({ name: 'test', version: '1' })
+  await legacy.connect(new LegacyStdio(bridge))
+  expect(JSON.stringify((await legacy.callTool(call)).content)).toContain('through the bridge')
+  await legacy.close()
+  const modern = new ModernClient(
+    { name: 'test', version: '1' },
+    { versionNegotiation: { mode: { pin: '2026-07-28' } } },
+  )
+  await modern.connect(new ModernStdio(bridge))
+  expect((await modern.listTools()).tools.length).toBeGreaterThan(0)
+  expect(JSON.stringify((await modern.callTool(call)).content)).toContain('through the bridge')
+  await modern.close()
+})
+
 test('a server gets the secret that was given on the target', async ({ deployment }) => {
   const client = await modernClient(deployment)
   const result = await client.callTool({ name: 'everything__get-env', arguments: {} })
@@ -139,8 +162,8 @@ test('a person signs in with the generated password and sees the servers', async
     if (/Content.Security.Policy/i.test(message.text())) violations.push(message.text())
   })
   await page.goto(deployment.origin)
-  await page.getByLabel(/user/i).fill('admin')
-  await page.getByLabel(/password/i).fill(deployment.environment['MCP_HUB_ADMIN_PASSWORD'] ?? '')
+  await page.getByRole('textbox', { name: /user/i }).fill('admin')
+  await page.locator('input[type="password"]').fill(deployment.environment['MCP_HUB_ADMIN_PASSWORD'] ?? '')
   await page.getByRole('button', { name: /sign in/i }).click()
   await page.goto(`${deployment.origin}/servers`)
   await expect(page.getByText('everything').first()).toBeVisible()

@@ -43,6 +43,8 @@ export interface Deployment {
   root: string
   release: string
   origin: string
+  /** Of the first hub, without nginx. */
+  hubUrl: string
   environment: Record<string, string>
   /** A `fetch` that resolves the domain to this machine and trusts the certificate. */
   fetch: typeof fetch
@@ -182,6 +184,7 @@ export async function deploy(options: { instances?: number } = {}): Promise<Depl
     root,
     release,
     origin,
+    hubUrl: `http://127.0.0.1:${basePort}/mcp`,
     environment,
     fetch: trusting,
     pm2,
