@@ -285,7 +285,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
             expire: () => cancel('the client did not come back'),
           })
         } catch (error) {
-          return Promise.reject(error)
+          return Promise.reject(error instanceof Error ? error : new Error(String(error)))
         }
         const parked = carrier.parked
         carriers.set(parked, carrier)
