@@ -12,7 +12,7 @@ export function parsePaste(text: string, existing: readonly string[]): ParsedPas
   if (trimmed === '')
     return { servers: [], faults: [fault('Nothing was pasted', 'Paste a JSON snippet, a command line or a URL.')] }
   const entries =
-    trimmed.startsWith('{') || trimmed.startsWith('"')
+    /^[{[]/.test(trimmed) || trimmed.startsWith('"')
       ? fromJson(trimmed)
       : /^https?:\/\//i.test(trimmed)
         ? fromUrls(trimmed)

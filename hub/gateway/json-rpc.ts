@@ -189,7 +189,7 @@ export class Reply {
   /** The reply under another id, as pieces to be written one after the other. `fields` go first into an object result. */
   render(idText: string, fields = ''): Buffer[] {
     if (this.bytes === null || (fields !== '' && this.bytes[this.#resultStart] !== 0x7b)) {
-      return [Buffer.from(JSON.stringify({ ...this.message, id: JSON.parse(idText) as JsonRpcId }))]
+      return [Buffer.from(JSON.stringify(this.#withFields(JSON.parse(idText) as JsonRpcId, fields)))]
     }
     const id = Buffer.from(idText)
     const before = this.bytes.subarray(0, this.#idStart)
@@ -202,9 +202,16 @@ export class Reply {
       : [before, id, this.bytes.subarray(this.#idEnd, at), inserted, this.bytes.subarray(at)]
   }
 
-  /** True when the bytes can stand in one line of an event stream. */
-  get singleLine(): boolean {
-    return this.bytes === null || (!this.bytes.includes(0x0a) && !this.bytes.includes(0x0d))
+  #withFields(id: JsonRpcId, fields: string): JsonRpcResponse {
+    const { result } = this.message
+    if (fields === '' || !isObject(result)) return { ...this.message, id }
+    return { ...this.message, id, result: { ...(JSON.parse(`{${fields.replace(/,$/, '')}}`) as Params), ...result } }
+  }
+
+  /** Whether the result says what kind of result it is, as the modern era wants. */
+  get hasResultType(): boolean {
+    if (this.bytes !== null) return this.bytes.includes('"resultType"')
+    return isObject(this.message.result) && 'resultType' in this.message.result
   }
 }
 

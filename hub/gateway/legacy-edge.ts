@@ -156,6 +156,8 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
         return recorder.preamble()
       },
     })
+    // A client that names the stream first wants to be able to resume even before there is anything to send.
+    if (/text\/event-stream.*application\/json/.test(accept)) outlet.openStream()
     return outlet
   }
 

@@ -369,7 +369,8 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       outlet.finish([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: shown }))], statusOf(shown.code, false))
       return
     }
-    outlet.finish(reply.render(JSON.stringify(id), legacy ? modernFields(method) : ''))
+    const fields = legacy ? modernFields(method) : reply.hasResultType ? '' : '"resultType":"complete",'
+    outlet.finish(reply.render(JSON.stringify(id), fields))
   }
 
   return {

@@ -77,7 +77,7 @@ export class Session {
         return id
       },
       // An id before the first message, so that a stream cut off early can be resumed too (SEP-1699).
-      preamble: () => (this.version >= '2025-11-25' ? `id: ${stream}-0\ndata: \n\n` : ''),
+      preamble: () => (this.version >= '2025-11-25' ? `id: ${stream}-0\nretry: 1000\ndata: \n\n` : ''),
       register: (outlet) => {
         for (const [key, known] of this.#outlets) if (known.ended) this.#outlets.delete(key)
         this.#outlets.set(stream, outlet)

@@ -12,8 +12,6 @@ export interface InstanceOptions extends Omit<ConnectionOptions, 'onNotification
   /** Any other notification that belongs to no call. */
   onNotification: (method: string, params: Params | undefined) => void
   onLost: (reason: Reason) => void
-  /** On a pipe a question does not name its call: calls of one client at a time keep it from reaching another. */
-  exclusiveOwner: boolean
 }
 
 /** A connection with what it offers kept up to date, and the resource subscriptions that it carries. */
@@ -138,48 +136,6 @@ export function createInstance(options: InstanceOptions): Instance {
       if (!uris.has(uri)) connection.request('resources/unsubscribe', { uri }).catch(() => undefined)
   }
 
-  const waiting: { call: Call; begin: () => void }[] = []
-  let owner: string | null = null
-  let running = 0
-
-  function takeTurn(call: Call): CancelCall {
-    let cancel: CancelCall | null = null
-    let over = false
-    const end = (): void => {
-      if (over) return
-      over = true
-      if (--running > 0) return
-      owner = null
-      const next = waiting[0]?.call.owner
-      for (const entry of waiting
-        .splice(0)
-        .filter((candidate) => candidate.call.owner === next || !waiting.push(candidate)))
-        entry.begin()
-    }
-    const begin = (): void => {
-      owner = call.owner
-      running++
-      cancel = connection.call({
-        ...call,
-        finish: (reply) => {
-          end()
-          call.finish(reply)
-        },
-      })
-    }
-    const entry = { call, begin }
-    if (owner === null || owner === call.owner) begin()
-    else waiting.push(entry)
-    return (why) => {
-      const position = waiting.indexOf(entry)
-      if (position !== -1) waiting.splice(position, 1)
-      else {
-        cancel?.(why)
-        end()
-      }
-    }
-  }
-
   return {
     connection,
     get catalog() {
@@ -203,7 +159,7 @@ export function createInstance(options: InstanceOptions): Instance {
     },
     call: (call) => {
       lastUsed = Date.now()
-      return options.exclusiveOwner ? takeTurn(call) : connection.call(call)
+      return connection.call(call)
     },
     setSubscriptions,
     close: async () => {

@@ -14,6 +14,7 @@ import { McpError, Reply, rpc, type Params } from '../gateway/json-rpc.ts'
 import { emptyCatalog, type Catalog, type ListKind } from './catalog.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import { createInstance, type Instance } from './instance.ts'
+import { createLanes, type Lanes } from './lanes.ts'
 import type { LogRing } from '../observe/log-ring.ts'
 
 export interface UpstreamDefaults {
@@ -70,6 +71,7 @@ const BACKOFF_MS = [250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000]
 const HEALTHY_MS = 60_000
 const IDLE_INSTANCE_MS = 5 * 60_000
 const MAX_HISTORY = 50
+const MAX_LANES = 8
 const PROBE_TIMEOUT_MS = 5_000
 
 export function createUpstream(options: UpstreamOptions, events: UpstreamEvents): Upstream {
@@ -97,19 +99,14 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   let subscriptions: ReadonlySet<string> = new Set()
   /** Each start has a number, so that what an earlier one still reports is not taken for this one's. */
   let run = 0
-  const profiles = new Map<string, Promise<Instance>>()
+  const profiles = new Map<string, Lanes>()
   const history: { state: ServerState; at: number; reason: string | null }[] = []
   const waiters = new Set<() => void>()
 
   const reaper = setInterval(() => {
-    for (const [key, opening] of profiles) {
-      void opening.then((instance) => {
-        if (
-          instance.connection.inFlight === 0 &&
-          Date.now() - instance.lastUsed > IDLE_INSTANCE_MS &&
-          profiles.delete(key)
-        )
-          void instance.close()
+    for (const [key, lanes] of profiles) {
+      void lanes.reap(Date.now() - IDLE_INSTANCE_MS).then((left) => {
+        if (!left) profiles.delete(key)
       })
     }
   }, 30_000).unref()
@@ -134,7 +131,6 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     return createInstance({
       clientInfo: defaults.clientInfo,
       profile,
-      exclusiveOwner: !isPrimary && !isRemote(config),
       era: hub.era === undefined || hub.era === 'auto' ? (era ?? 'auto') : hub.era,
       startTimeoutMs: limits.startTimeoutMs,
       callTimeoutMs: limits.callTimeoutMs,
@@ -245,7 +241,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   function closeProfiles(): Promise<unknown> {
     const open = [...profiles.values()]
     profiles.clear()
-    return Promise.all(open.map((opening) => opening.then((instance) => instance.close()).catch(() => undefined)))
+    return Promise.all(open.map((lanes) => lanes.close()))
   }
 
   async function end(last: ServerState): Promise<void> {
@@ -272,34 +268,46 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     })
   }
 
-  async function instanceFor(principal: string, capabilities: ClientCapabilities): Promise<Instance> {
+  function available(): Instance {
     const refusal = unavailable()
     if (primary === null || refusal !== null)
       throw refusal ?? new McpError(rpc.serverUnavailable, `Server ${name} is not available`)
+    return primary
+  }
+
+  /** The connections that declare what this client can be asked; null when the plain one serves it. */
+  function lanesFor(principal: string, capabilities: ClientCapabilities): Lanes | null {
     const profile = capabilityProfile(capabilities)
-    if (profile === '' || primary.connection.hello.era === 'modern') return primary
+    if (profile === '' || available().connection.hello.era === 'modern') return null
     const key = `${profile} ${principal}`
-    let opening = profiles.get(key)
-    if (opening === undefined) {
-      opening = (async () => {
-        const instance = newInstance(profile, () => {
-          if (profiles.delete(key)) void instance.close()
-        })
-        try {
-          await instance.start()
-        } catch (error) {
-          profiles.delete(key)
-          await instance.close()
-          throw new McpError(
-            rpc.serverUnavailable,
-            `Server ${name} did not start for this client: ${error instanceof Error ? error.message : String(error)}`,
-          )
-        }
-        return instance
-      })()
-      profiles.set(key, opening)
+    const known = profiles.get(key)
+    if (known !== undefined) return known
+    const lanes = createLanes({
+      open: (onLost) => openFor(profile, onLost),
+      // On Streamable HTTP each call has a stream of its own, which tells whose question it is.
+      exclusive: transportOf(config) !== 'http',
+      max: MAX_LANES,
+      waitMs: limits.startTimeoutMs,
+    })
+    profiles.set(key, lanes)
+    return lanes
+  }
+
+  async function openFor(profile: string, onLost: () => void): Promise<Instance> {
+    const instance = newInstance(profile, onLost)
+    try {
+      await instance.start()
+      return instance
+    } catch (error) {
+      await instance.close()
+      const cause = error instanceof Error ? error.message : String(error)
+      throw new McpError(rpc.serverUnavailable, `Server ${name} did not start for this client: ${cause}`)
     }
-    return opening
+  }
+
+  async function instanceFor(principal: string, capabilities: ClientCapabilities): Promise<Instance> {
+    const plain = available()
+    return (await lanesFor(principal, capabilities)?.any()) ?? plain
   }
 
   function launch(instance: Instance, call: Call): CancelCall {
@@ -330,8 +338,21 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
         if (state !== 'starting') start()
         await settled(limits.startTimeoutMs)
       }
-      const instance = await instanceFor(request.principal, request.capabilities)
-      if (cancelled === null) cancel = launch(instance, request)
+      const plain = available()
+      const taken = await lanesFor(request.principal, request.capabilities)?.take(request.owner)
+      if (cancelled !== null) taken?.release()
+      else if (taken === undefined) cancel = launch(plain, request)
+      else {
+        const finish = (reply: Reply): void => {
+          taken.release()
+          request.finish(reply)
+        }
+        const stop = launch(taken.instance, { ...request, finish })
+        cancel = (why) => {
+          taken.release()
+          stop(why)
+        }
+      }
     }
     begin().catch((error: unknown) => {
       const failure = error instanceof McpError ? error.toRpc() : { code: rpc.internalError, message: String(error) }

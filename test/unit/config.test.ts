@@ -1,0 +1,146 @@
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { parseServersFile, parseSystemFile } from '../../hub/config/parse.ts'
+import { parsePaste, splitCommandLine } from '../../hub/config/paste.ts'
+import { resolveReferences } from '../../hub/config/references.ts'
+import { openConfigStore } from '../../hub/config/store.ts'
+import { serverPrefix, type ServerConfig } from '../../hub/contract/index.ts'
+import { parseDuration } from '../../hub/auth/duration.ts'
+
+const faults = (text: string) => {
+  const parsed = parseServersFile(text, '/c/servers.json')
+  return parsed.ok ? [] : parsed.faults
+}
+
+describe('servers.json', () => {
+  it('takes any client’s file, with comments', () => {
+    const text =
+      '{ // mine\n "mcpServers": { "My Server": { "command": "npx", "args": ["-y", "x"], "disabled": false, "autoApprove": ["a"] }, "远程": { "url": "https://example.com/mcp" }, } }'
+    expect(faults(text)).toEqual([])
+  })
+  it.each([
+    ['{\n  "mcpServers": {\n    "a": { "command": 7 }\n  }\n}', { path: 'mcpServers.a.command', line: 3 }],
+    ['{ "mcpServers": { "a": {} } }', { path: 'mcpServers.a.command' }],
+    ['{ "mcpServers": { "a/b": { "command": "x" } } }', { path: 'mcpServers.a/b' }],
+    ['{ "mcpServers": { "a": { "url": "ftp://x" } } }', { path: 'mcpServers.a.url' }],
+    [
+      '{ "mcpServers": { "a": { "command": "x", "hub": { "enable": true } } } }',
+      { path: 'mcpServers.a.hub.enable', message: 'Unknown key enable' },
+    ],
+    ['{ "mcpServer": {} }', { path: 'mcpServer', cure: 'Did you mean mcpServers?' }],
+    ['', { message: expect.stringContaining('Not valid JSON') as string }],
+  ])('%s is explained', (text, expected) => {
+    expect(faults(text)).toContainEqual(expect.objectContaining({ file: '/c/servers.json', ...expected }))
+  })
+  it('refuses names that would share a prefix', () => {
+    expect(
+      faults('{ "mcpServers": { "my server": { "command": "x" }, "my_server": { "command": "x" } } }')[0]?.message,
+    ).toContain('my_server__')
+  })
+  it('does not fall for __proto__', () => {
+    expect(faults('{ "mcpServers": { "a": { "command": "x", "__proto__": { "y": 1 } } } }')[0]?.message).toBe(
+      'Unknown key __proto__',
+    )
+  })
+})
+
+it('system.json names unknown keys', () => {
+  const parsed = parseSystemFile('{ "auth": { "bcryptRound": 12 } }', '/c/system.json')
+  expect(parsed.ok ? [] : parsed.faults).toMatchObject([
+    { path: 'auth.bcryptRound', message: 'Unknown key bcryptRound' },
+  ])
+})
+
+it('prefixes keep names of other scripts apart', () => {
+  expect(serverPrefix('My Server!')).toBe('My_Server')
+  expect(serverPrefix('天气')).not.toBe(serverPrefix('地图'))
+  expect(serverPrefix('a__b')).toBe('a_b')
+})
+
+describe('pasting', () => {
+  const only = (text: string) =>
+    parsePaste(text, ['taken']).servers.map(({ name, config, faults: found }) => [name, config, found.length])
+  it.each<[string, unknown]>([
+    [
+      'npx -y @acme/mcp-server-github@1.2.0 --flag "two words"',
+      ['github', { command: 'npx', args: ['-y', '@acme/mcp-server-github@1.2.0', '--flag', 'two words'] }, 0],
+    ],
+    ['KEY=abc uvx mcp-server-time', ['time', { command: 'uvx', args: ['mcp-server-time'], env: { KEY: 'abc' } }, 0]],
+    ['https://mcp.linear.app/sse', ['linear', { type: 'sse', url: 'https://mcp.linear.app/sse' }, 0]],
+    ['https://api.example.com/mcp', ['example', { type: 'http', url: 'https://api.example.com/mcp' }, 0]],
+    ['{"mcpServers":{"a":{"command":"x"}}}', ['a', { command: 'x' }, 0]],
+    ['{"servers":{"a":{"type":"http","url":"https://x/mcp"}}}', ['a', { type: 'http', url: 'https://x/mcp' }, 0]],
+    ['"a": { "command": "x" }', ['a', { command: 'x' }, 0]],
+    [
+      '{"command":"node","args":["/opt/weather/dist/index.js"]}',
+      ['weather', { command: 'node', args: ['/opt/weather/dist/index.js'] }, 0],
+    ],
+    ['{"mcpServers":{"a":{"command":"x","nonsense":1}}}', ['a', { command: 'x', nonsense: 1 }, 1]],
+  ])('%s', (text, expected) => {
+    expect(only(text)).toEqual([expected])
+  })
+  it.each(['', '{ "mcpServers": ', '[]', '{"x":1}', `echo 'open`, 'A=1'])('%j says what is wrong', (text) => {
+    const { servers, faults: found } = parsePaste(text, [])
+    expect(servers).toEqual([])
+    expect(found[0]?.cure).toBeTruthy()
+  })
+  it('marks names that exist', () => {
+    expect(parsePaste('{"taken":{"command":"x"}}', ['taken']).servers[0]?.exists).toBe(true)
+  })
+  it('splits like a shell', () => {
+    expect(splitCommandLine(`a 'b c' "d \\"e" f\\ g ''`)).toEqual(['a', 'b c', 'd "e', 'f g', ''])
+  })
+})
+
+it('references are resolved, and what is missing is a fault with its cure', () => {
+  const config: ServerConfig = { command: '${home}/x', args: ['${env:A}', '${secret:S}', '${MISSING}'] }
+  const { resolved, faults: found } = resolveReferences(config, {
+    env: (name) => (name === 'A' ? 'a' : undefined),
+    secret: (name) => (name === 'S' ? 's' : undefined),
+  })
+  expect(resolved).toMatchObject({ command: `${os.homedir()}/x`, args: ['a', 's', ''] })
+  expect(found).toMatchObject([{ path: 'args[2]', cure: expect.stringContaining('MISSING') as string }])
+})
+
+it.each([
+  ['15m', 900],
+  ['1h', 3_600],
+  ['7d', 604_800],
+  ['90', 90],
+  ['soon', null],
+])('%s is %s seconds', (text, seconds) => {
+  expect(parseDuration(text)).toBe(seconds)
+})
+
+describe('the configuration on disk', () => {
+  let dir: string
+  beforeEach(async () => {
+    dir = await mkdtemp(path.join(os.tmpdir(), 'mcp-hub-config-'))
+  })
+  afterEach(() => rm(dir, { recursive: true, force: true }))
+
+  it('keeps comments, order and everything else when an entry changes', async () => {
+    const before =
+      '{\n  // my servers\n  "mcpServers": {\n    "a": { "command": "x" }, // first\n    "b": { "command": "y" }\n  }\n}\n'
+    await writeFile(path.join(dir, 'servers.json'), before)
+    const store = await openConfigStore(dir)
+    await store.saveServer('b', { command: 'z' })
+    const after = await readFile(path.join(dir, 'servers.json'), 'utf8')
+    expect(after).toContain('// my servers')
+    expect(after).toContain('// first')
+    expect(store.servers.mcpServers['b']).toEqual({ command: 'z' })
+    await store.saveServer('a', { command: 'x' }, 'renamed')
+    expect(Object.keys(store.servers.mcpServers)).toEqual(['renamed', 'b'])
+    await store.dispose()
+  })
+
+  it('loses none of many edits at once, and leaves no other file', async () => {
+    const store = await openConfigStore(dir)
+    await Promise.all(Array.from({ length: 20 }, (_, index) => store.saveServer(`s${index}`, { command: 'x' })))
+    expect(Object.keys(store.servers.mcpServers)).toHaveLength(20)
+    expect(await readdir(dir)).toEqual(['servers.json'])
+    await store.dispose()
+  })
+})

@@ -1,0 +1,225 @@
+import { describe, expect, it } from 'vitest'
+import fc from 'fast-check'
+import { nestingDepth } from '../../hub/gateway/gateway.ts'
+import { Reply } from '../../hub/gateway/json-rpc.ts'
+import {
+  checkParamHeaders,
+  decodeHeaderValue,
+  encodeHeaderValue,
+  headerParams,
+  paramHeaders,
+} from '../../hub/gateway/mcp-headers.ts'
+import { exposedName } from '../../hub/gateway/names.ts'
+import { createParkingLot } from '../../hub/gateway/parked.ts'
+import { templatePattern } from '../../hub/gateway/view.ts'
+import { forLegacyClient, legacyReply } from '../../hub/gateway/era-bridge.ts'
+import { createLineReader } from '../../hub/upstream/line-reader.ts'
+import { McpError } from '../../hub/gateway/json-rpc.ts'
+
+const text = (pieces: Buffer[]): string => Buffer.concat(pieces).toString()
+
+describe('a reply is passed on as bytes', () => {
+  it.each([
+    ['id first', '{"jsonrpc":"2.0","id":7,"result":{"x":"\\"id\\":9}"}}'],
+    ['id last', '{"result":{"x":1},"jsonrpc":"2.0","id":7}'],
+    ['an error, id first', '{"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"m"}}'],
+    ['an error, id last', '{"error":{"code":1,"message":"m"},"jsonrpc":"2.0","id":7}'],
+  ])('%s', (_what, line) => {
+    const reply = Reply.fromBytes(Buffer.from(line))
+    expect(reply?.hopId).toBe(7)
+    expect(reply?.isError).toBe(line.includes('"error"'))
+    expect(text(reply?.render('"client-é"') ?? [])).toBe(line.replace('"id":7', '"id":"client-é"'))
+  })
+
+  it.each([
+    '{"jsonrpc":"2.0","id":1,"method":"ping"}',
+    '{"method":"x","jsonrpc":"2.0","id":1}',
+    '{"jsonrpc":"2.0","id":"7","result":{}}',
+    '{"jsonrpc": "2.0", "id": 7, "result": {}}',
+    '[]',
+    '',
+  ])('leaves %j to the parser', (line) => {
+    expect(Reply.fromBytes(Buffer.from(line))).toBeNull()
+  })
+
+  it('puts fields first into the result, wherever the id stands', () => {
+    for (const line of [
+      '{"jsonrpc":"2.0","id":1,"result":{}}',
+      '{"result":{},"jsonrpc":"2.0","id":1}',
+      '{"jsonrpc":"2.0","id":1,"result":{"a":1}}',
+      '{"result":{"a":1},"jsonrpc":"2.0","id":1}',
+    ]) {
+      const original = JSON.parse(line) as { result: object }
+      const rendered: unknown = JSON.parse(
+        text(Reply.fromBytes(Buffer.from(line))?.render('2', '"resultType":"complete",') ?? []),
+      )
+      expect(rendered).toEqual({ jsonrpc: '2.0', id: 2, result: { resultType: 'complete', ...original.result } })
+    }
+  })
+
+  it('says the same as the parser for any result', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.nat(), fc.boolean(), (result, id, last) => {
+        const message = last ? { result, jsonrpc: '2.0', id } : { jsonrpc: '2.0', id, result }
+        const reply = Reply.fromBytes(Buffer.from(JSON.stringify(message)))
+        // A wrong id may never be read out of a result.
+        if (reply !== null) expect(reply.hopId).toBe(id)
+        expect(
+          JSON.parse(text(reply?.render('"c"') ?? [Buffer.from(JSON.stringify({ ...message, id: 'c' }))])),
+        ).toEqual(JSON.parse(JSON.stringify({ ...message, id: 'c' })))
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+})
+
+describe('lines of a pipe', () => {
+  const read = (chunks: Buffer[], maxBytes = 1_000): { lines: string[]; overflows: number } => {
+    const lines: string[] = []
+    let overflows = 0
+    const feed = createLineReader({
+      maxBytes,
+      onLine: (line) => lines.push(line.toString()),
+      onOverflow: () => overflows++,
+    })
+    for (const chunk of chunks) feed(chunk)
+    return { lines, overflows }
+  }
+  it('come out whole however they are cut', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.string({ unit: 'grapheme', minLength: 1 }).filter((line) => !/[\r\n]/.test(line))),
+        fc.nat(),
+        (lines, cut) => {
+          const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''))
+          const at = bytes.length === 0 ? 0 : cut % bytes.length
+          expect(read([bytes.subarray(0, at), bytes.subarray(at)]).lines).toEqual(lines)
+        },
+      ),
+    )
+  })
+  it('that are too long are dropped, and the next one is read', () => {
+    expect(read([Buffer.from('x'.repeat(30)), Buffer.from(`${'x'.repeat(30)}\nnext\n`)], 20)).toEqual({
+      lines: ['next'],
+      overflows: 1,
+    })
+  })
+  it('progress and result in one chunk keep their order', () => {
+    expect(read([Buffer.from('{"p":1}\r\n{"r":2}\n')]).lines).toEqual(['{"p":1}', '{"r":2}'])
+  })
+})
+
+describe('header values', () => {
+  it('come back as they went', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (value) => {
+        const encoded = encodeHeaderValue(value)
+        expect(encoded).toMatch(/^[\x20-\x7e]*$/)
+        if (value !== '') expect(decodeHeaderValue(encoded)).toBe(value)
+      }),
+    )
+  })
+  it.each(['=?base64?YQ?=', '=?base64?Y Q==?=', '=?base64?YQ=?=', '=?base64?_w==?=', '=?base64?/w==?='])(
+    '%s is not valid',
+    (value) => {
+      expect(decodeHeaderValue(value)).toBeNull()
+    },
+  )
+  it('arguments travel as headers only where the schema says so, validly', () => {
+    const schema = {
+      type: 'object',
+      properties: {
+        region: { type: 'string', 'x-mcp-header': 'Region' },
+        deep: { type: 'object', properties: { n: { type: 'integer', 'x-mcp-header': 'N' } } },
+      },
+    }
+    const params = headerParams(schema) ?? []
+    expect(paramHeaders(params, { region: 'eu', deep: { n: 5 } })).toEqual({
+      'mcp-param-region': 'eu',
+      'mcp-param-n': '5',
+    })
+    expect(
+      checkParamHeaders(params, { region: 'eu', deep: { n: 5 } }, { 'mcp-param-region': 'eu', 'mcp-param-n': '5.0' }),
+    ).toBeNull()
+    expect(checkParamHeaders(params, { region: 'eu' }, {})).toContain('missing')
+    expect(checkParamHeaders(params, { region: null }, { 'mcp-param-region': 'eu' })).toContain('is not')
+    expect(headerParams({ properties: { a: { type: 'number', 'x-mcp-header': 'A' } } })).toBeNull()
+    expect(
+      headerParams({
+        properties: { a: { type: 'string', 'x-mcp-header': 'A' }, b: { type: 'string', 'x-mcp-header': 'a' } },
+      }),
+    ).toBeNull()
+    expect(headerParams({ items: { properties: { a: { type: 'string', 'x-mcp-header': 'A' } } } })).toBeNull()
+  })
+})
+
+it('names on the endpoint of all servers are short, plain and stable', () => {
+  expect(exposedName('github', 'create_issue')).toBe('github__create_issue')
+  const long = exposedName('server', 'x'.repeat(100))
+  expect(long).toMatch(/^[A-Za-z0-9_-]{64}$/)
+  expect(exposedName('server', 'x'.repeat(100))).toBe(long)
+  expect(exposedName('server', 'a.b')).not.toBe(exposedName('server', 'a/b'))
+})
+
+it('a URI template matches its expansions', () => {
+  expect(templatePattern('file:///{path}').test('file:///a')).toBe(true)
+  expect(templatePattern('file:///{path}').test('file:///a/b')).toBe(false)
+  expect(templatePattern('file:///{+path}').test('file:///a/b')).toBe(true)
+  expect(templatePattern('db://t/{id}{?q}').test('db://t/1?q=2')).toBe(true)
+})
+
+it('nesting is counted outside strings', () => {
+  expect(nestingDepth(`${'['.repeat(300)}${']'.repeat(300)}`, 256)).toBe(257)
+  expect(nestingDepth(JSON.stringify({ text: '[{'.repeat(400), quote: '\\"[' }), 256)).toBe(1)
+})
+
+describe('towards a legacy client', () => {
+  it('an array as output schema is wrapped, and so is the content', () => {
+    expect(forLegacyClient({ name: 't', outputSchema: { type: 'array' } })['outputSchema']).toEqual({
+      type: 'object',
+      properties: { result: { type: 'array' } },
+      required: ['result'],
+    })
+    expect(
+      legacyReply(Reply.result({ resultType: 'complete', structuredContent: [1] }), 'tools/call').message.result,
+    ).toEqual({ structuredContent: { result: [1] } })
+  })
+  it('a missing capability is a failed tool, and what the hop got wrong is not the client’s fault', () => {
+    expect(
+      legacyReply(Reply.error({ code: -32021, message: 'needs sampling' }), 'tools/call').message.result,
+    ).toMatchObject({ isError: true })
+    expect(legacyReply(Reply.error({ code: -32020, message: 'header' }), 'tools/call').message.error?.code).toBe(-32603)
+  })
+})
+
+describe('a parked call', () => {
+  const owner = { principal: 'p', method: 'tools/call', name: 't' }
+  it('is found by its own client with the handle of the present round, once', async () => {
+    const lot = createParkingLot({ ttlMs: 60_000, max: 10 })
+    const parked = lot.park({ ...owner, expire: () => undefined })
+    const answer = lot.ask(parked, 'elicitation/create', {})
+    const { requestState } = lot.inputRequired(parked)
+    for (const [principal, method, name] of [
+      ['other', 'tools/call', 't'],
+      ['p', 'prompts/get', 't'],
+      ['p', 'tools/call', 'u'],
+    ] as const) {
+      expect(() => lot.find(requestState, principal, method, name)).toThrow(McpError)
+    }
+    for (const forged of ['', 'x.1.y', undefined, 7, `${String(requestState)}x`])
+      expect(() => lot.find(forged, 'p', 'tools/call', 't')).toThrow(McpError)
+    expect(lot.find(requestState, 'p', 'tools/call', 't')).toBe(parked)
+    expect(lot.answer(parked, { unknown: 1 })).toBe(false)
+    lot.inputRequired(parked)
+    expect(() => lot.find(requestState, 'p', 'tools/call', 't')).toThrow(/start the request over/)
+    expect(lot.answer(parked, { 'elicitation-1': { action: 'accept' } })).toBe(true)
+    await expect(answer).resolves.toEqual({ action: 'accept' })
+    lot.dispose()
+  })
+  it('has a limit', () => {
+    const lot = createParkingLot({ ttlMs: 60_000, max: 1 })
+    lot.park({ ...owner, expire: () => undefined })
+    expect(() => lot.park({ ...owner, expire: () => undefined })).toThrow(/limits.maxParkedCalls/)
+    lot.dispose()
+  })
+})
