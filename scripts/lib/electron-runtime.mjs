@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { npmCommand, requireSpace } from './npm-packages.mjs'
+import { NETWORK_FLAGS, npmCommand, requireSpace } from './npm-packages.mjs'
 import { cache, modules, readJson, root, toolEnv, toolNode } from './paths.mjs'
 import { run } from './process.mjs'
 import { diagnose, SetupError } from './setup-error.mjs'
@@ -149,7 +149,8 @@ async function fetchRepublished() {
   try {
     const npm = npmCommand()
     const spec = `${name}@${version}`
-    const pack = await run(npm.command, [...npm.args, 'pack', spec, '--pack-destination', work, '--loglevel=error'], {
+    const args = ['pack', spec, '--pack-destination', work, '--loglevel=error', ...NETWORK_FLAGS]
+    const pack = await run(npm.command, [...npm.args, ...args], {
       cwd: work,
       heartbeat: 'still downloading',
       deadlineMs: 10 * 60_000,

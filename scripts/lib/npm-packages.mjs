@@ -1,16 +1,21 @@
-import { existsSync, statfsSync } from 'node:fs'
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
 import path from 'node:path'
 import { modules, pm2Prefix, readJson, root } from './paths.mjs'
 import { run } from './process.mjs'
-import { diagnose, SetupError } from './setup-error.mjs'
+import { diagnose, isNetworkFailure, SetupError } from './setup-error.mjs'
 
 /** PM2 is AGPL: the bundle tests run it as a program of its own, and it never becomes a dependency. */
 export const PM2_VERSION = '7.0.4'
 
 const NEEDED_MB = 1200
 
-/** Seconds count on a dead network: npm's own patience is minutes. */
-const NETWORK_FLAGS = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000']
+/** What is in npm's cache need not be asked for again: the lockfile's checksums hold for it too. */
+export const NETWORK_FLAGS = [
+  '--prefer-offline',
+  '--fetch-retries=2',
+  '--fetch-retry-mintimeout=1000',
+  '--fetch-retry-maxtimeout=5000',
+]
 const QUIET_FLAGS = ['--no-audit', '--no-fund', '--loglevel=error']
 
 /**
@@ -68,6 +73,28 @@ export function requireSpace(folder, neededMb) {
   }
 }
 
+/** @param {string} folder */
+function requireWritable(folder) {
+  try {
+    accessSync(folder, constants.W_OK)
+  } catch (error) {
+    throw diagnose(`Writing to ${folder}`, String(error))
+  }
+}
+
+/**
+ * Flags for npm: the registry, or its cache alone when the registry is out of reach. Left to itself npm would
+ * try each of a thousand packages for minutes before it said so.
+ * @param {{ command: string, args: string[] }} npm
+ */
+async function packageSource(npm) {
+  const probe = ['ping', '--fetch-retries=0', '--fetch-timeout=10000', '--loglevel=error']
+  const { code, output } = await run(npm.command, [...npm.args, ...probe], { cwd: root, deadlineMs: 30_000 })
+  if (code === 0 || !isNetworkFailure(output)) return NETWORK_FLAGS
+  console.log("The package registry does not answer; trying with what is in npm's cache.")
+  return ['--offline']
+}
+
 /**
  * Installs the packages of the lockfile, when they are not there.
  * @returns {Promise<boolean>} whether there was anything to do
@@ -79,10 +106,12 @@ export async function ensurePackages() {
   }
   const record = path.join(modules, '.package-lock.json')
   if (packagesAreCurrent(wanted, /** @type {Lockfile | null} */ (readJson(record)))) return false
+  requireWritable(root)
   requireSpace(root, NEEDED_MB)
-  console.log('Installing the npm packages (about 650 MB on disk, one to three minutes) …')
   const npm = npmCommand()
-  const result = await run(npm.command, [...npm.args, 'ci', ...QUIET_FLAGS, ...NETWORK_FLAGS], {
+  const source = await packageSource(npm)
+  console.log('Installing the npm packages (about 650 MB on disk, one to three minutes) …')
+  const result = await run(npm.command, [...npm.args, 'ci', ...QUIET_FLAGS, ...source], {
     cwd: root,
     // A production environment would leave the tools out.
     env: { ...process.env, NODE_ENV: 'development' },

@@ -11,6 +11,8 @@ export class SetupError extends Error {
   }
 }
 
+const NETWORK = 'the network did not answer'
+
 /** What failing programs and system calls write, and what it means. */
 const causes = [
   {
@@ -36,13 +38,16 @@ const causes = [
   {
     signs: /EACCES|EPERM|permission denied/i,
     cause: 'a file or folder may not be written',
-    cure: 'Make the repository yours: `sudo chown -R "$(id -un)" .`',
+    cure: (/** @type {string} */ evidence) => {
+      const file = /(?:error path |permission denied, \w+ ')([^'\n]+)/i.exec(evidence)?.[1] ?? '.'
+      return `Make it yours: sudo chown -R "$(id -un)" '${file}'`
+    },
   },
   {
     signs:
-      /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|fetch failed|ERR_SOCKET_TIMEOUT|UND_ERR_CONNECT|Temporary failure resolving|Could not resolve|Could not connect|Failed to fetch|network request/i,
-    cause: 'the network did not answer',
-    cure: 'Check the connection; behind a proxy or with a mirror run `npm config set proxy …` or `npm config set registry …`.',
+      /ENOTFOUND|ENOTCACHED|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|fetch failed|ERR_SOCKET_TIMEOUT|UND_ERR_CONNECT|Temporary failure resolving|Could not resolve|Could not connect|Failed to fetch|network request/i,
+    cause: NETWORK,
+    cure: 'Check the connection. Behind a proxy run `npm config set proxy <url>`, with a mirror `npm config set registry <url>`.',
   },
   {
     signs: /self[- ]signed certificate|UNABLE_TO_VERIFY|CERT_|unable to get local issuer/i,
@@ -58,12 +63,23 @@ const causes = [
  */
 export function diagnose(what, evidence) {
   const known = causes.find(({ signs }) => signs.test(evidence))
-  if (known) return new SetupError(`${what} failed: ${known.cause}.`, known.cure)
+  if (known) {
+    const cure = typeof known.cure === 'string' ? known.cure : known.cure(evidence)
+    return new SetupError(`${what} failed: ${known.cause}.`, cure)
+  }
   const lines = evidence.split('\n').filter((line) => line.trim() !== '')
   return new SetupError(
     `${what} failed.${lines.length > 0 ? `\n${lines.slice(-8).join('\n')}` : ''}`,
     'The lines above come from the program that failed. When they do not help, please report them.',
   )
+}
+
+/**
+ * Whether the output of a failed program says that the network is the cause.
+ * @param {string} evidence
+ */
+export function isNetworkFailure(evidence) {
+  return causes.find(({ signs }) => signs.test(evidence))?.cause === NETWORK
 }
 
 /**

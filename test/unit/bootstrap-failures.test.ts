@@ -20,6 +20,14 @@ describe('a failure of set-up', () => {
     expect(error.cure).toContain(cure)
   })
 
+  it('names the folder that is not ours', () => {
+    const error = diagnose(
+      'Installing',
+      'npm error code EACCES\nnpm error path /home/me/.npm/_cacache\nnpm error errno -13',
+    )
+    expect(error.cure).toContain("'/home/me/.npm/_cacache'")
+  })
+
   it('that nobody foresaw shows the last lines of the program', () => {
     expect(diagnose('The thing', 'one\ntwo\nexotic').message).toBe('The thing failed.\none\ntwo\nexotic')
   })
