@@ -82,10 +82,8 @@ const first = ['hub', 'preload', 'main'].map(async (name) => {
   let built = false
   await new Promise<void>((resolve) => {
     watcher.on('event', async (event) => {
-      if (event.code === 'ERROR') {
-        console.error(`✗ ${name}: ${event.error.message}`)
-        await event.result.close()
-      }
+      // Vite has printed it; what runs goes on running.
+      if (event.code === 'ERROR') await event.result.close()
       if (event.code !== 'BUNDLE_END') return
       await event.result.close()
       if (built) {
