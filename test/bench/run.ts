@@ -1,0 +1,86 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { contenderNames, type Contender, type ContenderName } from './contenders/contender.ts'
+import { direct } from './contenders/direct.ts'
+import { mcpHub } from './contenders/mcp-hub.ts'
+import { ours } from './contenders/ours.ts'
+import { rawproxy } from './contenders/rawproxy.ts'
+import { sdk } from './contenders/sdk.ts'
+import { gates, judge } from './gates.ts'
+import { compilePrograms } from './lib/programs.ts'
+import { readOptions } from './options.ts'
+import { gateTable, machine, rowTable } from './report.ts'
+import { createResults } from './results.ts'
+import { httpCalls, lists, stdioCalls } from './rows/calls.ts'
+import { dead, deadServers } from './rows/dead.ts'
+import { httpRestart, stdioKill } from './rows/faults.ts'
+import { progress } from './rows/progress.ts'
+import type { Stage } from './rows/stage.ts'
+import { startOne, startTwenty } from './rows/start.ts'
+
+/** `npm run bench`: interleaved rounds of every contender in one run; see docs/performance.md. */
+const stages: Stage[] = [stdioCalls, httpCalls, lists, startOne, startTwenty, stdioKill, httpRestart, progress, dead]
+
+const options = readOptions(process.argv.slice(2))
+if (options.contenders.includes('ours') && !existsSync(options.hub)) {
+  console.error(`${options.hub} is not there: run npm run build first.`)
+  process.exit(2)
+}
+compilePrograms()
+
+const hubOptions = { server: options.hub, nodeFlags: options.nodeFlags }
+const all: Record<ContenderName, Contender> = { direct, rawproxy, sdk, 'mcp-hub': mcpHub, ours: ours(hubOptions) }
+const contenders = options.contenders.map((name) => all[name])
+const wants = (row: string): boolean => options.rows.length === 0 || options.rows.some((start) => row.startsWith(start))
+const wanted = stages.filter((stage) => stage.rows.some(({ id }) => wants(id)))
+const results = createResults()
+const faults: { round: number; row: string; contender: string; error: string }[] = []
+const before = machine()
+const startedAt = new Date()
+
+for (let round = 0; round < options.rounds; round++) {
+  const turn = round % contenders.length
+  for (const stage of wanted) {
+    console.error(`round ${round + 1} of ${options.rounds}: ${stage.rows.map(({ id }) => id).join(', ')}`)
+    await stage.run({
+      contenders: [...contenders.slice(turn), ...contenders.slice(0, turn)],
+      oursWithDead: ours({ ...hubOptions, more: deadServers() }),
+      window: options.window,
+      wants,
+      record: (row, contender, figures) => results.add(row, contender, round, figures),
+      fault: (row, contender, error) => {
+        const text = error instanceof Error ? error.message : String(error)
+        console.error(`  ${row}, ${contender}: ${text}`)
+        faults.push({ round, row, contender, error: text })
+      },
+    })
+  }
+}
+
+const names = [...contenderNames, 'ours+dead']
+const rows = wanted.flatMap((stage) => stage.rows).filter(({ id }) => results.has(id))
+for (const row of rows) console.log(`${rowTable(row, names, results)}\n`)
+const summary = gateTable(results)
+console.log(summary.text)
+
+mkdirSync(dirname(options.out), { recursive: true })
+const report = {
+  startedAt: startedAt.toISOString(),
+  minutes: Number(((Date.now() - startedAt.getTime()) / 60_000).toFixed(1)),
+  rounds: options.rounds,
+  window: options.window,
+  machine: { ...before, loadAfter: (machine() as { load: number[] }).load },
+  gates: gates
+    .filter(({ row }) => results.has(row))
+    .map((gate) => {
+      const { figure, row, better, unit, aim } = gate
+      return { figure, row, ...judge(gate, results), gate: gate.gate, aim, better, unit }
+    }),
+  faults,
+  rows: results.toJson(),
+}
+writeFileSync(options.out, `${JSON.stringify(report, null, 2)}\n`)
+console.log(
+  `\n${summary.failed === 0 ? 'Every gate is held.' : `${summary.failed} gates are not held.`} Written to ${options.out}`,
+)
+process.exitCode = options.contenders.includes('ours') && summary.failed > 0 ? 1 : 0
