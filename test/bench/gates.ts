@@ -14,6 +14,8 @@ export interface Gate {
 
 const LANES_OF_FAULT_ROWS = 16
 const PROGRESS_STEPS = 5
+/** The unit of ratios to the yardstick itself, which has no such ratio. */
+const TO_YARDSTICK = '× rawproxy'
 
 type Make = (of: (contender: string, key: string) => number) => number
 
@@ -186,7 +188,7 @@ export interface Judgement {
 
 export function judge(gate: Gate, results: Results): Judgement {
   const value = gate.value(results, 'ours')
-  const yardstick = gate.value(results, 'rawproxy')
+  const yardstick = gate.unit === TO_YARDSTICK ? Number.NaN : gate.value(results, 'rawproxy')
   const reaches = (figure: number, limit: number): boolean =>
     gate.better === 'lower' ? figure <= limit : figure >= limit
   return { value, yardstick, verdict: verdict() }

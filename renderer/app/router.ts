@@ -1,0 +1,123 @@
+import type { QueryClient } from '@tanstack/vue-query'
+import { createRouter, createWebHistory, type Router } from 'vue-router'
+import { api } from '../lib/api.ts'
+import { keys } from '../lib/queries.ts'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** Key of the page's name, for the window's title. */
+    title?: string
+    /** Shown without a session. */
+    public?: boolean
+  }
+}
+
+export function createAppRouter(client: QueryClient): Router {
+  const router = createRouter({
+    history: createWebHistory(),
+    scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+    routes: [
+      {
+        path: '/',
+        name: 'overview',
+        meta: { title: 'nav.overview' },
+        component: () => import('../features/overview/OverviewPage.vue'),
+      },
+      {
+        path: '/servers',
+        name: 'servers',
+        meta: { title: 'nav.servers' },
+        component: () => import('../features/servers/ServersPage.vue'),
+      },
+      {
+        path: '/servers/add',
+        name: 'add-server',
+        meta: { title: 'add.title' },
+        component: () => import('../features/servers/add/AddServerPage.vue'),
+      },
+      {
+        path: '/servers/:name',
+        component: () => import('../features/server/ServerPage.vue'),
+        props: true,
+        meta: { title: 'nav.servers' },
+        children: [
+          { path: '', name: 'server', component: () => import('../features/server/ServerOverview.vue'), props: true },
+          {
+            path: 'tools',
+            name: 'server-tools',
+            component: () => import('../features/server/ServerTools.vue'),
+            props: true,
+          },
+          {
+            path: 'logs',
+            name: 'server-logs',
+            component: () => import('../features/server/logs/ServerLogs.vue'),
+            props: true,
+          },
+          {
+            path: 'settings',
+            name: 'server-settings',
+            component: () => import('../features/server/ServerSettings.vue'),
+            props: true,
+          },
+        ],
+      },
+      {
+        path: '/tools',
+        name: 'tools',
+        meta: { title: 'nav.tools' },
+        component: () => import('../features/tools/ToolsPage.vue'),
+      },
+      {
+        path: '/tools/:server/:tool',
+        name: 'try',
+        props: true,
+        meta: { title: 'try.title' },
+        component: () => import('../features/tools/TryPage.vue'),
+      },
+      {
+        path: '/publish',
+        name: 'publish',
+        meta: { title: 'nav.publish' },
+        component: () => import('../features/publish/PublishPage.vue'),
+      },
+      {
+        path: '/settings',
+        name: 'settings',
+        meta: { title: 'nav.settings' },
+        component: () => import('../features/settings/SettingsPage.vue'),
+      },
+      {
+        path: '/login',
+        name: 'login',
+        meta: { title: 'login.title', public: true },
+        component: () => import('../features/auth/LoginPage.vue'),
+      },
+      {
+        path: '/setup',
+        name: 'setup',
+        meta: { title: 'setup.title', public: true },
+        component: () => import('../features/auth/SetupPage.vue'),
+      },
+      {
+        path: '/:path(.*)*',
+        name: 'not-found',
+        meta: { title: 'notFound.title' },
+        component: () => import('./NotFoundPage.vue'),
+      },
+    ],
+  })
+
+  router.beforeEach(async (to) => {
+    const me = await client
+      .ensureQueryData({ queryKey: keys.me, queryFn: ({ signal }) => api.me(signal) })
+      // The page says that the hub does not answer; which door it would have shown does not matter then.
+      .catch(() => null)
+    if (me === null) return true
+    if (me.user !== null) return to.meta.public ? '/' : true
+    if (me.setupNeeded) return to.name === 'setup' ? true : { name: 'setup', hash: to.hash }
+    if (to.meta.public && to.name !== 'setup') return true
+    return { name: 'login', ...(to.fullPath === '/' ? {} : { query: { next: to.fullPath } }) }
+  })
+  return router
+}

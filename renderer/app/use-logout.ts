@@ -1,0 +1,13 @@
+import { useQueryClient } from '@tanstack/vue-query'
+import { api } from '../lib/api.ts'
+import { keys } from '../lib/queries.ts'
+
+/** Ends the session and forgets everything that was read in it. */
+export function useLogout(): () => Promise<void> {
+  const client = useQueryClient()
+  return async () => {
+    await api.logout()
+    await client.invalidateQueries({ queryKey: keys.me })
+    client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== keys.me[0] })
+  }
+}

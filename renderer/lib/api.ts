@@ -1,0 +1,103 @@
+import { z } from 'zod'
+import {
+  callToolResultSchema,
+  dryRunResultSchema,
+  hubStatusSchema,
+  logsSchema,
+  meSchema,
+  parsedPasteSchema,
+  previewSchema,
+  promptEntrySchema,
+  resourceEntrySchema,
+  serverDetailSchema,
+  serverStatusSchema,
+  sessionSchema,
+  toolEntrySchema,
+  type AddServer,
+  type CallTool,
+  type EditServer,
+  type TargetInput,
+} from '../../hub/contract/index.ts'
+import { ApiError, problemOf } from './problem.ts'
+
+interface Options {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly body?: unknown
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Only what is asked for is trusted: an answer of another shape is an error, not a half-empty screen. */
+async function request<S extends z.ZodType>(path: string, schema: S, options: Options = {}): Promise<z.output<S>> {
+  const { method = 'GET', body, signal } = options
+  const label = `${method} ${path}`
+  const response = await send(path, label, {
+    method,
+    credentials: 'same-origin',
+    headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(signal === undefined ? {} : { signal }),
+  })
+  const text = await response.text()
+  if (!response.ok) throw problemOf(response.status, text, label)
+  const parsed = schema.safeParse(text === '' ? undefined : parseJson(text, label))
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  const where = issue === undefined ? '' : `${issue.path.join('.')}: ${issue.message}`
+  throw new ApiError({ kind: 'unexpected', status: response.status, request: label, message: where })
+}
+
+async function send(path: string, label: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(path, init)
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error
+    const message = error instanceof Error ? error.message : String(error)
+    throw new ApiError({ kind: 'unreachable', request: label, message })
+  }
+}
+
+function parseJson(text: string, label: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new ApiError({ kind: 'unexpected', request: label, message: text.slice(0, 200) })
+  }
+}
+
+const nothing = z.unknown()
+const server = (name: string): string => `/api/servers/${encodeURIComponent(name)}`
+
+export const api = {
+  me: (signal?: AbortSignal) => request('/api/auth/me', meSchema, { signal }),
+  login: (username: string, password: string) =>
+    request('/api/auth/login', sessionSchema, { method: 'POST', body: { username, password } }),
+  logout: () => request('/api/auth/logout', nothing, { method: 'POST' }),
+  setup: (body: { code: string; username: string; password: string }) =>
+    request('/api/auth/setup', nothing, { method: 'POST', body }),
+
+  hub: (signal?: AbortSignal) => request('/api/hub', hubStatusSchema, { signal }),
+  moveEndpoint: (port?: number) =>
+    request('/api/hub/endpoint', nothing, { method: 'POST', body: port === undefined ? {} : { port } }),
+
+  servers: (signal?: AbortSignal) => request('/api/servers', z.array(serverStatusSchema), { signal }),
+  server: (name: string, signal?: AbortSignal) => request(server(name), serverDetailSchema, { signal }),
+  addServer: (body: AddServer) => request('/api/servers', nothing, { method: 'POST', body }),
+  editServer: (name: string, body: EditServer) => request(server(name), nothing, { method: 'PUT', body }),
+  deleteServer: (name: string) => request(server(name), nothing, { method: 'DELETE' }),
+  actOnServer: (name: string, action: 'enable' | 'disable' | 'restart') =>
+    request(`${server(name)}/${action}`, nothing, { method: 'POST' }),
+  dryRun: (body: { name?: string; config: unknown }, signal: AbortSignal) =>
+    request('/api/servers/dry-run', dryRunResultSchema, { method: 'POST', body, signal }),
+  parsePaste: (text: string, signal?: AbortSignal) =>
+    request('/api/servers/parse', parsedPasteSchema, { method: 'POST', body: { text }, signal }),
+  logs: (name: string, signal?: AbortSignal) => request(`${server(name)}/logs`, logsSchema, { signal }),
+
+  tools: (signal?: AbortSignal) => request('/api/tools', z.array(toolEntrySchema), { signal }),
+  prompts: (signal?: AbortSignal) => request('/api/prompts', z.array(promptEntrySchema), { signal }),
+  resources: (signal?: AbortSignal) => request('/api/resources', z.array(resourceEntrySchema), { signal }),
+  callTool: (body: CallTool, signal: AbortSignal) =>
+    request('/api/tools/call', callToolResultSchema, { method: 'POST', body, signal }),
+
+  preview: (target: TargetInput, signal?: AbortSignal) =>
+    request('/api/publish/preview', previewSchema, { method: 'POST', body: { target }, signal }),
+}

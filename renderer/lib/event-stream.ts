@@ -1,0 +1,136 @@
+import { createParser } from 'eventsource-parser'
+import { hubEventSchema, type HubEvent } from '../../hub/contract/index.ts'
+
+export type StreamState = 'connecting' | 'open' | 'lost' | 'signed-out'
+
+export interface EventStream {
+  /** Has the stream also carry the log of one server, or of none. */
+  watchLogs: (server: string | null) => void
+  /** Tries at once instead of after the current delay. */
+  retry: () => void
+  dispose: () => void
+}
+
+interface Options {
+  readonly onEvent: (event: HubEvent) => void
+  readonly onState: (state: StreamState) => void
+  /** The first connection carries only what comes; what was missed before a later one has no id is read anew. */
+  readonly onGap: () => void
+}
+
+const DELAYS = [500, 1_000, 2_000, 5_000, 10_000]
+/** The hub writes a comment at least this often; a stream silent for longer is dead, however open its socket looks. */
+const SILENCE_MS = 60_000
+
+/**
+ * Reads `/api/events` with `fetch`, because `EventSource` gives up for good on any answer but 200 and then forgets the
+ * last id, exactly when the hub restarts.
+ */
+export function createEventStream({ onEvent, onState, onGap }: Options): EventStream {
+  let logs: string | null = null
+  let lastId: string | null = null
+  let failures = 0
+  let connectedOnce = false
+  let abort = new AbortController()
+  let wake: () => void = () => undefined
+  let disposed = false
+
+  async function readOnce(signal: AbortSignal): Promise<'ended' | 'signed-out'> {
+    const url = logs === null ? '/api/events' : `/api/events?logs=${encodeURIComponent(logs)}`
+    const headers = { accept: 'text/event-stream', ...(lastId === null ? {} : { 'last-event-id': lastId }) }
+    const response = await fetch(url, { headers, signal, credentials: 'same-origin', cache: 'no-store' })
+    if (response.status === 401) return 'signed-out'
+    if (!response.ok || response.body === null) throw new Error(`HTTP ${response.status}`)
+    failures = 0
+    onState('open')
+    if (connectedOnce && lastId === null) onGap()
+    connectedOnce = true
+
+    const parser = createParser({
+      onEvent({ id, data }) {
+        if (id !== undefined) lastId = id
+        const event = hubEventSchema.safeParse(jsonOrNull(data))
+        if (event.success) onEvent(event.data)
+      },
+    })
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
+    for (;;) {
+      const chunk = await withDeadline(reader.read(), SILENCE_MS)
+      if (chunk === null) {
+        await reader.cancel()
+        return 'ended'
+      }
+      if (chunk.done) return 'ended'
+      parser.feed(chunk.value)
+    }
+  }
+
+  async function run(): Promise<void> {
+    onState('connecting')
+    while (!disposed) {
+      abort = new AbortController()
+      const { signal } = abort
+      try {
+        const outcome = await readOnce(signal)
+        if (outcome === 'signed-out') {
+          onState('signed-out')
+          return
+        }
+      } catch {
+        // Whatever broke it, the answer is the same: say so, wait, try again.
+      }
+      // Aborted on purpose, to carry another log: connect again without a word.
+      if (signal.aborted) {
+        onState('connecting')
+        continue
+      }
+      onState('lost')
+      await delay(DELAYS[Math.min(failures++, DELAYS.length - 1)] ?? 10_000)
+    }
+  }
+
+  function delay(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  void run()
+  return {
+    watchLogs(server) {
+      if (server === logs) return
+      logs = server
+      abort.abort()
+    },
+    retry: () => wake(),
+    dispose() {
+      disposed = true
+      abort.abort()
+      wake()
+    },
+  }
+}
+
+async function withDeadline<T>(promise: Promise<T>, ms: number): Promise<T | null> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const deadline = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), ms)
+  })
+  try {
+    return await Promise.race([promise, deadline])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}

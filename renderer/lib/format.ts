@@ -1,0 +1,71 @@
+import { useNow } from '@vueuse/core'
+import { computed, type ComputedRef } from 'vue'
+import { useI18n } from 'vue-i18n'
+
+export interface Format {
+  number: (value: number) => string
+  bytes: (value: number) => string
+  duration: (ms: number) => string
+  time: (at: number) => string
+  dateTime: (at: number) => string
+  /** `3 min ago`; follows the clock. */
+  ago: (at: number) => string
+  list: (items: readonly string[]) => string
+}
+
+const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte'] as const
+const STEPS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+  ['second', 1_000],
+]
+
+export function createFormat(locale: string, now: () => number): Format {
+  const number = new Intl.NumberFormat(locale)
+  const time = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false })
+  const dateTime = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' })
+  const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' })
+  const list = new Intl.ListFormat(locale, { type: 'conjunction' })
+  const unit = (value: number, name: string, digits = 0): string =>
+    new Intl.NumberFormat(locale, {
+      style: 'unit',
+      unit: name,
+      unitDisplay: 'short',
+      maximumFractionDigits: digits,
+    }).format(value)
+
+  return {
+    number: (value) => number.format(value),
+    bytes(value) {
+      let size = value
+      let step = 0
+      while (size >= 1_000 && step < UNITS.length - 1) {
+        size /= 1_000
+        step++
+      }
+      return unit(size, UNITS[step] ?? 'byte', size < 10 && step > 0 ? 1 : 0)
+    },
+    duration(ms) {
+      if (ms < 1_000) return unit(Math.round(ms), 'millisecond')
+      if (ms < 60_000) return unit(ms / 1_000, 'second', 1)
+      if (ms < 3_600_000) return unit(ms / 60_000, 'minute', 1)
+      return unit(ms / 3_600_000, 'hour', 1)
+    },
+    time: (at) => time.format(at),
+    dateTime: (at) => dateTime.format(at),
+    ago(at) {
+      const distance = at - now()
+      const [name, ms] = STEPS.find(([, step]) => Math.abs(distance) >= step) ?? ['second', 1_000]
+      return relative.format(Math.trunc(distance / ms), name)
+    },
+    list: (items) => list.format(items),
+  }
+}
+
+/** In the language of the page; whoever renders `ago` or a countdown is rendered again as time passes. */
+export function useFormat(interval = 5_000): ComputedRef<Format> {
+  const { locale } = useI18n()
+  const now = useNow({ interval })
+  return computed(() => createFormat(locale.value, () => now.value.getTime()))
+}

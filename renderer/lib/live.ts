@@ -1,0 +1,127 @@
+import type { QueryClient } from '@tanstack/vue-query'
+import { inject, onScopeDispose, shallowRef, type InjectionKey, type ShallowRef } from 'vue'
+import type { HubEvent, ServerDetail, ServerStatus } from '../../hub/contract/index.ts'
+import { createEventStream, type StreamState } from './event-stream.ts'
+import { keys } from './queries.ts'
+
+type Listener = (event: HubEvent) => void
+
+export interface Live {
+  readonly state: ShallowRef<StreamState>
+  /** Events that no query holds: log lines and the progress of calls. */
+  on: (listener: Listener) => () => void
+  watchLogs: (server: string | null) => void
+  retry: () => void
+  dispose: () => void
+}
+
+/** One repaint for a burst: a hub that starts 1,000 servers sends as many events in a second. */
+const BATCH_MS = 60
+const CATALOG_MS = 400
+
+/** Keeps what the queries hold true to what the hub says, for as long as a person is signed in. */
+export function createLive(client: QueryClient): Live {
+  const state = shallowRef<StreamState>('connecting')
+  const listeners = new Set<Listener>()
+  const changed = new Map<string, ServerStatus | null>()
+  let flushTimer: ReturnType<typeof setTimeout> | undefined
+  let catalogTimer: ReturnType<typeof setTimeout> | undefined
+
+  function flush(): void {
+    flushTimer = undefined
+    const batch = new Map(changed)
+    changed.clear()
+    client.setQueryData<ServerStatus[]>(keys.servers, (list) => list && mergeServers(list, batch))
+    for (const [name, status] of batch) {
+      if (status === null) {
+        client.removeQueries({ queryKey: keys.server(name) })
+        continue
+      }
+      client.setQueryData<ServerDetail>(keys.server(name), (detail) => detail && { ...detail, ...status })
+      void client.invalidateQueries({ queryKey: keys.server(name) })
+    }
+  }
+
+  function note(name: string, status: ServerStatus | null): void {
+    changed.set(name, status)
+    flushTimer ??= setTimeout(flush, BATCH_MS)
+  }
+
+  function onEvent(event: HubEvent): void {
+    switch (event.type) {
+      case 'hub.changed':
+        client.setQueryData(keys.hub, event.hub)
+        break
+      case 'server.changed':
+        note(event.server.name, event.server)
+        break
+      case 'server.removed':
+        note(event.name, null)
+        break
+      case 'catalog.changed':
+        catalogTimer ??= setTimeout(() => {
+          catalogTimer = undefined
+          for (const queryKey of [keys.tools, keys.prompts, keys.resources]) void client.invalidateQueries({ queryKey })
+        }, CATALOG_MS)
+        break
+      case 'resync':
+        void client.invalidateQueries()
+        break
+      default:
+        for (const listener of listeners) listener(event)
+    }
+  }
+
+  const stream = createEventStream({
+    onEvent,
+    onGap: () => void client.invalidateQueries(),
+    onState(next) {
+      state.value = next
+      if (next === 'signed-out') void client.invalidateQueries({ queryKey: keys.me })
+    },
+  })
+
+  return {
+    state,
+    on(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    watchLogs: stream.watchLogs,
+    retry: stream.retry,
+    dispose() {
+      stream.dispose()
+      clearTimeout(flushTimer)
+      clearTimeout(catalogTimer)
+    },
+  }
+}
+
+export function mergeServers(
+  list: readonly ServerStatus[],
+  batch: ReadonlyMap<string, ServerStatus | null>,
+): ServerStatus[] {
+  const rest = new Map(batch)
+  const merged: ServerStatus[] = []
+  for (const server of list) {
+    const change = rest.get(server.name)
+    rest.delete(server.name)
+    if (change === undefined) merged.push(server)
+    else if (change !== null) merged.push(change)
+  }
+  for (const added of rest.values()) if (added !== null) merged.push(added)
+  return merged
+}
+
+export const liveKey: InjectionKey<Live> = Symbol('live')
+
+export function useLive(): Live {
+  const live = inject(liveKey)
+  if (live === undefined) throw new Error('useLive() outside the signed-in shell')
+  return live
+}
+
+/** Listens for as long as the component lives. */
+export function useLiveEvents(listener: Listener): void {
+  onScopeDispose(useLive().on(listener))
+}

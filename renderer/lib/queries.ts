@@ -1,0 +1,54 @@
+import { keepPreviousData, useQuery, type UseQueryReturnType } from '@tanstack/vue-query'
+import { computed, toValue, type MaybeRefOrGetter } from 'vue'
+import type {
+  HubStatus,
+  Me,
+  Preview,
+  PromptEntry,
+  ResourceEntry,
+  ServerDetail,
+  ServerStatus,
+  TargetInput,
+  ToolEntry,
+} from '../../hub/contract/index.ts'
+import { api } from './api.ts'
+
+export const keys = {
+  me: ['me'],
+  hub: ['hub'],
+  servers: ['servers'],
+  server: (name: string) => ['server', name],
+  tools: ['tools'],
+  prompts: ['prompts'],
+  resources: ['resources'],
+  preview: (target: unknown) => ['publish', target],
+} as const
+
+type Query<T> = UseQueryReturnType<T, Error>
+
+export const useMe = (): Query<Me> => useQuery({ queryKey: keys.me, queryFn: ({ signal }) => api.me(signal) })
+export const useHub = (): Query<HubStatus> => useQuery({ queryKey: keys.hub, queryFn: ({ signal }) => api.hub(signal) })
+export const useServers = (): Query<ServerStatus[]> =>
+  useQuery({ queryKey: keys.servers, queryFn: ({ signal }) => api.servers(signal) })
+export const useTools = (enabled: MaybeRefOrGetter<boolean> = true): Query<ToolEntry[]> =>
+  useQuery({ queryKey: keys.tools, queryFn: ({ signal }) => api.tools(signal), enabled: () => toValue(enabled) })
+export const usePrompts = (): Query<PromptEntry[]> =>
+  useQuery({ queryKey: keys.prompts, queryFn: ({ signal }) => api.prompts(signal) })
+export const useResources = (): Query<ResourceEntry[]> =>
+  useQuery({ queryKey: keys.resources, queryFn: ({ signal }) => api.resources(signal) })
+
+export const useServer = (name: MaybeRefOrGetter<string>): Query<ServerDetail> =>
+  useQuery({
+    queryKey: computed(() => keys.server(toValue(name))),
+    queryFn: ({ signal }) => api.server(toValue(name), signal),
+  })
+
+/** Null while the form cannot be sent; the last preview stays on screen until the next one is there. */
+export const usePreview = (target: MaybeRefOrGetter<TargetInput | null>): Query<Preview> =>
+  useQuery({
+    queryKey: computed(() => keys.preview(toValue(target))),
+    queryFn: ({ signal }) => api.preview(toValue(target) as TargetInput, signal),
+    enabled: () => toValue(target) !== null,
+    placeholderData: keepPreviousData,
+    staleTime: 0,
+  })

@@ -1,0 +1,33 @@
+import { VueQueryPlugin } from '@tanstack/vue-query'
+import { createPinia } from 'pinia'
+import { createApp, watch } from 'vue'
+import { z } from 'zod'
+import App from './app/App.vue'
+import { createAppRouter } from './app/router.ts'
+import { commandsKey, createCommandRegistry } from './lib/commands.ts'
+import { connectDesktop, reportPageErrors } from './lib/desktop-sync.ts'
+import { createAppI18n, setLocale } from './lib/i18n.ts'
+import { usePreferences } from './lib/preferences.ts'
+import { createQueryClient } from './lib/query-client.ts'
+import './styles.css'
+
+// Zod compiles its parsers with `new Function`, which the page's policy forbids.
+z.config({ jitless: true })
+reportPageErrors()
+
+const queryClient = createQueryClient()
+const pinia = createPinia()
+const preferences = usePreferences(pinia)
+const router = createAppRouter(queryClient)
+await connectDesktop(router, preferences)
+const i18n = await createAppI18n(preferences.locale)
+watch(
+  () => preferences.locale,
+  (locale) => void setLocale(i18n, locale),
+)
+
+const app = createApp(App)
+app.use(pinia).use(i18n).use(VueQueryPlugin, { queryClient }).use(router)
+app.provide(commandsKey, createCommandRegistry())
+await router.isReady()
+app.mount('#app')
