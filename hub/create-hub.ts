@@ -3,12 +3,13 @@ import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Request } from 'express'
-import type { Endpoint, Fault, HubStatus, Overview } from './contract/index.ts'
+import { roleGrants, type Endpoint, type Fault, type HubStatus, type Overview } from './contract/index.ts'
 import { createApp } from './api/app.ts'
 import { SESSION_COOKIE } from './api/auth.ts'
 import { parseDuration } from './auth/duration.ts'
 import { guard } from './auth/guard.ts'
-import { bearerOf, createTokenTable, type Caller, type StaticToken } from './auth/tokens.ts'
+import { anonymousCaller, may, type Caller } from './auth/caller.ts'
+import { bearerOf, createTokenTable, type StaticToken } from './auth/tokens.ts'
 import { openUsers, type Users } from './auth/users.ts'
 import { secretNames } from './config/references.ts'
 import { openConfigStore } from './config/store.ts'
@@ -84,6 +85,8 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   const startedAt = Date.now()
   const events = createEvents()
   const { auth: authConfig = {}, server: serverConfig = {}, limits = {} } = config.system
+  // One limit for all that is sent to the hub.
+  const maxRequestBytes = limits.maxRequestBytes ?? 4 * 1_048_576
   let ready = false
   let running = 0
   let endpoint: Endpoint = { state: 'starting', url: '', port: 0, takenBy: null, message: null }
@@ -108,13 +111,6 @@ export async function createHub(options: HubOptions): Promise<Hub> {
           setupEnabled: options.tokens.length === 0,
         })
   const mcpAuth = authConfig.mcp ?? 'token'
-  const anonymous: Caller = {
-    id: 'anonymous',
-    name: 'anonymous',
-    role: 'viewer',
-    isApp: false,
-    may: { api: false, mcp: true },
-  }
 
   async function identify(request: IncomingMessage): Promise<Caller | null> {
     const token = bearerOf(request) ?? cookieOf(request)
@@ -128,8 +124,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
           id: `user:${user.name}`,
           name: user.name,
           role: user.role,
-          isApp: false,
-          may: { api: true, mcp: user.role !== 'viewer' },
+          permissions: new Set(roleGrants[user.role]),
         }
   }
 
@@ -175,7 +170,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   const gateway = createGateway({
     hubInfo: { name: 'mcp-hub', version: options.version },
     limits: {
-      maxRequestBytes: limits.maxRequestBytes ?? 4 * 1_048_576,
+      maxRequestBytes,
       maxNestingDepth: limits.maxNestingDepth ?? 256,
       maxSessions: limits.maxSessions ?? 10_000,
       maxSessionsPerPrincipal: limits.maxSessionsPerPrincipal ?? 5_000,
@@ -241,6 +236,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     }),
     identify,
     system: () => config.system,
+    maxBodyBytes: maxRequestBytes,
     webDir: options.webDir,
     log: options.log,
   })
@@ -257,11 +253,11 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     }
     const token = bearerOf(request)
     const fixed = token === null ? null : tokens(token)
-    if (fixed !== null && fixed.may.mcp) serve(request, response, path, fixed)
-    else if (mcpAuth === 'none') serve(request, response, path, anonymous)
+    if (fixed !== null && may(fixed, 'mcp:connect')) serve(request, response, path, fixed)
+    else if (mcpAuth === 'none') serve(request, response, path, anonymousCaller)
     else {
       void identify(request).then((caller) => {
-        if (caller?.may.mcp === true) serve(request, response, path, caller)
+        if (caller !== null && may(caller, 'mcp:connect')) serve(request, response, path, caller)
         else
           refuseMcp(
             response,

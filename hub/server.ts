@@ -5,6 +5,7 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { bootstrapCaller } from './auth/caller.ts'
 import { parseDuration } from './auth/duration.ts'
 import { BrokenUsers } from './auth/users.ts'
 import { createHub, type Hub } from './create-hub.ts'
@@ -69,21 +70,7 @@ async function main(): Promise<void> {
     // A published hub has it in `web`, where nginx serves it.
     webDir: ['renderer', 'web'].map((name) => join(dist, name)).find((folder) => existsSync(folder)) ?? null,
     distDir: dist,
-    tokens:
-      env.MCP_HUB_TOKEN === undefined
-        ? []
-        : [
-            {
-              value: env.MCP_HUB_TOKEN,
-              caller: {
-                id: 'key:bootstrap',
-                name: 'MCP_HUB_TOKEN',
-                role: 'admin',
-                isApp: false,
-                may: { api: true, mcp: true },
-              },
-            },
-          ],
+    tokens: env.MCP_HUB_TOKEN === undefined ? [] : [{ value: env.MCP_HUB_TOKEN, caller: bootstrapCaller }],
     jwtSecret: env.JWT_SECRET === undefined ? await keptSecret(env.DATA_DIR) : new TextEncoder().encode(env.JWT_SECRET),
     jwtExpiresIn: env.JWT_EXPIRES_IN,
     adminPassword: env.MCP_HUB_ADMIN_PASSWORD,

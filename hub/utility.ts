@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { fileURLToPath } from 'node:url'
+import { appCaller, desktopClient } from './auth/caller.ts'
 import { helloSchema, toHubSchema, type FromHub, type Hello } from './contract/index.ts'
 import { createHub } from './create-hub.ts'
 import { DEFAULT_ENDPOINT_PORT, createEndpointListener, createHttpServer, listenOn } from './endpoint.ts'
@@ -49,20 +50,8 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     webDir: null,
     distDir: dirname(dirname(fileURLToPath(import.meta.url))),
     tokens: [
-      {
-        value: hello.bootToken,
-        caller: { id: 'app', name: 'MCP Hub', role: 'admin', isApp: true, may: { api: true, mcp: true } },
-      },
-      {
-        value: hello.clientToken,
-        caller: {
-          id: 'key:desktop',
-          name: 'This computer',
-          role: 'user',
-          isApp: false,
-          may: { api: false, mcp: true },
-        },
-      },
+      { value: hello.bootToken, caller: appCaller },
+      { value: hello.clientToken, caller: desktopClient },
     ],
     jwtSecret: null,
     jwtExpiresIn: undefined,

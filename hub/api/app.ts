@@ -4,25 +4,25 @@ import { join } from 'node:path'
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express'
 import { NONCE_PLACEHOLDER, contentSecurityPolicy } from '../contract/csp.ts'
 import type { Problem, SystemFile } from '../contract/index.ts'
-import type { Caller } from '../auth/tokens.ts'
+import type { Caller } from '../auth/caller.ts'
 import { HubError } from '../hub-error.ts'
 import type { Log } from '../observe/log.ts'
 import { authRoutes } from './auth.ts'
 import { catalogRoutes } from './tools.ts'
 import { hubRoutes } from './hub.ts'
 import { publishRoutes } from './publish.ts'
+import { createRoutes } from './routes.ts'
 import { serverRoutes } from './servers.ts'
 
-const MAX_BODY = '2mb'
-
 export interface AppOptions {
-  auth: Parameters<typeof authRoutes>[0]
-  servers: Parameters<typeof serverRoutes>[0]
-  catalog: Parameters<typeof catalogRoutes>[0]
-  hub: Parameters<typeof hubRoutes>[0]
-  publisher: Parameters<typeof publishRoutes>[0]
+  auth: Parameters<typeof authRoutes>[1]
+  servers: Parameters<typeof serverRoutes>[1]
+  catalog: Parameters<typeof catalogRoutes>[1]
+  hub: Parameters<typeof hubRoutes>[1]
+  publisher: Parameters<typeof publishRoutes>[1]
   identify: (request: Request) => Promise<Caller | null>
   system: () => SystemFile
+  maxBodyBytes: number
   /** Folder of the built web UI; null where something else serves it. */
   webDir: string | null
   log: Log
@@ -43,28 +43,13 @@ export function createApp(options: AppOptions): Express {
       throw new HubError('HUB_UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json')
     next()
   })
-  app.use('/api', express.json({ limit: MAX_BODY }))
-  app.use('/api/auth', authRoutes(options.auth))
-  app.use('/api', async (request, response, next) => {
-    const caller = await options.identify(request)
-    if (caller === null || !caller.may.api) {
-      response.set('www-authenticate', 'Bearer')
-      throw caller === null
-        ? new HubError('HUB_UNAUTHENTICATED', 'This needs a sign-in or a bearer token', {
-            cure: 'Sign in, or send Authorization: Bearer <token>.',
-          })
-        : new HubError('HUB_FORBIDDEN', 'This token is for MCP endpoints only')
-    }
-    response.locals['caller'] = caller
-    next()
-  })
-  app.use('/api', hubRoutes(options.hub))
-  app.use('/api/servers', serverRoutes(options.servers))
-  app.use('/api', catalogRoutes(options.catalog))
-  app.use('/api/publish', publishRoutes(options.publisher))
-  app.use('/api', (request) => {
-    throw new HubError('HUB_NOT_FOUND', `There is no ${request.method} ${request.originalUrl.split('?')[0] ?? ''}`)
-  })
+  const { on, refuseRest } = createRoutes(app, options)
+  authRoutes(on, options.auth)
+  hubRoutes(on, options.hub)
+  serverRoutes(on, options.servers)
+  catalogRoutes(on, options.catalog)
+  publishRoutes(on, options.publisher)
+  refuseRest()
   if (options.webDir !== null) serveWeb(app, options.webDir)
   app.use((request) => {
     throw new HubError('HUB_NOT_FOUND', `There is nothing at ${request.path}`)
@@ -139,7 +124,8 @@ function fromExpress(error: unknown): HubError {
   }
   if (type === 'entity.parse.failed')
     return new HubError('HUB_BAD_REQUEST', `The body is not valid JSON: ${message ?? ''}`)
-  if (type === 'entity.too.large') return new HubError('HUB_BODY_TOO_LARGE', `The body is larger than ${MAX_BODY}`)
+  if (type === 'entity.too.large')
+    return new HubError('HUB_BODY_TOO_LARGE', 'The body is larger than the hub takes (limits.maxRequestBytes)')
   if (status !== undefined && status >= 400 && status < 500)
     return new HubError('HUB_BAD_REQUEST', message ?? 'Bad request')
   return new HubError('HUB_INTERNAL', 'The hub failed; its log has the details', {

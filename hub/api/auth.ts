@@ -1,23 +1,25 @@
-import { Router, type Request, type Response } from 'express'
+import type { Request, Response } from 'express'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { loginSchema, setupSchema, type Me, type Session } from '../contract/index.ts'
 import type { Users } from '../auth/users.ts'
-import type { Caller } from '../auth/tokens.ts'
+import type { Caller } from '../auth/caller.ts'
 import { HubError } from '../hub-error.ts'
-import { bodyOf } from './routes.ts'
+import { bodyOf, type On } from './routes.ts'
 
 export const SESSION_COOKIE = 'mcp_hub_session'
 /** Tries of one address in a minute, successful ones included. */
 const LOGIN_TRIES = 10
 
 /** `/api/auth`: the only routes that are open to all. `users` is null on the desktop, where the app is signed in already. */
-export function authRoutes(options: {
-  users: Users | null
-  mode: 'desktop' | 'server'
-  identify: (request: Request) => Promise<Caller | null>
-}): Router {
+export function authRoutes(
+  on: On,
+  options: {
+    users: Users | null
+    mode: 'desktop' | 'server'
+    identify: (request: Request) => Promise<Caller | null>
+  },
+): void {
   const { users } = options
-  const router = Router()
   const limiter = new RateLimiterMemory({ points: LOGIN_TRIES, duration: 60 })
 
   async function limit(request: Request): Promise<void> {
@@ -40,7 +42,7 @@ export function authRoutes(options: {
     response.json(session)
   }
 
-  router.get('/me', async (request, response) => {
+  on('GET /api/auth/me', async (request, response) => {
     const caller = await options.identify(request)
     const me: Me = {
       user: caller === null ? null : { name: caller.name, role: caller.role },
@@ -50,23 +52,21 @@ export function authRoutes(options: {
     response.json(me)
   })
 
-  router.post('/login', async (request, response) => {
+  on('POST /api/auth/login', async (request, response) => {
     await limit(request)
     const { username, password } = bodyOf(request, loginSchema)
     await signIn(request, response, username, password)
   })
 
-  router.post('/setup', async (request, response) => {
+  on('POST /api/auth/setup', async (request, response) => {
     await limit(request)
     const { code, username, password } = bodyOf(request, setupSchema)
     await users?.setup(code, username, password)
     await signIn(request, response, username, password)
   })
 
-  router.post('/logout', (_request, response) => {
+  on('POST /api/auth/logout', (_request, response) => {
     response.clearCookie(SESSION_COOKIE, { httpOnly: true, sameSite: 'strict', path: '/' })
     response.status(204).end()
   })
-
-  return router
 }

@@ -1,25 +1,41 @@
-import type { NextFunction, Request, Response } from 'express'
-import type { Role } from '../contract/index.ts'
-import { HubError } from '../hub-error.ts'
-import { callerOf } from './routes.ts'
+import type { Permission } from '../contract/index.ts'
 
-function allow(roles: readonly Role[], what: string) {
-  return (_request: Request, response: Response, next: NextFunction): void => {
-    const { role } = callerOf(response)
-    if (!roles.includes(role))
-      throw new HubError('HUB_FORBIDDEN', `This needs the role ${roles[0] ?? ''}; yours is ${role}`, {
-        cure: `Ask an administrator to ${what}.`,
-      })
-    next()
-  }
-}
+/** `open`: no credential. `signed-in`: whoever has one. */
+export type Need = Permission | 'open' | 'signed-in'
 
-export const adminOnly = allow(['admin'], 'do it')
-export const operatorOnly = allow(['operator', 'admin'], 'do it, or to make you an operator')
-export const userOnly = allow(['user', 'operator', 'admin'], 'let you call tools')
+/**
+ * Every route of the REST API and what it needs. A route that is not here cannot be registered (`routes.ts`), and a test
+ * holds the table against what Express has. `operations.ts` describes the same routes.
+ */
+export const routeNeeds = {
+  'GET /api/auth/me': 'open',
+  'POST /api/auth/login': 'open',
+  'POST /api/auth/setup': 'open',
+  'POST /api/auth/logout': 'open',
 
-/** What only the app on this computer may ask for: it touches the disk and the ports of its user. */
-export function appOnly(_request: Request, response: Response, next: NextFunction): void {
-  if (!callerOf(response).isApp) throw new HubError('HUB_FORBIDDEN', 'Only the desktop app may do this')
-  next()
-}
+  'GET /api/hub': 'hub:read',
+  'POST /api/hub/endpoint': 'host:access',
+  'GET /api/events': 'hub:read',
+
+  'GET /api/servers': 'servers:read',
+  'POST /api/servers': 'servers:write',
+  'POST /api/servers/parse': 'servers:write',
+  'POST /api/servers/dry-run': 'servers:write',
+  'GET /api/servers/:name': 'servers:read',
+  'PUT /api/servers/:name': 'servers:write',
+  'DELETE /api/servers/:name': 'servers:write',
+  'POST /api/servers/:name/enable': 'servers:operate',
+  'POST /api/servers/:name/disable': 'servers:operate',
+  'POST /api/servers/:name/restart': 'servers:operate',
+  'GET /api/servers/:name/logs': 'servers:read',
+
+  'GET /api/tools': 'servers:read',
+  'GET /api/prompts': 'servers:read',
+  'GET /api/resources': 'servers:read',
+  'POST /api/tools/call': 'tools:call',
+
+  'POST /api/publish/preview': 'publish',
+  'POST /api/publish/export': 'host:access',
+} as const satisfies Record<`${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /api/${string}`, Need>
+
+export type RouteKey = keyof typeof routeNeeds

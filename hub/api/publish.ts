@@ -1,21 +1,15 @@
-import { Router } from 'express'
 import { exportRequestSchema, publishRequestSchema } from '../contract/index.ts'
 import type { Publisher } from '../publish/index.ts'
-import { adminOnly, appOnly } from './permissions.ts'
-import { bodyOf } from './routes.ts'
+import { bodyOf, type On } from './routes.ts'
 
 /** `/api/publish`: the live configuration as a deployment bundle. */
-export function publishRoutes(publisher: Publisher): Router {
-  const router = Router()
-
-  router.post('/preview', adminOnly, async (request, response) => {
+export function publishRoutes(on: On, publisher: Publisher): void {
+  on('POST /api/publish/preview', async (request, response) => {
     response.json(await publisher.preview(bodyOf(request, publishRequestSchema).target))
   })
 
-  router.post('/export', adminOnly, appOnly, async (request, response) => {
+  on('POST /api/publish/export', async (request, response) => {
     const { target, directory, overwrite } = bodyOf(request, exportRequestSchema)
     response.json(await publisher.exportTo(target, directory, overwrite))
   })
-
-  return router
 }

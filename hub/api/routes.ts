@@ -1,17 +1,102 @@
-import type { Request, Response } from 'express'
+import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import type { z } from 'zod'
-import type { Caller } from '../auth/tokens.ts'
+import { may, type Caller } from '../auth/caller.ts'
 import { HubError } from '../hub-error.ts'
+import { operations } from './operations.ts'
+import { routeNeeds, type Need, type RouteKey } from './permissions.ts'
 
-/** The caller that the guard found; every route below /api but the open ones has one. */
-export function callerOf(response: Response): Caller {
-  const caller = response.locals['caller'] as Caller | undefined
-  if (caller === undefined) throw new HubError('HUB_UNAUTHENTICATED', 'Sign in first')
+export type Handler = (request: Request, response: Response) => void | Promise<void>
+/** Registers the handler of a route of the table, behind what the table asks for. */
+export type On = (route: RouteKey, handler: Handler) => void
+
+export interface Routes {
+  on: On
+  /** Everything else below `/api`; to be called last. */
+  refuseRest: () => void
+}
+
+const callers = new WeakMap<Request, Caller>()
+const bodies = new WeakMap<Request, { schema: z.ZodType; value: unknown }>()
+
+/** In this order for every route: who asks, whether they may, the body, the handler. */
+export function createRoutes(
+  app: Express,
+  options: { identify: (request: Request) => Promise<Caller | null>; maxBodyBytes: number },
+): Routes {
+  const json = express.json({ limit: options.maxBodyBytes })
+
+  async function admit(need: Need, request: Request, response: Response): Promise<void> {
+    if (need === 'open') return
+    const caller = await options.identify(request)
+    if (caller === null) {
+      response.set('www-authenticate', 'Bearer')
+      throw new HubError('HUB_UNAUTHENTICATED', 'This needs a sign-in or a bearer token', {
+        cure: 'Sign in, or send Authorization: Bearer <token>.',
+      })
+    }
+    if (need !== 'signed-in' && !may(caller, need)) {
+      throw new HubError('HUB_FORBIDDEN', `${caller.name} (${caller.role}) lacks the permission ${need}`, {
+        cure: 'Ask an administrator to do it, or for a role or key that may.',
+      })
+    }
+    callers.set(request, caller)
+  }
+
+  return {
+    on: (route, handler) => {
+      const [method = '', path = ''] = route.split(' ')
+      const { body } = operations[route]
+      app[method.toLowerCase() as 'get'](
+        path,
+        async (request: Request, response: Response, next: NextFunction) => {
+          await admit(routeNeeds[route], request, response)
+          next()
+        },
+        // Not parsed for somebody who may not send it.
+        ...(body === undefined ? [] : [json]),
+        async (request: Request, response: Response) => {
+          if (body !== undefined) bodies.set(request, { schema: body, value: parseBody(request, body) })
+          await handler(request, response)
+        },
+      )
+    },
+    refuseRest: () => {
+      app.use('/api', async (request, response) => {
+        // Who is not signed in does not learn which routes there are.
+        await admit('signed-in', request, response)
+        const path = request.baseUrl + request.path
+        const allowed = methodsOf(path)
+        if (allowed.length === 0) throw new HubError('HUB_NOT_FOUND', `There is no ${request.method} ${path}`)
+        response.set('allow', allowed.join(', '))
+        throw new HubError('HUB_METHOD_NOT_ALLOWED', `${path} takes ${allowed.join(', ')}`)
+      })
+    },
+  }
+}
+
+function methodsOf(path: string): string[] {
+  return Object.keys(routeNeeds)
+    .map((route) => route.split(' '))
+    .filter(([, pattern = '']) => new RegExp(`^${pattern.replace(/:\w+/g, '[^/]+')}$`).test(path))
+    .map(([method = '']) => method)
+}
+
+/** The caller of a route that is not open. */
+export function callerOf(request: Request): Caller {
+  const caller = callers.get(request)
+  if (caller === undefined) throw new Error(`${request.path} is open: it has no caller`)
   return caller
 }
 
-/** The body as a schema has it; what is wrong is told field by field. */
+/** The body, as the operation's schema has it. */
 export function bodyOf<S extends z.ZodType>(request: Request, schema: S): z.infer<S> {
+  const body = bodies.get(request)
+  if (body?.schema !== schema) throw new Error(`operations.ts has another body for ${request.path}`)
+  return body.value as z.infer<S>
+}
+
+/** What is wrong is told field by field. */
+function parseBody(request: Request, schema: z.ZodType): unknown {
   const result = schema.safeParse(request.body ?? {})
   if (result.success) return result.data
   const faults = result.error.issues.map((issue) => ({

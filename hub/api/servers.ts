@@ -1,4 +1,3 @@
-import { Router } from 'express'
 import {
   addServerSchema,
   dryRunSchema,
@@ -14,19 +13,16 @@ import type { ConfigStore } from '../config/store.ts'
 import { HubError } from '../hub-error.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { adminOnly, operatorOnly } from './permissions.ts'
-import { bodyOf, nameParam } from './routes.ts'
+import { bodyOf, nameParam, type On } from './routes.ts'
 
 const DRY_RUN_MS = 60_000
 
-/** `/api/servers`: the configured servers. Whatever can make the hub run a program asks for an admin. */
-export function serverRoutes(options: {
-  config: ConfigStore
-  supervisor: Supervisor
-  apply: () => Promise<void>
-}): Router {
+/** `/api/servers`: the configured servers. Whatever can make the hub run a program needs servers:exec. */
+export function serverRoutes(
+  on: On,
+  options: { config: ConfigStore; supervisor: Supervisor; apply: () => Promise<void> },
+): void {
   const { config, supervisor, apply } = options
-  const router = Router()
 
   function upstreamOf(name: string): Upstream {
     const upstream = supervisor.upstreams.get(name)
@@ -55,11 +51,11 @@ export function serverRoutes(options: {
     await save(name, { ...rest, hub: { ...upstream.config.hub, enabled } })
   }
 
-  router.get('/', (_request, response) => {
+  on('GET /api/servers', (_request, response) => {
     response.json([...supervisor.upstreams.values()].map((upstream) => upstream.status()))
   })
 
-  router.post('/', adminOnly, async (request, response) => {
+  on('POST /api/servers', async (request, response) => {
     const { name, config: entry } = bodyOf(request, addServerSchema)
     if (Object.hasOwn(config.servers.mcpServers, name))
       throw new HubError('HUB_SERVER_EXISTS', `There is already a server named ${name}`, {
@@ -69,12 +65,12 @@ export function serverRoutes(options: {
     response.status(201).json(detail(upstreamOf(name)))
   })
 
-  router.post('/parse', (request, response) => {
+  on('POST /api/servers/parse', (request, response) => {
     const { text } = bodyOf(request, parsePasteSchema)
     response.json(parsePaste(text, Object.keys(config.servers.mcpServers)))
   })
 
-  router.post('/dry-run', adminOnly, async (request, response) => {
+  on('POST /api/servers/dry-run', async (request, response) => {
     const { name = 'trial', config: entry } = bodyOf(request, dryRunSchema)
     const startedAt = performance.now()
     const trial = supervisor.createTrial(name, { ...entry, hub: { ...entry.hub, enabled: true, maxStartAttempts: 1 } })
@@ -102,11 +98,11 @@ export function serverRoutes(options: {
     if (!response.writableEnded) response.json(result)
   })
 
-  router.get('/:name', (request, response) => {
+  on('GET /api/servers/:name', (request, response) => {
     response.json(detail(upstreamOf(nameParam(request))))
   })
 
-  router.put('/:name', adminOnly, async (request, response) => {
+  on('PUT /api/servers/:name', async (request, response) => {
     const name = nameParam(request)
     const body = bodyOf(request, editServerSchema)
     upstreamOf(name)
@@ -117,24 +113,24 @@ export function serverRoutes(options: {
     response.json(detail(upstreamOf(rename)))
   })
 
-  router.delete('/:name', adminOnly, async (request, response) => {
+  on('DELETE /api/servers/:name', async (request, response) => {
     const upstream = upstreamOf(nameParam(request))
     await save(upstream.name, null)
     // What was removed, so that it can be brought back.
     response.json({ name: upstream.name, config: upstream.config })
   })
 
-  router.post('/:name/enable', operatorOnly, async (request, response) => {
+  on('POST /api/servers/:name/enable', async (request, response) => {
     await setEnabled(nameParam(request), true)
     response.json(detail(upstreamOf(nameParam(request))))
   })
 
-  router.post('/:name/disable', operatorOnly, async (request, response) => {
+  on('POST /api/servers/:name/disable', async (request, response) => {
     await setEnabled(nameParam(request), false)
     response.json(detail(upstreamOf(nameParam(request))))
   })
 
-  router.post('/:name/restart', operatorOnly, async (request, response) => {
+  on('POST /api/servers/:name/restart', async (request, response) => {
     const upstream = upstreamOf(nameParam(request))
     if (!isEnabled(upstream.config))
       throw new HubError('HUB_CONFLICT', `Server ${upstream.name} is disabled`, { cure: 'Enable it first.' })
@@ -142,9 +138,7 @@ export function serverRoutes(options: {
     response.json(detail(upstream))
   })
 
-  router.get('/:name/logs', (request, response) => {
+  on('GET /api/servers/:name/logs', (request, response) => {
     response.json({ lines: upstreamOf(nameParam(request)).log.lines() })
   })
-
-  return router
 }

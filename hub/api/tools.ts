@@ -1,4 +1,3 @@
-import { Router } from 'express'
 import {
   callToolSchema,
   type CallToolResult,
@@ -15,15 +14,12 @@ import type { Events } from '../observe/events.ts'
 import type { Item } from '../upstream/catalog.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { userOnly } from './permissions.ts'
-import { bodyOf, callerOf } from './routes.ts'
+import { bodyOf, callerOf, type On } from './routes.ts'
 
 const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 
 /** `/api/tools`, `/api/prompts`, `/api/resources`: what all servers offer, and calls by hand. */
-export function catalogRoutes(options: { supervisor: Supervisor; events: Events }): Router {
-  const router = Router()
-
+export function catalogRoutes(on: On, options: { supervisor: Supervisor; events: Events }): void {
   function each<T>(
     kind: 'tools' | 'prompts' | 'resources' | 'resourceTemplates',
     make: (upstream: Upstream, item: Item) => T,
@@ -33,7 +29,7 @@ export function catalogRoutes(options: { supervisor: Supervisor; events: Events 
     )
   }
 
-  router.get('/tools', (_request, response) => {
+  on('GET /api/tools', (_request, response) => {
     const entries: ToolEntry[] = each('tools', (upstream, tool) => ({
       server: upstream.name,
       name: String(tool['name']),
@@ -47,7 +43,7 @@ export function catalogRoutes(options: { supervisor: Supervisor; events: Events 
     response.json(entries)
   })
 
-  router.get('/prompts', (_request, response) => {
+  on('GET /api/prompts', (_request, response) => {
     const entries: PromptEntry[] = each('prompts', (upstream, prompt) => ({
       server: upstream.name,
       name: String(prompt['name']),
@@ -65,7 +61,7 @@ export function catalogRoutes(options: { supervisor: Supervisor; events: Events 
     response.json(entries)
   })
 
-  router.get('/resources', (_request, response) => {
+  on('GET /api/resources', (_request, response) => {
     const entry = (template: boolean) => (upstream: Upstream, item: Item) => ({
       server: upstream.name,
       uri: String(item[template ? 'uriTemplate' : 'uri']),
@@ -79,7 +75,7 @@ export function catalogRoutes(options: { supervisor: Supervisor; events: Events 
     response.json(entries)
   })
 
-  router.post('/tools/call', userOnly, async (request, response) => {
+  on('POST /api/tools/call', async (request, response) => {
     const body = bodyOf(request, callToolSchema)
     const upstream = options.supervisor.upstreams.get(body.server)
     if (upstream === undefined) throw new HubError('HUB_SERVER_NOT_FOUND', `There is no server named ${body.server}`)
@@ -89,7 +85,7 @@ export function catalogRoutes(options: { supervisor: Supervisor; events: Events 
         upstream.unavailable()?.message ?? `Server ${body.server} has no tool named ${body.tool}`,
       )
     }
-    const caller = callerOf(response)
+    const caller = callerOf(request)
     const startedAt = performance.now()
     const callId = body.callId
     const reply = await new Promise<Reply>((resolve) => {
@@ -131,6 +127,4 @@ export function catalogRoutes(options: { supervisor: Supervisor; events: Events 
     }
     response.json(answer)
   })
-
-  return router
 }

@@ -1,17 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { Role } from '../contract/index.ts'
-
-/** Who makes a request, found by the token it carries. */
-export interface Caller {
-  /** Stable and unique, e.g. `user:admin` or `key:desktop`. */
-  id: string
-  name: string
-  role: Role
-  /** The app itself, which may do what touches this computer. */
-  isApp: boolean
-  may: { api: boolean; mcp: boolean }
-}
+import type { Caller } from './caller.ts'
 
 export interface StaticToken {
   value: string

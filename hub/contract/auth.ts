@@ -1,8 +1,5 @@
 import { z } from 'zod'
-
-export const roles = ['admin', 'operator', 'user', 'viewer'] as const
-export const roleSchema = z.enum(roles)
-export type Role = z.infer<typeof roleSchema>
+import { roleSchema } from './permissions.ts'
 
 /** `POST /api/auth/login`. The answer sets an HttpOnly cookie for browsers and carries the same token for programs. */
 export const loginSchema = z.strictObject({

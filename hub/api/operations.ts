@@ -1,0 +1,97 @@
+import { z } from 'zod'
+import {
+  addServerSchema,
+  callToolResultSchema,
+  callToolSchema,
+  dryRunResultSchema,
+  dryRunSchema,
+  editServerSchema,
+  exportRequestSchema,
+  exportResultSchema,
+  hubStatusSchema,
+  loginSchema,
+  logsSchema,
+  meSchema,
+  moveEndpointSchema,
+  parsePasteSchema,
+  parsedPasteSchema,
+  previewSchema,
+  promptEntrySchema,
+  publishRequestSchema,
+  resourceEntrySchema,
+  serverConfigSchema,
+  serverDetailSchema,
+  serverStatusSchema,
+  sessionSchema,
+  setupSchema,
+  toolEntrySchema,
+} from '../contract/index.ts'
+import type { RouteKey } from './permissions.ts'
+
+export interface Operation {
+  summary: string
+  /** The body is checked against it before the handler runs. */
+  body?: z.ZodType
+  /** What a success answers; nothing means 204, `text/event-stream` the events of the hub. */
+  answer?: z.ZodType | 'text/event-stream'
+  status?: 201
+}
+
+/** What each route is for, takes and answers: for the check of bodies, for OpenAPI and for docs/API_REFERENCE.md. */
+export const operations: Readonly<Record<RouteKey, Operation>> = {
+  'GET /api/auth/me': { summary: 'Who asks, and which door to show', answer: meSchema },
+  'POST /api/auth/login': { summary: 'Sign in with a password', body: loginSchema, answer: sessionSchema },
+  'POST /api/auth/setup': {
+    summary: 'Create the first administrator with the one-time code',
+    body: setupSchema,
+    answer: sessionSchema,
+  },
+  'POST /api/auth/logout': { summary: 'End the session' },
+
+  'GET /api/hub': { summary: 'The hub itself', answer: hubStatusSchema },
+  'POST /api/hub/endpoint': {
+    summary: 'Listen on the port again, or on another',
+    body: moveEndpointSchema,
+    answer: hubStatusSchema,
+  },
+  'GET /api/events': { summary: 'What happens, as it happens', answer: 'text/event-stream' },
+
+  'GET /api/servers': { summary: 'All servers with their state', answer: z.array(serverStatusSchema) },
+  'POST /api/servers': { summary: 'Add a server', body: addServerSchema, answer: serverDetailSchema, status: 201 },
+  'POST /api/servers/parse': {
+    summary: 'Read what was pasted; saves nothing',
+    body: parsePasteSchema,
+    answer: parsedPasteSchema,
+  },
+  'POST /api/servers/dry-run': {
+    summary: 'Start a server once, list what it offers, and stop it; saves nothing',
+    body: dryRunSchema,
+    answer: dryRunResultSchema,
+  },
+  'GET /api/servers/:name': { summary: 'One server', answer: serverDetailSchema },
+  'PUT /api/servers/:name': { summary: 'Change a server', body: editServerSchema, answer: serverDetailSchema },
+  'DELETE /api/servers/:name': {
+    summary: 'Remove a server; answers what was removed',
+    answer: z.object({ name: z.string(), config: serverConfigSchema }),
+  },
+  'POST /api/servers/:name/enable': { summary: 'Enable a server', answer: serverDetailSchema },
+  'POST /api/servers/:name/disable': { summary: 'Disable a server', answer: serverDetailSchema },
+  'POST /api/servers/:name/restart': { summary: 'Restart a server', answer: serverDetailSchema },
+  'GET /api/servers/:name/logs': { summary: 'The newest lines of its log', answer: logsSchema },
+
+  'GET /api/tools': { summary: 'Tools of all servers', answer: z.array(toolEntrySchema) },
+  'GET /api/prompts': { summary: 'Prompts of all servers', answer: z.array(promptEntrySchema) },
+  'GET /api/resources': { summary: 'Resources of all servers', answer: z.array(resourceEntrySchema) },
+  'POST /api/tools/call': { summary: 'Call a tool', body: callToolSchema, answer: callToolResultSchema },
+
+  'POST /api/publish/preview': {
+    summary: 'What a bundle would hold',
+    body: publishRequestSchema,
+    answer: previewSchema,
+  },
+  'POST /api/publish/export': {
+    summary: 'Write a bundle into a folder',
+    body: exportRequestSchema,
+    answer: exportResultSchema,
+  },
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod'
+
+export const roles = ['admin', 'operator', 'user', 'viewer'] as const
+export const roleSchema = z.enum(roles)
+export type Role = z.infer<typeof roleSchema>
+
+/** What a caller may be allowed. Every route names the one it needs; what nobody was granted is refused. */
+export const permissions = [
+  /** State, version and events of the hub. */
+  'hub:read',
+  'hub:configure',
+  /** Servers with their state, their log and what they offer. */
+  'servers:read',
+  /** Enable, disable, restart. */
+  'servers:operate',
+  /** Add, change and delete entries, as long as they run no other program than before. */
+  'servers:write',
+  /** Decide which program a server runs: command, arguments, environment and folder. That is running code on the hub. */
+  'servers:exec',
+  /** Call tools over REST. */
+  'tools:call',
+  /** Connect to the MCP endpoints. */
+  'mcp:connect',
+  'publish',
+  /** Keys of one's own, for what one may do oneself. */
+  'keys:own',
+  /** Everybody's keys. */
+  'keys:manage',
+  'users:manage',
+  /** What touches the disk and the ports of the computer in front of a person: only the desktop app. */
+  'host:access',
+] as const
+export const permissionSchema = z.enum(permissions)
+export type Permission = z.infer<typeof permissionSchema>
+
+const viewer: readonly Permission[] = ['hub:read', 'servers:read']
+const user: readonly Permission[] = [...viewer, 'tools:call', 'mcp:connect', 'keys:own']
+const operator: readonly Permission[] = [...user, 'servers:operate']
+const admin: readonly Permission[] = permissions.filter((permission) => permission !== 'host:access')
+
+/** What each role is granted. */
+export const roleGrants: Readonly<Record<Role, readonly Permission[]>> = { admin, operator, user, viewer }
