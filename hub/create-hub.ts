@@ -11,6 +11,7 @@ import { guard } from './auth/guard.ts'
 import { anonymousCaller, may, type Caller } from './auth/caller.ts'
 import { bearerOf, createTokenTable, type StaticToken } from './auth/tokens.ts'
 import { openUsers, type Users } from './auth/users.ts'
+import { openPins } from './catalog/pins.ts'
 import { secretNames } from './config/references.ts'
 import { openConfigStore } from './config/store.ts'
 import { errorCodes, type ErrorCode } from './contract/errors.ts'
@@ -82,6 +83,11 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   const journal = createProcessJournal(join(options.dataDir, 'processes.json'))
   await journal.reap()
   const config = await openConfigStore(options.configDir)
+  const pins = await openPins({
+    file: join(options.dataDir, 'pins.json'),
+    policy: () => config.system.pinning ?? {},
+    onError: (error) => options.log('error', 'The approved tool definitions cannot be saved', { error: String(error) }),
+  })
   const startedAt = Date.now()
   const events = createEvents()
   const { auth: authConfig = {}, server: serverConfig = {}, limits = {} } = config.system
@@ -155,14 +161,18 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       hub.onOverview?.(overview())
     },
     onCatalog: (upstream, kinds) => {
+      pins.observe(upstream.name, upstream.catalog.lists.tools)
       gateway.catalogChanged(upstream, kinds)
       events.emit({ type: 'catalog.changed', server: upstream.name })
       events.emit({ type: 'server.changed', server: upstream.status() })
     },
     onResourceUpdated: (upstream, params) => gateway.resourceUpdated(upstream, params),
     onServers: (removed) => {
-      if (removed.length > 0) gateway.serversRemoved(removed)
-      for (const name of removed) events.emit({ type: 'server.removed', name })
+      if (removed.length > 0) gateway.listsChanged(removed)
+      for (const name of removed) {
+        pins.forget(name)
+        events.emit({ type: 'server.removed', name })
+      }
       hub.onOverview?.(overview())
     },
   })
@@ -182,10 +192,22 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       parkedCallTtlMs: limits.parkedCallTtlMs ?? 5 * 60_000,
     },
     upstreams: () => supervisor.upstreams,
+    profiles: () => config.profiles.profiles,
+    admission: pins,
     onExchange: () => undefined,
   })
 
   const apply = (): Promise<void> => supervisor.apply(config.servers.mcpServers)
+
+  function profilesChanged(): void {
+    gateway.listsChanged([])
+    events.emit({ type: 'profiles.changed' })
+  }
+
+  function pinsChanged(server: string): void {
+    gateway.listsChanged([])
+    events.emit({ type: 'catalog.changed', server })
+  }
 
   function status(): HubStatus {
     return {
@@ -219,7 +241,9 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   const app = createApp({
     auth: { users, mode: options.mode, identify: (request: Request) => identify(request) },
     servers: { config, supervisor, apply },
-    catalog: { supervisor, events },
+    catalog: { supervisor, events, pins },
+    profiles: { config, supervisor, pins, changed: profilesChanged },
+    pins: { supervisor, pins, changed: pinsChanged },
     hub: {
       status,
       events,
@@ -301,6 +325,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
         for (const fault of config.faults) options.log('error', 'Configuration fault', { ...fault })
         changed()
         void apply()
+        profilesChanged()
       })
       ready = true
       await apply()
@@ -338,6 +363,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       gateway.close()
       events.close()
       await supervisor.stop()
+      await pins.flush()
     },
   }
 

@@ -10,6 +10,8 @@ import type { Log } from '../observe/log.ts'
 import { authRoutes } from './auth.ts'
 import { catalogRoutes } from './tools.ts'
 import { hubRoutes } from './hub.ts'
+import { pinRoutes } from './pins.ts'
+import { profileRoutes } from './profiles.ts'
 import { publishRoutes } from './publish.ts'
 import { createRoutes } from './routes.ts'
 import { serverRoutes } from './servers.ts'
@@ -18,6 +20,8 @@ export interface AppOptions {
   auth: Parameters<typeof authRoutes>[1]
   servers: Parameters<typeof serverRoutes>[1]
   catalog: Parameters<typeof catalogRoutes>[1]
+  profiles: Parameters<typeof profileRoutes>[1]
+  pins: Parameters<typeof pinRoutes>[1]
   hub: Parameters<typeof hubRoutes>[1]
   publisher: Parameters<typeof publishRoutes>[1]
   identify: (request: Request) => Promise<Caller | null>
@@ -48,6 +52,8 @@ export function createApp(options: AppOptions): Express {
   hubRoutes(on, options.hub)
   serverRoutes(on, options.servers)
   catalogRoutes(on, options.catalog)
+  profileRoutes(on, options.profiles)
+  pinRoutes(on, options.pins)
   publishRoutes(on, options.publisher)
   refuseRest()
   if (options.webDir !== null) serveWeb(app, options.webDir)

@@ -15,14 +15,20 @@ import {
   moveEndpointSchema,
   parsePasteSchema,
   parsedPasteSchema,
+  pinSchema,
   previewSchema,
+  profilePreviewSchema,
+  profileSchema,
+  profileSummarySchema,
   promptEntrySchema,
   publishRequestSchema,
   resourceEntrySchema,
+  saveProfileSchema,
   serverConfigSchema,
   serverDetailSchema,
   serverStatusSchema,
   sessionSchema,
+  setPinsSchema,
   setupSchema,
   toolEntrySchema,
 } from '../contract/index.ts'
@@ -83,6 +89,24 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
   'GET /api/prompts': { summary: 'Prompts of all servers', answer: z.array(promptEntrySchema) },
   'GET /api/resources': { summary: 'Resources of all servers', answer: z.array(resourceEntrySchema) },
   'POST /api/tools/call': { summary: 'Call a tool', body: callToolSchema, answer: callToolResultSchema },
+
+  'GET /api/servers/:name/tools/:tool/pin': { summary: 'A tool’s definition, approved and now', answer: pinSchema },
+  'POST /api/pins': { summary: 'Approve or quarantine tools', body: setPinsSchema },
+
+  'GET /api/profiles': { summary: 'All profiles with what they cost', answer: z.array(profileSummarySchema) },
+  'POST /api/profiles/preview': {
+    summary: 'What clients of a profile would get; saves nothing',
+    body: profileSchema,
+    answer: profilePreviewSchema,
+  },
+  'GET /api/profiles/:name': { summary: 'One profile', answer: profileSummarySchema },
+  'GET /api/profiles/:name/preview': { summary: 'Exactly what its clients get', answer: profilePreviewSchema },
+  'PUT /api/profiles/:name': {
+    summary: 'Create, replace or rename a profile',
+    body: saveProfileSchema,
+    answer: profileSummarySchema,
+  },
+  'DELETE /api/profiles/:name': { summary: 'Remove a profile' },
 
   'POST /api/publish/preview': {
     summary: 'What a bundle would hold',

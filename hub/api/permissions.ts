@@ -34,6 +34,16 @@ export const routeNeeds = {
   'GET /api/resources': 'servers:read',
   'POST /api/tools/call': 'tools:call',
 
+  'GET /api/servers/:name/tools/:tool/pin': 'servers:read',
+  'POST /api/pins': 'profiles:write',
+
+  'GET /api/profiles': 'servers:read',
+  'POST /api/profiles/preview': 'servers:read',
+  'GET /api/profiles/:name': 'servers:read',
+  'GET /api/profiles/:name/preview': 'servers:read',
+  'PUT /api/profiles/:name': 'profiles:write',
+  'DELETE /api/profiles/:name': 'profiles:write',
+
   'POST /api/publish/preview': 'publish',
   'POST /api/publish/export': 'host:access',
 } as const satisfies Record<`${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /api/${string}`, Need>

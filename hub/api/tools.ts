@@ -5,6 +5,8 @@ import {
   type ResourceEntry,
   type ToolEntry,
 } from '../contract/index.ts'
+import type { Pins } from '../catalog/pins.ts'
+import { loadTokenizer, tokenCost } from '../catalog/token-cost.ts'
 import type { Call } from '../gateway/call.ts'
 import { McpError, isObject, rpc, type Reply } from '../gateway/json-rpc.ts'
 import { paramHeaders } from '../gateway/mcp-headers.ts'
@@ -19,7 +21,7 @@ import { bodyOf, callerOf, type On } from './routes.ts'
 const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 
 /** `/api/tools`, `/api/prompts`, `/api/resources`: what all servers offer, and calls by hand. */
-export function catalogRoutes(on: On, options: { supervisor: Supervisor; events: Events }): void {
+export function catalogRoutes(on: On, options: { supervisor: Supervisor; events: Events; pins: Pins }): void {
   function each<T>(
     kind: 'tools' | 'prompts' | 'resources' | 'resourceTemplates',
     make: (upstream: Upstream, item: Item) => T,
@@ -29,7 +31,8 @@ export function catalogRoutes(on: On, options: { supervisor: Supervisor; events:
     )
   }
 
-  on('GET /api/tools', (_request, response) => {
+  on('GET /api/tools', async (_request, response) => {
+    const count = await loadTokenizer()
     const entries: ToolEntry[] = each('tools', (upstream, tool) => ({
       server: upstream.name,
       name: String(tool['name']),
@@ -39,6 +42,8 @@ export function catalogRoutes(on: On, options: { supervisor: Supervisor; events:
       inputSchema: tool['inputSchema'],
       ...('outputSchema' in tool ? { outputSchema: tool['outputSchema'] } : {}),
       annotations: isObject(tool['annotations']) ? tool['annotations'] : null,
+      pin: options.pins.state(upstream.name, tool),
+      tokens: tokenCost({ ...tool, name: exposedName(upstream.prefix, String(tool['name'])) }, count),
     }))
     response.json(entries)
   })

@@ -11,9 +11,11 @@ import {
   serverConfigSchemaFor,
   serverNameSchema,
   serverPrefix,
+  profilesFileSchema,
   serversFileSchema,
   systemFileSchema,
   type Fault,
+  type ProfilesFile,
   type ServersFile,
   type SystemFile,
 } from '../contract/index.ts'
@@ -46,16 +48,23 @@ export function parseServersFile(text: string, file: string | null): Parsed<Serv
 
 /** `system.json` as text. */
 export function parseSystemFile(text: string, file: string | null): Parsed<SystemFile> {
+  return parseWith(systemFileSchema, text, file)
+}
+
+/** `profiles.json` as text. */
+export function parseProfilesFile(text: string, file: string | null): Parsed<ProfilesFile> {
+  return parseWith(profilesFileSchema, text, file)
+}
+
+function parseWith<T>(schema: z.ZodObject & z.ZodType<T>, text: string, file: string | null): Parsed<T> {
   const parsed = parseJsonc(text, file)
   if (!parsed.ok) return parsed
   const { root, value } = parsed.value
-  const result = systemFileSchema.safeParse(value)
+  const result = schema.safeParse(value)
   if (result.success) return { ok: true, value: result.data }
   return {
     ok: false,
-    faults: faultsOf(result.error, [], Object.keys(systemFileSchema.shape), file, (path) =>
-      positionOf(text, root, path),
-    ),
+    faults: faultsOf(result.error, [], Object.keys(schema.shape), file, (path) => positionOf(text, root, path)),
   }
 }
 

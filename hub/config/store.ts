@@ -1,35 +1,46 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { watch, type FSWatcher } from 'chokidar'
-import { applyEdits, modify } from 'jsonc-parser'
-import type { Fault, ServerConfig, ServersFile, SystemFile } from '../contract/index.ts'
+import { applyEdits, modify, parse as parseJson } from 'jsonc-parser'
+import type { Fault, Profile, ProfilesFile, ServerConfig, ServersFile, SystemFile } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { writeFileAtomic } from './atomic-file.ts'
-import { parseServersFile, parseSystemFile, type Parsed } from './parse.ts'
+import { parseProfilesFile, parseServersFile, parseSystemFile, type Parsed } from './parse.ts'
 
 export interface ConfigStore {
   readonly dir: string
   readonly servers: ServersFile
   readonly system: SystemFile
+  readonly profiles: ProfilesFile
   /** Faults of the files as they are on disk; while there are any, the last good configuration is in force. */
   readonly faults: Fault[]
   /** Adds, replaces or (with null) removes an entry; with `rename` under a new name, in the same place. */
   saveServer: (name: string, config: ServerConfig | null, rename?: string) => Promise<void>
+  /** Adds, replaces or (with null) removes a profile; with `rename` under a new name, in the same place. */
+  saveProfile: (name: string, config: Profile | null, rename?: string) => Promise<void>
   saveSystem: (path: string[], value: unknown) => Promise<void>
   watch: (onChange: () => void) => void
   dispose: () => Promise<void>
 }
 
 const EMPTY_SERVERS = '{\n  "mcpServers": {}\n}\n'
+const EMPTY_PROFILES = '{\n  "profiles": {}\n}\n'
 const formatting = { formattingOptions: { tabSize: 2, insertSpaces: true, eol: '\n' } }
 
 /** Reads CONFIG_DIR. Files that are not there are empty configurations; broken ones are told by `faults`. */
 export async function openConfigStore(dir: string): Promise<ConfigStore> {
-  const files = { servers: join(dir, 'servers.json'), system: join(dir, 'system.json') }
+  const files = {
+    servers: join(dir, 'servers.json'),
+    system: join(dir, 'system.json'),
+    profiles: join(dir, 'profiles.json'),
+  }
   let servers: ServersFile = { mcpServers: {} }
   let system: SystemFile = {}
+  let profiles: ProfilesFile = { profiles: {} }
   let serverFaults: Fault[] = []
   let systemFaults: Fault[] = []
+  let profileFaults: Fault[] = []
   /** Last text seen of each file: what we wrote ourselves is no change. */
   const seen = new Map<string, string>()
   let watcher: FSWatcher | null = null
@@ -77,9 +88,10 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
   }
 
   async function load(): Promise<boolean> {
-    const [first, second] = await Promise.all([
+    const [first, second, third] = await Promise.all([
       read(files.servers, EMPTY_SERVERS, parseServersFile),
       read(files.system, '{}\n', parseSystemFile),
+      read(files.profiles, EMPTY_PROFILES, parseProfilesFile),
     ])
     if (first.parsed.ok) {
       servers = first.parsed.value
@@ -89,7 +101,12 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
       system = second.parsed.value
       systemFaults = []
     } else systemFaults = second.parsed.faults
-    return first.changed || second.changed
+    if (third.parsed.ok) {
+      // A profile that did not change stays the same object: what is derived from it is kept.
+      profiles = { ...third.parsed.value, profiles: keepSame(profiles.profiles, third.parsed.value.profiles) }
+      profileFaults = []
+    } else profileFaults = third.parsed.faults
+    return first.changed || second.changed || third.changed
   }
 
   /** One change at a time, each on the newest text, so that no edit is lost and comments stay. */
@@ -131,22 +148,20 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
     get system() {
       return system
     },
+    get profiles() {
+      return profiles
+    },
     get faults() {
-      return [...serverFaults, ...systemFaults]
+      return [...serverFaults, ...systemFaults, ...profileFaults]
     },
     saveServer: (name, config, rename) =>
-      edit(files.servers, EMPTY_SERVERS, parseServersFile, (before) => {
-        if (rename === undefined || rename === name || config === null) {
-          return applyEdits(before, modify(before, ['mcpServers', name], config ?? undefined, formatting))
-        }
-        const parsed = parseServersFile(before, null)
-        const index = parsed.ok ? Object.keys(parsed.value.mcpServers).indexOf(name) : 0
-        const removed = applyEdits(before, modify(before, ['mcpServers', name], undefined, formatting))
-        return applyEdits(
-          removed,
-          modify(removed, ['mcpServers', rename], config, { ...formatting, getInsertionIndex: () => index }),
-        )
-      }),
+      edit(files.servers, EMPTY_SERVERS, parseServersFile, (before) =>
+        withEntry(before, 'mcpServers', name, config, rename),
+      ),
+    saveProfile: (name, config, rename) =>
+      edit(files.profiles, EMPTY_PROFILES, parseProfilesFile, (before) =>
+        withEntry(before, 'profiles', name, config, rename),
+      ),
     saveSystem: (path, value) =>
       edit(files.system, '{}\n', parseSystemFile, (before) =>
         applyEdits(before, modify(before, path, value, formatting)),
@@ -155,7 +170,7 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
       watcher = watch(dir, {
         depth: 0,
         ignoreInitial: true,
-        ignored: (path) => path !== dir && path !== files.servers && path !== files.system,
+        ignored: (path) => path !== dir && !Object.values(files).includes(path),
       })
       watcher.on('all', () => {
         if (timer !== null) clearTimeout(timer)
@@ -172,4 +187,26 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
       await queue
     },
   }
+}
+
+/** The text of a file with one entry of a map added, replaced or removed, or moved to another name in the same place. */
+function withEntry(before: string, key: string, name: string, value: unknown, rename: string | undefined): string {
+  if (rename === undefined || rename === name || value === null)
+    return applyEdits(before, modify(before, [key, name], value ?? undefined, formatting))
+  const entries = (parseJson(before) as Record<string, Record<string, unknown>>)[key] ?? {}
+  const index = Object.keys(entries).indexOf(name)
+  const removed = applyEdits(before, modify(before, [key, name], undefined, formatting))
+  return applyEdits(
+    removed,
+    modify(removed, [key, rename], value, { ...formatting, getInsertionIndex: () => Math.max(index, 0) }),
+  )
+}
+
+function keepSame<T>(old: Record<string, T>, fresh: Record<string, T>): Record<string, T> {
+  return Object.fromEntries(
+    Object.entries(fresh).map(([name, value]) => {
+      const known = old[name]
+      return [name, known !== undefined && isDeepStrictEqual(known, value) ? known : value]
+    }),
+  )
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { pinningSchema } from './pins.ts'
 
 /** Longest server name; a tool's name on an aggregated endpoint is `<prefix>__<tool>` and must stay under 64 characters. */
 export const MAX_SERVER_NAME = 64
@@ -170,6 +171,8 @@ export const systemFileSchema = z.strictObject({
       maxRequests: z.number().int().positive().optional(),
     })
     .optional(),
+  /** Which tools are shown before a person has approved their definition. */
+  pinning: pinningSchema.optional(),
   limits: z
     .strictObject({
       maxRequestBytes: z.number().int().positive().optional(),

@@ -12,6 +12,7 @@ export const hubEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('server.changed'), server: serverStatusSchema }),
   z.object({ type: z.literal('server.removed'), name: z.string() }),
   z.object({ type: z.literal('catalog.changed'), server: z.string() }),
+  z.object({ type: z.literal('profiles.changed') }),
   z.object({ type: z.literal('server.log'), server: z.string(), lines: z.array(logLineSchema) }),
   z.object({
     type: z.literal('call.progress'),

@@ -17,6 +17,8 @@ export const permissions = [
   'servers:write',
   /** Decide which program a server runs: command, arguments, environment and folder. That is running code on the hub. */
   'servers:exec',
+  /** Profiles, and which definitions of tools are approved. */
+  'profiles:write',
   /** Call tools over REST. */
   'tools:call',
   /** Connect to the MCP endpoints. */
@@ -35,7 +37,7 @@ export type Permission = z.infer<typeof permissionSchema>
 
 const viewer: readonly Permission[] = ['hub:read', 'servers:read']
 const user: readonly Permission[] = [...viewer, 'tools:call', 'mcp:connect', 'keys:own']
-const operator: readonly Permission[] = [...user, 'servers:operate']
+const operator: readonly Permission[] = [...user, 'servers:operate', 'profiles:write']
 const admin: readonly Permission[] = permissions.filter((permission) => permission !== 'host:access')
 
 /** What each role is granted. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { pinStateSchema } from './pins.ts'
 
 const annotationsSchema = z.record(z.string(), z.unknown())
 
@@ -13,6 +14,10 @@ export const toolEntrySchema = z.object({
   inputSchema: z.unknown(),
   outputSchema: z.unknown().optional(),
   annotations: annotationsSchema.nullable(),
+  /** Whether its definition is the one that was approved. */
+  pin: pinStateSchema,
+  /** What its definition costs in a client's context. */
+  tokens: z.number().int(),
 })
 export type ToolEntry = z.infer<typeof toolEntrySchema>
 

@@ -7,23 +7,29 @@ import type { ExchangeRecord, GatewayContext, GatewayLimits, HttpRequest, Princi
 import { createLegacyEdge } from './legacy-edge.ts'
 import { createModernEdge, isModern } from './modern-edge.ts'
 import { createParkingLot } from './parked.ts'
-import { createAggregatedView, createServerView, type HubInfo, type View } from './view.ts'
+import { wholeShape } from '../catalog/shape.ts'
+import type { Profile } from '../contract/index.ts'
+import { createProfileView } from './profile-view.ts'
+import { createAggregatedView, createServerView, type Admission, type HubInfo, type View } from './view.ts'
 
 export interface GatewayOptions {
   hubInfo: HubInfo
   limits: GatewayLimits
   upstreams: () => ReadonlyMap<string, Upstream>
+  /** `profiles.json`, as one object for as long as it stays the same. */
+  profiles: () => Readonly<Record<string, Profile>>
+  admission: Admission
   onExchange: (exchange: ExchangeRecord) => void
 }
 
-/** The MCP endpoints `/mcp`, `/mcp/<server>`, and `/sse` with `/messages` for old clients. */
+/** The MCP endpoints `/mcp`, `/mcp/<server>`, `/mcp/<profile>`, and `/sse` with `/messages` for old clients. */
 export interface Gateway {
   /** True when the path is one of ours; the request is then answered. The guard has run before. */
   handle: (request: IncomingMessage, response: ServerResponse, path: string, principal: Principal) => boolean
   catalogChanged: (upstream: Upstream, kinds: readonly ListKind[]) => void
   resourceUpdated: (upstream: Upstream, params: Params) => void
-  /** Servers were removed: what clients know of the aggregated endpoint is out of date. */
-  serversRemoved: (names: readonly string[]) => void
+  /** Servers were removed, or profiles changed: what clients know of the aggregated endpoints is out of date. */
+  listsChanged: (removed: readonly string[]) => void
   readonly sessions: number
   readonly listens: number
   /** Ends streams and sessions; clients reconnect. */
@@ -33,6 +39,7 @@ export interface Gateway {
 export function createGateway(options: GatewayOptions): Gateway {
   const { limits } = options
   const views = new Map<string, View>()
+  const profileViews = new Map<string, View>()
   const context: GatewayContext = {
     hubInfo: options.hubInfo,
     limits,
@@ -60,16 +67,31 @@ export function createGateway(options: GatewayOptions): Gateway {
     return members.enabled
   }
 
-  const aggregated = createAggregatedView(enabledUpstreams, options.hubInfo)
+  const aggregated = createAggregatedView(
+    '/mcp',
+    enabledUpstreams,
+    () => wholeShape,
+    options.admission,
+    options.hubInfo,
+  )
+
+  function profileView(name: string): View | null {
+    if (!Object.hasOwn(options.profiles(), name)) return null
+    const known = profileViews.get(name)
+    if (known !== undefined) return known
+    const view = createProfileView(name, { ...options, upstreams: enabledUpstreams })
+    profileViews.set(name, view)
+    return view
+  }
 
   function viewFor(name: string): View | null {
     if (name === '') return aggregated
     const all = options.upstreams()
     const upstream = all.get(name) ?? [...all.values()].find((candidate) => candidate.prefix === name)
-    if (upstream === undefined) return null
+    if (upstream === undefined) return profileView(name)
     const known = views.get(upstream.name)
     if (known !== undefined) return known
-    const view = createServerView(upstream.name, () => options.upstreams().get(upstream.name))
+    const view = createServerView(upstream.name, () => options.upstreams().get(upstream.name), options.admission)
     views.set(upstream.name, view)
     return view
   }
@@ -191,10 +213,12 @@ export function createGateway(options: GatewayOptions): Gateway {
       modern.resourceUpdated(upstream, params)
       legacy.resourceUpdated(upstream, params)
     },
-    serversRemoved: (names) => {
-      for (const name of names) views.delete(name)
-      modern.listsChanged(aggregated)
-      legacy.listsChanged(aggregated)
+    listsChanged: (removed) => {
+      for (const name of removed) views.delete(name)
+      for (const view of [aggregated, ...profileViews.values()]) {
+        modern.listsChanged(view)
+        legacy.listsChanged(view)
+      }
     },
     get sessions() {
       return legacy.sessions

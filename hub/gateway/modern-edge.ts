@@ -19,7 +19,7 @@ import { Outlet } from './outlet.ts'
 import type { ParkedCall, ParkingLot } from './parked.ts'
 import { nameOf } from '../upstream/envelope.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import type { Route, View, Viewer } from './view.ts'
+import type { Route, Target, View, Viewer } from './view.ts'
 import { listKinds, type ListKind } from '../upstream/catalog.ts'
 
 const LISTS: Record<string, ListKind> = {
@@ -239,7 +239,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     if (method === 'tools/call') {
       const expected = route.catalog.headerParams.get(String(params?.['name']))
       if (expected !== undefined) {
-        const wrong = checkParamHeaders(expected, params?.['arguments'], http.request.headers)
+        const wrong = route.renamed ? null : checkParamHeaders(expected, params?.['arguments'], http.request.headers)
         if (wrong !== null) throw new McpError(rpc.headerMismatch, wrong)
         headers = paramHeaders(expected, params?.['arguments'])
       }
@@ -361,7 +361,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     if (!parking.answer(parked, params['inputResponses'])) present(parked, carrier)
   }
 
-  function render(outlet: Outlet, id: JsonRpcId, reply: Reply, method: string, upstream: Upstream): void {
+  function render(outlet: Outlet, id: JsonRpcId, reply: Reply, method: string, upstream: Target): void {
     const legacy = upstream.instance?.connection.hello.era === 'legacy'
     if (reply.isError) {
       const error = reply.message.error ?? { code: rpc.internalError, message: 'The server sent an empty error' }

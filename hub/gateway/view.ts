@@ -1,7 +1,7 @@
 import type { Era } from '../contract/index.ts'
 import { emptyCatalog, type Catalog, type Item, type ListKind } from '../upstream/catalog.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { exposedName } from './names.ts'
+import type { Shape, Shown } from '../catalog/shape.ts'
 import { META, McpError, isObject, rpc, type Params } from './json-rpc.ts'
 import { capabilityProfile, type ClientCapabilities } from './call.ts'
 import { forLegacyClient } from './era-bridge.ts'
@@ -13,13 +13,18 @@ export interface Viewer {
   era: Era
 }
 
+/** What carries a call: a server, or the hub itself. */
+export type Target = Pick<Upstream, 'name' | 'instance' | 'call'>
+
 export interface Route {
-  upstream: Upstream
+  upstream: Target
   params: Params | undefined
   catalog: Catalog
+  /** The client named another tool than the one that is called: its `Mcp-Param-*` headers are not of this one. */
+  renamed?: boolean
 }
 
-/** What one endpoint shows: all servers under prefixed names, or one server as it is. */
+/** What one endpoint shows: all servers or those of a profile under prefixed names, or one server as it is. */
 export interface View {
   readonly path: string
   /** As the configuration is now: a view outlasts its changes, because sessions hold it. */
@@ -50,7 +55,7 @@ async function catalogOf(upstream: Upstream, viewer: Viewer): Promise<Catalog> {
   )
 }
 
-function listText(kind: ListKind, items: Item[], era: Era, serverInfo: unknown): string {
+export function listText(kind: ListKind, items: readonly Item[], era: Era, serverInfo: unknown): string {
   if (era === 'legacy') return JSON.stringify({ [kind]: kind === 'tools' ? items.map(forLegacyClient) : items })
   return JSON.stringify({
     resultType: 'complete',
@@ -61,27 +66,51 @@ function listText(kind: ListKind, items: Item[], era: Era, serverInfo: unknown):
   })
 }
 
-/** Keeps the text of a list as long as the catalogs that it was made of are the same. */
-function createTextCache(): (key: string, catalogs: Catalog[], make: () => string) => string {
-  const cache = new Map<string, { catalogs: Catalog[]; text: string }>()
-  return (key, catalogs, make) => {
+/** Which tools may be shown and called; `revision` grows with every change of that. */
+export interface Admission {
+  readonly revision: number
+  admits: (server: string, tool: Item) => boolean
+}
+
+function heldBack(server: string, tool: string): McpError {
+  return new McpError(
+    rpc.invalidParams,
+    `Tool ${tool} of server ${server} is held back until a person approves its definition in MCP Hub, under Tools`,
+    { server, tool },
+  )
+}
+
+/** Keeps the text of a list as long as everything that it was made of is the same. */
+function createTextCache(): (key: string, parts: readonly unknown[], make: () => string) => string {
+  const cache = new Map<string, { parts: readonly unknown[]; text: string }>()
+  return (key, parts, make) => {
     const hit = cache.get(key)
-    if (
-      hit !== undefined &&
-      hit.catalogs.length === catalogs.length &&
-      hit.catalogs.every((catalog, index) => catalog === catalogs[index])
-    )
-      return hit.text
+    if (hit !== undefined && sameParts(hit.parts, parts)) return hit.text
     const text = make()
     if (cache.size > 100) cache.clear()
-    cache.set(key, { catalogs, text })
+    cache.set(key, { parts, text })
     return text
   }
 }
 
+function sameParts(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((part, position) => part === b[position])
+}
+
 /** `/mcp/<server>`: nothing is renamed. */
-export function createServerView(name: string, find: () => Upstream | undefined): View {
+export function createServerView(name: string, find: () => Upstream | undefined, admission: Admission): View {
   const cached = createTextCache()
+  let held = { catalog: emptyCatalog, revision: -1, tools: new Set<unknown>() }
+
+  /** The names of the tools that may not be called; worked out once per change, because each call asks. */
+  function heldTools(catalog: Catalog): ReadonlySet<unknown> {
+    const { revision } = admission
+    if (held.catalog !== catalog || held.revision !== revision) {
+      const tools = catalog.lists.tools.filter((tool) => !admission.admits(name, tool)).map((tool) => tool['name'])
+      held = { catalog, revision, tools: new Set(tools) }
+    }
+    return held.tools
+  }
 
   function current(): Upstream {
     const upstream = find()
@@ -101,28 +130,32 @@ export function createServerView(name: string, find: () => Upstream | undefined)
       const catalog = await catalogOf(upstream, viewer)
       if (catalog === emptyCatalog)
         throw upstream.unavailable() ?? new McpError(rpc.serverUnavailable, `Server ${upstream.name} is not available`)
-      return cached(`${kind} ${viewer.era} ${capabilityProfile(viewer.capabilities)}`, [catalog], () =>
-        listText(
-          kind,
-          catalog.lists[kind],
-          viewer.era,
-          upstream.instance?.connection.hello.serverInfo ?? { name: upstream.name, version: '' },
-        ),
+      return cached(
+        `${kind} ${viewer.era} ${capabilityProfile(viewer.capabilities)}`,
+        [catalog, admission.revision],
+        () =>
+          listText(
+            kind,
+            kind === 'tools'
+              ? catalog.lists.tools.filter((tool) => admission.admits(upstream.name, tool))
+              : catalog.lists[kind],
+            viewer.era,
+            upstream.instance?.connection.hello.serverInfo ?? { name: upstream.name, version: '' },
+          ),
       )
     },
-    route: async (_method, params, viewer) => {
+    route: async (method, params, viewer) => {
       const upstream = current()
       const ready = upstream.instance
-      return {
-        upstream,
-        params,
-        catalog:
-          ready === null
-            ? upstream.catalog
-            : ready.connection.hello.era === 'modern'
-              ? ready.catalog
-              : await catalogOf(upstream, viewer),
-      }
+      const catalog =
+        ready === null
+          ? upstream.catalog
+          : ready.connection.hello.era === 'modern'
+            ? ready.catalog
+            : await catalogOf(upstream, viewer)
+      if (method === 'tools/call' && heldTools(catalog).has(params?.['name']))
+        throw heldBack(name, String(params?.['name']))
+      return { upstream, params, catalog }
     },
     describe: async (viewer) => {
       const upstream = current()
@@ -140,54 +173,65 @@ export function createServerView(name: string, find: () => Upstream | undefined)
 
 interface Index {
   upstreams: readonly Upstream[]
+  shape: Shape
+  /** Everything that it was made of. */
+  parts: readonly unknown[]
   catalogs: Catalog[]
   tools: Map<string, { upstream: Upstream; name: string; catalog: Catalog }>
+  /** Tools that would be shown, but wait for a person's approval. */
+  held: Map<string, { server: string; tool: string }>
   prompts: Map<string, { upstream: Upstream; name: string; catalog: Catalog }>
   resources: Map<string, { upstream: Upstream; catalog: Catalog }>
   templates: { pattern: RegExp; upstream: Upstream; catalog: Catalog }[]
 }
 
-/** `/mcp`: every enabled server, tools and prompts as `<prefix>__<name>`, in the order of the configuration. */
-export function createAggregatedView(members: () => readonly Upstream[], hubInfo: HubInfo): View {
+/** `/mcp` and `/mcp/<profile>`: what a shape shows of the members, in the order of the configuration. */
+export function createAggregatedView(
+  path: string,
+  members: () => readonly Upstream[],
+  currentShape: () => Shape,
+  admission: Admission,
+  hubInfo: HubInfo,
+): View {
   const cached = createTextCache()
   const indexes = new Map<string, Index>()
 
   async function indexFor(viewer: Viewer): Promise<Index> {
     const upstreams = members()
     const catalogs = await Promise.all(upstreams.map((upstream) => catalogOf(upstream, viewer)))
+    const shape = currentShape()
+    const parts = [upstreams, shape, admission.revision, ...catalogs]
     const key = `${viewer.principal} ${capabilityProfile(viewer.capabilities)}`
     const known = indexes.get(key)
-    if (known?.upstreams === upstreams && known.catalogs.every((catalog, position) => catalog === catalogs[position]))
-      return known
+    if (known !== undefined && sameParts(known.parts, parts)) return known
     if (indexes.size > 100) indexes.clear()
     const index: Index = {
       upstreams,
+      shape,
+      parts,
       catalogs,
       tools: new Map(),
+      held: new Map(),
       prompts: new Map(),
       resources: new Map(),
       templates: [],
     }
     upstreams.forEach((upstream, position) => {
       const catalog = catalogs[position] ?? emptyCatalog
-      for (const tool of catalog.lists.tools)
-        index.tools.set(exposedName(upstream.prefix, String(tool['name'])), {
-          upstream,
-          name: String(tool['name']),
-          catalog,
-        })
-      for (const prompt of catalog.lists.prompts)
-        index.prompts.set(exposedName(upstream.prefix, String(prompt['name'])), {
-          upstream,
-          name: String(prompt['name']),
-          catalog,
-        })
+      const shown = (kind: ListKind): Shown[] => shape.show(kind, upstream, catalog.lists[kind])
+      for (const kind of ['tools', 'prompts'] as const)
+        for (const { item, original } of shown(kind)) {
+          const name = String(original['name'])
+          if (kind === 'prompts' || admission.admits(upstream.name, original))
+            index[kind].set(String(item['name']), { upstream, name, catalog })
+          else index.held.set(String(item['name']), { server: upstream.name, tool: name })
+        }
       // The first configured server owns a URI that two servers offer.
-      for (const resource of catalog.lists.resources)
-        if (!index.resources.has(String(resource['uri'])))
-          index.resources.set(String(resource['uri']), { upstream, catalog })
-      for (const template of catalog.lists.resourceTemplates)
-        index.templates.push({ pattern: templatePattern(String(template['uriTemplate'])), upstream, catalog })
+      for (const { original } of shown('resources'))
+        if (!index.resources.has(String(original['uri'])))
+          index.resources.set(String(original['uri']), { upstream, catalog })
+      for (const { original } of shown('resourceTemplates'))
+        index.templates.push({ pattern: templatePattern(String(original['uriTemplate'])), upstream, catalog })
     })
     indexes.set(key, index)
     return index
@@ -196,9 +240,12 @@ export function createAggregatedView(members: () => readonly Upstream[], hubInfo
   function listItems(kind: ListKind, index: Index): Item[] {
     const seen = new Set<string>()
     return index.upstreams.flatMap((upstream, position) => {
-      const items = (index.catalogs[position] ?? emptyCatalog).lists[kind]
-      if (kind === 'tools' || kind === 'prompts')
-        return items.map((item) => ({ ...item, name: exposedName(upstream.prefix, String(item['name'])) }))
+      const { lists } = index.catalogs[position] ?? emptyCatalog
+      const items = index.shape
+        .show(kind, upstream, lists[kind])
+        .filter(({ original }) => kind !== 'tools' || admission.admits(upstream.name, original))
+        .map(({ item }) => item)
+      if (kind === 'tools' || kind === 'prompts') return items
       return items.filter((item) => {
         const key = String(item[kind === 'resources' ? 'uri' : 'uriTemplate'])
         return !seen.has(key) && seen.add(key)
@@ -210,7 +257,9 @@ export function createAggregatedView(members: () => readonly Upstream[], hubInfo
     const owner = index.resources.get(uri) ?? index.templates.find(({ pattern }) => pattern.test(uri))
     if (owner !== undefined) return owner
     const able = index.upstreams.filter(
-      (upstream) => upstream.instance?.connection.hello.capabilities['resources'] !== undefined,
+      (upstream) =>
+        upstream.instance?.connection.hello.capabilities['resources'] !== undefined &&
+        index.shape.show('resources', upstream, [{ uri }]).length > 0,
     )
     const [only] = able
     if (able.length === 1 && only !== undefined) return { upstream: only, catalog: only.catalog }
@@ -230,20 +279,22 @@ export function createAggregatedView(members: () => readonly Upstream[], hubInfo
   }
 
   return {
-    path: '/mcp',
+    path,
     get upstreams() {
       return members()
     },
     includes: (upstream) => members().includes(upstream),
     list: async (kind, viewer) => {
       const index = await indexFor(viewer)
-      return cached(`${kind} ${viewer.era} ${capabilityProfile(viewer.capabilities)}`, index.catalogs, () =>
+      return cached(`${kind} ${viewer.era} ${capabilityProfile(viewer.capabilities)}`, index.parts, () =>
         listText(kind, listItems(kind, index), viewer.era, hubInfo),
       )
     },
     route: async (method, params, viewer) => {
       const index = await indexFor(viewer)
       if (method === 'tools/call' || method === 'prompts/get') {
+        const held = method === 'tools/call' ? index.held.get(String(params?.['name'])) : undefined
+        if (held !== undefined) throw heldBack(held.server, held.tool)
         const owner = ownerOfName(
           method === 'tools/call' ? index.tools : index.prompts,
           method === 'tools/call' ? 'tool' : 'prompt',

@@ -15,6 +15,8 @@ function routesOfExpress(webDir: string | null): string[] {
     auth: { users: null, mode: 'server', identify: () => Promise.resolve(null) },
     servers: part,
     catalog: part,
+    profiles: part,
+    pins: part,
     hub: part,
     publisher: part,
     identify: () => Promise.resolve(null),

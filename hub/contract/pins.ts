@@ -1,0 +1,51 @@
+import { z } from 'zod'
+
+/** What becomes of a tool whose definition nobody has approved yet, or that is another than the approved one. */
+export const pinningSchema = z.strictObject({
+  /** A tool seen for the first time: `approve` (default), `approve-read-only` (by its annotation; others wait), or `hold`. */
+  onFirstSight: z.enum(['approve', 'approve-read-only', 'hold']).optional(),
+  /** A definition that changed: only marked (default), or held back until a person approves it. */
+  onChange: z.enum(['mark', 'hold']).optional(),
+})
+export type Pinning = z.infer<typeof pinningSchema>
+
+/**
+ * - `approved`: the definition is the approved one.
+ * - `new`: waits for its first approval and is held back.
+ * - `changed`: is another than the approved one, and shown.
+ * - `held`: is another than the approved one, and held back by policy.
+ * - `quarantined`: held back by a person.
+ */
+export const pinStates = ['approved', 'new', 'changed', 'held', 'quarantined'] as const
+export const pinStateSchema = z.enum(pinStates)
+export type PinState = z.infer<typeof pinStateSchema>
+
+/** `GET /api/servers/:name/tools/:tool/pin`: both definitions, for a comparison. */
+export const pinSchema = z.object({
+  server: z.string(),
+  tool: z.string(),
+  state: pinStateSchema,
+  approvedAt: z.number().nullable(),
+  approvedBy: z.string().nullable(),
+  approved: z.record(z.string(), z.unknown()).nullable(),
+  current: z.record(z.string(), z.unknown()).nullable(),
+  /** Hash of `current`, which an approval names: what a person looked at is what is approved. */
+  hash: z.string().nullable(),
+})
+export type Pin = z.infer<typeof pinSchema>
+
+/** `POST /api/pins`: approves or quarantines tools. */
+export const setPinsSchema = z.strictObject({
+  action: z.enum(['approve', 'quarantine']),
+  tools: z
+    .array(
+      z.strictObject({
+        server: z.string(),
+        tool: z.string(),
+        /** Hash of the definition that was looked at; when it is another by now, nothing is approved. */
+        hash: z.string().optional(),
+      }),
+    )
+    .min(1)
+    .max(10_000),
+})

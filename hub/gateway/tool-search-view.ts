@@ -1,0 +1,133 @@
+import { z } from 'zod'
+import { callArguments, describeArguments, metaTools, searchArguments, summaryOf } from '../catalog/meta-tools.ts'
+import { createToolSearch, type ToolSearch } from '../catalog/tool-search.ts'
+import { emptyCatalog, type Item } from '../upstream/catalog.ts'
+import { McpError, Reply, rpc, type Params } from './json-rpc.ts'
+import { listText, type HubInfo, type Target, type View, type Viewer } from './view.ts'
+
+interface Built {
+  text: string
+  tools: Map<string, Item>
+  search: ToolSearch
+}
+
+const INSTRUCTIONS =
+  'The tools of this endpoint are found with search_tools, read with describe_tool and called with call_tool.'
+
+/** A view whose many tools are reached through four: `search_tools`, `describe_tool`, `call_tool` and `hub_status`. */
+export function createToolSearchView(inner: View, hubInfo: HubInfo): View {
+  /** The index of what the last viewers saw; the text of a list is the same object as long as the list is. */
+  const built = new Map<string, Built>()
+  const lists = {
+    legacy: listText('tools', [...metaTools], 'legacy', hubInfo),
+    modern: listText('tools', [...metaTools], 'modern', hubInfo),
+  }
+
+  async function index(viewer: Viewer): Promise<Built> {
+    const text = await inner.list('tools', viewer)
+    const key = `${viewer.era} ${viewer.principal}`
+    const known = built.get(key)
+    if (known?.text === text) return known
+    known?.search.close()
+    if (built.size >= 20) {
+      for (const { search } of built.values()) search.close()
+      built.clear()
+    }
+    const { tools } = JSON.parse(text) as { tools: Item[] }
+    const fresh: Built = {
+      text,
+      tools: new Map(tools.map((tool) => [String(tool['name']), tool])),
+      search: createToolSearch(tools, (tool) => /^(.+?)__/.exec(String(tool['name']))?.[1] ?? ''),
+    }
+    built.set(key, fresh)
+    return fresh
+  }
+
+  async function answer(name: string, given: unknown, viewer: Viewer): Promise<unknown> {
+    if (name === 'hub_status') return structured({ servers: serverStates(inner) })
+    const { tools, search } = await index(viewer)
+    if (name === 'describe_tool') {
+      const wanted = parse(describeArguments, given).name
+      const tool = tools.get(wanted)
+      if (tool === undefined) throw unknownTool(wanted, search)
+      return structured({ ...tool })
+    }
+    const { query, limit } = parse(searchArguments, given)
+    return structured({ tools: search.search(query, limit).map(({ tool }) => summaryOf(tool)), total: tools.size })
+  }
+
+  const target = (name: string, viewer: Viewer): Target => ({
+    name: 'hub',
+    instance: null,
+    call: (call) => {
+      answer(name, call.params?.['arguments'] ?? {}, viewer).then(
+        (result) => call.finish(Reply.result(result)),
+        (error: unknown) => call.finish(failure(error)),
+      )
+      // An answer of the hub itself is there at once: there is nothing to stop.
+      return () => undefined
+    },
+  })
+
+  return {
+    path: inner.path,
+    get upstreams() {
+      return inner.upstreams
+    },
+    includes: (upstream) => inner.includes(upstream),
+    list: (kind, viewer) => (kind === 'tools' ? Promise.resolve(lists[viewer.era]) : inner.list(kind, viewer)),
+    route: async (method, params, viewer) => {
+      const name = method === 'tools/call' ? params?.['name'] : undefined
+      if (name === 'call_tool') {
+        const wanted = parse(callArguments, params?.['arguments'] ?? {})
+        const routed: Params = { ...params, name: wanted.name, arguments: wanted.arguments }
+        // The client named another tool: its headers say nothing of this one's arguments.
+        return { ...(await inner.route(method, routed, viewer)), renamed: true }
+      }
+      if (typeof name === 'string' && metaTools.some((tool) => tool['name'] === name))
+        return { upstream: target(name, viewer), params, catalog: emptyCatalog }
+      return inner.route(method, params, viewer)
+    },
+    describe: async (viewer) => {
+      const described = await inner.describe(viewer)
+      const instructions =
+        described.instructions === null ? INSTRUCTIONS : `${INSTRUCTIONS}\n\n${described.instructions}`
+      return { ...described, instructions }
+    },
+  }
+}
+
+function serverStates(view: View): unknown[] {
+  return view.upstreams.map((upstream) => {
+    const { name, prefix, state, reason, counts } = upstream.status()
+    return {
+      name,
+      prefix,
+      state,
+      tools: counts.tools,
+      ...(reason === null ? {} : { problem: reason.message, cure: reason.cure }),
+    }
+  })
+}
+
+function parse<T>(schema: z.ZodType<T>, given: unknown): T {
+  const result = schema.safeParse(given)
+  if (result.success) return result.data
+  throw new McpError(rpc.invalidParams, z.prettifyError(result.error))
+}
+
+function unknownTool(name: string, search: ToolSearch): McpError {
+  const near = search.search(name, 3).map(({ tool }) => String(tool['name']))
+  const hint = near.length === 0 ? 'Use search_tools to find one.' : `Did you mean ${near.join(', ')}?`
+  return new McpError(rpc.invalidParams, `There is no tool named ${name}. ${hint}`)
+}
+
+/** An assistant can act on a failed tool; a protocol error it often never sees. */
+function failure(error: unknown): Reply {
+  const message = error instanceof Error ? error.message : String(error)
+  return Reply.result({ content: [{ type: 'text', text: message }], isError: true })
+}
+
+function structured(value: Params): unknown {
+  return { content: [{ type: 'text', text: JSON.stringify(value) }], structuredContent: value }
+}

@@ -1,0 +1,126 @@
+import { Client } from '@modelcontextprotocol/client'
+import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport as LegacyTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
+
+let hub: TestHub
+beforeAll(async () => {
+  hub = await startHub({ one: fixtureServer('echo.ts'), two: fixtureServer('modern-echo.ts') }, {})
+  await Promise.all([hub.until('one', 'running'), hub.until('two', 'running')])
+})
+afterAll(() => hub.close())
+
+async function legacy(path: string): Promise<LegacyClient> {
+  const client = new LegacyClient({ name: 'test', version: '1' })
+  await client.connect(new LegacyTransport(new URL(hub.url + path), { requestInit: { headers: hub.headers } }))
+  return client
+}
+
+async function modern(path: string): Promise<Client> {
+  const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode: 'auto' } })
+  await client.connect(
+    new StreamableHTTPClientTransport(new URL(hub.url + path), { requestInit: { headers: hub.headers } }),
+  )
+  return client
+}
+
+const save = (name: string, config: unknown): ReturnType<TestHub['api']> =>
+  hub.api('PUT', `/api/profiles/${name}`, { config })
+
+describe('the endpoint of a profile', () => {
+  it('shows and calls what the profile selects, under its names, to clients of both eras', async () => {
+    const overrides = { echo: { name: 'say', description: 'Says it again' } }
+    expect((await save('work', { servers: { one: { tools: { include: ['echo'], overrides } } } })).status).toBe(201)
+    for (const client of [await legacy('/mcp/work'), await modern('/mcp/work')]) {
+      const { tools } = await client.listTools()
+      expect(tools.map(({ name, description }) => [name, description])).toEqual([['say', 'Says it again']])
+      const result = await client.callTool({ name: 'say', arguments: { text: 'hello' } })
+      expect(JSON.stringify(result.content)).toContain('hello')
+      await expect(client.callTool({ name: 'one__echo', arguments: { text: 'x' } })).rejects.toThrow(/Unknown tool/)
+      await client.close()
+    }
+  })
+
+  it('follows a change of the profile at once, for sessions that are open', async () => {
+    await save('live', { servers: { one: {}, two: {} } })
+    const client = await legacy('/mcp/live')
+    const changed = new Promise((resolve) => {
+      client.fallbackNotificationHandler = async (notification) => {
+        if (notification.method === 'notifications/tools/list_changed') resolve(notification)
+        await Promise.resolve()
+      }
+    })
+    expect((await client.listTools()).tools.some(({ name }) => name.startsWith('two__'))).toBe(true)
+    await save('live', { servers: { one: {} } })
+    await changed
+    expect((await client.listTools()).tools.every(({ name }) => name.startsWith('one__'))).toBe(true)
+    await expect(client.callTool({ name: 'two__echo', arguments: { text: 'x' } })).rejects.toThrow(/Unknown tool/)
+    await hub.api('DELETE', '/api/profiles/live')
+    await expect(client.listTools()).rejects.toThrow(/There is no server or profile named live/)
+    await client.close()
+  })
+
+  it('in tool-search mode shows four tools through which all others are found and called', async () => {
+    await save('search', { servers: { one: {}, two: {} }, toolSearch: true })
+    for (const client of [await legacy('/mcp/search'), await modern('/mcp/search')]) {
+      const { tools } = await client.listTools()
+      expect(tools.map(({ name }) => name)).toEqual(['search_tools', 'describe_tool', 'call_tool', 'hub_status'])
+      const found = await client.callTool({ name: 'search_tools', arguments: { query: 'echo a text back' } })
+      const names = (found.structuredContent as { tools: { name: string }[] }).tools.map(({ name }) => name)
+      expect(names.slice(0, 2).sort()).toEqual(['one__echo', 'two__echo'])
+      const described = await client.callTool({ name: 'describe_tool', arguments: { name: 'two__echo' } })
+      expect(described.structuredContent).toHaveProperty('inputSchema')
+      const called = await client.callTool({
+        name: 'call_tool',
+        arguments: { name: 'two__echo', arguments: { text: 'through' } },
+      })
+      expect(JSON.stringify(called.content)).toContain('through')
+      const status = await client.callTool({ name: 'hub_status', arguments: {} })
+      expect(status.structuredContent).toMatchObject({ servers: [{ name: 'one', state: 'running' }, { name: 'two' }] })
+      const unknown = await client.callTool({ name: 'describe_tool', arguments: { name: 'ecko' } })
+      expect(unknown.isError).toBe(true)
+      await client.close()
+    }
+  })
+})
+
+describe('saving a profile', () => {
+  it('refuses a name that a server has, names that two tools would share, and unknown keys', async () => {
+    expect(await save('one', { servers: {} })).toMatchObject({ status: 409, body: { code: 'HUB_NAME_COLLISION' } })
+    const overrides = { echo: { name: 'same' } }
+    const clash = await save('clash', { servers: { one: { tools: { overrides } }, two: { tools: { overrides } } } })
+    expect(clash).toMatchObject({ status: 409, body: { detail: 'one/echo and two/echo would both be named same' } })
+    expect(await save('bad', { servers: {}, colour: 'red' })).toMatchObject({ status: 400 })
+  })
+
+  it('tells what it costs before it is saved', async () => {
+    const whole = await hub.api('POST', '/api/profiles/preview', { servers: { one: {} } })
+    const searched = await hub.api('POST', '/api/profiles/preview', { servers: { one: {} }, toolSearch: true })
+    const { tokens } = whole.body as { tokens: number }
+    expect(tokens).toBeGreaterThan(20)
+    expect(searched.body).toMatchObject({ tokensOfAll: tokens })
+  })
+})
+
+describe('a tool in quarantine', () => {
+  it('is neither shown nor called on any endpoint until it is approved', async () => {
+    const tool = { server: 'one', tool: 'echo' }
+    const client = await legacy('/mcp')
+    const own = await legacy('/mcp/one')
+    expect((await hub.api('POST', '/api/pins', { action: 'quarantine', tools: [tool] })).status).toBe(204)
+    expect((await client.listTools()).tools.map(({ name }) => name)).not.toContain('one__echo')
+    expect((await own.listTools()).tools.map(({ name }) => name)).not.toContain('echo')
+    await expect(client.callTool({ name: 'one__echo', arguments: { text: 'x' } })).rejects.toThrow(/held back/)
+    await expect(own.callTool({ name: 'echo', arguments: { text: 'x' } })).rejects.toThrow(/held back/)
+    const pin = (await hub.api('GET', '/api/servers/one/tools/echo/pin')).body as { state: string; hash: string }
+    expect(pin.state).toBe('quarantined')
+    const stale = await hub.api('POST', '/api/pins', { action: 'approve', tools: [{ ...tool, hash: 'another' }] })
+    expect(stale).toMatchObject({ status: 409, body: { code: 'HUB_CONFLICT' } })
+    await hub.api('POST', '/api/pins', { action: 'approve', tools: [{ ...tool, hash: pin.hash }] })
+    expect(JSON.stringify(await own.callTool({ name: 'echo', arguments: { text: 'back' } }))).toContain('back')
+    await client.close()
+    await own.close()
+  })
+})

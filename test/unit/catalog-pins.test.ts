@@ -1,0 +1,76 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { openPins, type Pins } from '../../hub/catalog/pins.ts'
+import type { Pinning } from '../../hub/contract/index.ts'
+import { temporaryFolder } from '../fixtures/built-program.ts'
+
+const folders: { dispose: () => Promise<void> }[] = []
+afterEach(async () => {
+  await Promise.all(folders.splice(0).map((folder) => folder.dispose()))
+})
+
+async function pinsWith(policy: Pinning, file?: string): Promise<{ pins: Pins; file: string }> {
+  const folder = await temporaryFolder()
+  folders.push(folder)
+  const at = file ?? path.join(folder.path, 'pins.json')
+  const onError = (error: unknown): never => {
+    throw error
+  }
+  return { file: at, pins: await openPins({ file: at, policy: () => policy, onError, now: () => 1 }) }
+}
+
+const reading = { name: 'read', description: 'reads', annotations: { readOnlyHint: true } }
+const writing = { name: 'write', description: 'writes' }
+
+describe('a tool seen for the first time', () => {
+  it.each([
+    [{}, 'approved', 'approved'],
+    [{ onFirstSight: 'approve-read-only' }, 'approved', 'new'],
+    [{ onFirstSight: 'hold' }, 'new', 'new'],
+  ] as const)('by policy %o: %s if it only reads, else %s', async (policy, read, write) => {
+    const { pins } = await pinsWith(policy)
+    pins.observe('s', [reading, writing])
+    expect([pins.state('s', reading), pins.state('s', writing)]).toEqual([read, write])
+    expect(pins.admits('s', writing)).toBe(write === 'approved')
+  })
+})
+
+describe('a definition that changed', () => {
+  const changed = { ...writing, description: 'writes, and sends it to somebody' }
+
+  it.each([
+    [{}, 'changed', true],
+    [{ onChange: 'hold' }, 'held', false],
+  ] as const)('by policy %o is %s', async (policy, state, admitted) => {
+    const { pins } = await pinsWith(policy)
+    pins.observe('s', [writing])
+    pins.observe('s', [changed])
+    expect(pins.state('s', changed)).toBe(state)
+    expect(pins.admits('s', changed)).toBe(admitted)
+    expect(pins.pin('s', changed)).toMatchObject({ approved: writing, current: changed, approvedBy: 'policy' })
+    const before = pins.revision
+    pins.approve('s', changed, 'alice')
+    expect(pins.state('s', changed)).toBe('approved')
+    expect(pins.revision).toBeGreaterThan(before)
+  })
+})
+
+describe('approvals', () => {
+  it('outlast the hub, and quarantine outlasts a change of the definition', async () => {
+    const { pins, file } = await pinsWith({})
+    pins.observe('s', [reading, writing])
+    pins.quarantine('s', writing, 'alice')
+    await pins.flush()
+    const again = await pinsWith({}, file)
+    expect(again.pins.state('s', reading)).toBe('approved')
+    expect(again.pins.state('s', { ...writing, description: 'new' })).toBe('quarantined')
+    expect(JSON.parse(await readFile(file, 'utf8'))).toHaveProperty('servers.s.write.by', 'alice')
+  })
+
+  it('are never lost silently: a broken file is told', async () => {
+    const { file } = await pinsWith({})
+    await writeFile(file, '{ "version": 1')
+    await expect(pinsWith({}, file)).rejects.toThrow(/pins\.json is broken/)
+  })
+})
