@@ -23,6 +23,8 @@ function nodeTarget(name: string, entries: string[], format: 'es' | 'cjs'): Envi
         platform: 'node',
         input: Object.fromEntries(entries.map((entry) => [entry, from(name, `${entry}.ts`)])),
         external: ['electron', /^electron\//, ...builtinModules, /^node:/],
+        // Schemas that only lazily loaded parts use must not be built at each start.
+        treeshake: { moduleSideEffects: [{ test: /[\\/]hub[\\/]contract[\\/]/, sideEffects: false }] },
         output: {
           format,
           entryFileNames: format === 'cjs' ? '[name].cjs' : '[name].js',

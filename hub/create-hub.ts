@@ -2,14 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { join } from 'node:path'
-import type { Request } from 'express'
+import type { Express, Request } from 'express'
 import { roleGrants, type Endpoint, type Fault, type HubStatus, type Overview } from './contract/index.ts'
-import { createApp } from './api/app.ts'
-import { SESSION_COOKIE } from './api/auth.ts'
 import { parseDuration } from './auth/duration.ts'
 import { guard } from './auth/guard.ts'
 import { anonymousCaller, may, type Caller } from './auth/caller.ts'
-import { bearerOf, createTokenTable, type StaticToken } from './auth/tokens.ts'
+import { SESSION_COOKIE, bearerOf, createTokenTable, type StaticToken } from './auth/tokens.ts'
 import { openUsers, type Users } from './auth/users.ts'
 import { openPins } from './catalog/pins.ts'
 import { secretNames } from './config/references.ts'
@@ -20,7 +18,6 @@ import { rpc } from './gateway/json-rpc.ts'
 import { createEvents } from './observe/events.ts'
 import { createLogRing } from './observe/log-ring.ts'
 import { createRedactor, type Log } from './observe/log.ts'
-import { createPublisher } from './publish/index.ts'
 import { createProcessJournal } from './upstream/process-group.ts'
 import { createSupervisor } from './upstream/supervisor.ts'
 
@@ -238,32 +235,52 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     hub.onOverview?.(overview())
   }
 
-  const app = createApp({
-    auth: { users, mode: options.mode, identify: (request: Request) => identify(request) },
-    servers: { config, supervisor, apply },
-    catalog: { supervisor, events, pins },
-    profiles: { config, supervisor, pins, changed: profilesChanged },
-    pins: { supervisor, pins, changed: pinsChanged },
-    hub: {
-      status,
-      events,
-      moveEndpoint: async (port) => {
-        if (port !== undefined) await config.saveSystem(['server', 'port'], port)
-        await hub.onMoveEndpoint?.(port ?? endpoint.port)
+  /** Loaded with the first request for it: who only serves MCP clients carries neither the API nor the publisher. */
+  async function loadApp(): Promise<Express> {
+    const [{ createApp }, { createPublisher }] = await Promise.all([
+      import('./api/app.ts'),
+      import('./publish/index.ts'),
+    ])
+    return createApp({
+      auth: { users, mode: options.mode, identify: (request: Request) => identify(request) },
+      servers: { config, supervisor, apply },
+      catalog: { supervisor, events, pins },
+      profiles: { config, supervisor, pins, changed: profilesChanged },
+      pins: { supervisor, pins, changed: pinsChanged },
+      hub: {
+        status,
+        events,
+        moveEndpoint: async (port) => {
+          if (port !== undefined) await config.saveSystem(['server', 'port'], port)
+          await hub.onMoveEndpoint?.(port ?? endpoint.port)
+        },
       },
-    },
-    publisher: createPublisher({
-      loadServers: () => config.servers,
-      loadSystem: () => config.system,
-      distDir: options.distDir,
-      version: options.version,
-    }),
-    identify,
-    system: () => config.system,
-    maxBodyBytes: maxRequestBytes,
-    webDir: options.webDir,
-    log: options.log,
-  })
+      publisher: createPublisher({
+        loadServers: () => config.servers,
+        loadSystem: () => config.system,
+        distDir: options.distDir,
+        version: options.version,
+      }),
+      identify,
+      system: () => config.system,
+      maxBodyBytes: maxRequestBytes,
+      webDir: options.webDir,
+      log: options.log,
+    })
+  }
+  let app: Promise<Express> | null = null
+
+  function serveApp(request: IncomingMessage, response: ServerResponse): void {
+    app ??= loadApp()
+    app.then(
+      (serve) => void serve(request, response),
+      (error: unknown) => {
+        app = null
+        options.log('error', 'The API could not be loaded', { error: String(error) })
+        refusePlain(response, 'HUB_INTERNAL', 'The API could not be loaded; the log of the hub says why')
+      },
+    )
+  }
 
   const guardOptions = {
     allowedHosts: serverConfig.allowedHosts ?? [],
@@ -318,7 +335,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
         else refusePlain(response, refusal.code, refusal.message)
       } else if (isMcp) onMcp(request, response, path)
       else if (surface === 'mcp') refusePlain(response, 'HUB_NOT_FOUND', 'This address serves MCP endpoints only')
-      else app(request, response)
+      else serveApp(request, response)
     },
     start: async () => {
       config.watch(() => {

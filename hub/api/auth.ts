@@ -3,10 +3,10 @@ import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { loginSchema, setupSchema, type Me, type Session } from '../contract/index.ts'
 import type { Users } from '../auth/users.ts'
 import type { Caller } from '../auth/caller.ts'
+import { SESSION_COOKIE } from '../auth/tokens.ts'
 import { HubError } from '../hub-error.ts'
 import { bodyOf, type On } from './routes.ts'
 
-export const SESSION_COOKIE = 'mcp_hub_session'
 /** Tries of one address in a minute, successful ones included. */
 const LOGIN_TRIES = 10
 

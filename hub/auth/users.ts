@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import bcrypt from 'bcryptjs'
-import { SignJWT, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { roleSchema, type Fault, type Role } from '../contract/index.ts'
 import { writeFileAtomic } from '../config/atomic-file.ts'
@@ -26,6 +24,12 @@ type User = UsersFile['users'][number]
 const ISSUER = 'mcp-hub'
 /** bcrypt reads no further; a longer password would be cut without a word. */
 const MAX_PASSWORD_BYTES = 72
+/** The salt and the digest of a hash that no known password has. */
+const NO_PASSWORD = 'wXr4MgfAxBqbfUbMZyJz5uQ6yV1m0o3mX7gk0bq2VnN0a8d4fZyLe'
+
+// Both are loaded when somebody signs in or sends an access token: most starts of a hub see neither.
+const loadBcrypt = () => import('bcryptjs')
+const loadJose = () => import('jose')
 
 export interface Users {
   readonly empty: boolean
@@ -54,7 +58,7 @@ export async function openUsers(options: UsersOptions): Promise<Users> {
   let users = await load(file)
   let setupCode = users.length === 0 && options.setupEnabled ? randomBytes(16).toString('base64url') : null
   // Checked for unknown names too, so that the time taken does not tell who exists.
-  const dummyHash = await bcrypt.hash(randomBytes(16).toString('hex'), options.bcryptRounds)
+  const dummyHash = `$2b$${String(options.bcryptRounds).padStart(2, '0')}$${NO_PASSWORD}`
 
   async function create(name: string, password: string): Promise<void> {
     if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
@@ -62,6 +66,7 @@ export async function openUsers(options: UsersOptions): Promise<Users> {
         cure: 'Choose a shorter one: bcrypt would ignore the rest.',
       })
     }
+    const bcrypt = await loadBcrypt()
     const user: User = { name, passwordHash: await bcrypt.hash(password, options.bcryptRounds), role: 'admin' }
     users = [...users, user]
     await writeFileAtomic(file, `${JSON.stringify({ users }, null, 2)}\n`, 0o600)
@@ -78,10 +83,12 @@ export async function openUsers(options: UsersOptions): Promise<Users> {
       return setupCode
     },
     login: async (name, password) => {
+      const bcrypt = await loadBcrypt()
       const user = users.find((candidate) => candidate.name === name)
       const good = await bcrypt.compare(password, user?.passwordHash ?? dummyHash)
       if (!good || user === undefined || user.disabled === true)
         throw new HubError('HUB_LOGIN_FAILED', 'The user name or the password is wrong')
+      const { SignJWT } = await loadJose()
       const token = await new SignJWT({ role: user.role })
         .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })
         .setSubject(user.name)
@@ -101,6 +108,7 @@ export async function openUsers(options: UsersOptions): Promise<Users> {
       await create(name, password)
     },
     verify: async (token) => {
+      const { jwtVerify } = await loadJose()
       try {
         const { payload } = await jwtVerify(token, options.jwtSecret, {
           algorithms: ['HS256'],

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { watch, type FSWatcher } from 'chokidar'
+import type { FSWatcher } from 'chokidar'
 import { applyEdits, modify, parse as parseJson } from 'jsonc-parser'
 import type { Fault, Profile, ProfilesFile, ServerConfig, ServersFile, SystemFile } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
@@ -44,6 +44,7 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
   /** Last text seen of each file: what we wrote ourselves is no change. */
   const seen = new Map<string, string>()
   let watcher: FSWatcher | null = null
+  let disposed = false
   let timer: NodeJS.Timeout | null = null
   let queue: Promise<unknown> = Promise.resolve()
 
@@ -167,21 +168,29 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
         applyEdits(before, modify(before, path, value, formatting)),
       ),
     watch: (onChange) => {
-      watcher = watch(dir, {
-        depth: 0,
-        ignoreInitial: true,
-        ignored: (path) => path !== dir && !Object.values(files).includes(path),
-      })
-      watcher.on('all', () => {
-        if (timer !== null) clearTimeout(timer)
-        timer = setTimeout(() => {
-          void load().then((changed) => {
-            if (changed) onChange()
-          })
-        }, 100)
+      const look = (): void => {
+        void load().then((changed) => {
+          if (changed) onChange()
+        })
+      }
+      // Loaded beside the start of the servers, which must not wait for it.
+      void import('chokidar').then(({ watch }) => {
+        if (disposed) return
+        watcher = watch(dir, {
+          depth: 0,
+          ignoreInitial: true,
+          ignored: (path) => path !== dir && !Object.values(files).includes(path),
+        })
+        watcher.on('all', () => {
+          if (timer !== null) clearTimeout(timer)
+          timer = setTimeout(look, 100)
+        })
+        // What changed since the files were read at the start would else be missed.
+        watcher.once('ready', look)
       })
     },
     dispose: async () => {
+      disposed = true
       if (timer !== null) clearTimeout(timer)
       await watcher?.close()
       await queue

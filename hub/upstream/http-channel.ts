@@ -1,10 +1,11 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser } from 'eventsource-parser'
-import { Agent, type Dispatcher } from 'undici'
+import type { Dispatcher, Pool } from 'undici'
 import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.ts'
 import type { Channel, ChannelHandlers, RequestHints } from './channel.ts'
 import { encodeHeaderValue } from '../gateway/mcp-headers.ts'
 import { bodyText, failureReason, isUndelivered, statusReason } from './http-failures.ts'
+import { openPool } from './http-pool.ts'
 
 export interface HttpTarget {
   url: string
@@ -42,14 +43,7 @@ interface Exchange {
 export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers, options: HttpOptions): Channel {
   const url = new URL(target.url)
   const path = url.pathname + url.search
-  const agent = new Agent({
-    connections: 256,
-    pipelining: 1,
-    keepAliveTimeout: 4_000,
-    connect: { timeout: options.connectTimeoutMs },
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  })
+  let pool: Pool | null = null
   const exchanges = new Map<number, Exchange>()
   let sessionId: string | null = null
   let version: string | null = null
@@ -222,14 +216,14 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     setTimeout(() => {
       if (exchange.done || closed) return
       const headers = { ...headersFor(null, 'text/event-stream'), 'last-event-id': exchange.lastEventId }
-      agent.dispatch({ origin: url.origin, path, method: 'GET', headers }, handlerFor(exchange))
+      pool?.dispatch({ path, method: 'GET', headers }, handlerFor(exchange))
     }, exchange.retryMs).unref()
   }
 
   function dispatch(exchange: Exchange): void {
     if (exchange.done) return
     const headers = headersFor(exchange.hints, 'application/json, text/event-stream')
-    agent.dispatch({ origin: url.origin, path, method: 'POST', headers, body: exchange.text }, handlerFor(exchange))
+    pool?.dispatch({ path, method: 'POST', headers, body: exchange.text }, handlerFor(exchange))
   }
 
   /** POSTs what has no answer: a notification, or our answer to a question of the server. */
@@ -238,8 +232,8 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
       { method, name: undefined, paramHeaders: undefined },
       'application/json, text/event-stream',
     )
-    agent.dispatch(
-      { origin: url.origin, path, method: 'POST', headers, body: text },
+    pool?.dispatch(
+      { path, method: 'POST', headers, body: text },
       {
         onRequestStart: ignore,
         onResponseStart: (_controller, status) => {
@@ -275,8 +269,8 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
       ...headersFor(null, 'text/event-stream'),
       ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }),
     }
-    agent.dispatch(
-      { origin: url.origin, path, method: 'GET', headers },
+    pool?.dispatch(
+      { path, method: 'GET', headers },
       {
         onRequestStart: (controller) => (listening = controller),
         onResponseStart: (controller, status, responseHeaders) => {
@@ -300,7 +294,9 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
 
   return {
     pid: null,
-    open: () => Promise.resolve(),
+    open: async () => {
+      pool = await openPool(url.origin, { connections: 256, connectTimeoutMs: options.connectTimeoutMs })
+    },
     send: (hop, text, hints) => {
       const exchange: Exchange = {
         hop,
@@ -346,14 +342,14 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
       stopListening()
       if (sessionId !== null && !modern) {
         await Promise.race([
-          agent.request({ origin: url.origin, path, method: 'DELETE', headers: headersFor(null, '*/*') }).then(
+          pool?.request({ path, method: 'DELETE', headers: headersFor(null, '*/*') }).then(
             (response) => response.body.dump(),
             () => undefined,
           ),
           new Promise((resolve) => setTimeout(resolve, 1_000).unref()),
         ])
       }
-      await agent.destroy()
+      await pool?.destroy()
     },
   }
 }

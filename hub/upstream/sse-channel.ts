@@ -1,21 +1,16 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser } from 'eventsource-parser'
-import { Agent, type Dispatcher } from 'undici'
+import type { Dispatcher, Pool } from 'undici'
 import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import type { HttpOptions, HttpTarget } from './http-channel.ts'
 import { bodyText, failureReason, statusReason } from './http-failures.ts'
+import { openPool } from './http-pool.ts'
 
 /** HTTP+SSE of 2024-11-05: one stream brings everything; messages are posted to the address that it names first. */
 export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, options: HttpOptions): Channel {
   const url = new URL(target.url)
-  const agent = new Agent({
-    connections: 64,
-    keepAliveTimeout: 4_000,
-    connect: { timeout: options.connectTimeoutMs },
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  })
+  let pool: Pool | null = null
   let stream: Dispatcher.DispatchController | null = null
   let messages: URL | null = null
   let closed = false
@@ -40,7 +35,12 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
       handlers.onReply(message['id'], Reply.of({ jsonrpc: '2.0', id: message['id'], ...message }))
   }
 
-  function open(): Promise<void> {
+  async function open(): Promise<void> {
+    pool = await openPool(url.origin, { connections: 64, connectTimeoutMs: options.connectTimeoutMs })
+    await openStream(pool)
+  }
+
+  function openStream(opened: Pool): Promise<void> {
     return new Promise((resolve, reject) => {
       let status = 0
       let body = ''
@@ -76,9 +76,8 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
           resolve()
         },
       })
-      agent.dispatch(
+      opened.dispatch(
         {
-          origin: url.origin,
           path: url.pathname + url.search,
           method: 'GET',
           headers: { ...target.headers, accept: 'text/event-stream' },
@@ -106,9 +105,8 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
       return
     }
     let status = 0
-    agent.dispatch(
+    pool?.dispatch(
       {
-        origin: messages.origin,
         path: messages.pathname + messages.search,
         method: 'POST',
         headers: { ...target.headers, 'content-type': 'application/json' },
@@ -141,7 +139,7 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
     close: async () => {
       closed = true
       stream?.abort(new Error('closed'))
-      await agent.destroy()
+      await pool?.destroy()
     },
   }
 }
