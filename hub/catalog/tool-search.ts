@@ -16,7 +16,7 @@ export interface ToolSearch {
 }
 
 /** Weights of BM25 by column: name, title, server, description, parameters. */
-const WEIGHTS = '8.0, 6.0, 3.0, 2.0, 1.0'
+const WEIGHTS = '4.0, 3.0, 4.0, 4.0, 1.0'
 
 /** Words that say nothing about which tool is meant. */
 const STOP_WORDS = new Set(
@@ -33,7 +33,8 @@ const SYNONYMS: readonly (readonly string[])[] = [
   ['list', 'all', 'enumerate', 'browse'],
   ['search', 'find', 'query', 'lookup', 'look'],
   ['read', 'fetch', 'view', 'retrieve', 'load'],
-  ['send', 'post', 'write', 'publish'],
+  ['send', 'post', 'publish'],
+  ['write', 'save', 'store'],
   ['run', 'execute', 'start', 'launch', 'trigger'],
   ['file', 'document'],
   ['folder', 'directory'],
@@ -50,7 +51,16 @@ const SYNONYMS: readonly (readonly string[])[] = [
   ['error', 'exception', 'crash', 'failure'],
   ['deploy', 'release', 'rollout', 'ship'],
   ['sql', 'database', 'table'],
+  ['cost', 'spend', 'spent', 'price'],
+  ['song', 'track', 'music'],
+  ['close', 'resolve', 'complete', 'finish', 'done'],
+  ['answer', 'reply', 'respond'],
+  ['show', 'display', 'get'],
 ]
+/** What another word for one in the question counts for, beside the word itself. */
+const SYNONYM_WEIGHT = 0.3
+/** How many rows are ranked by the words and by their synonyms before both are added up. */
+const CANDIDATES = 300
 
 const synonymsOf = new Map<string, Set<string>>()
 for (const group of SYNONYMS)
@@ -82,28 +92,43 @@ export function createToolSearch(tools: readonly Item[], serverOf: (tool: Item) 
 
   return {
     search: (question, limit) => {
-      const expression = matchExpression(question)
-      if (expression === null) return []
-      return query.all(expression, limit).flatMap((row) => {
-        const tool = tools[Number(row['id'])]
-        return tool === undefined ? [] : [{ tool, score: -Number(row['rank']) }]
-      })
+      const { asked, related } = termsOf(question)
+      const scores = new Map<number, number>()
+      for (const [terms, weight] of [[asked, 1] as const, [related, SYNONYM_WEIGHT] as const]) {
+        if (terms.length === 0) continue
+        for (const row of query.all(matchExpression(terms), CANDIDATES)) {
+          const id = Number(row['id'])
+          scores.set(id, (scores.get(id) ?? 0) - weight * Number(row['rank']))
+        }
+      }
+      return [...scores]
+        .sort(([first, a], [second, b]) => b - a || first - second)
+        .slice(0, limit)
+        .flatMap(([id, score]) => {
+          const tool = tools[id]
+          return tool === undefined ? [] : [{ tool, score }]
+        })
     },
     close: () => database.close(),
   }
 }
 
-/** FTS5's own syntax must not come from a question: each word is quoted. Null when it has none. */
-export function matchExpression(question: string): string | null {
+/** FTS5's own syntax must not come from a question: each term is quoted. */
+function matchExpression(terms: readonly string[]): string {
+  return terms.map((term) => `"${term}"`).join(' OR ')
+}
+
+/** The telling words of a question, and other words for them. */
+export function termsOf(question: string): { asked: string[]; related: string[] } {
   const all =
     words(question)
       .toLowerCase()
       .match(/[\p{L}\p{N}]+/gu)
       ?.slice(0, 50) ?? []
   const telling = all.filter((word) => !STOP_WORDS.has(word))
-  const chosen = new Set(telling.length > 0 ? telling : all)
-  for (const word of [...chosen]) for (const other of synonymsOf.get(singular(word)) ?? []) chosen.add(other)
-  return chosen.size === 0 ? null : [...chosen].map((word) => `"${word}"`).join(' OR ')
+  const asked = new Set(telling.length > 0 ? telling : all)
+  const related = new Set([...asked].flatMap((word) => [...(synonymsOf.get(singular(word)) ?? [])]))
+  return { asked: [...asked], related: [...related].filter((word) => !asked.has(word)) }
 }
 
 function singular(word: string): string {
