@@ -192,6 +192,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     profiles: () => config.profiles.profiles,
     admission: pins,
     onExchange: () => undefined,
+    warn: (text, data) => options.log('warn', text, data),
   })
 
   const apply = (): Promise<void> => supervisor.apply(config.servers.mcpServers)

@@ -1,9 +1,19 @@
 import type { Era } from '../contract/index.ts'
-import type { Params, Reply } from './json-rpc.ts'
+import { isObject, type Params, type Reply } from './json-rpc.ts'
 
 export type ClientCapabilities = Params
 export const logLevels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const
 export type LogLevel = (typeof logLevels)[number]
+
+/** A request of a server to the client of a call that runs there. */
+export interface Question {
+  readonly method: string
+  readonly params: Params | undefined
+  /** Aborted when the server withdraws the question or the call is over. */
+  readonly signal: AbortSignal
+  /** The client's progress with it, under the server's own token. */
+  readonly onProgress: (params: Params) => void
+}
 
 /**
  * One request of one client on its way to a server: neutral to the era on either side. The edge that made it renders what
@@ -28,7 +38,7 @@ export interface Call {
   /** A notification within the call's scope, with tokens as the client knows them. */
   notify: (method: string, params: Params | undefined) => void
   /** Puts the server's question to the client; resolves with its result, rejects with McpError. */
-  ask: (method: string, params: Params | undefined) => Promise<unknown>
+  ask: (question: Question) => Promise<unknown>
   /** The end of the call; called exactly once. */
   finish: (reply: Reply) => void
 }
@@ -36,22 +46,45 @@ export interface Call {
 /** Stops a call that runs: the server is told, and nothing further reaches the client. */
 export type CancelCall = (reason: string) => void
 
-/** What a client can be asked, as a short key: servers of the legacy era shape their lists by it. */
+/** What of a client's capabilities shapes what a legacy server offers it, or lets the server ask it. */
+const SHAPING = ['elicitation', 'sampling', 'roots', 'extensions', 'experimental'] as const
+
+/** What a client declares, as a key: servers of the legacy era shape their lists by it. Empty for a plain client. */
 export function capabilityProfile(capabilities: ClientCapabilities): string {
-  return (
-    (capabilities['elicitation'] ? 'e' : '') +
-    (capabilities['sampling'] ? 's' : '') +
-    (capabilities['roots'] ? 'r' : '')
+  if (!hasProfile(capabilities)) return ''
+  return JSON.stringify(
+    Object.fromEntries(SHAPING.flatMap((key) => (declares(capabilities, key) ? [[key, capabilities[key]]] : []))),
   )
+}
+
+export function hasProfile(capabilities: ClientCapabilities): boolean {
+  for (const key of SHAPING) if (declares(capabilities, key)) return true
+  return false
+}
+
+function declares(capabilities: ClientCapabilities, key: (typeof SHAPING)[number]): boolean {
+  const value = capabilities[key]
+  if (value === undefined || value === null) return false
+  // An empty `elicitation` is one; an empty list of extensions is none.
+  return (key !== 'extensions' && key !== 'experimental') || Object.keys(value).length > 0
 }
 
 /** The capabilities that a connection of a profile declares to its server. */
 export function capabilitiesOfProfile(profile: string): ClientCapabilities {
-  return {
-    ...(profile.includes('e') ? { elicitation: { form: {}, url: {} } } : {}),
-    ...(profile.includes('s') ? { sampling: {} } : {}),
-    ...(profile.includes('r') ? { roots: { listChanged: true } } : {}),
-  }
+  return profile === '' ? {} : (JSON.parse(profile) as ClientCapabilities)
+}
+
+/** Whether a client has declared that it can be asked this; methods beyond the specification are the client's to refuse. */
+export function canAnswer(capabilities: ClientCapabilities, method: string, params: Params | undefined): boolean {
+  if (method === 'sampling/createMessage') return capabilities['sampling'] !== undefined
+  if (method === 'roots/list') return capabilities['roots'] !== undefined
+  if (method !== 'elicitation/create') return true
+  const modes = capabilities['elicitation']
+  if (!isObject(modes)) return false
+  // A client that names no mode has forms, the only ones there were.
+  return params?.['mode'] === 'url'
+    ? modes['url'] !== undefined
+    : modes['form'] !== undefined || modes['url'] === undefined
 }
 
 export function isLogged(level: unknown, threshold: LogLevel): boolean {

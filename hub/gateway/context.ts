@@ -31,6 +31,8 @@ export interface GatewayContext {
   subscriptionsChanged: () => void
   /** Counts and records; called after the answer is on its way. */
   onExchange: (exchange: ExchangeRecord) => void
+  /** Tells that a client was cut off because it did not read. */
+  slowReader: (principal: string) => void
 }
 
 export interface ExchangeRecord {

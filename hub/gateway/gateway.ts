@@ -20,6 +20,7 @@ export interface GatewayOptions {
   profiles: () => Readonly<Record<string, Profile>>
   admission: Admission
   onExchange: (exchange: ExchangeRecord) => void
+  warn: (text: string, data: Record<string, unknown>) => void
 }
 
 /** The MCP endpoints `/mcp`, `/mcp/<server>`, `/mcp/<profile>`, and `/sse` with `/messages` for old clients. */
@@ -46,6 +47,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     upstreams: options.upstreams,
     subscriptionsChanged,
     onExchange: options.onExchange,
+    slowReader: (principal) =>
+      options.warn(
+        `A client that does not read its stream was cut off: more than ${limits.maxBufferedBytesPerReader} bytes waited for it (limits.maxBufferedBytesPerReader)`,
+        { principal },
+      ),
   }
   const parking = createParkingLot({ ttlMs: limits.parkedCallTtlMs, max: limits.maxParkedCalls })
   const modern = createModernEdge(context, parking)
@@ -162,6 +168,11 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   function handle(request: IncomingMessage, response: ServerResponse, path: string, principal: Principal): boolean {
     if (path === '/messages') {
+      if (request.method !== 'POST') {
+        response.setHeader('allow', 'POST')
+        refuse(response, 405, rpc.invalidRequest, 'Messages are posted here')
+        return true
+      }
       const url = new URL(request.url ?? '/', 'http://hub')
       readBody(request, response, (body) => {
         const http: HttpRequest = { request, response, body, principal, view: aggregated }
@@ -191,8 +202,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       readBody(request, response, (body) => {
         http.body = body
         onPost(http, (message) => {
-          if (isModern(message, request.headers)) modern.handle(http, message as Params)
-          else legacy.post(http, message)
+          if (!isModern(message, request.headers)) legacy.post(http, message)
+          else if (isObject(message) && 'method' in message) modern.handle(http, message)
+          else refuse(response, 400, rpc.invalidRequest, 'A request of this era is one message with a method')
         })
       })
     } else if (isModern(null, request.headers) || (request.method !== 'GET' && request.method !== 'DELETE')) {
@@ -250,6 +262,8 @@ function shapeFault(body: unknown): string | null {
   if (id !== undefined && typeof id !== 'string' && !(typeof id === 'number' && Number.isFinite(id))) {
     if (!(id === null && 'error' in body)) return 'id must be a string or a number'
   }
+  // A larger number is another one after it was parsed: its answer would carry an id that the client never sent.
+  if (Number.isInteger(id) && !Number.isSafeInteger(id)) return 'id must be a string or an integer up to 2^53 - 1'
   if ('method' in body) {
     if (typeof body['method'] !== 'string' || body['method'] === '') return 'method must be a string'
     if ('params' in body && (typeof body['params'] !== 'object' || body['params'] === null))

@@ -9,24 +9,13 @@ import {
   type JsonRpcMessage,
   type Params,
 } from './json-rpc.ts'
-import { logLevels, type Call, type LogLevel } from './call.ts'
 import { addWanted, changeMethod, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
-import { legacyQuestion, legacyReply } from './era-bridge.ts'
-import { checkCursor } from './modern-edge.ts'
-import { Outlet } from './outlet.ts'
+import { createLegacyRequests, viewerOf, type LegacyExchange } from './legacy-requests.ts'
+import { Outlet, type OutletOptions } from './outlet.ts'
 import { Session } from './session.ts'
-import { nameOf } from '../upstream/envelope.ts'
 import { listKinds, type ListKind } from '../upstream/catalog.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import type { Viewer } from './view.ts'
-import { paramHeaders } from './mcp-headers.ts'
 
-const LISTS: Record<string, ListKind> = {
-  'tools/list': 'tools',
-  'prompts/list': 'prompts',
-  'resources/list': 'resources',
-  'resources/templates/list': 'resourceTemplates',
-}
 const BATCH_VERSION = '2025-03-26'
 
 export interface LegacyEdge extends Edge {
@@ -44,11 +33,12 @@ export interface LegacyEdge extends Edge {
 export function createLegacyEdge(context: GatewayContext): LegacyEdge {
   const sessions = new Map<string, Session>()
   const perPrincipal = new Map<string, number>()
+  const requests = createLegacyRequests(context, sessions)
 
   const reaper = setInterval(() => {
     const limit = Date.now() - context.limits.sessionIdleMs
     for (const session of sessions.values())
-      if (session.lastUsed < limit && session.stream === null && session.inFlight.size === 0) end(session)
+      if (session.lastUsed < limit && !session.isListening && session.inFlight.size === 0) end(session)
   }, 30_000).unref()
 
   function end(session: Session): void {
@@ -85,8 +75,18 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
 
   function sessionOf(http: HttpRequest, id: JsonRpcId | null): Session | null {
     const session = find(http)
-    if (session !== null) return session
-    if (http.request.headers['mcp-session-id'] === undefined)
+    const version = http.request.headers['mcp-protocol-version']
+    if (session !== null && (version === undefined || (LEGACY_VERSIONS as readonly unknown[]).includes(version)))
+      return session
+    if (session !== null)
+      refuse(
+        http.response,
+        400,
+        rpc.invalidRequest,
+        `MCP-Protocol-Version ${String(version)} is not supported; this session speaks ${session.version}`,
+        id,
+      )
+    else if (http.request.headers['mcp-session-id'] === undefined)
       refuse(http.response, 400, rpc.invalidRequest, 'The header Mcp-Session-Id is missing: send initialize first', id)
     else
       refuse(http.response, 404, rpc.invalidRequest, 'The session is not known (any more): send initialize again', id)
@@ -101,55 +101,62 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     const single = isObject(body) ? (body as unknown as JsonRpcMessage) : null
     const session = sessionOf(http, single?.id ?? null)
     if (session === null) return
-    const version = http.request.headers['mcp-protocol-version']
-    if (version !== undefined && !(LEGACY_VERSIONS as readonly unknown[]).includes(version)) {
-      refuse(
-        http.response,
-        400,
-        rpc.invalidRequest,
-        `MCP-Protocol-Version ${String(version)} is not supported`,
-        single?.id ?? null,
-      )
-      return
+    if (single === null) {
+      if (session.version === BATCH_VERSION) postBatch(session, http, body as unknown[])
+      else refuse(http.response, 400, rpc.invalidRequest, `Batches exist only in protocol version ${BATCH_VERSION}`)
+    } else if (isRequest(single)) {
+      const outlet = outletFor(session, http)
+      requests.request(session, single, {
+        outlet,
+        bytesIn: http.body.length,
+        answer: (pieces) => outlet.finish(pieces),
+        abandon: () => outlet.end(),
+      })
+    } else {
+      take(session, single)
+      http.response.writeHead(202).end()
     }
-    const messages = single === null ? (body as unknown[]) : [single]
-    if (single === null && session.version !== BATCH_VERSION) {
-      refuse(http.response, 400, rpc.invalidRequest, `Batches exist only in protocol version ${BATCH_VERSION}`)
-      return
-    }
-    const requests = messages.filter(
-      (message) =>
-        isObject(message) &&
-        typeof message['method'] === 'string' &&
-        message['id'] !== undefined &&
-        message['id'] !== null,
-    )
-    for (const message of messages) {
-      if (!isObject(message) || requests.includes(message)) continue
-      if (typeof message['method'] === 'string')
-        onNotification(session, message['method'], message['params'] as Params | undefined)
-      else session.answered(message as unknown as JsonRpcMessage)
-    }
-    if (requests.length === 0) {
+  }
+
+  /** A notification, or the client's answer to a question. */
+  function take(session: Session, message: JsonRpcMessage): void {
+    if (typeof message.method === 'string') requests.notification(session, message.method, message.params)
+    else session.answered(message)
+  }
+
+  function postBatch(session: Session, http: HttpRequest, messages: unknown[]): void {
+    const single = messages.filter((message) => isObject(message)) as unknown as JsonRpcMessage[]
+    const asked = single.filter(isRequest)
+    for (const message of single) if (!isRequest(message)) take(session, message)
+    if (asked.length === 0) {
       http.response.writeHead(202).end()
       return
     }
     const outlet = outletFor(session, http)
-    let left = requests.length
-    for (const message of requests) {
-      onRequest(session, message as JsonRpcMessage, outlet, http.body.length, (pieces) => {
-        left--
-        outlet.finish(pieces, 200, left === 0)
+    let left = asked.length
+    for (const message of asked) {
+      requests.request(session, message, {
+        outlet,
+        bytesIn: http.body.length,
+        answer: (pieces) => outlet.finish(pieces, 200, --left === 0),
+        abandon: () => {
+          if (--left === 0) outlet.end()
+        },
       })
     }
   }
+
+  const readerLimit = (session: Session): Pick<OutletOptions, 'maxBufferedBytes' | 'onOverflow'> => ({
+    maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
+    onOverflow: () => context.slowReader(session.principal),
+  })
 
   function outletFor(session: Session, http: HttpRequest): Outlet {
     const accept = http.request.headers.accept ?? '*/*'
     const recorder = session.recorder()
     const outlet = new Outlet(http.response, {
+      ...readerLimit(session),
       acceptsStream: /text\/event-stream|\*\/\*/.test(accept),
-      maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
       record: recorder.record,
       preamble: () => {
         recorder.register(outlet)
@@ -173,10 +180,6 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     sessions.set(session.id, session)
     perPrincipal.set(principal, mine + 1)
     return session
-  }
-
-  function viewerOf(session: Session): Viewer {
-    return { principal: session.principal, capabilities: session.capabilities, era: 'legacy' }
   }
 
   async function initializeResult(session: Session): Promise<Params> {
@@ -212,180 +215,18 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     }
   }
 
-  function onNotification(session: Session, method: string, params: Params | undefined): void {
-    if (method === 'notifications/cancelled') {
-      const id = params?.['requestId'] as JsonRpcId
-      const cancel = session.inFlight.get(id)
-      session.inFlight.delete(id)
-      cancel?.(typeof params?.['reason'] === 'string' ? params['reason'] : 'the client cancelled')
+  /** The stream came first: only now is it known who speaks and what they can do. */
+  async function initializeSse(session: Session, stream: Outlet, { id, params }: JsonRpcMessage): Promise<void> {
+    session.begin(isObject(params) ? params : {})
+    try {
+      stream.send(JSON.stringify({ jsonrpc: '2.0', id, result: await initializeResult(session) }))
+    } catch (error) {
+      stream.send(JSON.stringify({ jsonrpc: '2.0', id, error: toRpcError(error) }))
     }
-  }
-
-  type Answer = (pieces: Buffer[]) => void
-
-  function onRequest(session: Session, message: JsonRpcMessage, outlet: Outlet, bytesIn: number, answer: Answer): void {
-    const id = message.id as JsonRpcId
-    const method = message.method ?? ''
-    const params = message.params
-    const text = JSON.stringify(id)
-    const respond = (result: string): void => answer([Buffer.from(`{"jsonrpc":"2.0","id":${text},"result":${result}}`)])
-    const fail = (error: unknown): void =>
-      answer([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: toRpcError(error) }))])
-    if (params !== undefined && !isObject(params)) {
-      fail(new McpError(rpc.invalidParams, 'params must be an object'))
-      return
-    }
-    const list = LISTS[method]
-    if (list !== undefined) {
-      void (async () => {
-        checkCursor(params)
-        respond(await session.view.list(list, viewerOf(session)))
-      })().catch(fail)
-    } else if (method === 'ping') {
-      respond('{}')
-    } else if (method === 'logging/setLevel') {
-      if (!logLevels.includes(params?.['level'] as LogLevel))
-        fail(new McpError(rpc.invalidParams, `level must be one of ${logLevels.join(', ')}`))
-      else {
-        session.logLevel = params?.['level'] as LogLevel
-        void forwardLevel(session).then(() => respond('{}'))
-      }
-    } else if (method === 'resources/subscribe' || method === 'resources/unsubscribe') {
-      if (typeof params?.['uri'] !== 'string') fail(new McpError(rpc.invalidParams, 'uri must be a string'))
-      else {
-        if (method === 'resources/subscribe') session.subscriptions.add(params['uri'])
-        else session.subscriptions.delete(params['uri'])
-        context.subscriptionsChanged()
-        respond('{}')
-      }
-    } else {
-      void forward(session, id, method, params, outlet, bytesIn, answer).catch(fail)
-    }
-  }
-
-  /** Servers log from one level for all; each session's own level is applied to what comes. */
-  async function forwardLevel(session: Session): Promise<void> {
-    await Promise.all(
-      session.view.upstreams.map(async (upstream) => {
-        const instance = await upstream.instanceFor(session.principal, session.capabilities).catch(() => null)
-        if (
-          instance?.connection.hello.era !== 'legacy' ||
-          instance.connection.hello.capabilities['logging'] === undefined
-        )
-          return
-        const levels = [...sessions.values()]
-          .filter((other) => other.view.includes(upstream))
-          .flatMap((other) => other.logLevel ?? [])
-        const lowest = levels.sort((a, b) => logLevels.indexOf(a) - logLevels.indexOf(b))[0]
-        await instance.connection.request('logging/setLevel', { level: lowest }).catch(() => undefined)
-      }),
-    )
-  }
-
-  async function forward(
-    session: Session,
-    id: JsonRpcId,
-    method: string,
-    params: Params | undefined,
-    outlet: Outlet,
-    bytesIn: number,
-    answer: Answer,
-  ): Promise<void> {
-    const { upstream, params: routed, catalog } = await session.view.route(method, params, viewerOf(session))
-    if (session.inFlight.has(id))
-      throw new McpError(rpc.invalidRequest, `The id ${JSON.stringify(id)} is in use by a request in flight`)
-    if (session.inFlight.size >= context.limits.maxCallsPerClient)
-      throw new McpError(
-        rpc.limitExceeded,
-        `This client already has ${session.inFlight.size} calls in flight (limits.maxCallsPerClient)`,
-      )
-    const startedAt = performance.now()
-    const meta = isObject(routed?.['_meta']) ? routed['_meta'] : undefined
-    const expected = method === 'tools/call' ? catalog.headerParams.get(String(routed?.['name'])) : undefined
-    let finished = false
-    const isFinished = (): boolean => finished
-    const call: Call = {
-      method,
-      params: routed,
-      clientEra: 'legacy',
-      owner: session.id,
-      principal: session.principal,
-      capabilities: session.capabilities,
-      clientInfo: session.clientInfo,
-      progressToken: meta?.['progressToken'] as string | number | undefined,
-      logLevel: session.logLevel ?? 'info',
-      paramHeaders: expected === undefined ? undefined : paramHeaders(expected, routed?.['arguments']),
-      notify: (name, body) => {
-        if (finished) return
-        if (outlet.acceptsStream)
-          outlet.send(JSON.stringify({ jsonrpc: '2.0', method: name, ...(body === undefined ? {} : { params: body }) }))
-        else session.tell(name, body)
-      },
-      ask: (asked, body) => {
-        const needed = asked.split('/')[0] ?? ''
-        if (['elicitation', 'sampling', 'roots'].includes(needed) && session.capabilities[needed] === undefined) {
-          return Promise.reject(new McpError(rpc.methodNotFound, `The client does not support ${asked}`))
-        }
-        const carrier = outlet.acceptsStream && !outlet.ended ? outlet : session.stream
-        if (carrier === null)
-          return Promise.reject(new McpError(rpc.noOwner, 'The client has no stream to be asked on'))
-        return session.ask(
-          carrier,
-          asked,
-          legacyQuestion(asked, body, `${session.id.slice(0, 8)}-${JSON.stringify(id)}`),
-        )
-      },
-      finish: (reply) => {
-        if (finished) return
-        finished = true
-        session.inFlight.delete(id)
-        session.lastUsed = Date.now()
-        const modern = upstream.instance?.connection.hello.era === 'modern'
-        answer((modern ? legacyReply(reply, method) : reply).render(JSON.stringify(id)))
-        context.onExchange({
-          at: Date.now(),
-          durationMs: performance.now() - startedAt,
-          principal: session.principal,
-          server: upstream.name,
-          method,
-          name: nameOf(method, routed) ?? null,
-          bytesIn,
-          bytesOut: reply.size,
-          ok: !reply.isError,
-        })
-      },
-    }
-    const cancel = upstream.call(call)
-    if (isFinished()) return
-    session.inFlight.set(id, (why) => {
-      if (finished) return
-      finished = true
-      cancel(why)
-      // A cancelled request has no answer; its response must still end.
-      outlet.end()
-    })
   }
 
   function tellChanges(session: Session, kinds: readonly ListKind[]): void {
     for (const kind of kinds) if (changeMethod[kind] !== undefined) session.tell(changeMethod[kind])
-  }
-
-  function attachStream(session: Session, response: ServerResponse): Outlet {
-    const recorder = session.recorder()
-    const outlet = new Outlet(response, {
-      acceptsStream: true,
-      maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
-      record: recorder.record,
-      preamble: recorder.preamble,
-    })
-    recorder.register(outlet)
-    session.stream?.end()
-    session.stream = outlet
-    response.once('close', () => {
-      session.lastUsed = Date.now()
-      if (session.stream === outlet) session.stream = null
-    })
-    return outlet
   }
 
   function closeAll(): void {
@@ -403,14 +244,9 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
         return
       }
       const lastEventId = http.request.headers['last-event-id']
-      const resumed = typeof lastEventId === 'string' ? session.resume(lastEventId) : null
-      if (resumed?.outlet && resumed.outlet !== session.stream) {
-        resumed.outlet.resume(http.response, resumed.missed)
-        return
-      }
-      const outlet = attachStream(session, http.response)
-      outlet.openStream()
-      for (const event of resumed?.missed ?? []) http.response.write(event)
+      if (typeof lastEventId === 'string' && session.resume(lastEventId, http.response, readerLimit(session))) return
+      session.listen(http.response, readerLimit(session))
+      http.response.once('close', () => (session.lastUsed = Date.now()))
     },
     remove: (http) => {
       const session = sessionOf(http, null)
@@ -427,37 +263,36 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
         return
       }
       const outlet = new Outlet(http.response, {
+        ...readerLimit(session),
         acceptsStream: true,
-        maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
         preamble: () => `event: endpoint\ndata: ${messagesPath}?sessionId=${session.id}\n\n`,
       })
-      session.stream = outlet
+      session.general = outlet
       outlet.openStream()
       http.response.once('close', () => end(session))
     },
     postSse: (http, sessionId, body) => {
       const session = sessions.get(sessionId)
-      if (session === undefined || session.principal !== http.principal.id || session.stream === null) {
+      const stream = session?.general
+      if (session?.principal !== http.principal.id || !stream) {
         refuse(http.response, 404, rpc.invalidRequest, 'The session is not known (any more): open /sse again')
         return
       }
+      if (Array.isArray(body) && session.version !== BATCH_VERSION) {
+        refuse(http.response, 400, rpc.invalidRequest, `Batches exist only in protocol version ${BATCH_VERSION}`)
+        return
+      }
       session.lastUsed = Date.now()
-      const stream = session.stream
-      const answer = (pieces: Buffer[]): void => stream.finish(pieces, 200, false)
-      for (const message of Array.isArray(body) ? (body as unknown[]) : [body]) {
-        if (!isObject(message)) continue
-        if (message['method'] === 'initialize') {
-          // The stream came first: only now is it known who speaks and what they can do.
-          session.begin(isObject(message['params']) ? message['params'] : {})
-          const id = message['id'] as JsonRpcId
-          void initializeResult(session).then(
-            (result) => stream.send(JSON.stringify({ jsonrpc: '2.0', id, result })),
-            (error: unknown) => stream.send(JSON.stringify({ jsonrpc: '2.0', id, error: toRpcError(error) })),
-          )
-        } else if (typeof message['method'] !== 'string') session.answered(message as unknown as JsonRpcMessage)
-        else if (message['id'] === undefined)
-          onNotification(session, message['method'], message['params'] as Params | undefined)
-        else onRequest(session, message as unknown as JsonRpcMessage, stream, http.body.length, answer)
+      const exchange: LegacyExchange = {
+        outlet: stream,
+        bytesIn: http.body.length,
+        answer: (pieces) => stream.finish(pieces, 200, false),
+        abandon: () => undefined,
+      }
+      for (const message of (Array.isArray(body) ? body : [body]) as JsonRpcMessage[]) {
+        if (!isRequest(message)) take(session, message)
+        else if (message.method === 'initialize' && !Array.isArray(body)) void initializeSse(session, stream, message)
+        else requests.request(session, message, exchange)
       }
       http.response.writeHead(202).end('Accepted')
     },
@@ -484,4 +319,8 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       return wanted
     },
   }
+}
+
+function isRequest(message: JsonRpcMessage): boolean {
+  return typeof message.method === 'string' && message.id !== undefined && message.id !== null
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { CancelCall, Call, LogLevel } from './call.ts'
-import { capabilityProfile, logLevels } from './call.ts'
+import { canAnswer, hasProfile, logLevels } from './call.ts'
 import { addWanted, changeMethod, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
 import { modernError, modernFields, withoutHopErrors } from './era-bridge.ts'
 import {
@@ -40,6 +40,8 @@ const REMOVED = new Set([
 ])
 /** Methods whose server may ask for input between rounds. */
 const WITH_INPUT = new Set(['tools/call', 'prompts/get', 'resources/read'])
+/** What a server may ask for. */
+const SPECIFIED = new Set(['elicitation/create', 'sampling/createMessage', 'roots/list'])
 
 interface Listen {
   id: JsonRpcId
@@ -254,10 +256,9 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       params,
       clientEra: 'modern',
       // Only a server that can ask needs to know whose call is whose.
-      owner:
-        capabilityProfile(viewer.capabilities) === ''
-          ? 'modern'
-          : `modern ${principal} ${JSON.stringify(meta[META.clientInfo])}`,
+      owner: !hasProfile(viewer.capabilities)
+        ? 'modern'
+        : `modern ${principal} ${JSON.stringify(meta[META.clientInfo])}`,
       principal,
       capabilities: viewer.capabilities,
       clientInfo: meta[META.clientInfo],
@@ -271,12 +272,13 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
           JSON.stringify({ jsonrpc: '2.0', method: name, ...(body === undefined ? {} : { params: body }) }),
         )
       },
-      ask: (asked, body) => {
-        const needed = asked.split('/')[0] ?? ''
-        const capability = needed === 'elicitation' || needed === 'sampling' || needed === 'roots' ? needed : null
-        if (capability === null || viewer.capabilities[capability] === undefined || !WITH_INPUT.has(method)) {
-          return Promise.reject(new McpError(rpc.methodNotFound, `The client does not support ${asked}`))
-        }
+      ask: (question) => {
+        if (
+          !SPECIFIED.has(question.method) ||
+          !WITH_INPUT.has(method) ||
+          !canAnswer(viewer.capabilities, question.method, question.params)
+        )
+          return Promise.reject(new McpError(rpc.methodNotFound, `The client does not support ${question.method}`))
         try {
           carrier.parked ??= parking.park({
             principal,
@@ -290,7 +292,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
         const parked = carrier.parked
         carriers.set(parked, carrier)
         parked.present ??= () => present(parked, carrier)
-        return parking.ask(parked, asked, body)
+        return parking.ask(parked, question)
       },
       finish: (reply) => {
         if (finished) return

@@ -11,6 +11,8 @@ export interface OutletOptions {
   /** The client reads event streams. */
   acceptsStream: boolean
   maxBufferedBytes: number
+  /** The reader was too slow and is cut off. */
+  onOverflow?: (() => void) | undefined
   /** Gives the id of the next event and keeps it for resumption; without it events have none. */
   record?: ((data: string) => string) | undefined
   /** Text sent when the stream opens, e.g. a priming event. */
@@ -40,6 +42,17 @@ export class Outlet {
     return this.#streaming
   }
 
+  /** Whether somebody is there to read. */
+  get connected(): boolean {
+    const response = this.#response
+    return response !== null && !response.destroyed && !response.writableEnded
+  }
+
+  /** Whether what is sent gets to the client, now or when it asks for what it missed. */
+  get reachable(): boolean {
+    return !this.ended && (this.connected || (this.#streaming && this.#options.record !== undefined))
+  }
+
   /** Makes the response an event stream, once. */
   openStream(): void {
     if (this.#streaming) return
@@ -51,7 +64,9 @@ export class Outlet {
 
   /** Another response takes over the stream (resumption with Last-Event-ID). */
   resume(response: ServerResponse, missed: string[]): void {
+    const before = this.#response
     this.#response = response
+    if (before !== null && !before.writableEnded) before.end()
     this.#attach()
     for (const event of missed) this.#write(event)
     if (this.ended) response.end()
@@ -68,7 +83,9 @@ export class Outlet {
     })
     response.flushHeaders()
     open.add(this)
-    response.once('close', () => open.delete(this))
+    response.once('close', () => {
+      if (this.#response === response) open.delete(this)
+    })
     heartbeat ??= setInterval(() => {
       for (const outlet of open) outlet.#write(': keep-alive\n\n')
     }, KEEP_ALIVE_MS).unref()
@@ -77,9 +94,13 @@ export class Outlet {
   #write(text: string): void {
     const response = this.#response
     if (response === null || response.destroyed || response.writableEnded) return
+    // A reader that does not read must not cost memory without end; the size of one message is not held against it.
+    if (response.writableLength > this.#options.maxBufferedBytes) {
+      this.#options.onOverflow?.()
+      response.destroy()
+      return
+    }
     response.write(text)
-    // A reader that does not read must not cost memory without end.
-    if (response.writableLength > this.#options.maxBufferedBytes) response.destroy()
   }
 
   /** Sends one message on the stream. Data without line breaks, as JSON.stringify makes it. */
@@ -124,16 +145,14 @@ export class Outlet {
     response.uncork()
   }
 
+  /** Ends the response; one that carried nothing is an accepted message without an answer. */
   end(): void {
     this.ended = true
     open.delete(this)
-    if (this.#response !== null && !this.#response.writableEnded) this.#response.end()
-  }
-
-  /** Breaks the connection, so that the client knows that the stream did not end by itself. */
-  destroy(): void {
-    open.delete(this)
-    this.#response?.destroy()
+    const response = this.#response
+    if (response === null || response.writableEnded) return
+    if (response.headersSent) response.end()
+    else response.writeHead(202).end()
   }
 }
 

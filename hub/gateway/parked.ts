@@ -1,10 +1,11 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { Question } from './call.ts'
 import { McpError, isObject, rpc, type Params } from './json-rpc.ts'
 
 /** Questions that come within this time are put to the client together. */
 const COLLECT_MS = 10
 
-interface Question {
+interface OpenQuestion {
   method: string
   params: Params | undefined
   resolve: (result: unknown) => void
@@ -17,7 +18,7 @@ export interface ParkedCall {
   readonly principal: string
   readonly method: string
   readonly name: string
-  readonly questions: Map<string, Question>
+  readonly questions: Map<string, OpenQuestion>
   counter: number
   /** Each round has a handle of its own, good once. */
   round: number
@@ -31,7 +32,7 @@ export interface ParkedCall {
 /** Calls parked between the rounds of a multi round-trip request (2026-07-28, "Input required"), with signed handles. */
 export interface ParkingLot {
   park: (options: { principal: string; method: string; name: string; expire: () => void }) => ParkedCall
-  ask: (parked: ParkedCall, method: string, params: Params | undefined) => Promise<unknown>
+  ask: (parked: ParkedCall, question: Question) => Promise<unknown>
   inputRequired: (parked: ParkedCall) => Params
   /** The parked call of a retry; throws McpError when the handle is forged, foreign, or of a call that is gone. */
   find: (state: unknown, principal: string, method: string, name: string) => ParkedCall
@@ -88,10 +89,13 @@ export function createParkingLot(options: { ttlMs: number; max: number }): Parki
       calls.set(parked.id, parked)
       return parked
     },
-    ask: (parked, method, params) =>
+    ask: (parked, { method, params, signal }) =>
       new Promise((resolve, reject) => {
-        const kind = method.split('/')[0] ?? 'input'
-        parked.questions.set(`${kind}-${++parked.counter}`, { method, params, resolve, reject })
+        const id = `${method.split('/')[0] ?? 'input'}-${++parked.counter}`
+        parked.questions.set(id, { method, params, resolve, reject })
+        signal.addEventListener('abort', () => {
+          if (parked.questions.delete(id)) reject(new McpError(rpc.internalError, `${method} was withdrawn`))
+        })
         parked.collecting ??= setTimeout(() => {
           parked.collecting = null
           parked.present?.()

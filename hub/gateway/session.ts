@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { CancelCall, ClientCapabilities, LogLevel } from './call.ts'
+import type { ServerResponse } from 'node:http'
+import type { CancelCall, ClientCapabilities, LogLevel, Question } from './call.ts'
 import {
   LATEST_LEGACY,
   LEGACY_VERSIONS,
@@ -10,12 +11,13 @@ import {
   type JsonRpcMessage,
   type Params,
 } from './json-rpc.ts'
-import type { Outlet } from './outlet.ts'
+import { Outlet, type OutletOptions } from './outlet.ts'
 import type { View } from './view.ts'
 
 const MAX_EVENTS = 500
 const MAX_EVENT_BYTES = 1_048_576
 const ASK_TIMEOUT_MS = 10 * 60_000
+const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks'
 
 interface RecordedEvent {
   stream: number
@@ -24,9 +26,9 @@ interface RecordedEvent {
 }
 
 interface Ask {
-  resolve: (result: unknown) => void
-  reject: (error: McpError) => void
-  timer: NodeJS.Timeout
+  token: unknown
+  onProgress: (params: Params) => void
+  settle: (outcome: { result: unknown } | { error: McpError }) => void
 }
 
 /**
@@ -42,8 +44,8 @@ export class Session {
   clientInfo: unknown
   logLevel: LogLevel | undefined
   lastUsed = Date.now()
-  /** The stream for messages that belong to no request. */
-  stream: Outlet | null = null
+  /** The stream for messages that belong to no request. It outlasts its connection, so that it can be resumed. */
+  general: Outlet | null = null
   readonly inFlight = new Map<JsonRpcId, CancelCall>()
   readonly subscriptions = new Set<string>()
   readonly #asks = new Map<string, Ask>()
@@ -58,11 +60,16 @@ export class Session {
     this.view = view
   }
 
+  /** Whether the client reads messages that belong to no request. */
+  get isListening(): boolean {
+    return this.general?.connected === true
+  }
+
   /** Takes over what `initialize` declares; an unknown version is answered with the latest of the era. */
   begin(params: Params): void {
     const requested = params['protocolVersion']
     this.version = (LEGACY_VERSIONS as readonly unknown[]).includes(requested) ? (requested as string) : LATEST_LEGACY
-    this.capabilities = isObject(params['capabilities']) ? params['capabilities'] : {}
+    this.capabilities = isObject(params['capabilities']) ? withoutTasks(params['capabilities']) : {}
     this.clientInfo = params['clientInfo']
   }
 
@@ -92,54 +99,100 @@ export class Session {
       this.#eventBytes -= this.#events.shift()?.text.length ?? 0
   }
 
-  /** What came after an event on its stream, and the outlet that still feeds it. */
-  resume(lastEventId: string): { outlet: Outlet | null; missed: string[] } | null {
+  /** Opens the stream for messages that belong to no request; an earlier one ends. */
+  listen(response: ServerResponse, options: Pick<OutletOptions, 'maxBufferedBytes' | 'onOverflow'>): void {
+    const recorder = this.recorder()
+    const outlet = new Outlet(response, {
+      ...options,
+      acceptsStream: true,
+      record: recorder.record,
+      preamble: recorder.preamble,
+    })
+    recorder.register(outlet)
+    this.general?.end()
+    this.general = outlet
+    outlet.openStream()
+  }
+
+  /** Goes on after an event on its stream; false when the id is none of this session's. */
+  resume(lastEventId: string, response: ServerResponse, options: Omit<OutletOptions, 'acceptsStream'>): boolean {
     const match = /^(\d+)-(\d+)$/.exec(lastEventId)
-    if (match === null) return null
+    if (match === null || Number(match[1]) > this.#streamCounter) return false
     const stream = Number(match[1])
     const missed = this.#events
       .filter((event) => event.stream === stream && event.seq > Number(match[2]))
       .map((event) => event.text)
-    return { outlet: this.#outlets.get(stream) ?? null, missed }
+    const known = this.#outlets.get(stream)
+    if (known !== undefined) {
+      known.resume(response, missed)
+      return true
+    }
+    // Nothing feeds this stream any more: what came after the event is all there will be.
+    const replay = new Outlet(null, { ...options, acceptsStream: true })
+    replay.resume(response, missed)
+    replay.end()
+    return true
   }
 
   /** Puts a question to the client on the given stream; its answer comes as a POST. */
-  ask(outlet: Outlet, method: string, params: unknown): Promise<unknown> {
+  ask(outlet: Outlet, { method, params, signal, onProgress }: Question): Promise<unknown> {
     const id = `hub-${++this.#askCounter}`
     return new Promise((resolve, reject) => {
+      const withdraw = (): void => {
+        const cancelled = { requestId: id, reason: 'the server withdrew the request' }
+        outlet.send(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: cancelled }))
+        settle({ error: new McpError(rpc.internalError, `${method} was withdrawn`) })
+      }
+      const settle: Ask['settle'] = (outcome) => {
+        if (!this.#asks.delete(id)) return
+        clearTimeout(timer)
+        signal.removeEventListener('abort', withdraw)
+        if ('error' in outcome) reject(outcome.error)
+        else resolve(outcome.result)
+      }
       const timer = setTimeout(() => {
-        this.#asks.delete(id)
-        reject(new McpError(rpc.timeout, `The client did not answer ${method}`))
+        settle({ error: new McpError(rpc.timeout, `The client did not answer ${method}`) })
       }, ASK_TIMEOUT_MS).unref()
-      this.#asks.set(id, { resolve, reject, timer })
+      const meta = params?.['_meta']
+      const token = isObject(meta) ? meta['progressToken'] : undefined
+      this.#asks.set(id, { token, onProgress, settle })
+      signal.addEventListener('abort', withdraw)
       outlet.send(JSON.stringify({ jsonrpc: '2.0', id, method, ...(params === undefined ? {} : { params }) }))
     })
   }
 
   answered(message: JsonRpcMessage): void {
     const ask = typeof message.id === 'string' ? this.#asks.get(message.id) : undefined
-    if (ask === undefined) return
-    this.#asks.delete(message.id as string)
-    clearTimeout(ask.timer)
     if (message.error !== undefined && isObject(message.error))
-      ask.reject(new McpError(message.error.code, message.error.message, message.error.data))
-    else ask.resolve(message.result)
+      ask?.settle({ error: new McpError(message.error.code, message.error.message, message.error.data) })
+    else ask?.settle({ result: message.result })
   }
 
-  /** A notification that belongs to no request; without an open stream the client has not asked for any. */
+  /** The client's progress with a question, under the token that the server gave it. */
+  progressed(params: Params): void {
+    for (const ask of this.#asks.values())
+      if (ask.token !== undefined && ask.token === params['progressToken']) ask.onProgress(params)
+  }
+
+  /** A notification that belongs to no request; a client that never opened the stream has not asked for any. */
   tell(method: string, params?: unknown): void {
-    this.stream?.send(JSON.stringify({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }))
+    this.general?.send(JSON.stringify({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }))
   }
 
   close(): void {
     for (const cancel of this.inFlight.values()) cancel('the session ended')
     this.inFlight.clear()
-    for (const ask of this.#asks.values()) {
-      clearTimeout(ask.timer)
-      ask.reject(new McpError(rpc.internalError, 'The session ended'))
-    }
-    this.#asks.clear()
-    this.stream?.end()
+    for (const ask of [...this.#asks.values()])
+      ask.settle({ error: new McpError(rpc.internalError, 'The session ended') })
+    this.general?.end()
     for (const outlet of this.#outlets.values()) if (!outlet.ended) outlet.end()
   }
+}
+
+/** Tasks of either era have another wire form in the other: a session is not offered any that the hub would have to bridge. */
+function withoutTasks(capabilities: ClientCapabilities): ClientCapabilities {
+  const { tasks: _tasks, ...rest } = capabilities
+  if (!isObject(rest['extensions']) || !(TASKS_EXTENSION in rest['extensions'])) return rest
+  const { [TASKS_EXTENSION]: _extension, ...extensions } = rest['extensions']
+  return { ...rest, extensions }
 }

@@ -78,6 +78,8 @@ const SWEEP_MS = 1_000
  */
 export function createConnection(options: ConnectionOptions): Connection {
   const pending = new Map<number, Pending>()
+  /** What the server asks now, by its own id; aborted when it takes the question back or the call is over. */
+  const questions = new Map<JsonRpcId, { owner: Pending; controller: AbortController }>()
   let nextHop = 1
   let hello: ServerHello | null = null
   let sweeper: NodeJS.Timeout | null = null
@@ -111,6 +113,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     const entry = pending.get(hop)
     if (entry === undefined) return
     pending.delete(hop)
+    if (entry.asked > 0) withdrawQuestions(entry)
     entry.call.finish(reply)
   }
 
@@ -136,13 +139,11 @@ export function createConnection(options: ConnectionOptions): Connection {
     const entry = pending.get(hop)
     if (entry === undefined) return
     pending.delete(hop)
+    if (entry.asked > 0) withdrawQuestions(entry)
     if (entry.call.method === 'initialize') return
     const byClosing = channel.abort(hop)
     if (!byClosing && !closed) {
-      channel.notify(
-        JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: hop, reason } }),
-        'notifications/cancelled',
-      )
+      notify('notifications/cancelled', { requestId: hop, reason })
     }
   }
 
@@ -192,7 +193,10 @@ export function createConnection(options: ConnectionOptions): Connection {
       onLogMessage(message.params, hop)
       return
     }
-    if (method === 'notifications/cancelled') return
+    if (method === 'notifications/cancelled') {
+      questions.get(message.params?.['requestId'] as JsonRpcId)?.controller.abort()
+      return
+    }
     const entry = hop === null ? undefined : pending.get(hop)
     if (entry !== undefined && !isBroadcast(method)) entry.call.notify(method, message.params)
     else options.onNotification(method, message.params)
@@ -236,17 +240,34 @@ export function createConnection(options: ConnectionOptions): Connection {
       else answer({ error: { code: rpc.noOwner, message: `The hub cannot tell whom to ask: ${owner}` } })
       return
     }
+    const controller = new AbortController()
+    const { signal } = controller
+    const onProgress = (progress: Params): void => {
+      if (!closed && !signal.aborted) notify('notifications/progress', progress)
+    }
     owner.asked++
+    questions.set(id, { owner, controller })
     void owner.call
-      .ask(method, params)
+      .ask({ method, params, signal, onProgress })
       .then(
-        (result) => answer({ result }),
-        (error: unknown) => answer({ error: toRpcError(error) }),
+        (result) => ({ result }),
+        (error: unknown) => ({ error: toRpcError(error) }),
       )
-      .finally(() => {
+      .then((body) => {
+        questions.delete(id)
         owner.asked--
         owner.deadline = performance.now() + options.callTimeoutMs
+        // What was taken back has no answer.
+        if (!signal.aborted) answer(body)
       })
+  }
+
+  function withdrawQuestions(entry: Pending): void {
+    for (const { owner, controller } of [...questions.values()]) if (owner === entry) controller.abort()
+  }
+
+  function notify(method: string, params?: Params): void {
+    channel.notify(JSON.stringify({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }), method)
   }
 
   /** What was asked of a forgotten session was not done, so it is safe to ask again under a new one. */
@@ -310,7 +331,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       )
     }
     channel.established(version, false)
-    channel.notify(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }), 'notifications/initialized')
+    notify('notifications/initialized')
     return {
       era: 'legacy',
       version,
@@ -427,8 +448,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     request,
     notify: (method, params) => {
-      if (!closed)
-        channel.notify(JSON.stringify({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }), method)
+      if (!closed) notify(method, params)
     },
     close: async () => {
       closed = true
@@ -463,7 +483,8 @@ function hubCall(
     logLevel: undefined,
     paramHeaders: undefined,
     notify: () => undefined,
-    ask: (asked) => Promise.reject(new McpError(rpc.noOwner, `The hub cannot answer ${asked} for a person`)),
+    ask: ({ method: asked }) =>
+      Promise.reject(new McpError(rpc.noOwner, `The hub cannot answer ${asked} for a person`)),
     finish: (reply) => {
       const { result, error } = reply.message
       if (error === undefined) resolve(result)

@@ -1,4 +1,4 @@
-import type { Call, CancelCall } from '../gateway/call.ts'
+import type { Call, CancelCall, Question } from '../gateway/call.ts'
 import { McpError, Reply, isObject, rpc, toRpcError, type Params } from '../gateway/json-rpc.ts'
 
 /** A server that asks again and again would keep a legacy client in a loop that it cannot see. */
@@ -15,6 +15,7 @@ export function driveInputRounds(
     cancel: (hop: number, reason: string) => void
   },
 ): CancelCall {
+  const over = new AbortController()
   let hop = 0
   let cancelled = false
   let rounds = 0
@@ -28,6 +29,14 @@ export function driveInputRounds(
     }
     hop = connection.launch(round, rounds === 0 ? call.params : { ...call.params, ...extra })
   }
+
+  /** Between rounds the server waits for nothing: there is nobody to hear of the client's progress. */
+  const questionOf = (method: string, params: unknown): Question => ({
+    method,
+    params: isObject(params) ? params : undefined,
+    signal: over.signal,
+    onProgress: () => undefined,
+  })
 
   async function onReply(reply: Reply): Promise<void> {
     if (reply.isError) {
@@ -51,10 +60,7 @@ export function driveInputRounds(
         Object.entries(requests).map(async ([key, request]) => {
           if (!isObject(request) || typeof request['method'] !== 'string')
             throw new McpError(rpc.internalError, 'The server sent an input request without a method')
-          return [
-            key,
-            await call.ask(request['method'], isObject(request['params']) ? request['params'] : undefined),
-          ] as const
+          return [key, await call.ask(questionOf(request['method'], request['params']))] as const
         }),
       )
       if (cancelled) return
@@ -71,6 +77,7 @@ export function driveInputRounds(
   return (reason) => {
     if (cancelled) return
     cancelled = true
+    over.abort()
     connection.cancel(hop, reason)
   }
 }

@@ -197,7 +197,12 @@ describe('a parked call', () => {
   it('is found by its own client with the handle of the present round, once', async () => {
     const lot = createParkingLot({ ttlMs: 60_000, max: 10 })
     const parked = lot.park({ ...owner, expire: () => undefined })
-    const answer = lot.ask(parked, 'elicitation/create', {})
+    const answer = lot.ask(parked, {
+      method: 'elicitation/create',
+      params: {},
+      signal: new AbortController().signal,
+      onProgress: () => undefined,
+    })
     const { requestState } = lot.inputRequired(parked)
     for (const [principal, method, name] of [
       ['other', 'tools/call', 't'],

@@ -1,0 +1,197 @@
+import { McpError, isObject, rpc, toRpcError, type JsonRpcId, type JsonRpcMessage, type Params } from './json-rpc.ts'
+import { canAnswer, logLevels, type Call, type CancelCall, type LogLevel, type Question } from './call.ts'
+import type { GatewayContext } from './context.ts'
+import { legacyQuestion, legacyReply } from './era-bridge.ts'
+import { checkCursor } from './modern-edge.ts'
+import { paramHeaders } from './mcp-headers.ts'
+import type { Outlet } from './outlet.ts'
+import type { Session } from './session.ts'
+import type { Route, Viewer } from './view.ts'
+import { nameOf } from '../upstream/envelope.ts'
+import type { ListKind } from '../upstream/catalog.ts'
+
+const LISTS: Record<string, ListKind> = {
+  'tools/list': 'tools',
+  'prompts/list': 'prompts',
+  'resources/list': 'resources',
+  'resources/templates/list': 'resourceTemplates',
+}
+/** Methods of the modern era alone, and the one that only opens a session. */
+const FOREIGN = new Set(['initialize', 'server/discover', 'subscriptions/listen', 'tasks/update'])
+
+/** Where the answers to the messages of one POST go. */
+export interface LegacyExchange {
+  outlet: Outlet
+  bytesIn: number
+  /** One answer; the last one ends the response. */
+  answer: (pieces: Buffer[]) => void
+  /** A request that was cancelled has no answer; the response ends without it. */
+  abandon: () => void
+}
+
+export interface LegacyRequests {
+  request: (session: Session, message: JsonRpcMessage, exchange: LegacyExchange) => void
+  notification: (session: Session, method: string, params: Params | undefined) => void
+}
+
+export function viewerOf(session: Session): Viewer {
+  return { principal: session.principal, capabilities: session.capabilities, era: 'legacy' }
+}
+
+/** What a legacy session asks, whatever transport brought it: answered here, or carried to a server. */
+export function createLegacyRequests(context: GatewayContext, sessions: ReadonlyMap<string, Session>): LegacyRequests {
+  function notification(session: Session, method: string, params: Params | undefined): void {
+    if (method === 'notifications/cancelled') {
+      const id = params?.['requestId'] as JsonRpcId
+      const cancel = session.inFlight.get(id)
+      session.inFlight.delete(id)
+      cancel?.(typeof params?.['reason'] === 'string' ? params['reason'] : 'the client cancelled')
+    } else if (method === 'notifications/progress') session.progressed(params ?? {})
+  }
+
+  function request(session: Session, message: JsonRpcMessage, exchange: LegacyExchange): void {
+    const id = message.id as JsonRpcId
+    const method = message.method ?? ''
+    const params = message.params
+    const text = JSON.stringify(id)
+    const respond = (result: string): void =>
+      exchange.answer([Buffer.from(`{"jsonrpc":"2.0","id":${text},"result":${result}}`)])
+    const fail = (error: unknown): void =>
+      exchange.answer([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: toRpcError(error) }))])
+    const list = LISTS[method]
+    if (params !== undefined && !isObject(params)) fail(new McpError(rpc.invalidParams, 'params must be an object'))
+    else if (list !== undefined) {
+      void (async () => {
+        checkCursor(params)
+        respond(await session.view.list(list, viewerOf(session)))
+      })().catch(fail)
+    } else if (method === 'ping') respond('{}')
+    else if (method === 'logging/setLevel') {
+      void setLevel(session, params).then(() => respond('{}'), fail)
+    } else if (method === 'resources/subscribe' || method === 'resources/unsubscribe') {
+      if (typeof params?.['uri'] !== 'string') fail(new McpError(rpc.invalidParams, 'uri must be a string'))
+      else {
+        if (method === 'resources/subscribe') session.subscriptions.add(params['uri'])
+        else session.subscriptions.delete(params['uri'])
+        context.subscriptionsChanged()
+        respond('{}')
+      }
+    } else if (FOREIGN.has(method)) fail(new McpError(rpc.methodNotFound, `Method not found: ${method}`))
+    else void forward(session, id, method, params, exchange).catch(fail)
+  }
+
+  /** Servers log from one level for all; each session's own level is applied to what comes. */
+  async function setLevel(session: Session, params: Params | undefined): Promise<void> {
+    const level = params?.['level'] as LogLevel
+    if (!logLevels.includes(level))
+      throw new McpError(rpc.invalidParams, `level must be one of ${logLevels.join(', ')}`)
+    session.logLevel = level
+    await Promise.all(
+      session.view.upstreams.map(async (upstream) => {
+        const instance = await upstream.instanceFor(session.principal, session.capabilities).catch(() => null)
+        if (
+          instance?.connection.hello.era !== 'legacy' ||
+          instance.connection.hello.capabilities['logging'] === undefined
+        )
+          return
+        const levels = [...sessions.values()]
+          .filter((other) => other.view.includes(upstream))
+          .flatMap((other) => other.logLevel ?? [])
+        const lowest = levels.sort((a, b) => logLevels.indexOf(a) - logLevels.indexOf(b))[0]
+        await instance.connection.request('logging/setLevel', { level: lowest }).catch(() => undefined)
+      }),
+    )
+  }
+
+  async function forward(
+    session: Session,
+    id: JsonRpcId,
+    method: string,
+    params: Params | undefined,
+    exchange: LegacyExchange,
+  ): Promise<void> {
+    if (session.inFlight.has(id))
+      throw new McpError(rpc.invalidRequest, `The id ${JSON.stringify(id)} is in use by a request in flight`)
+    if (session.inFlight.size >= context.limits.maxCallsPerClient)
+      throw new McpError(
+        rpc.limitExceeded,
+        `This client already has ${session.inFlight.size} calls in flight (limits.maxCallsPerClient)`,
+      )
+    const { outlet, bytesIn } = exchange
+    let finished = false
+    const isFinished = (): boolean => finished
+    let stop: CancelCall | null = null
+    // Known before it is routed: a client may cancel while a server is still starting.
+    session.inFlight.set(id, (why) => {
+      if (finished) return
+      finished = true
+      stop?.(why)
+      exchange.abandon()
+    })
+    let route: Route
+    try {
+      route = await session.view.route(method, params, viewerOf(session))
+    } catch (error) {
+      if (isFinished()) return
+      session.inFlight.delete(id)
+      throw error
+    }
+    if (isFinished()) return
+    const { upstream, params: routed, catalog } = route
+    const startedAt = performance.now()
+    const meta = isObject(routed?.['_meta']) ? routed['_meta'] : undefined
+    const expected = method === 'tools/call' ? catalog.headerParams.get(String(routed?.['name'])) : undefined
+    const call: Call = {
+      method,
+      params: routed,
+      clientEra: 'legacy',
+      owner: session.id,
+      principal: session.principal,
+      capabilities: session.capabilities,
+      clientInfo: session.clientInfo,
+      progressToken: meta?.['progressToken'] as string | number | undefined,
+      logLevel: session.logLevel ?? 'info',
+      paramHeaders: expected === undefined ? undefined : paramHeaders(expected, routed?.['arguments']),
+      notify: (name, body) => {
+        if (finished) return
+        if (outlet.acceptsStream)
+          outlet.send(JSON.stringify({ jsonrpc: '2.0', method: name, ...(body === undefined ? {} : { params: body }) }))
+        else session.tell(name, body)
+      },
+      ask: (question) => ask(session, outlet, id, question),
+      finish: (reply) => {
+        if (finished) return
+        finished = true
+        session.inFlight.delete(id)
+        session.lastUsed = Date.now()
+        const modern = upstream.instance?.connection.hello.era === 'modern'
+        exchange.answer((modern ? legacyReply(reply, method) : reply).render(JSON.stringify(id)))
+        context.onExchange({
+          at: Date.now(),
+          durationMs: performance.now() - startedAt,
+          principal: session.principal,
+          server: upstream.name,
+          method,
+          name: nameOf(method, routed) ?? null,
+          bytesIn,
+          bytesOut: reply.size,
+          ok: !reply.isError,
+        })
+      },
+    }
+    stop = upstream.call(call)
+  }
+
+  /** A question goes out on the stream of the call that it belongs to, or else on the session's own. */
+  function ask(session: Session, outlet: Outlet, id: JsonRpcId, question: Question): Promise<unknown> {
+    const { method, params } = question
+    if (!canAnswer(session.capabilities, method, params))
+      return Promise.reject(new McpError(rpc.methodNotFound, `The client does not support ${method}`))
+    const carrier = outlet.acceptsStream && outlet.reachable ? outlet : session.isListening ? session.general : null
+    if (carrier === null) return Promise.reject(new McpError(rpc.noOwner, 'The client has no stream to be asked on'))
+    const visit = `${session.id.slice(0, 8)}-${JSON.stringify(id)}`
+    return session.ask(carrier, { ...question, params: legacyQuestion(method, params, visit) })
+  }
+
+  return { request, notification }
+}
