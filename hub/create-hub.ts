@@ -10,14 +10,18 @@ import { anonymousCaller, may, type Caller } from './auth/caller.ts'
 import { SESSION_COOKIE, bearerOf, createTokenTable, type StaticToken } from './auth/tokens.ts'
 import { openUsers, type Users } from './auth/users.ts'
 import { openPins } from './catalog/pins.ts'
-import { secretNames } from './config/references.ts'
+import type { ReferenceSources } from './config/references.ts'
 import { openConfigStore } from './config/store.ts'
 import { errorCodes, type ErrorCode } from './contract/errors.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { rpc } from './gateway/json-rpc.ts'
 import { createEvents } from './observe/events.ts'
 import { createLogRing } from './observe/log-ring.ts'
-import { createRedactor, type Log } from './observe/log.ts'
+import type { Log } from './observe/log.ts'
+import type { Redactor } from './observe/redactor.ts'
+import { createSecretKeeper } from './secrets/keeper.ts'
+import { isOwnName } from './secrets/names.ts'
+import type { SecretVault } from './secrets/vault.ts'
 import { createProcessJournal } from './upstream/process-group.ts'
 import { createSupervisor } from './upstream/supervisor.ts'
 
@@ -35,14 +39,14 @@ export interface HubOptions {
   jwtSecret: Uint8Array | null
   jwtExpiresIn: string | undefined
   adminPassword: string | undefined
-  /** Value of `${secret:NAME}`. */
-  secret: (name: string) => string | undefined
+  /** Values of `${secret:NAME}`. */
+  vault: SecretVault
   env: (name: string) => string | undefined
   /** PATH for stdio servers. */
   path: string
   log: Log
-  /** Secret values that never appear in logs, besides those that the configuration refers to. */
-  knownSecrets: readonly string[]
+  /** The log's own, so that it learns what the configuration and the vault hold. */
+  redactor: Redactor
 }
 
 /** What a listener serves: everything, or only the MCP endpoints. */
@@ -86,7 +90,8 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     onError: (error) => options.log('error', 'The approved tool definitions cannot be saved', { error: String(error) }),
   })
   const startedAt = Date.now()
-  const events = createEvents()
+  const { vault, redactor } = options
+  const events = createEvents(redactor)
   const { auth: authConfig = {}, server: serverConfig = {}, limits = {} } = config.system
   // One limit for all that is sent to the hub.
   const maxRequestBytes = limits.maxRequestBytes ?? 4 * 1_048_576
@@ -94,13 +99,11 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   let running = 0
   let endpoint: Endpoint = { state: 'starting', url: '', port: 0, takenBy: null, message: null }
 
-  const redact = createRedactor(() => [
-    ...options.knownSecrets,
-    ...Object.values(config.servers.mcpServers).flatMap((entry) =>
-      secretNames(entry).flatMap((name) => options.secret(name) ?? []),
-    ),
-  ])
-
+  const references: ReferenceSources = {
+    env: options.env,
+    secret: (name) => (isOwnName(name) ? undefined : vault.get(name)),
+    explain: vault.explain,
+  }
   const tokens = createTokenTable(options.tokens)
   const users: Users | null =
     options.mode === 'desktop'
@@ -140,13 +143,14 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       maxConcurrentCalls: 1_000,
       maxStartAttempts: 8,
     },
-    references: { env: options.env, secret: options.secret },
+    references,
+    redactor,
     journal,
     path: () => options.path,
     maxStdioLineBytes: limits.maxStdioLineBytes ?? 64 * 1_048_576,
     maxResponseBytes: limits.maxResponseBytes ?? 16 * 1_048_576,
     createLog: (server) =>
-      createLogRing({ redact, onLines: (lines) => events.emit({ type: 'server.log', server, lines }) }),
+      createLogRing({ redactor, onLines: (lines) => events.emit({ type: 'server.log', server, lines }) }),
     onState: (upstream) => {
       const status = upstream.status()
       options.log(status.reason === null ? 'info' : 'warn', 'Server state', {
@@ -195,7 +199,18 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     warn: (text, data) => options.log('warn', text, data),
   })
 
-  const apply = (): Promise<void> => supervisor.apply(config.servers.mcpServers)
+  const keeper = createSecretKeeper({
+    vault,
+    sources: references,
+    redactor,
+    servers: () => config.servers.mcpServers,
+    supervisor,
+  })
+
+  const apply = (): Promise<void> => {
+    keeper.refresh()
+    return supervisor.apply(config.servers.mcpServers)
+  }
 
   function profilesChanged(): void {
     gateway.listsChanged([])
@@ -256,6 +271,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
           await hub.onMoveEndpoint?.(port ?? endpoint.port)
         },
       },
+      secrets: { vault, keeper },
       publisher: createPublisher({
         loadServers: () => config.servers,
         loadSystem: () => config.system,
@@ -267,6 +283,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       maxBodyBytes: maxRequestBytes,
       webDir: options.webDir,
       log: options.log,
+      redactor,
     })
   }
   let app: Promise<Express> | null = null
@@ -382,6 +399,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       events.close()
       await supervisor.stop()
       await pins.flush()
+      await vault.dispose()
     },
   }
 

@@ -13,3 +13,12 @@ export function endOnFaults(faults: readonly Fault[]): never {
   for (const fault of faults) process.stderr.write(`${describeFault(fault)}\n`)
   process.exit(EXIT_CONFIG)
 }
+
+/** A file that the hub cannot start with. */
+export class BrokenFile extends Error {
+  readonly faults: Fault[]
+  constructor(faults: Fault[]) {
+    super(faults.map(describeFault).join('\n'))
+    this.faults = faults
+  }
+}

@@ -8,10 +8,13 @@ import { z } from 'zod'
 import { bootstrapCaller } from './auth/caller.ts'
 import { parseDuration } from './auth/duration.ts'
 import { BrokenUsers } from './auth/users.ts'
+import { takeEnvironment } from './config/environment.ts'
 import { createHub, type Hub } from './create-hub.ts'
 import { createHttpServer, listenOn } from './endpoint.ts'
-import { createLog, createRedactor } from './observe/log.ts'
-import { endOnFaults } from './faults.ts'
+import { createLog } from './observe/log.ts'
+import { createRedactor } from './observe/redactor.ts'
+import { BrokenFile, endOnFaults } from './faults.ts'
+import { openServerVault } from './secrets/server-vault.ts'
 import { version } from './version.ts'
 
 /** Server mode: the hub under node, configured by environment (DESIGN, "the headless contract"). */
@@ -39,13 +42,20 @@ const environmentSchema = z.object({
   LOG_FILE: z.string().min(1).optional(),
   MCP_HUB_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   MCP_HUB_ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').optional(),
+  MCP_HUB_SECRETS_FILE: z.string().min(1).optional(),
+  MCP_HUB_SECRETS_KEY: z
+    .string()
+    .min(32, 'must have at least 32 characters; make one with: openssl rand -base64 48')
+    .optional(),
 })
 
+/** What nothing of this process writes anywhere. */
+const redactor = createRedactor()
+
 async function main(): Promise<void> {
-  // A variable that is set to nothing is meant as not set.
-  const parsed = environmentSchema.safeParse(
-    Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== '')),
-  )
+  const environment = takeEnvironment(process.env)
+  if (environment.faults.length > 0) endOnFaults(environment.faults)
+  const parsed = environmentSchema.safeParse(environment.values)
   if (!parsed.success) {
     endOnFaults(
       parsed.error.issues.map((issue) => ({
@@ -59,8 +69,19 @@ async function main(): Promise<void> {
     )
   }
   const env = parsed.data
-  const secrets = [env.JWT_SECRET, env.MCP_HUB_TOKEN, env.MCP_HUB_ADMIN_PASSWORD].filter((value) => value !== undefined)
-  const log = createLog({ level: env.LOG_LEVEL, file: env.LOG_FILE ?? null, redact: createRedactor(() => secrets) })
+  redactor.know('environment', environment.secrets)
+  const log = createLog({ level: env.LOG_LEVEL, file: env.LOG_FILE ?? null, redactor })
+  const vault = await openServerVault({
+    file: {
+      path: env.MCP_HUB_SECRETS_FILE ?? join(env.DATA_DIR, 'secrets.json'),
+      key: env.MCP_HUB_SECRETS_KEY ?? null,
+      own: env.MCP_HUB_SECRETS_FILE === undefined,
+    },
+    env: (name) => process.env[name],
+    onBroken: ({ faults }) => {
+      for (const fault of faults) log('error', 'Secrets file fault', { ...fault })
+    },
+  }).catch((error: unknown) => endOnBroken(error))
   const dist = dirname(dirname(fileURLToPath(import.meta.url)))
   const hub = await createHub({
     mode: 'server',
@@ -74,16 +95,12 @@ async function main(): Promise<void> {
     jwtSecret: env.JWT_SECRET === undefined ? await keptSecret(env.DATA_DIR) : new TextEncoder().encode(env.JWT_SECRET),
     jwtExpiresIn: env.JWT_EXPIRES_IN,
     adminPassword: env.MCP_HUB_ADMIN_PASSWORD,
-    // A line of .env that was left empty is a secret that is missing.
-    secret: (name) => process.env[name] || undefined,
+    vault,
     env: (name) => process.env[name],
     path: process.env['PATH'] ?? '',
     log,
-    knownSecrets: secrets,
-  }).catch((error: unknown): Hub => {
-    if (error instanceof BrokenUsers) endOnFaults(error.faults)
-    throw error
-  })
+    redactor,
+  }).catch((error: unknown): Hub => endOnBroken(error))
   if (hub.faults.length > 0) endOnFaults(hub.faults)
 
   const host = env.HOST ?? hub.host ?? '127.0.0.1'
@@ -152,6 +169,11 @@ async function main(): Promise<void> {
   process.on('SIGINT', (signal) => void end(signal))
 }
 
+function endOnBroken(error: unknown): never {
+  if (error instanceof BrokenFile || error instanceof BrokenUsers) endOnFaults(error.faults)
+  throw error
+}
+
 /** A signing key of our own, kept so that sign-ins outlast a restart. */
 async function keptSecret(dataDir: string): Promise<Uint8Array> {
   const file = join(dataDir, 'jwt-secret')
@@ -163,8 +185,9 @@ async function keptSecret(dataDir: string): Promise<Uint8Array> {
   return made
 }
 
-process.on('unhandledRejection', (error) => {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
-  process.exit(1)
-})
+for (const event of ['unhandledRejection', 'uncaughtException'])
+  process.on(event, (error: unknown) => {
+    process.stderr.write(redactor.text(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`))
+    process.exit(1)
+  })
 await main()

@@ -6,7 +6,9 @@ import { helloSchema, toHubSchema, type FromHub, type Hello } from './contract/i
 import { createHub } from './create-hub.ts'
 import { DEFAULT_ENDPOINT_PORT, createEndpointListener, createHttpServer, listenOn } from './endpoint.ts'
 import { EXIT_CONFIG } from './faults.ts'
-import { createLog, createRedactor } from './observe/log.ts'
+import { createLog } from './observe/log.ts'
+import { createRedactor } from './observe/redactor.ts'
+import { createControlVault } from './secrets/control-vault.ts'
 import { loginShellPath } from './upstream/runtimes.ts'
 
 /** Desktop mode: the hub as a utility process of the app. Uses nothing of Electron but `process.parentPort`. */
@@ -22,15 +24,18 @@ interface ParentPort {
 }
 
 const DRAIN_MS = 2_000
+/** What nothing of this process writes anywhere. */
+const redactor = createRedactor()
 
 // Half the memory and half the tail latency for a tenth of the peak rate (PERFORMANCE, "V8 settings").
 setFlagsFromString('--max-semi-space-size=8')
 
 // Electron only warns of it; a hub in an unknown state must end and be started anew.
-process.on('unhandledRejection', (error) => {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
-  process.exit(1)
-})
+for (const event of ['unhandledRejection', 'uncaughtException'])
+  process.on(event, (error: unknown) => {
+    process.stderr.write(redactor.text(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`))
+    process.exit(1)
+  })
 
 const { parentPort } = process as unknown as { parentPort: ParentPort }
 parentPort.once('message', ({ data, ports }) => {
@@ -41,7 +46,12 @@ parentPort.once('message', ({ data, ports }) => {
 })
 
 async function run(hello: Hello, control: ControlPort): Promise<void> {
-  const secrets = [hello.bootToken, hello.clientToken, ...Object.values(hello.secrets)]
+  redactor.know('tokens', [hello.bootToken, hello.clientToken])
+  const { vault, onKept } = createControlVault({
+    ...hello.vault,
+    secrets: hello.secrets,
+    send: (message) => control.postMessage(message),
+  })
   const hub = await createHub({
     mode: 'desktop',
     version: hello.appVersion,
@@ -56,11 +66,11 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     jwtSecret: null,
     jwtExpiresIn: undefined,
     adminPassword: undefined,
-    secret: (name) => (Object.hasOwn(hello.secrets, name) ? hello.secrets[name] : undefined),
+    vault,
     env: (name) => process.env[name],
     path: await loginShellPath(),
-    log: createLog({ level: 'info', file: null, redact: createRedactor(() => secrets) }),
-    knownSecrets: secrets,
+    log: createLog({ level: 'info', file: null, redactor }),
+    redactor,
   }).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error)
     control.postMessage({
@@ -104,6 +114,7 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
   control.on('message', ({ data }) => {
     const message = toHubSchema.parse(data)
     if (message.type === 'ping') control.postMessage({ type: 'pong', n: message.n })
+    else if (message.type === 'secret.kept') onKept(message.n, message.problem)
     else void end()
   })
   // The app is gone: without this the hub would keep its ports and servers.

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
-import { BrowserWindow, app, clipboard, dialog, nativeTheme, session, shell } from 'electron'
+import { BrowserWindow, app, clipboard, dialog, nativeTheme, safeStorage, session, shell } from 'electron'
 import { exportResultSchema, problemSchema, type Overview } from '../hub/contract/index.ts'
+import { createRedactor } from '../hub/observe/redactor.ts'
 import type { AppInfo } from '../preload/contract.ts'
 import { handleAppProtocol } from './app-protocol.ts'
 import { APP_URL } from './app-url.ts'
@@ -10,6 +11,7 @@ import { forkHub } from './hub/utility-process.ts'
 import { handleCommands, sendToPage } from './ipc.ts'
 import { openLog } from './log.ts'
 import { setOpenAtLogin } from './login-item.ts'
+import { openSecretBox } from './secret-box.ts'
 import { openVault } from './secrets.ts'
 import { hardenSession } from './security.ts'
 import { openSettings } from './settings.ts'
@@ -27,7 +29,11 @@ export async function start(): Promise<void> {
   const userData = app.getPath('userData')
   const log = openLog(path.join(userData, 'logs'))
   const settings = openSettings(userData)
-  const vault = await openVault(userData)
+  const vault = await openVault(userData, await openSecretBox(safeStorage, process.platform))
+  const redactor = createRedactor([vault.clientToken])
+  const knowSecrets = (): void => redactor.know('vault', Object.values(vault.secrets))
+  knowSecrets()
+  if (vault.notice !== null) log.warn('Vault', vault.notice)
   const configDir = process.env['MCP_HUB_CONFIG_DIR'] ?? path.join(userData, 'config')
   const resources = app.isPackaged ? process.resourcesPath : path.join(dist, '..', 'resources')
   const trayAvailable = await hasTrayHost()
@@ -50,6 +56,7 @@ export async function start(): Promise<void> {
       clientToken: vault.clientToken,
       paths: { configDir, dataDir: path.join(userData, 'data'), webDir: path.join(dist, 'renderer') },
       secrets: vault.secrets,
+      vault: { quality: vault.quality, location: vault.location },
       appVersion: app.getVersion(),
     }),
     onState: (state) => {
@@ -62,6 +69,11 @@ export async function start(): Promise<void> {
       showTray()
     },
     onFaults: (faults) => log.scope('hub').error('Fatal configuration faults', faults),
+    keepSecret: async (name, value) => {
+      await vault.keep(name, value)
+      knowSecrets()
+    },
+    redactor,
     onLine: (line) => log.scope('hub').info(line),
   })
 
@@ -174,6 +186,7 @@ export async function start(): Promise<void> {
       platform: process.platform,
       locale: app.getLocale(),
       secretStore: vault.quality,
+      vaultNotice: vault.notice,
       logFile: path.join(userData, 'logs', 'main.log'),
       trayAvailable,
     }),

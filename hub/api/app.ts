@@ -7,6 +7,7 @@ import type { Problem, SystemFile } from '../contract/index.ts'
 import type { Caller } from '../auth/caller.ts'
 import { HubError } from '../hub-error.ts'
 import type { Log } from '../observe/log.ts'
+import type { Redactor } from '../observe/redactor.ts'
 import { authRoutes } from './auth.ts'
 import { catalogRoutes } from './tools.ts'
 import { hubRoutes } from './hub.ts'
@@ -14,6 +15,7 @@ import { pinRoutes } from './pins.ts'
 import { profileRoutes } from './profiles.ts'
 import { publishRoutes } from './publish.ts'
 import { createRoutes } from './routes.ts'
+import { secretRoutes } from './secrets.ts'
 import { serverRoutes } from './servers.ts'
 
 export interface AppOptions {
@@ -24,12 +26,14 @@ export interface AppOptions {
   pins: Parameters<typeof pinRoutes>[1]
   hub: Parameters<typeof hubRoutes>[1]
   publisher: Parameters<typeof publishRoutes>[1]
+  secrets: Parameters<typeof secretRoutes>[1]
   identify: (request: Request) => Promise<Caller | null>
   system: () => SystemFile
   maxBodyBytes: number
   /** Folder of the built web UI; null where something else serves it. */
   webDir: string | null
   log: Log
+  redactor: Redactor
 }
 
 /** REST below `/api`, and the web UI. Host and Origin were checked before a request comes here. */
@@ -40,6 +44,7 @@ export function createApp(options: AppOptions): Express {
   app.set('query parser', 'simple')
 
   app.use('/api', (request, response, next) => {
+    redactAnswers(response, options.redactor)
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
     const hasBody = Number(request.get('content-length') ?? 0) > 0 || request.get('transfer-encoding') !== undefined
     // A form can be posted from any page; JSON cannot.
@@ -55,6 +60,7 @@ export function createApp(options: AppOptions): Express {
   profileRoutes(on, options.profiles)
   pinRoutes(on, options.pins)
   publishRoutes(on, options.publisher)
+  secretRoutes(on, options.secrets)
   refuseRest()
   if (options.webDir !== null) serveWeb(app, options.webDir)
   app.use((request) => {
@@ -93,6 +99,16 @@ function serveWeb(app: Express, webDir: string): void {
   })
 }
 
+/**
+ * No answer carries a secret of the vault, whatever part of the hub it quotes. A route that gives back what its caller wrote
+ * calls `verbatim` first.
+ */
+function redactAnswers(response: Response, redactor: Redactor): void {
+  const { json } = response
+  response.json = (body: unknown) =>
+    json.call(response, response.locals['verbatim'] === true ? body : redactor.value(body))
+}
+
 /** Every failure as problem+json (RFC 9457) with a stable code. */
 function problemHandler(log: Log): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
@@ -119,7 +135,7 @@ export function sendProblem(response: Response, error: HubError): void {
     ...(error.cure === undefined ? {} : { cure: error.cure }),
     ...(error.faults === undefined ? {} : { faults: error.faults }),
   }
-  response.status(error.status).type('application/problem+json').send(JSON.stringify(problem))
+  response.status(error.status).type('application/problem+json').json(problem)
 }
 
 function fromExpress(error: unknown): HubError {

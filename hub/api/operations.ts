@@ -24,11 +24,14 @@ import {
   publishRequestSchema,
   resourceEntrySchema,
   saveProfileSchema,
+  secretsSchema,
   serverConfigSchema,
   serverDetailSchema,
   serverStatusSchema,
   sessionSchema,
   setPinsSchema,
+  setSecretResultSchema,
+  setSecretSchema,
   setupSchema,
   toolEntrySchema,
 } from '../contract/index.ts'
@@ -107,6 +110,14 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     answer: profileSummarySchema,
   },
   'DELETE /api/profiles/:name': { summary: 'Remove a profile' },
+
+  'GET /api/secrets': { summary: 'Names of the secrets, and what uses them', answer: secretsSchema },
+  'PUT /api/secrets/:name': {
+    summary: 'Keep a value; the servers that use it are started anew',
+    body: setSecretSchema,
+    answer: setSecretResultSchema,
+  },
+  'DELETE /api/secrets/:name': { summary: 'Forget a secret; `?force=true` although servers need it' },
 
   'POST /api/publish/preview': {
     summary: 'What a bundle would hold',

@@ -44,6 +44,10 @@ export const routeNeeds = {
   'PUT /api/profiles/:name': 'profiles:write',
   'DELETE /api/profiles/:name': 'profiles:write',
 
+  'GET /api/secrets': 'secrets:manage',
+  'PUT /api/secrets/:name': 'secrets:manage',
+  'DELETE /api/secrets/:name': 'secrets:manage',
+
   'POST /api/publish/preview': 'publish',
   'POST /api/publish/export': 'host:access',
 } as const satisfies Record<`${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /api/${string}`, Need>

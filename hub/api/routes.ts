@@ -115,6 +115,12 @@ function parseBody(request: Request, schema: z.ZodType): unknown {
   )
 }
 
+/** The answer holds a configuration that the caller edits: it must come back as it was written. */
+export function verbatim(response: Response): Response {
+  response.locals['verbatim'] = true
+  return response
+}
+
 export function nameParam(request: Request): string {
   return String(request.params['name'] ?? '')
 }

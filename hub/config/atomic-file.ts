@@ -6,14 +6,14 @@ import { dirname } from 'node:path'
  * Replaces a file as a whole: written beside it, every byte counted, flushed to disk, renamed, and the folder flushed. A full
  * disk or a kill at any moment leaves the old file.
  */
-export async function writeFileAtomic(file: string, text: string, mode = 0o600): Promise<void> {
+export async function writeFileAtomic(file: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
   const folder = dirname(file)
   await mkdir(folder, { recursive: true })
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
   try {
     const handle = await open(temporary, 'wx', mode)
     try {
-      const bytes = Buffer.from(text)
+      const bytes = Buffer.from(content)
       // One write may be short on a full disk; only a loop that counts notices.
       for (let written = 0; written < bytes.length;) written += (await handle.write(bytes, written)).bytesWritten
       await handle.sync()

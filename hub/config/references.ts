@@ -1,12 +1,7 @@
-import { homedir } from 'node:os'
 import { isRemote, type Fault, type ServerConfig } from '../contract/index.ts'
+import { interpolate, referencesInText, type Reference, type Sources, type Used } from './interpolate.ts'
 
-const REFERENCE = /\$\{([^}]*)\}/g
-
-export interface ReferenceSources {
-  env: (name: string) => string | undefined
-  secret: (name: string) => string | undefined
-}
+export type ReferenceSources = Sources
 
 export interface ResolvedServer {
   command: string | null
@@ -17,66 +12,53 @@ export interface ResolvedServer {
   headers: Record<string, string>
 }
 
-/**
- * Puts values in place of `${env:NAME}`, `${secret:NAME}` and `${home}`. A plain `${NAME}` reads the environment, as other
- * clients have it. Nothing is ever passed on unresolved: each missing value is a fault with its cure.
- */
+/** Puts values in place of the references of an entry; each missing value is a fault with its place. */
 export function resolveReferences(
   config: ServerConfig,
   sources: ReferenceSources,
-): { resolved: ResolvedServer; faults: Fault[] } {
+): { resolved: ResolvedServer; faults: Fault[]; used: (Used & { path: string })[] } {
   const faults: Fault[] = []
+  const used: (Used & { path: string })[] = []
 
   function resolve(text: string, path: string): string {
-    return text.replace(REFERENCE, (whole, inner: string) => {
-      const value = lookUp(inner, sources)
-      if (value !== undefined) return value
-      const isSecret = inner.startsWith('secret:')
-      const label = inner.replace(/^(env|secret):/, '')
-      faults.push({
-        file: null,
-        path,
-        line: null,
-        column: null,
-        message: isSecret ? `The secret ${label} is not set` : `${whole} has no value`,
-        cure: isSecret
-          ? `Set the secret ${label} in the vault; on a server set the environment variable ${label}.`
-          : `Set the environment variable ${label} for the hub, or write the value.`,
-      })
-      return ''
-    })
+    const result = interpolate(text, sources)
+    for (const problem of result.problems) faults.push({ file: null, path, line: null, column: null, ...problem })
+    for (const reference of result.used) used.push({ ...reference, path })
+    return result.text
   }
 
+  return { resolved: mapTexts(config, resolve), faults, used }
+}
+
+/** Every reference of an entry and where it stands, without looking it up. */
+export function referencesIn(config: ServerConfig): (Reference & { path: string })[] {
+  const found: (Reference & { path: string })[] = []
+  mapTexts(config, (text, path) => {
+    for (const reference of referencesInText(text)) found.push({ ...reference, path })
+    return text
+  })
+  return found
+}
+
+/** The parts of an entry that may hold references, each changed by `change`. */
+function mapTexts(config: ServerConfig, change: (text: string, path: string) => string): ResolvedServer {
   const record = (values: Record<string, string> | undefined, path: string): Record<string, string> =>
-    Object.fromEntries(Object.entries(values ?? {}).map(([key, value]) => [key, resolve(value, `${path}.${key}`)]))
-
-  const resolved: ResolvedServer = isRemote(config)
-    ? {
-        command: null,
-        args: [],
-        env: {},
-        cwd: undefined,
-        url: resolve(config.url, 'url'),
-        headers: record(config.headers, 'headers'),
-      }
-    : {
-        command: resolve(config.command, 'command'),
-        args: (config.args ?? []).map((arg, index) => resolve(arg, `args[${index}]`)),
-        env: record(config.env, 'env'),
-        cwd: config.cwd === undefined ? undefined : resolve(config.cwd, 'cwd'),
-        url: null,
-        headers: {},
-      }
-  return { resolved, faults }
-}
-
-function lookUp(inner: string, sources: ReferenceSources): string | undefined {
-  if (inner === 'home' || inner === 'userHome') return homedir()
-  if (inner.startsWith('secret:')) return sources.secret(inner.slice('secret:'.length))
-  return sources.env(inner.startsWith('env:') ? inner.slice('env:'.length) : inner)
-}
-
-/** The names of the secrets that an entry refers to. */
-export function secretNames(config: ServerConfig): string[] {
-  return [...JSON.stringify(config).matchAll(/\$\{secret:([^}]*)\}/g)].map((match) => match[1] ?? '')
+    Object.fromEntries(Object.entries(values ?? {}).map(([key, value]) => [key, change(value, `${path}.${key}`)]))
+  if (isRemote(config))
+    return {
+      command: null,
+      args: [],
+      env: {},
+      cwd: undefined,
+      url: change(config.url, 'url'),
+      headers: record(config.headers, 'headers'),
+    }
+  return {
+    command: change(config.command, 'command'),
+    args: (config.args ?? []).map((arg, index) => change(arg, `args[${index}]`)),
+    env: record(config.env, 'env'),
+    cwd: config.cwd === undefined ? undefined : change(config.cwd, 'cwd'),
+    url: null,
+    headers: {},
+  }
 }

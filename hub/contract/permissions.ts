@@ -24,6 +24,8 @@ export const permissions = [
   /** Connect to the MCP endpoints. */
   'mcp:connect',
   'publish',
+  /** Names of secrets and what uses them, and new values for them. No permission shows a value. */
+  'secrets:manage',
   /** Keys of one's own, for what one may do oneself. */
   'keys:own',
   /** Everybody's keys. */

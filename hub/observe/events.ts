@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { HubEvent } from '../contract/index.ts'
+import type { Redactor } from './redactor.ts'
 
 const MAX_HELD = 1_000
 const HEARTBEAT_MS = 15_000
@@ -13,7 +14,7 @@ export interface Events {
   close: () => void
 }
 
-export function createEvents(): Events {
+export function createEvents(redactor: Redactor): Events {
   /** Ids of another start of the hub must not be taken for ours. */
   const epoch = Date.now().toString(36)
   const held: { seq: number; event: HubEvent }[] = []
@@ -23,7 +24,7 @@ export function createEvents(): Events {
     for (const { response } of readers) response.write(': keep-alive\n\n')
   }, HEARTBEAT_MS).unref()
 
-  const frame = (at: number, event: HubEvent): string => `id: ${epoch}-${at}\ndata: ${JSON.stringify(event)}\n\n`
+  const frame = (at: number, event: HubEvent): string => `id: ${epoch}-${at}\ndata: ${redactor.json(event)}\n\n`
 
   return {
     emit: (event) => {

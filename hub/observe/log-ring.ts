@@ -1,4 +1,5 @@
 import type { LogLine } from '../contract/index.ts'
+import type { Redactor } from './redactor.ts'
 
 const MAX_LINES = 2_000
 const MAX_TEXT = 10_000
@@ -9,10 +10,7 @@ export interface LogRing {
   lines: () => LogLine[]
 }
 
-export function createLogRing(options: {
-  redact: (text: string) => string
-  onLines: (lines: LogLine[]) => void
-}): LogRing {
+export function createLogRing(options: { redactor: Redactor; onLines: (lines: LogLine[]) => void }): LogRing {
   const ring: LogLine[] = []
   let seq = 0
   let fresh: LogLine[] = []
@@ -26,7 +24,7 @@ export function createLogRing(options: {
           at: Date.now(),
           stream,
           level,
-          text: options.redact(part.slice(0, MAX_TEXT)),
+          text: options.redactor.head(part, MAX_TEXT),
         }
         ring.push(line)
         fresh.push(line)

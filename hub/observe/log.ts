@@ -1,4 +1,5 @@
 import { appendFile } from 'node:fs/promises'
+import type { Redactor } from './redactor.ts'
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
 /** A constant message and its data; secrets are redacted by key and by value. */
@@ -8,7 +9,7 @@ const ORDER: LogLevel[] = ['error', 'warn', 'info', 'debug']
 const SECRET_KEY = /token|secret|password|authorization|cookie|api[-_]?key/i
 
 /** One JSON line a message, on stdout or appended to a file. */
-export function createLog(options: { level: LogLevel; file: string | null; redact: (text: string) => string }): Log {
+export function createLog(options: { level: LogLevel; file: string | null; redactor: Redactor }): Log {
   let writing: Promise<unknown> = Promise.resolve()
   return (level, message, data = {}) => {
     if (ORDER.indexOf(level) > ORDER.indexOf(options.level)) return
@@ -20,19 +21,9 @@ export function createLog(options: { level: LogLevel; file: string | null; redac
         Object.entries(data).map(([key, value]) => [key, SECRET_KEY.test(key) ? '[redacted]' : value]),
       ),
     }
-    const line = options.redact(`${JSON.stringify(entry)}\n`)
+    const line = `${options.redactor.json(entry)}\n`
     const { file } = options
     if (file === null) process.stdout.write(line)
     else writing = writing.then(() => appendFile(file, line, { mode: 0o640 })).catch(() => process.stderr.write(line))
-  }
-}
-
-/** Replaces every occurrence of the known secret values. Short ones are left: they would mangle ordinary text. */
-export function createRedactor(values: () => readonly string[]): (text: string) => string {
-  return (text) => {
-    let result = text
-    for (const value of values())
-      if (value.length >= 6 && result.includes(value)) result = result.replaceAll(value, '[secret]')
-    return result
   }
 }

@@ -1,6 +1,8 @@
-import { serverPrefix, type ServerConfig } from '../contract/config.ts'
+import type { ServerConfig } from '../contract/config.ts'
 import type { Finding } from '../contract/publish.ts'
 import { splitSecrets } from '../config/secret-patterns.ts'
+import { changeTexts } from '../secrets/lift.ts'
+import { createSecretNames } from '../secrets/names.ts'
 import { reservedNames } from './variables.ts'
 
 /** A value that the target must provide; `generated` ones are made there, the others a person fills in. */
@@ -24,7 +26,7 @@ const REFERENCE = /\$\{(env:|secret:|)(?!home\}|userHome\})([^}:]+)\}/g
 
 /** Replaces every secret's value by a reference and lists what the target must provide. Never changes its input. */
 export function externaliseSecrets(servers: Record<string, ServerConfig>): Externalised {
-  const names = createNames()
+  const names = createSecretNames()
   const needs = new Map<string, Set<string>>()
   const findings: Finding[] = []
   const lifted = new Set<string>()
@@ -65,7 +67,7 @@ export function externaliseSecrets(servers: Record<string, ServerConfig>): Exter
         })
         .join('')
     }
-    result[server] = liftEntry(config, lift)
+    result[server] = changeTexts(config, lift)
   }
 
   for (const [name, users] of needs)
@@ -87,68 +89,4 @@ export function externaliseSecrets(servers: Record<string, ServerConfig>): Exter
     findings,
     values: [...values],
   }
-}
-
-type Lift = (key: string, path: string, value: string) => string
-
-function liftEntry(config: ServerConfig, lift: Lift): ServerConfig {
-  const entries = Object.entries(config).map(([key, value]): [string, unknown] =>
-    key === 'args' && Array.isArray(value)
-      ? [key, liftArguments(value as string[], lift)]
-      : [key, liftValue(key, key, value, lift)],
-  )
-  return Object.fromEntries(entries) as ServerConfig
-}
-
-function liftValue(key: string, path: string, value: unknown, lift: Lift): unknown {
-  if (typeof value === 'string') return lift(key, path, value)
-  if (Array.isArray(value)) return value.map((item, index) => liftValue(key, `${path}.${index}`, item, lift))
-  if (typeof value === 'object' && value !== null)
-    return Object.fromEntries(
-      Object.entries(value).map(([name, item]) => [name, liftValue(name, `${path}.${name}`, item, lift)]),
-    )
-  return value
-}
-
-/** An argument is named by the option before it (`--api-key`, `x`) or by itself (`--api-key=x`, `--header=X-Api-Key: x`). */
-function liftArguments(args: string[], lift: Lift): string[] {
-  return args.map((arg, index) => {
-    const before = args[index - 1]
-    const option = before !== undefined && /^--?[A-Za-z]/.test(before) && !before.includes('=') ? before : ''
-    return liftArgument(option, arg, (key, value) => lift(key, `args.${index}`, value))
-  })
-}
-
-function liftArgument(option: string, arg: string, lift: (key: string, value: string) => string): string {
-  // A URL has a colon too, but what comes before it names nothing.
-  const [, head = '', name = '', value = ''] = /^(-{0,2}([A-Za-z][\w.-]*)(?:=|:(?!\/\/)\s*))(.+)$/s.exec(arg) ?? []
-  return head === '' ? lift(option, arg) : `${head}${liftArgument(name, value, lift)}`
-}
-
-/** Names for the lifted values: stable, valid in an environment file, and never one of the hub's own. */
-function createNames(): { take(name: string): void; forSecret(server: string, key: string, value: string): string } {
-  const taken = new Map<string, string | null>([...reservedNames].map((name) => [name, null]))
-  return {
-    take: (name) => void taken.set(name, null),
-    forSecret: (server, key, value) => {
-      const prefix = environmentName(serverPrefix(server))
-      const own = environmentName(key) || 'SECRET'
-      const base = own === prefix || own.startsWith(`${prefix}_`) ? own : `${prefix}_${own}`
-      for (let n = 1; ; n++) {
-        const name = environmentName(n === 1 ? base : `${base}_${n}`)
-        if (taken.has(name) && taken.get(name) !== value) continue
-        taken.set(name, value)
-        return name
-      }
-    },
-  }
-}
-
-function environmentName(text: string): string {
-  const name = text
-    .replace(/([a-z])([A-Z])/g, '$1_$2')
-    .toUpperCase()
-    .replace(/[^A-Z0-9]+/g, '_')
-    .replace(/^_+|_+$/g, '')
-  return /^\d/.test(name) ? `_${name}` : name
 }

@@ -3,9 +3,11 @@ import { isRemote, type ServerConfig } from '../contract/index.ts'
 import type { ListKind } from './catalog.ts'
 import type { Params } from '../gateway/json-rpc.ts'
 import type { LogRing } from '../observe/log-ring.ts'
+import type { Redactor } from '../observe/redactor.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import { createHttpChannel } from './http-channel.ts'
 import type { ProcessJournal } from './process-group.ts'
+import { redactFailures } from './redacted-channel.ts'
 import { minimalEnvironment } from './runtimes.ts'
 import { createSseChannel } from './sse-channel.ts'
 import { createStdioChannel } from './stdio-channel.ts'
@@ -15,6 +17,8 @@ import { resolveReferences, type ReferenceSources } from '../config/references.t
 export interface SupervisorOptions {
   defaults: UpstreamDefaults
   references: ReferenceSources
+  /** Failures quote what servers and libraries say, and that may hold a secret. */
+  redactor: Redactor
   journal: ProcessJournal
   /** PATH for stdio servers: the login shell's on a desktop. */
   path: () => string
@@ -74,7 +78,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         name,
         config,
         defaults: options.defaults,
-        openChannel: (handlers) => openChannel(name, config, handlers),
+        openChannel: (handlers) =>
+          redactFailures(options.redactor, handlers, (quiet) => openChannel(name, config, quiet)),
+        redactor: options.redactor,
         log: options.createLog(silent ? '' : name),
       },
       {

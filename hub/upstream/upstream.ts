@@ -16,6 +16,7 @@ import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.t
 import { createInstance, type Instance } from './instance.ts'
 import { createLanes, type Lanes } from './lanes.ts'
 import type { LogRing } from '../observe/log-ring.ts'
+import type { Redactor } from '../observe/redactor.ts'
 
 export interface UpstreamDefaults {
   clientInfo: { name: string; version: string }
@@ -33,6 +34,7 @@ export interface UpstreamOptions {
   /** Opens the transport of this entry; rejects with UpstreamFailure when a reference cannot be resolved. */
   openChannel: (handlers: ChannelHandlers) => Channel
   log: LogRing
+  redactor: Redactor
   /** Randomness of the backoff, 0 to 1. */
   random?: () => number
 }
@@ -111,7 +113,8 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     }
   }, 30_000).unref()
 
-  function enter(next: ServerState, why: Reason | null = null): void {
+  function enter(next: ServerState, cause: Reason | null = null): void {
+    const why = options.redactor.value(cause)
     state = next
     since = Date.now()
     reason = why
@@ -403,7 +406,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
         nextTryAt,
         restarts,
         transport: transportOf(config),
-        target: describeTarget(config),
+        target: options.redactor.text(describeTarget(config)),
         pid: primary?.connection.pid ?? null,
         era: hello?.era ?? null,
         protocolVersion: hello?.version ?? null,

@@ -8,6 +8,7 @@ import {
   type ToHub,
 } from '../../hub/contract/index.ts'
 import type { HubProcessState } from '../../preload/contract.ts'
+import type { Redactor } from '../../hub/observe/redactor.ts'
 
 /** A running hub process, as the supervisor needs it; Electron's utility process behind it in the app. */
 export interface HubProcess {
@@ -29,7 +30,11 @@ export interface SupervisorOptions {
   onState: (state: HubProcessState) => void
   onOverview: (overview: Overview) => void
   onFaults: (faults: readonly Fault[]) => void
+  /** Keeps a secret that the hub was given, or forgets it when the value is null. */
+  keepSecret: (name: string, value: string | null) => Promise<void>
   onLine: (line: string) => void
+  /** What the hub writes when it ends in a bad way is not its log, and has not been through its redactor. */
+  redactor: Redactor
   random?: () => number
   now?: () => number
 }
@@ -102,7 +107,8 @@ export function createHubSupervisor(options: SupervisorOptions): HubSupervisor {
     let answeredPing = 0
     let sentPing = 0
     set({ state: 'starting', nextStartAt: null })
-    process.onLine((line) => {
+    process.onLine((raw) => {
+      const line = options.redactor.text(raw)
       lines.push(line)
       if (lines.length > KEPT_LINES) lines.shift()
       options.onLine(line)
@@ -131,6 +137,13 @@ export function createHubSupervisor(options: SupervisorOptions): HubSupervisor {
       else if (message.type === 'overview') {
         overview = message.overview
         options.onOverview(overview)
+      } else if (message.type === 'secret.keep') {
+        const { n, name, value } = message
+        options.keepSecret(name, value).then(
+          () => process.send({ type: 'secret.kept', n, problem: null }),
+          (error: unknown) =>
+            process.send({ type: 'secret.kept', n, problem: error instanceof Error ? error.message : String(error) }),
+        )
       } else options.onFaults(message.faults)
     }
 

@@ -1,0 +1,46 @@
+import { secretNameSchema, setSecretSchema, type Secrets, type SetSecretResult } from '../contract/index.ts'
+import { HubError } from '../hub-error.ts'
+import type { SecretKeeper } from '../secrets/keeper.ts'
+import type { SecretVault } from '../secrets/vault.ts'
+import { bodyOf, nameParam, type On } from './routes.ts'
+
+/** `/api/secrets`: names, what uses them, and new values. No answer ever holds a value. */
+export function secretRoutes(on: On, { vault, keeper }: { vault: SecretVault; keeper: SecretKeeper }): void {
+  on('GET /api/secrets', (_request, response) => {
+    const answer: Secrets = { quality: vault.quality, location: vault.location, secrets: keeper.entries() }
+    response.json(answer)
+  })
+
+  on('PUT /api/secrets/:name', async (request, response) => {
+    const name = secretNameSchema.safeParse(nameParam(request))
+    if (!name.success)
+      throw new HubError('HUB_BAD_REQUEST', name.error.issues[0]?.message ?? 'The name is not valid', {
+        cure: 'Choose another name.',
+      })
+    const { value } = bodyOf(request, setSecretSchema)
+    if (/^\$\{[^}]*\}$/.test(value))
+      throw new HubError('HUB_BAD_REQUEST', 'The value is only a reference to another value', {
+        cure: 'Give the value itself, or let the server refer to the other secret.',
+      })
+    const created = vault.sourceOf(name.data) === 'missing'
+    const restarted = vault.get(name.data) === value ? [] : keeper.usersOf(name.data)
+    await vault.set(name.data, value)
+    const answer: SetSecretResult = { name: name.data, created, restarted }
+    response.status(created ? 201 : 200).json(answer)
+  })
+
+  on('DELETE /api/secrets/:name', async (request, response) => {
+    const name = nameParam(request)
+    const entry = keeper.entries().find((candidate) => candidate.name === name)
+    if (entry === undefined || entry.source === 'missing')
+      throw new HubError('HUB_SECRET_NOT_FOUND', `The vault has no secret named ${name}`)
+    if (entry.usedBy.length > 0 && request.query['force'] !== 'true')
+      throw new HubError(
+        'HUB_SECRET_IN_USE',
+        `${entry.usedBy.map(({ server }) => server).join(', ')} would not start without the secret ${name}`,
+        { cure: 'Change those servers first, or delete it all the same with ?force=true.' },
+      )
+    await vault.delete(name)
+    response.status(204).end()
+  })
+}

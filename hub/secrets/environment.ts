@@ -1,0 +1,74 @@
+import { readFileSync, statSync, unwatchFile, watchFile } from 'node:fs'
+import { MAX_SECRET_LENGTH } from '../contract/index.ts'
+
+/** Secrets that the operator gives: `NAME`, or the file that `NAME_FILE` names, as Docker and Kubernetes mount them. */
+export interface EnvironmentSecrets {
+  get: (name: string) => string | undefined
+  /** Why `NAME_FILE` gives no value; null when it is not set. */
+  explain: (name: string) => string | null
+  onChange: (listener: (names: string[]) => void) => void
+  dispose: () => void
+}
+
+const POLL_MS = 1_000
+
+/** Variables of the hub and of the system whose names end in _FILE and mean another thing. */
+const OTHER_FILES = new Set(['LOG', 'SSL_CERT', 'MCP_HUB_SECRETS'])
+
+export function createEnvironmentSecrets(env: (name: string) => string | undefined): EnvironmentSecrets {
+  const files = new Map<string, { path: string; value: string | undefined; problem: string | null }>()
+  const listeners: ((names: string[]) => void)[] = []
+
+  function fileOf(name: string): { value: string | undefined; problem: string | null } {
+    const known = files.get(name)
+    if (known !== undefined) return known
+    // A line of .env that was left empty is a variable that is not set.
+    const path = /^[A-Za-z_]\w*$/.test(name) && !OTHER_FILES.has(name) ? env(`${name}_FILE`) || undefined : undefined
+    if (path === undefined) return { value: undefined, problem: null }
+    const read = { path, ...readSecretFile(path) }
+    files.set(name, read)
+    // Kubernetes replaces a link on the way to the file, which only a look at intervals sees.
+    watchFile(path, { interval: POLL_MS, persistent: false }, reread)
+    // Its first look comes after the read, and would take a change in between for how it always was.
+    setTimeout(reread, POLL_MS).unref()
+    return read
+  }
+
+  function reread(): void {
+    const changed: string[] = []
+    for (const [name, { path, value }] of files) {
+      const next = readSecretFile(path)
+      files.set(name, { path, ...next })
+      if (next.value !== value) changed.push(name)
+    }
+    if (changed.length > 0) for (const listener of listeners) listener(changed)
+  }
+
+  return {
+    get: (name) => env(name) || fileOf(name).value,
+    explain: (name) => fileOf(name).problem,
+    onChange: (listener) => void listeners.push(listener),
+    dispose: () => {
+      for (const { path } of files.values()) unwatchFile(path, reread)
+    },
+  }
+}
+
+/** The one line (or key) of a secret's file; the line break that editors and `echo` put at the end is not part of it. */
+export function readSecretFile(path: string): { value: string | undefined; problem: string | null } {
+  try {
+    const { size } = statSync(path)
+    if (size > MAX_SECRET_LENGTH * 4)
+      return {
+        value: undefined,
+        problem: `${path} has ${size} bytes; a secret has at most ${MAX_SECRET_LENGTH} characters`,
+      }
+    const value = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+    return value === '' ? { value: undefined, problem: `${path} is empty` } : { value, problem: null }
+  } catch (error) {
+    return {
+      value: undefined,
+      problem: `${path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import { dirname } from 'node:path'
+import { HubError } from '../hub-error.ts'
+import { BrokenFile } from '../faults.ts'
+import { createEnvironmentSecrets } from './environment.ts'
+import { readSecrets, writeSecrets, type SecretsFile } from './secrets-file.ts'
+import { createVault, type SecretVault } from './vault.ts'
+
+const SETTLE_MS = 100
+
+/**
+ * The vault of server mode: the environment first, because the operator gives it, then a file. Both are watched, so that a
+ * rotation on disk takes effect by itself. Throws BrokenFile.
+ */
+export async function openServerVault(options: {
+  file: SecretsFile
+  env: (name: string) => string | undefined
+  /** The file cannot be read any more; what was read last stays in force. */
+  onBroken: (error: BrokenFile) => void
+}): Promise<SecretVault> {
+  const { file } = options
+  const environment = createEnvironmentSecrets(options.env)
+  const kept = createVault({
+    quality: file.key === null ? 'file' : 'sealed',
+    location: file.path,
+    secrets: await readSecrets(file),
+    keep: async (name, value) => {
+      // Read anew: another hub on this machine may have written it.
+      const secrets = await readSecrets(file).catch(refuse)
+      if (value === null) secrets.delete(name)
+      else secrets.set(name, value)
+      await writeSecrets(file, secrets).catch(refuse)
+    },
+  })
+  const { watch } = await import('chokidar')
+  const folder = dirname(file.path)
+  let timer: NodeJS.Timeout | null = null
+  const watcher = watch(folder, {
+    depth: 0,
+    ignoreInitial: true,
+    ignored: (path) => path !== folder && path !== file.path,
+  })
+  // Once it is ready as well: it tells nothing of what changed before.
+  watcher.on('all', schedule).on('ready', schedule)
+
+  function schedule(): void {
+    // An editor may write it in several steps.
+    if (timer !== null) clearTimeout(timer)
+    timer = setTimeout(() => void reread(), SETTLE_MS)
+  }
+
+  async function reread(): Promise<void> {
+    try {
+      kept.replace(await readSecrets(file))
+    } catch (error) {
+      if (!(error instanceof BrokenFile)) throw error
+      options.onBroken(error)
+    }
+  }
+
+  function refuse(error: unknown): never {
+    if (error instanceof BrokenFile)
+      throw new HubError('HUB_CONFIG_FILE_BROKEN', `${file.path} is broken, so nothing is written into it`, {
+        faults: error.faults,
+      })
+    throw new HubError('HUB_VAULT_UNAVAILABLE', `${file.path} cannot be written: ${(error as Error).message}`, {
+      cure: 'Let the hub’s user write the file and its folder, or give the secret by the environment.',
+    })
+  }
+
+  function ownedByOperator(name: string): void {
+    if (environment.get(name) === undefined) return
+    throw new HubError('HUB_CONFLICT', `The secret ${name} comes from the environment of the hub`, {
+      cure: `Change ${name} or the file of ${name}_FILE where the hub is started.`,
+    })
+  }
+
+  return {
+    ...kept,
+    get: (name) => environment.get(name) ?? kept.get(name),
+    sourceOf: (name) => (environment.get(name) === undefined ? kept.sourceOf(name) : 'environment'),
+    set: async (name, value) => {
+      ownedByOperator(name)
+      await kept.set(name, value)
+    },
+    delete: async (name) => {
+      ownedByOperator(name)
+      return kept.delete(name)
+    },
+    explain: environment.explain,
+    onChange: (listener) => {
+      kept.onChange((names) => {
+        const visible = names.filter((name) => environment.get(name) === undefined)
+        if (visible.length > 0) listener(visible)
+      })
+      environment.onChange(listener)
+    },
+    dispose: async () => {
+      if (timer !== null) clearTimeout(timer)
+      environment.dispose()
+      await Promise.all([watcher.close(), kept.dispose()])
+    },
+  }
+}
