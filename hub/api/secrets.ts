@@ -5,9 +5,13 @@ import type { SecretVault } from '../secrets/vault.ts'
 import { bodyOf, nameParam, type On } from './routes.ts'
 
 /** `/api/secrets`: names, what uses them, and new values. No answer ever holds a value. */
-export function secretRoutes(on: On, { vault, keeper }: { vault: SecretVault; keeper: SecretKeeper }): void {
+export function secretRoutes(on: On, options: { vault: SecretVault; keeper: SecretKeeper }): void {
   on('GET /api/secrets', (_request, response) => {
-    const answer: Secrets = { quality: vault.quality, location: vault.location, secrets: keeper.entries() }
+    const answer: Secrets = {
+      quality: options.vault.quality,
+      location: options.vault.location,
+      secrets: options.keeper.entries(),
+    }
     response.json(answer)
   })
 
@@ -22,16 +26,16 @@ export function secretRoutes(on: On, { vault, keeper }: { vault: SecretVault; ke
       throw new HubError('HUB_BAD_REQUEST', 'The value is only a reference to another value', {
         cure: 'Give the value itself, or let the server refer to the other secret.',
       })
-    const created = vault.sourceOf(name.data) === 'missing'
-    const restarted = vault.get(name.data) === value ? [] : keeper.usersOf(name.data)
-    await vault.set(name.data, value)
+    const created = options.vault.sourceOf(name.data) === 'missing'
+    const restarted = options.vault.get(name.data) === value ? [] : options.keeper.usersOf(name.data)
+    await options.vault.set(name.data, value)
     const answer: SetSecretResult = { name: name.data, created, restarted }
     response.status(created ? 201 : 200).json(answer)
   })
 
   on('DELETE /api/secrets/:name', async (request, response) => {
     const name = nameParam(request)
-    const entry = keeper.entries().find((candidate) => candidate.name === name)
+    const entry = options.keeper.entries().find((candidate) => candidate.name === name)
     if (entry === undefined || entry.source === 'missing')
       throw new HubError('HUB_SECRET_NOT_FOUND', `The vault has no secret named ${name}`)
     if (entry.usedBy.length > 0 && request.query['force'] !== 'true')
@@ -40,7 +44,7 @@ export function secretRoutes(on: On, { vault, keeper }: { vault: SecretVault; ke
         `${entry.usedBy.map(({ server }) => server).join(', ')} would not start without the secret ${name}`,
         { cure: 'Change those servers first, or delete it all the same with ?force=true.' },
       )
-    await vault.delete(name)
+    await options.vault.delete(name)
     response.status(204).end()
   })
 }

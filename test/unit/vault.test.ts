@@ -201,7 +201,7 @@ describe('the vault of the desktop, as the hub has it', () => {
 })
 
 describe('the vault of the desktop, as main keeps it', () => {
-  const seal = (text: string): Buffer => Buffer.from(text).map((byte) => byte ^ 0x5a)
+  const seal = (text: string): Buffer => Buffer.from(Buffer.from(text).map((byte) => byte ^ 0x5a))
   const box: SecretBox = {
     seal: (text) => Promise.resolve(seal(text)),
     open: (bytes) => Promise.resolve({ text: seal(bytes.toString('latin1')).toString('latin1'), stale: false }),
