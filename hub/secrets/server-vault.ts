@@ -31,16 +31,18 @@ export async function openServerVault(options: {
       await writeSecrets(file, secrets).catch(refuse)
     },
   })
-  const { watch } = await import('chokidar')
   const folder = dirname(file.path)
   let timer: NodeJS.Timeout | null = null
-  const watcher = watch(folder, {
-    depth: 0,
-    ignoreInitial: true,
-    ignored: (path) => path !== folder && path !== file.path,
-  })
-  // Once it is ready as well: it tells nothing of what changed before.
-  watcher.on('all', schedule).on('ready', schedule)
+  // The hub does not wait for it, and it tells nothing of what changed before it is ready.
+  const watching = import('chokidar').then(({ watch }) =>
+    watch(folder, {
+      depth: 0,
+      ignoreInitial: true,
+      ignored: (path) => path !== folder && path !== file.path,
+    })
+      .on('all', schedule)
+      .on('ready', schedule),
+  )
 
   function schedule(): void {
     // An editor may write it in several steps.
@@ -95,9 +97,10 @@ export async function openServerVault(options: {
       environment.onChange(listener)
     },
     dispose: async () => {
-      if (timer !== null) clearTimeout(timer)
       environment.dispose()
-      await Promise.all([watcher.close(), kept.dispose()])
+      await (await watching).close()
+      if (timer !== null) clearTimeout(timer)
+      await kept.dispose()
     },
   }
 }
