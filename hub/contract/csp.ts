@@ -12,6 +12,7 @@ export function contentSecurityPolicy(nonce: string, options: { dev?: boolean } 
     `script-src 'self'`,
     dev ? "style-src 'self' 'unsafe-inline'" : `style-src 'self' 'nonce-${nonce}'`,
     "img-src 'self' data:",
+    'media-src data:',
     "font-src 'self'",
     dev ? "connect-src 'self' ws://127.0.0.1:*" : "connect-src 'self'",
     "worker-src 'self'",

@@ -1,0 +1,11 @@
+import type { ToolEntry } from '../../../hub/contract/index.ts'
+
+/** Every word must occur somewhere in what a person can see of a tool. The order stays the servers' own. */
+export function filterTools(tools: readonly ToolEntry[], text: string, server = ''): ToolEntry[] {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean)
+  return tools.filter((tool) => {
+    if (server !== '' && tool.server !== server) return false
+    const haystack = `${tool.name} ${tool.title ?? ''} ${tool.server} ${tool.description ?? ''}`.toLowerCase()
+    return words.every((word) => haystack.includes(word))
+  })
+}

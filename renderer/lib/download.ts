@@ -1,0 +1,15 @@
+/** Has the browser save something that the page holds. */
+export function download(name: string, type: string, content: string | Uint8Array<ArrayBuffer>): void {
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(new Blob([content], { type }))
+  link.download = name
+  link.click()
+  URL.revokeObjectURL(link.href)
+}
+
+/** A name that every file system takes. */
+export const fileName = (text: string): string => text.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-')
+
+export function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
+}
