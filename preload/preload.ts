@@ -3,8 +3,8 @@ import type { DesktopBridge } from './contract.ts'
 
 const listeners = new Map<string, Set<(message: never) => void>>()
 
-ipcRenderer.on('message', (_event, name: string, message: never) => {
-  for (const listener of listeners.get(name) ?? []) listener(message)
+ipcRenderer.on('message', (_event, name: string, message: unknown) => {
+  for (const listener of listeners.get(name) ?? []) listener(message as never)
 })
 
 const bridge: DesktopBridge = {

@@ -7,9 +7,3 @@ declare global {
     readonly desktop?: DesktopBridge
   }
 }
-
-declare module '*.vue' {
-  import type { DefineComponent } from 'vue'
-  const component: DefineComponent
-  export default component
-}

@@ -15,7 +15,6 @@ declare module 'vue-router' {
 export function createAppRouter(client: QueryClient): Router {
   const router = createRouter({
     history: createWebHistory(),
-    scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
     routes: [
       {
         path: '/',
@@ -110,7 +109,7 @@ export function createAppRouter(client: QueryClient): Router {
 
   router.beforeEach(async (to) => {
     const me = await client
-      .ensureQueryData({ queryKey: keys.me, queryFn: ({ signal }) => api.me(signal) })
+      .query({ queryKey: keys.me, queryFn: ({ signal }) => api.me(signal), staleTime: 'static' })
       // The page says that the hub does not answer; which door it would have shown does not matter then.
       .catch(() => null)
     if (me === null) return true

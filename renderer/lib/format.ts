@@ -1,6 +1,6 @@
-import { useNow } from '@vueuse/core'
 import { computed, type ComputedRef } from 'vue'
 import { useI18n } from 'vue-i18n'
+import { useClock } from './clock.ts'
 
 export interface Format {
   number: (value: number) => string
@@ -66,6 +66,6 @@ export function createFormat(locale: string, now: () => number): Format {
 /** In the language of the page; whoever renders `ago` or a countdown is rendered again as time passes. */
 export function useFormat(interval = 5_000): ComputedRef<Format> {
   const { locale } = useI18n()
-  const now = useNow({ interval })
+  const now = useClock(interval)
   return computed(() => createFormat(locale.value, () => now.value.getTime()))
 }

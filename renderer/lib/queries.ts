@@ -1,5 +1,5 @@
-import { keepPreviousData, useQuery, type UseQueryReturnType } from '@tanstack/vue-query'
-import { computed, toValue, type MaybeRefOrGetter } from 'vue'
+import { keepPreviousData, useQuery } from '@tanstack/vue-query'
+import { computed, toValue, type MaybeRefOrGetter, type Ref } from 'vue'
 import type {
   HubStatus,
   Me,
@@ -24,7 +24,15 @@ export const keys = {
   preview: (target: unknown) => ['publish', target],
 } as const
 
-type Query<T> = UseQueryReturnType<T, Error>
+/** What the pages use of a query. */
+export interface Query<T> {
+  readonly data: Readonly<Ref<T | undefined>>
+  readonly error: Readonly<Ref<Error | null>>
+  readonly isPending: Readonly<Ref<boolean>>
+  readonly isFetching: Readonly<Ref<boolean>>
+  readonly isError: Readonly<Ref<boolean>>
+  refetch: () => Promise<unknown>
+}
 
 export const useMe = (): Query<Me> => useQuery({ queryKey: keys.me, queryFn: ({ signal }) => api.me(signal) })
 export const useHub = (): Query<HubStatus> => useQuery({ queryKey: keys.hub, queryFn: ({ signal }) => api.hub(signal) })

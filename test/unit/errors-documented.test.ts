@@ -5,8 +5,8 @@ import { errorCodes } from '../../hub/contract/index.ts'
 
 it('docs/errors.md lists every error code with its status, and no other', async () => {
   const text = await readFile(path.join(import.meta.dirname, '..', '..', 'docs', 'errors.md'), 'utf8')
-  const listed = Object.fromEntries(
-    [...text.matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map((match) => [match[1], Number(match[2])]),
+  const listed: Record<string, number> = Object.fromEntries(
+    [...text.matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(([, code = '', status]) => [code, Number(status)] as const),
   )
   expect(listed).toEqual(errorCodes)
 })

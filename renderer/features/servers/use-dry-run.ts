@@ -1,7 +1,7 @@
-import { useNow } from '@vueuse/core'
 import { computed, onScopeDispose, shallowRef, type ComputedRef, type ShallowRef } from 'vue'
 import type { DryRunResult } from '../../../hub/contract/index.ts'
 import { api } from '../../lib/api.ts'
+import { useClock } from '../../lib/clock.ts'
 
 export type DryRunState =
   | { readonly kind: 'idle' }
@@ -21,12 +21,13 @@ export interface DryRun {
 /** Connects once without saving anything. Ends with the component, so that no trial outlives its dialog. */
 export function useDryRun(): DryRun {
   const state = shallowRef<DryRunState>({ kind: 'idle' })
-  const now = useNow({ interval: 100 })
+  const now = useClock(100)
   let abort: AbortController | null = null
 
   function cancel(): void {
     abort?.abort()
     abort = null
+    if (state.value.kind === 'running') state.value = { kind: 'canceled' }
   }
   onScopeDispose(cancel)
 
@@ -44,9 +45,7 @@ export function useDryRun(): DryRun {
         const result = await api.dryRun({ ...(name === null ? {} : { name }), config }, mine.signal)
         if (abort === mine) state.value = { kind: 'done', result }
       } catch (error) {
-        if (mine.signal.aborted) {
-          if (abort === null) state.value = { kind: 'canceled' }
-        } else state.value = { kind: 'failed', error }
+        if (abort === mine) state.value = { kind: 'failed', error }
       }
     },
     cancel,

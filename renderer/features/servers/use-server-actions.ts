@@ -27,7 +27,7 @@ export function useServerActions(): ServerActions {
   const busy = reactive(new Set<string>())
 
   /** One failure does not keep the others from being done; what failed is told together. */
-  async function each(names: readonly string[], what: string, work: (name: string) => Promise<void>): Promise<void> {
+  async function each(names: readonly string[], what: string, work: (name: string) => Promise<unknown>): Promise<void> {
     const queue = names.filter((name) => !busy.has(name))
     const failures: { name: string; error: unknown }[] = []
     async function worker(): Promise<void> {
@@ -67,7 +67,7 @@ export function useServerActions(): ServerActions {
 
   return {
     busy,
-    act: (names, action) => each(names, action, async (name) => void (await api.actOnServer(name, action))),
+    act: (names, action) => each(names, action, (name) => api.actOnServer(name, action)),
     async remove(names) {
       const removed: { name: string; config: ServerConfig }[] = []
       await each(names, 'delete', async (name) => {
