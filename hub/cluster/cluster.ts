@@ -1,0 +1,86 @@
+/**
+ * What several hubs must agree on: who is signed in, and how often something was tried. One machine keeps it in SQLite
+ * (`local.ts`), many share a Redis (`redis.ts`); one suite of tests runs against both.
+ */
+export interface Cluster {
+  readonly sessions: SessionStore
+  readonly keyUses: KeyUseStore
+  limiter: (policy: LimiterPolicy) => Limiter
+  dispose: () => Promise<void>
+}
+
+/** One sign-in of a user: a family of refresh tokens, of which only the newest counts. */
+export interface SessionRecord {
+  id: string
+  user: string
+  /** Fingerprint of what the user was when signing in (password, role, state); another one ends the session. */
+  stamp: string
+  /** Part of each refresh token of this session, so that the signing key alone forges none. */
+  secret: string
+  /** How often the refresh token was exchanged. */
+  generation: number
+  createdAt: number
+  usedAt: number
+  /** End of the session unless it is used before. */
+  idleEndsAt: number
+  /** End of the session in any case. */
+  endsAt: number
+  address: string
+  userAgent: string
+}
+
+/** `repeated`: the token before the newest, again within the leeway, as two tabs or a lost answer do. */
+export type Rotation =
+  { outcome: 'rotated' | 'repeated'; generation: number } | { outcome: 'reused' } | { outcome: 'unknown' }
+
+/** Every call fails when the store cannot be reached: a session that cannot be looked up may have been revoked. */
+export interface SessionStore {
+  open: (session: SessionRecord) => Promise<void>
+  find: (id: string) => Promise<SessionRecord | null>
+  /** Exchanges a generation for the next, for exactly one caller. An older one than the last is theft: it ends the session. */
+  rotate: (id: string, generation: number, times: { leewayMs: number; idleMs: number }) => Promise<Rotation>
+  /** Newest first; of one user, or of all. */
+  list: (user: string | null) => Promise<SessionRecord[]>
+  revoke: (id: string) => Promise<boolean>
+  /** Ends all sessions of a user, but for one if it is named; how many. */
+  revokeUser: (user: string, except?: string) => Promise<number>
+}
+
+export interface KeyUse {
+  at: number
+  address: string
+}
+
+/** When keys were last used; for people to look at, so it may lag and be lost. */
+export interface KeyUseStore {
+  record: (uses: ReadonlyMap<string, KeyUse>) => Promise<void>
+  read: () => Promise<ReadonlyMap<string, KeyUse>>
+  forget: (key: string) => Promise<void>
+}
+
+export interface LimiterPolicy {
+  name: string
+  points: number
+  durationMs: number
+  /**
+   * `limit`: protects the hub from load; without the shared store each hub counts alone.
+   * `lockout`: protects passwords; it outlasts a restart, and without the shared store each hub allows its share only.
+   */
+  kind: 'limit' | 'lockout'
+}
+
+export interface Taken {
+  passed: boolean
+  /** Points taken in this window, with these. */
+  taken: number
+  left: number
+  /** Milliseconds until the window ends. */
+  resetMs: number
+}
+
+/** Counts in windows that begin with the first use. Never fails: see `kind`. */
+export interface Limiter {
+  take: (key: string, points?: number) => Promise<Taken>
+  peek: (key: string) => Promise<Taken>
+  clear: (key: string) => Promise<void>
+}

@@ -1,0 +1,147 @@
+import { DatabaseSync } from 'node:sqlite'
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import type { Cluster, KeyUse, Limiter, LimiterPolicy, SessionRecord, SessionStore } from './cluster.ts'
+import { flexibleLimiter } from './flexible-limiter.ts'
+
+const SCHEMA = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = FULL;
+  PRAGMA busy_timeout = 5000;
+  CREATE TABLE IF NOT EXISTS sessions (
+    id TEXT PRIMARY KEY, user TEXT NOT NULL, stamp TEXT NOT NULL, secret TEXT NOT NULL, generation INTEGER NOT NULL,
+    createdAt INTEGER NOT NULL, usedAt INTEGER NOT NULL, idleEndsAt INTEGER NOT NULL, endsAt INTEGER NOT NULL,
+    address TEXT NOT NULL, userAgent TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS sessions_user ON sessions (user);
+  CREATE TABLE IF NOT EXISTS counters (key TEXT PRIMARY KEY, points INTEGER NOT NULL, endsAt INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS keyUses (key TEXT PRIMARY KEY, at INTEGER NOT NULL, address TEXT NOT NULL) STRICT;
+`
+const SWEEP_MS = 10 * 60_000
+
+/** One machine: an SQLite file that several hub processes may share, or `:memory:`. */
+export function openLocalCluster(file: string, now: () => number = Date.now): Cluster {
+  const db = new DatabaseSync(file)
+  db.exec(SCHEMA)
+  const sweep = (): void => {
+    db.prepare('DELETE FROM sessions WHERE min(idleEndsAt, endsAt) <= ?').run(now())
+    db.prepare('DELETE FROM counters WHERE endsAt <= ?').run(now())
+  }
+  sweep()
+  const sweeper = setInterval(sweep, SWEEP_MS).unref()
+
+  return {
+    sessions: sqliteSessions(db, now),
+    keyUses: {
+      record: (uses) => {
+        const write = db.prepare('INSERT OR REPLACE INTO keyUses (key, at, address) VALUES (?, ?, ?)')
+        for (const [key, { at, address }] of uses) write.run(key, at, address)
+        return Promise.resolve()
+      },
+      read: () => {
+        const rows = db.prepare('SELECT key, at, address FROM keyUses').all() as unknown as (KeyUse & { key: string })[]
+        return Promise.resolve(new Map(rows.map(({ key, at, address }) => [key, { at, address }])))
+      },
+      forget: (key) => {
+        db.prepare('DELETE FROM keyUses WHERE key = ?').run(key)
+        return Promise.resolve()
+      },
+    },
+    limiter: (policy) =>
+      policy.kind === 'lockout'
+        ? sqliteLimiter(db, policy, now)
+        : flexibleLimiter(
+            new RateLimiterMemory({
+              keyPrefix: policy.name,
+              points: policy.points,
+              duration: policy.durationMs / 1_000,
+            }),
+            policy,
+          ),
+    dispose: () => {
+      clearInterval(sweeper)
+      db.close()
+      return Promise.resolve()
+    },
+  }
+}
+
+/** node:sqlite answers at once; the promises are for the other store. */
+function sqliteSessions(db: DatabaseSync, now: () => number): SessionStore {
+  const live = 'min(idleEndsAt, endsAt) > :now'
+  const findLive = db.prepare(`SELECT * FROM sessions WHERE id = :id AND ${live}`)
+  const find = (id: string): SessionRecord | null =>
+    (findLive.get({ id, now: now() }) as SessionRecord | undefined) ?? null
+  const remove = db.prepare('DELETE FROM sessions WHERE id = ?')
+  const exchange = db.prepare(
+    'UPDATE sessions SET generation = generation + 1, usedAt = :now, idleEndsAt = :idleEndsAt WHERE id = :id AND generation = :generation RETURNING generation',
+  )
+  return {
+    open: (session) => {
+      const columns = Object.keys(session)
+      db.prepare(`INSERT INTO sessions (${columns.join(', ')}) VALUES (:${columns.join(', :')})`).run({ ...session })
+      return Promise.resolve()
+    },
+    find: (id) => Promise.resolve(find(id)),
+    rotate: (id, generation, { leewayMs, idleMs }) => {
+      const session = find(id)
+      if (session === null) return Promise.resolve({ outcome: 'unknown' })
+      // The condition on the generation lets one of several processes win.
+      const next = exchange.get({ id, generation, now: now(), idleEndsAt: now() + idleMs })
+      if (next !== undefined) return Promise.resolve({ outcome: 'rotated', generation: generation + 1 })
+      const current = find(id)
+      if (current !== null && generation === current.generation - 1 && now() - current.usedAt <= leewayMs)
+        return Promise.resolve({ outcome: 'repeated', generation: current.generation })
+      remove.run(id)
+      return Promise.resolve({ outcome: 'reused' })
+    },
+    list: (user) => {
+      const rows =
+        user === null
+          ? db.prepare(`SELECT * FROM sessions WHERE ${live} ORDER BY usedAt DESC`).all({ now: now() })
+          : db
+              .prepare(`SELECT * FROM sessions WHERE user = :user AND ${live} ORDER BY usedAt DESC`)
+              .all({ user, now: now() })
+      return Promise.resolve(rows as unknown as SessionRecord[])
+    },
+    revoke: (id) => Promise.resolve(remove.run(id).changes > 0),
+    revokeUser: (user, except = '') =>
+      Promise.resolve(Number(db.prepare('DELETE FROM sessions WHERE user = ? AND id <> ?').run(user, except).changes)),
+  }
+}
+
+function sqliteLimiter(db: DatabaseSync, policy: LimiterPolicy, now: () => number): Limiter {
+  const add = db.prepare(`
+    INSERT INTO counters (key, points, endsAt) VALUES (:key, :points, :endsAt)
+    ON CONFLICT (key) DO UPDATE SET
+      points = CASE WHEN endsAt <= :now THEN excluded.points ELSE points + excluded.points END,
+      endsAt = CASE WHEN endsAt <= :now THEN excluded.endsAt ELSE endsAt END
+    RETURNING points, endsAt`)
+  const read = db.prepare('SELECT points, endsAt FROM counters WHERE key = :key AND endsAt > :now')
+  const remove = db.prepare('DELETE FROM counters WHERE key = ?')
+  const keyOf = (key: string): string => `${policy.name} ${key}`
+  const taken = (row: { points: number; endsAt: number } | undefined) => ({
+    passed: (row?.points ?? 0) <= policy.points,
+    taken: row?.points ?? 0,
+    left: Math.max(0, policy.points - (row?.points ?? 0)),
+    resetMs: row === undefined ? 0 : row.endsAt - now(),
+  })
+  return {
+    take: (key, points = 1) =>
+      Promise.resolve(
+        taken(
+          add.get({ key: keyOf(key), points, now: now(), endsAt: now() + policy.durationMs }) as {
+            points: number
+            endsAt: number
+          },
+        ),
+      ),
+    peek: (key) =>
+      Promise.resolve(
+        taken(read.get({ key: keyOf(key), now: now() }) as { points: number; endsAt: number } | undefined),
+      ),
+    clear: (key) => {
+      remove.run(keyOf(key))
+      return Promise.resolve()
+    },
+  }
+}

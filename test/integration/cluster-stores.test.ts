@@ -1,0 +1,242 @@
+import path from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Cluster, SessionRecord } from '../../hub/cluster/cluster.ts'
+import { openLocalCluster } from '../../hub/cluster/local.ts'
+import { openRedisCluster } from '../../hub/cluster/redis.ts'
+import { temporaryFolder } from '../fixtures/built-program.ts'
+import { startRedis, type TestRedis } from '../fixtures/redis.ts'
+
+const HOUR = 3_600_000
+let redis: TestRedis
+beforeAll(async () => {
+  redis = await startRedis()
+})
+afterAll(() => redis.close())
+
+/** Two hubs on one store. */
+interface Stand {
+  one: Cluster
+  other: Cluster
+  dispose: () => Promise<void>
+}
+
+/** Only what is read counts, so the clock of a test may be anywhere after now. */
+let clock = 0
+const now = (): number => Date.now() + clock
+
+async function sqlite(): Promise<Stand> {
+  const folder = await temporaryFolder()
+  const file = path.join(folder.path, 'identity.db')
+  const [one, other] = [openLocalCluster(file, now), openLocalCluster(file, now)]
+  return {
+    one,
+    other,
+    dispose: async () => {
+      await one.dispose()
+      await other.dispose()
+      await folder.dispose()
+    },
+  }
+}
+
+function memory(): Promise<Stand> {
+  const one = openLocalCluster(':memory:', now)
+  return Promise.resolve({ one, other: one, dispose: () => one.dispose() })
+}
+
+async function shared(): Promise<Stand> {
+  await redis.flush()
+  const open = (): Promise<Cluster> => openRedisCluster({ url: redis.url, onState: () => undefined, now })
+  const [one, other] = [await open(), await open()]
+  return {
+    one,
+    other,
+    dispose: async () => {
+      await one.dispose()
+      await other.dispose()
+    },
+  }
+}
+
+function session(user: string, changes: Partial<SessionRecord> = {}): SessionRecord {
+  return {
+    id: randomBytes(8).toString('hex'),
+    user,
+    stamp: 'stamp',
+    secret: 'secret',
+    generation: 0,
+    createdAt: now(),
+    usedAt: now(),
+    idleEndsAt: now() + HOUR,
+    endsAt: now() + 24 * HOUR,
+    address: '192.0.2.1',
+    userAgent: 'test',
+    ...changes,
+  }
+}
+
+const times = { leewayMs: 10_000, idleMs: HOUR }
+
+describe.each([
+  ['memory', memory],
+  ['SQLite', sqlite],
+  ['Redis', shared],
+])('what hubs share, in %s', (_name, open) => {
+  let stand: Stand
+  beforeEach(async () => {
+    clock = 0
+    stand = await open()
+  })
+  afterEach(() => stand.dispose())
+
+  it('finds a session from every hub, as it was opened', async () => {
+    const opened = session('ann')
+    await stand.one.sessions.open(opened)
+    expect(await stand.other.sessions.find(opened.id)).toEqual(opened)
+    expect(await stand.other.sessions.find('unknown')).toBeNull()
+  })
+
+  it('lets exactly one of 50 exchange a refresh token, and tells the others that it was repeated', async () => {
+    const opened = session('ann')
+    await stand.one.sessions.open(opened)
+    const rotations = await Promise.all(
+      Array.from({ length: 50 }, (_, index) =>
+        (index % 2 === 0 ? stand.one : stand.other).sessions.rotate(opened.id, 0, times),
+      ),
+    )
+    expect(rotations.filter(({ outcome }) => outcome === 'rotated')).toEqual([{ outcome: 'rotated', generation: 1 }])
+    expect(rotations.filter(({ outcome }) => outcome === 'repeated')).toHaveLength(49)
+  })
+
+  it('takes a token that was exchanged long ago for stolen, and ends the session', async () => {
+    const opened = session('ann')
+    await stand.one.sessions.open(opened)
+    await stand.one.sessions.rotate(opened.id, 0, times)
+    clock = 11_000
+    expect(await stand.other.sessions.rotate(opened.id, 0, times)).toEqual({ outcome: 'reused' })
+    expect(await stand.one.sessions.find(opened.id)).toBeNull()
+    expect(await stand.one.sessions.rotate(opened.id, 1, times)).toEqual({ outcome: 'unknown' })
+  })
+
+  it('takes a token from before the last one for stolen, however soon it comes', async () => {
+    const opened = session('ann')
+    await stand.one.sessions.open(opened)
+    await stand.one.sessions.rotate(opened.id, 0, times)
+    await stand.one.sessions.rotate(opened.id, 1, times)
+    expect(await stand.one.sessions.rotate(opened.id, 0, times)).toEqual({ outcome: 'reused' })
+  })
+
+  it('lists sessions by user, the last used first', async () => {
+    const [first, second] = [session('ann', { usedAt: now() - 5_000 }), session('ann')]
+    for (const opened of [first, second, session('bob')]) await stand.one.sessions.open(opened)
+    expect((await stand.other.sessions.list('ann')).map(({ id }) => id)).toEqual([second.id, first.id])
+    expect(await stand.other.sessions.list(null)).toHaveLength(3)
+  })
+
+  it('ends all sessions of a user but the one that is kept', async () => {
+    const [kept, gone] = [session('ann'), session('ann')]
+    const others = session('bob')
+    for (const opened of [kept, gone, others]) await stand.one.sessions.open(opened)
+    expect(await stand.other.sessions.revokeUser('ann', kept.id)).toBe(1)
+    expect(await stand.one.sessions.find(gone.id)).toBeNull()
+    expect(await stand.one.sessions.find(kept.id)).not.toBeNull()
+    expect(await stand.one.sessions.find(others.id)).not.toBeNull()
+    expect(await stand.other.sessions.revoke(others.id)).toBe(true)
+    expect(await stand.one.sessions.find(others.id)).toBeNull()
+    expect((await stand.one.sessions.list(null)).map(({ id }) => id)).toEqual([kept.id])
+  })
+
+  it.each(['limit', 'lockout'] as const)('counts tries of a %s, each key for itself', async (kind) => {
+    const limiter = stand.one.limiter({ name: `tries-${kind}`, points: 5, durationMs: 60_000, kind })
+    const taken = await Promise.all(Array.from({ length: 30 }, () => limiter.take('ann')))
+    expect(taken.filter(({ passed }) => passed)).toHaveLength(5)
+    expect(await limiter.peek('ann')).toMatchObject({ passed: false, taken: 30, left: 0 })
+    expect((await limiter.peek('ann')).resetMs).toBeGreaterThan(50_000)
+    expect(await limiter.take('bob')).toMatchObject({ passed: true, taken: 1, left: 4 })
+    await limiter.clear('ann')
+    expect(await limiter.take('ann')).toMatchObject({ passed: true, taken: 1 })
+  })
+
+  it('remembers when a key was last used', async () => {
+    const use = { at: 1_700_000_000_000, address: '192.0.2.7' }
+    await stand.one.keyUses.record(new Map([['abc', use]]))
+    expect((await stand.other.keyUses.read()).get('abc')).toEqual(use)
+    await stand.other.keyUses.forget('abc')
+    expect((await stand.one.keyUses.read()).size).toBe(0)
+  })
+})
+
+describe.each([
+  ['SQLite', sqlite],
+  ['Redis', shared],
+])('of two hubs on one %s', (_name, open) => {
+  it('exactly 5 of 30 bad sign-ins are looked at', async () => {
+    const stand = await open()
+    const limiters = [stand.one, stand.other].map((hub) =>
+      hub.limiter({ name: 'lockout', points: 5, durationMs: 60_000, kind: 'lockout' }),
+    )
+    const taken = await Promise.all(
+      Array.from({ length: 30 }, (_, index) => limiters[index % 2]!.take('ann 192.0.2.1')),
+    )
+    expect(taken.filter(({ passed }) => passed)).toHaveLength(5)
+    await stand.dispose()
+  })
+})
+
+it('a session in SQLite ends when it is idle, and at its end', async () => {
+  const stand = await sqlite()
+  const [idle, used] = [session('ann'), session('ann', { endsAt: now() + 2 * HOUR })]
+  for (const opened of [idle, used]) await stand.one.sessions.open(opened)
+  clock = 0.9 * HOUR
+  await stand.one.sessions.rotate(used.id, 0, times)
+  clock = 1.1 * HOUR
+  expect(await stand.one.sessions.find(idle.id)).toBeNull()
+  expect(await stand.one.sessions.find(used.id)).not.toBeNull()
+  clock = 1.8 * HOUR
+  await stand.one.sessions.rotate(used.id, 1, times)
+  clock = 2.1 * HOUR
+  expect(await stand.one.sessions.find(used.id)).toBeNull()
+  clock = 0
+  await stand.dispose()
+})
+
+it('a lockout in SQLite outlasts a restart', async () => {
+  const folder = await temporaryFolder()
+  const file = path.join(folder.path, 'identity.db')
+  const policy = { name: 'lockout', points: 1, durationMs: 60_000, kind: 'lockout' } as const
+  const before = openLocalCluster(file)
+  await before.limiter(policy).take('ann')
+  await before.dispose()
+  const after = openLocalCluster(file)
+  expect(await after.limiter(policy).take('ann')).toMatchObject({ passed: false })
+  await after.dispose()
+  await folder.dispose()
+})
+
+it('without Redis limits soften, lockouts allow a share, sessions are refused; and all comes back with it', async () => {
+  await redis.flush()
+  const states: string[] = []
+  const open = (): Promise<Cluster> => openRedisCluster({ url: redis.url, onState: (state) => states.push(state) })
+  const hubs = [await open(), await open()]
+  const lockouts = hubs.map((hub) => hub.limiter({ name: 'lockout', points: 5, durationMs: 60_000, kind: 'lockout' }))
+  const limit = hubs[0]!.limiter({ name: 'limit', points: 100, durationMs: 60_000, kind: 'limit' })
+  const opened = session('ann')
+  await hubs[0]!.sessions.open(opened)
+  // Each hub has counted the other by now: registering a lockout does.
+  await lockouts[0]!.take('warm-up')
+
+  await redis.kill()
+  await expect.poll(() => states.includes('down')).toBe(true)
+  await expect(hubs[0]!.sessions.find(opened.id)).rejects.toMatchObject({ code: 'HUB_STORE_UNAVAILABLE', status: 503 })
+  await expect(hubs[0]!.sessions.rotate(opened.id, 0, times)).rejects.toMatchObject({ code: 'HUB_STORE_UNAVAILABLE' })
+  const passed = await Promise.all(Array.from({ length: 120 }, () => limit.take('ann')))
+  expect(passed.filter((taken) => taken.passed)).toHaveLength(100)
+  const tries = await Promise.all(Array.from({ length: 30 }, (_, index) => lockouts[index % 2]!.take('ann')))
+  expect(tries.filter((taken) => taken.passed)).toHaveLength(4)
+
+  await redis.start()
+  await expect.poll(() => hubs[0]!.sessions.find(opened.id).catch(() => null), { timeout: 5_000 }).toEqual(opened)
+  expect(await lockouts[1]!.take('bob')).toMatchObject({ passed: true, taken: 1 })
+  for (const hub of hubs) await hub.dispose()
+})
