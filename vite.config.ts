@@ -48,7 +48,7 @@ export default defineConfig({
     },
     main: nodeTarget('main', ['main'], 'es'),
     preload: nodeTarget('preload', ['preload'], 'cjs'),
-    hub: nodeTarget('hub', ['utility', 'server', 'cli'], 'es'),
+    hub: nodeTarget('hub', ['utility', 'server', 'cli', 'auth/password-worker'], 'es'),
   },
   builder: {
     // By name: the Vue plugin adds an `ssr` environment that we have no use for.
