@@ -22,7 +22,11 @@ import type { Redactor } from './observe/redactor.ts'
 import { createSecretKeeper } from './secrets/keeper.ts'
 import { isOwnName } from './secrets/names.ts'
 import type { SecretVault } from './secrets/vault.ts'
-import { createProcessJournal } from './upstream/process-group.ts'
+import { defaultLimits } from './upstream/limits.ts'
+import { createProcessJournal } from './upstream/process/journal.ts'
+import { systemProcessTable } from './upstream/process/process-table.ts'
+import { createReaper } from './upstream/process/process-tree.ts'
+import { createSearchPathSource, type SearchPath } from './upstream/process/search-path.ts'
 import { createSupervisor } from './upstream/supervisor.ts'
 
 export interface HubOptions {
@@ -42,8 +46,8 @@ export interface HubOptions {
   /** Values of `${secret:NAME}`. */
   vault: SecretVault
   env: (name: string) => string | undefined
-  /** PATH for stdio servers. */
-  path: string
+  /** Reads the PATH for stdio servers; asked when the first one starts. */
+  readSearchPath: () => Promise<SearchPath>
   log: Log
   /** The log's own, so that it learns what the configuration and the vault hold. */
   redactor: Redactor
@@ -71,6 +75,8 @@ export interface Hub {
   /** Refuses new requests and lets running ones finish, at most `ms`. */
   drain: (ms: number) => Promise<void>
   stop: () => Promise<void>
+  /** When the process ends without `stop`: kills the servers at once. */
+  abandon: () => void
 }
 
 /**
@@ -81,7 +87,9 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   await mkdir(options.configDir, { recursive: true, mode: 0o700 })
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 })
   // Before it listens: from the first connection on it must be ready, or a reload under load would lose calls.
-  const journal = createProcessJournal(join(options.dataDir, 'processes.json'))
+  const table = systemProcessTable()
+  const reaper = createReaper(table)
+  const journal = await createProcessJournal(join(options.dataDir, 'processes.json'), table, reaper)
   await journal.reap()
   const config = await openConfigStore(options.configDir)
   const pins = await openPins({
@@ -134,19 +142,18 @@ export async function createHub(options: HubOptions): Promise<Hub> {
         }
   }
 
+  const searchPath = createSearchPathSource(options.readSearchPath)
   const supervisor = createSupervisor({
+    clientInfo: { name: 'mcp-hub', version: options.version },
     defaults: {
-      clientInfo: { name: 'mcp-hub', version: options.version },
-      startTimeoutMs: 30_000,
-      callTimeoutMs: 5 * 60_000,
-      totalTimeoutMs: 60 * 60_000,
-      maxConcurrentCalls: 1_000,
-      maxStartAttempts: 8,
+      ...defaultLimits,
+      healthCheckIntervalMs: config.system.monitoring?.healthCheckInterval ?? defaultLimits.healthCheckIntervalMs,
     },
     references,
     redactor,
     journal,
-    path: () => options.path,
+    reaper,
+    searchPath,
     maxStdioLineBytes: limits.maxStdioLineBytes ?? 64 * 1_048_576,
     maxResponseBytes: limits.maxResponseBytes ?? 16 * 1_048_576,
     createLog: (server) =>
@@ -168,8 +175,8 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       events.emit({ type: 'server.changed', server: upstream.status() })
     },
     onResourceUpdated: (upstream, params) => gateway.resourceUpdated(upstream, params),
-    onServers: (removed) => {
-      if (removed.length > 0) gateway.listsChanged(removed)
+    onServers: ({ removed, disabled }) => {
+      if (removed.length + disabled.length > 0) gateway.listsChanged([...removed, ...disabled])
       for (const name of removed) {
         pins.forget(name)
         events.emit({ type: 'server.removed', name })
@@ -401,6 +408,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       await pins.flush()
       await vault.dispose()
     },
+    abandon: journal.killAll,
   }
 
   function health(path: string, response: ServerResponse): boolean {

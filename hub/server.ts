@@ -15,6 +15,7 @@ import { createLog } from './observe/log.ts'
 import { createRedactor } from './observe/redactor.ts'
 import { BrokenFile, endOnFaults } from './faults.ts'
 import { openServerVault } from './secrets/server-vault.ts'
+import { ownSearchPath } from './upstream/process/search-path.ts'
 import { version } from './version.ts'
 
 /** Server mode: the hub under node, configured by environment (DESIGN, "the headless contract"). */
@@ -97,11 +98,12 @@ async function main(): Promise<void> {
     adminPassword: env.MCP_HUB_ADMIN_PASSWORD,
     vault,
     env: (name) => process.env[name],
-    path: process.env['PATH'] ?? '',
+    readSearchPath: () => Promise.resolve(ownSearchPath()),
     log,
     redactor,
   }).catch((error: unknown): Hub => endOnBroken(error))
   if (hub.faults.length > 0) endOnFaults(hub.faults)
+  process.on('exit', hub.abandon)
 
   const host = env.HOST ?? hub.host ?? '127.0.0.1'
   if (hub.mcpAuth === 'none' && !['127.0.0.1', '::1', 'localhost'].includes(host)) {

@@ -9,7 +9,7 @@ import { EXIT_CONFIG } from './faults.ts'
 import { createLog } from './observe/log.ts'
 import { createRedactor } from './observe/redactor.ts'
 import { createControlVault } from './secrets/control-vault.ts'
-import { loginShellPath } from './upstream/runtimes.ts'
+import { loginShellPath } from './upstream/process/search-path.ts'
 
 /** Desktop mode: the hub as a utility process of the app. Uses nothing of Electron but `process.parentPort`. */
 
@@ -68,7 +68,7 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     adminPassword: undefined,
     vault,
     env: (name) => process.env[name],
-    path: await loginShellPath(),
+    readSearchPath: () => loginShellPath(),
     log: createLog({ level: 'info', file: null, redactor }),
     redactor,
   }).catch((error: unknown) => {
@@ -90,6 +90,7 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     throw error
   })
 
+  process.on('exit', hub.abandon)
   const api = createHttpServer(hub.requestListener('all'))
   const apiPort = await listenOn(api, 0, '127.0.0.1')
   const endpoint = createEndpointListener({

@@ -45,7 +45,22 @@ export const hubOptionsSchema = z.strictObject({
   callTimeoutMs: milliseconds.optional(),
   /** Hard limit of one call, progress or not. */
   totalTimeoutMs: milliseconds.optional(),
+  /** Calls that the server is given at once. */
   maxConcurrentCalls: z.number().int().positive().max(10_000).optional(),
+  /** Calls that wait beyond those; further ones fail at once. */
+  maxQueuedCalls: z.number().int().min(0).max(100_000).optional(),
+  /** `on-demand`: started by the first call and stopped when idle, instead of with the hub. */
+  start: z.enum(['always', 'on-demand']).optional(),
+  /** Without a call for this long the server is stopped until the next one. Never, unless it starts on demand. */
+  idleStopMs: milliseconds.optional(),
+  /** A connection that one client has for itself is closed after this long without a call. */
+  instanceIdleMs: milliseconds.optional(),
+  /** Time between health probes; 0 for none. */
+  healthCheckIntervalMs: z.number().int().min(0).max(86_400_000).optional(),
+  /** Time for the answer to a probe. */
+  healthCheckTimeoutMs: milliseconds.optional(),
+  /** Probes in a row that may go without an answer before the server is restarted. */
+  healthCheckMisses: z.number().int().min(0).max(100).optional(),
   /** Failed starts in a row before the state is `failed`. */
   maxStartAttempts: z.number().int().positive().max(1_000).optional(),
 })

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isEnabled } from '../contract/index.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { ListKind } from '../upstream/catalog.ts'
 import type { Params } from './json-rpc.ts'
@@ -69,7 +70,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   function enabledUpstreams(): Upstream[] {
     const all = options.upstreams()
     if (members?.of !== all)
-      members = { of: all, enabled: [...all.values()].filter((upstream) => upstream.status().state !== 'disabled') }
+      members = { of: all, enabled: [...all.values()].filter((upstream) => isEnabled(upstream.config)) }
     return members.enabled
   }
 

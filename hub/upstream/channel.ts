@@ -25,6 +25,8 @@ export interface ChannelHandlers {
 /** One transport connection to one server. It moves messages; it knows no method. */
 export interface Channel {
   readonly pid: number | null
+  /** Streams that are open now; a pipe has none. */
+  readonly openStreams: number
   /** Opens the transport; rejects with UpstreamFailure. */
   open: () => Promise<void>
   send: (hop: number, text: string, hints: RequestHints) => void
@@ -37,7 +39,8 @@ export interface Channel {
   established: (version: string, modern: boolean) => void
   /** Forgets the session, so that `initialize` can run again. */
   resetSession: () => void
-  close: () => Promise<void>
+  /** `atOnce`: without time to end by itself. */
+  close: (atOnce: boolean) => Promise<void>
 }
 
 /** A failed start or a lost connection, with its cause and cure. */

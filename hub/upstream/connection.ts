@@ -46,6 +46,10 @@ export interface ConnectionOptions {
   /** The server forgot its session and the handshake was done anew: lists and subscriptions must be read again. */
   onRenewed: () => void
   onLog: ChannelHandlers['onLog']
+  /** A call ended, so that another may have its place. */
+  onSettled: () => void
+  /** A request failed below MCP: the server may be gone. */
+  onTrouble: () => void
 }
 
 interface Pending {
@@ -62,12 +66,21 @@ export interface Connection {
   readonly hello: ServerHello
   readonly pid: number | null
   readonly inFlight: number
+  /** Whether a client waits for something. */
+  readonly busy: boolean
+  /** Counts what came from the server; a sign of life. */
+  readonly received: number
+  /** Streams that are open to a remote server. */
+  readonly openStreams: number
+  /** Why the last request failed that failed below MCP. */
+  readonly lastFailure: Reason | null
   start: () => Promise<ServerHello>
   call: (call: Call) => CancelCall
   /** A request of the hub's own; rejects with McpError. */
   request: (method: string, params?: Params, timeoutMs?: number) => Promise<unknown>
   notify: (method: string, params?: Params) => void
-  close: () => Promise<void>
+  /** `atOnce` gives a server that hangs no time to end by itself. */
+  close: (atOnce?: boolean) => Promise<void>
 }
 
 const SWEEP_MS = 1_000
@@ -86,14 +99,23 @@ export function createConnection(options: ConnectionOptions): Connection {
   let closed = false
   let renewing: Promise<void> | null = null
   let closeReason: Reason | null = null
+  let received = 0
 
   const handlers: ChannelHandlers = {
-    onReply: (hop, reply) => finish(hop, reply),
-    onFailure: (hop, error, _undelivered, reason) => {
-      if (reason !== null) lastFailure = reason
-      finish(hop, Reply.error(error))
+    onReply: (hop, reply) => {
+      received++
+      finish(hop, reply)
     },
-    onMessage,
+    onFailure: (hop, error, _undelivered, reason) => {
+      lastFailure = reason
+      const isProbe = pending.get(hop)?.call.owner === 'hub'
+      finish(hop, Reply.error(error))
+      if (!isProbe) options.onTrouble()
+    },
+    onMessage: (message, hop) => {
+      received++
+      onMessage(message, hop)
+    },
     onSessionLost,
     onClose: (reason) => {
       closed = true
@@ -115,6 +137,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     pending.delete(hop)
     if (entry.asked > 0) withdrawQuestions(entry)
     entry.call.finish(reply)
+    if (!closed) options.onSettled()
   }
 
   function sweep(): void {
@@ -145,6 +168,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (!byClosing && !closed) {
       notify('notifications/cancelled', { requestId: hop, reason })
     }
+    if (!closed) options.onSettled()
   }
 
   function launch(call: Call, params: Params | undefined, timeoutMs: number): number {
@@ -412,6 +436,19 @@ export function createConnection(options: ConnectionOptions): Connection {
     get inFlight() {
       return pending.size
     },
+    get busy() {
+      for (const { call } of pending.values()) if (call.owner !== 'hub') return true
+      return false
+    },
+    get received() {
+      return received
+    },
+    get openStreams() {
+      return channel.openStreams
+    },
+    get lastFailure() {
+      return lastFailure
+    },
     start: async () => {
       let timer: NodeJS.Timeout | undefined
       const expired = new Promise<never>((_resolve, reject) => {
@@ -450,12 +487,12 @@ export function createConnection(options: ConnectionOptions): Connection {
     notify: (method, params) => {
       if (!closed) notify(method, params)
     },
-    close: async () => {
+    close: async (atOnce = false) => {
       closed = true
       stopSweeper()
       for (const hop of [...pending.keys()])
         finish(hop, Reply.error({ code: rpc.serverUnavailable, message: 'The server was stopped' }))
-      await channel.close()
+      await channel.close(atOnce)
     },
   }
 }

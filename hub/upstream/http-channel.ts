@@ -294,6 +294,9 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
 
   return {
     pid: null,
+    get openStreams() {
+      return exchanges.size + (listening === null ? 0 : 1)
+    },
     open: async () => {
       pool = await openPool(url.origin, { connections: 256, connectTimeoutMs: options.connectTimeoutMs })
     },

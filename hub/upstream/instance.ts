@@ -19,11 +19,13 @@ export interface Instance {
   readonly connection: Connection
   readonly catalog: Catalog
   readonly lastUsed: number
+  /** Whether a client waits for something. */
+  readonly busy: boolean
   start: () => Promise<void>
   call: (call: Call) => CancelCall
   /** The URIs that somebody wants `notifications/resources/updated` for. */
   setSubscriptions: (uris: ReadonlySet<string>) => void
-  close: () => Promise<void>
+  close: (atOnce?: boolean) => Promise<void>
 }
 
 const REFRESH_DELAY_MS = 50
@@ -144,6 +146,9 @@ export function createInstance(options: InstanceOptions): Instance {
     get lastUsed() {
       return lastUsed
     },
+    get busy() {
+      return connection.busy
+    },
     start: async () => {
       await connection.start()
       try {
@@ -162,10 +167,10 @@ export function createInstance(options: InstanceOptions): Instance {
       return connection.call(call)
     },
     setSubscriptions,
-    close: async () => {
+    close: async (atOnce = false) => {
       closed = true
       if (refreshTimer !== null) clearTimeout(refreshTimer)
-      await connection.close()
+      await connection.close(atOnce)
     },
   }
 }

@@ -1,16 +1,21 @@
 import { McpError, rpc } from '../gateway/json-rpc.ts'
 import type { Instance } from './instance.ts'
 
-interface Lane {
-  opening: Promise<Instance>
+interface Lane extends OpenedLane {
   /** Whose calls are in flight; null when none are. */
   owner: string | null
   inFlight: number
 }
 
+export interface OpenedLane {
+  instance: Instance
+  /** Rejects with McpError when it does not start. */
+  ready: Promise<void>
+}
+
 export interface LaneOptions {
   /** Opens one more connection; `onLost` tells when it ended by itself. */
-  open: (onLost: () => void) => Promise<Instance>
+  open: (onLost: () => void) => OpenedLane
   /**
    * One client at a time on a connection: where a server's question does not name its call (a pipe, HTTP+SSE), nothing else
    * keeps it from reaching another client.
@@ -22,13 +27,15 @@ export interface LaneOptions {
 
 /** The connections to one server for one capability profile of one principal: opened when needed, closed when idle. */
 export interface Lanes {
+  readonly instances: readonly Instance[]
+  readonly inFlight: number
   /** Some connection, for what it offers. */
   any: () => Promise<Instance>
   /** A connection for a call of this client; `release` when the call is over. Rejects with McpError. */
   take: (owner: string) => Promise<{ instance: Instance; release: () => void }>
   /** Closes connections that nobody used since then; false when none is left. */
   reap: (unusedSince: number) => Promise<boolean>
-  close: () => Promise<void>
+  close: (atOnce: boolean) => Promise<void>
 }
 
 export function createLanes(options: LaneOptions): Lanes {
@@ -36,13 +43,12 @@ export function createLanes(options: LaneOptions): Lanes {
   const waiting: (() => void)[] = []
 
   function add(): Lane {
-    const lane: Lane = {
-      opening: options.open(() => remove(lane)),
-      owner: null,
-      inFlight: 0,
-    }
+    const lane: Lane = { ...options.open(() => remove(lane)), owner: null, inFlight: 0 }
     lanes.push(lane)
-    lane.opening.catch(() => remove(lane))
+    lane.ready.catch(() => {
+      remove(lane)
+      void lane.instance.close()
+    })
     return lane
   }
 
@@ -88,7 +94,8 @@ export function createLanes(options: LaneOptions): Lanes {
       waiting.shift()?.()
     }
     try {
-      return { instance: await taken.opening, release }
+      await taken.ready
+      return { instance: taken.instance, release }
     } catch (error) {
       release()
       throw error
@@ -96,28 +103,30 @@ export function createLanes(options: LaneOptions): Lanes {
   }
 
   return {
-    any: () => (lanes[0] ?? add()).opening,
+    get instances() {
+      return lanes.map(({ instance }) => instance)
+    },
+    get inFlight() {
+      let sum = 0
+      for (const lane of lanes) sum += lane.inFlight
+      return sum
+    },
+    any: async () => {
+      const lane = lanes[0] ?? add()
+      await lane.ready
+      return lane.instance
+    },
     take,
     reap: async (unusedSince) => {
-      for (const lane of [...lanes]) {
-        const instance = await lane.opening.catch(() => null)
-        if (instance === null || lane.inFlight > 0 || instance.lastUsed > unusedSince) continue
-        remove(lane)
-        await instance.close()
-      }
+      const idle = lanes.filter(({ inFlight, instance }) => inFlight === 0 && instance.lastUsed <= unusedSince)
+      for (const lane of idle) remove(lane)
+      await Promise.all(idle.map(({ instance }) => instance.close()))
       return lanes.length > 0
     },
-    close: async () => {
+    close: async (atOnce) => {
       const open = lanes
       lanes = []
-      await Promise.all(
-        open.map((lane) =>
-          lane.opening.then(
-            (instance) => instance.close(),
-            () => undefined,
-          ),
-        ),
-      )
+      await Promise.all(open.map(({ instance }) => instance.close(atOnce)))
     },
   }
 }

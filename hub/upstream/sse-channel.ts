@@ -126,6 +126,9 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
 
   return {
     pid: null,
+    get openStreams() {
+      return messages === null || closed ? 0 : 1
+    },
     open,
     send: (hop, text) =>
       post(text, (message) => handlers.onFailure(hop, { code: rpc.serverUnavailable, message }, false, null)),

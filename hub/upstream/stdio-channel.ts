@@ -1,46 +1,56 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { StringDecoder } from 'node:string_decoder'
+import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
 import type { Reason } from '../contract/index.ts'
 import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import { createLineReader } from './line-reader.ts'
-import { endGroup } from './process-group.ts'
-import { resolveExecutable } from './runtimes.ts'
-
-export interface StdioCommand {
-  command: string
-  args: string[]
-  env: Record<string, string>
-  cwd: string | undefined
-}
+import { exitReason, spawnReason } from './process/exit-reason.ts'
+import { prepareCommand, type StdioCommand } from './process/prepare-command.ts'
+import { readStderr } from './process/stderr-reader.ts'
 
 export interface StdioOptions {
+  command: () => Promise<StdioCommand>
   maxLineBytes: number
-  onSpawn: (pid: number) => void
+  /** Begins the supervision of a process, under the mark that its environment carries. */
+  onSpawn: (pid: number, mark: string) => void
   onExit: (pid: number) => void
+  /** A variable for the environment by which every descendant is found again. */
+  mark: { variable: string; value: string }
+  /** Ends a process with all that it started. */
+  end: (pid: number, mark: string, graceMs: number) => Promise<void>
 }
 
-const KEPT_STDERR_LINES = 12
 /** How long a server may take to end after its stdin was closed, and then after SIGTERM. */
 const CLOSE_GRACE_MS = 1_500
 const TERM_GRACE_MS = 3_000
+/** What a process wrote before it ended may still be in the pipe. */
+const DRAIN_MS = 200
+/** A server that does not read its stdin is not given more. */
+const MAX_UNREAD_BYTES = 64 * 1_048_576
+/** Lines on stdout that are no message: so many at once, then stdout is read in steps. */
+const MAX_GARBAGE = 100
+const GARBAGE_PAUSE_MS = 250
+const SHOWN_GARBAGE = 300
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
 /**
  * A server process on stdin and stdout (MCP "stdio" transport): spawned without a shell as the leader of its own process
  * group, ended as a whole group.
  */
-export function createStdioChannel(command: StdioCommand, handlers: ChannelHandlers, options: StdioOptions): Channel {
-  let child: ChildProcess | null = null
-  let ended = false
+export function createStdioChannel(handlers: ChannelHandlers, options: StdioOptions): Channel {
+  let child: Child | null = null
+  let closing = false
+  let ended: Promise<void> | null = null
   let outgoing = ''
   let flushing = false
-  const lastErrors: string[] = []
+  let garbage = 0
 
   function flush(): void {
     flushing = false
     const text = outgoing
     outgoing = ''
-    if (text !== '' && child?.stdin?.writable) child.stdin.write(text)
+    if (text !== '' && child?.stdin.writable === true) child.stdin.write(text)
   }
 
   // Requests of one turn of the event loop go out in one write: the write is what a call costs most.
@@ -59,108 +69,137 @@ export function createStdioChannel(command: StdioCommand, handlers: ChannelHandl
     }
     let parsed: unknown
     try {
-      parsed = JSON.parse(line.toString())
+      parsed = isLikeJson(line) ? JSON.parse(line.toString()) : undefined
     } catch {
-      handlers.onLog('hub', 'warn', `Not a JSON-RPC message on stdout: ${line.subarray(0, 300).toString()}`)
+      parsed = undefined
+    }
+    if (parsed === undefined) {
+      onGarbage(`Not a JSON-RPC message on stdout: ${line.subarray(0, SHOWN_GARBAGE).toString()}`)
       return
     }
     for (const message of Array.isArray(parsed) ? (parsed as unknown[]) : [parsed]) {
-      if (!isObject(message)) {
-        handlers.onLog('hub', 'warn', 'A JSON value that is no JSON-RPC message on stdout')
-      } else if (typeof message['method'] === 'string') {
-        handlers.onMessage(message as unknown as JsonRpcMessage, null)
-      } else if (typeof message['id'] === 'number') {
+      if (!isObject(message)) onGarbage('A JSON value that is no JSON-RPC message on stdout')
+      else if (typeof message['method'] === 'string') handlers.onMessage(message as unknown as JsonRpcMessage, null)
+      else if (typeof message['id'] === 'number')
         handlers.onReply(message['id'], Reply.of({ jsonrpc: '2.0', id: message['id'], ...message }))
-      }
     }
   }
 
+  /** A flood of it costs the server its own pace, and nobody else's. */
+  function onGarbage(text: string): void {
+    if (garbage < MAX_GARBAGE) handlers.onLog('hub', 'warn', text)
+    if (++garbage === 1) setTimeout(endOfGarbage, GARBAGE_PAUSE_MS).unref()
+    else if (garbage === MAX_GARBAGE) child?.stdout.pause()
+  }
+
+  function endOfGarbage(): void {
+    if (garbage > MAX_GARBAGE) handlers.onLog('hub', 'warn', `${garbage - MAX_GARBAGE} more such lines`)
+    garbage = 0
+    child?.stdout.resume()
+  }
+
+  /** A line over the limit is not kept; the call that it answers is told so, when its id stands at either end. */
+  function onOverflow(head: Buffer, tail: Buffer): void {
+    const message = `A message longer than ${options.maxLineBytes} bytes on stdout was dropped (limits.maxStdioLineBytes)`
+    handlers.onLog('hub', 'error', message)
+    const hop = idAtEitherEnd(head, tail)
+    if (hop !== null) handlers.onFailure(hop, { code: rpc.limitExceeded, message }, false, null)
+  }
+
   async function open(): Promise<void> {
-    const resolved = await resolveExecutable(command.command, command.env['PATH'] ?? '', command.cwd)
-    if (resolved.path === null) throw new UpstreamFailure(resolved.reason, true)
-    const path = resolved.path
+    const command = await options.command()
+    const { variable, value } = options.mark
+    const prepared = await prepareCommand(command)
+    if ('reason' in prepared) throw new UpstreamFailure(prepared.reason, true)
+    if (closing) throw new UpstreamFailure(stoppedReason)
     await new Promise<void>((resolve, reject) => {
-      const started = spawn(path, command.args, {
-        env: command.env,
-        ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
-        stdio: ['pipe', 'pipe', 'pipe'],
-        shell: false,
-        detached: process.platform !== 'win32',
-        windowsHide: true,
-      })
+      const fail = (error: unknown): void =>
+        reject(new UpstreamFailure(spawnReason(error as NodeJS.ErrnoException, command), true))
+      let started: Child
+      try {
+        started = spawn(prepared.file, prepared.args, {
+          env: { ...command.env, [variable]: value },
+          ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
+          stdio: ['pipe', 'pipe', 'pipe'],
+          shell: false,
+          detached: process.platform !== 'win32',
+          windowsHide: true,
+          windowsVerbatimArguments: prepared.verbatim,
+        })
+      } catch (error) {
+        fail(error)
+        return
+      }
+      started.once('error', fail)
+      if (started.pid === undefined) return
       child = started
-      started.once('spawn', () => {
-        options.onSpawn(started.pid ?? 0)
-        resolve()
-      })
-      started.once('error', (error: NodeJS.ErrnoException) => {
-        reject(new UpstreamFailure(spawnReason(error, command), true))
-      })
-      // A pipe that breaks is told by `exit`; without a listener it would end the hub.
-      started.stdin.on('error', () => undefined)
-      started.stdout.on(
-        'data',
-        createLineReader({
-          maxBytes: options.maxLineBytes,
-          onLine,
-          onOverflow: () => {
-            handlers.onLog(
-              'hub',
-              'error',
-              `A message longer than ${options.maxLineBytes} bytes on stdout was dropped (limits.maxStdioLineBytes)`,
-            )
-          },
-        }),
-      )
-      const decoder = new StringDecoder('utf8')
-      let partial = ''
-      started.stderr.on('data', (chunk: Buffer) => {
-        const lines = (partial + decoder.write(chunk)).split('\n')
-        partial = (lines.pop() ?? '').slice(0, 10_000)
-        for (const line of lines) onStderr(line.replace(/\r$/, ''))
-      })
-      started.once('close', (code, signal) => {
-        if (partial !== '') onStderr(partial)
-        options.onExit(started.pid ?? 0)
-        // What the server started and left behind goes with it.
-        void endGroup(started.pid, 0)
-        if (ended) return
-        ended = true
-        handlers.onClose(exitReason(code, signal, lastErrors))
-      })
+      options.onSpawn(started.pid, value)
+      listen(started, started.pid)
+      started.once('spawn', resolve)
     })
   }
 
-  function onStderr(line: string): void {
-    if (line === '') return
-    lastErrors.push(line)
-    if (lastErrors.length > KEPT_STDERR_LINES) lastErrors.shift()
-    handlers.onLog('stderr', levelOf(line), line)
+  function listen(started: Child, pid: number): void {
+    // A pipe that breaks is told by `exit`; without a listener it would end the hub.
+    started.stdin.on('error', () => undefined)
+    started.stdout.on(
+      'data',
+      createLineReader({ maxBytes: options.maxLineBytes, onLine, onOverflow, accepts: isLikeJson }),
+    )
+    const errors = readStderr(started.stderr, (level, text) => handlers.onLog('stderr', level, text))
+    // A descendant can hold the pipes open for ever: it is the process itself that counts, and the pipes get a moment.
+    started.once('exit', (code, signal) => {
+      ended = (async () => {
+        await Promise.race([
+          new Promise((resolve) => started.once('close', resolve)),
+          new Promise((resolve) => setTimeout(resolve, DRAIN_MS)),
+        ])
+        if (!closing) handlers.onClose(exitReason(code, signal, errors.lastLines()))
+        closing = true
+        // What the server started and left behind goes with it.
+        await options.end(pid, options.mark.value, 0)
+        for (const stream of [started.stdin, started.stdout, started.stderr]) stream.destroy()
+        options.onExit(pid)
+      })()
+    })
   }
 
-  async function close(): Promise<void> {
-    ended = true
+  async function close(atOnce: boolean): Promise<void> {
+    closing = true
     const running = child
-    if (!running?.pid || running.exitCode !== null || running.signalCode !== null) return
-    flush()
-    running.stdin?.end()
-    const exited = new Promise<boolean>((resolve) => running.once('exit', () => resolve(true)))
-    const graceful = await Promise.race([
-      exited,
-      new Promise<boolean>((resolve) => setTimeout(resolve, CLOSE_GRACE_MS, false).unref()),
-    ])
-    await endGroup(running.pid, graceful ? 0 : TERM_GRACE_MS)
-    await exited
+    if (running?.pid === undefined) return
+    if (ended === null) {
+      flush()
+      const exited = new Promise<true>((resolve) => running.once('exit', () => resolve(true)))
+      running.stdin.end()
+      const graceful =
+        !atOnce &&
+        (await Promise.race([
+          exited,
+          new Promise<false>((resolve) => setTimeout(resolve, CLOSE_GRACE_MS, false).unref()),
+        ]))
+      if (!graceful) await options.end(running.pid, options.mark.value, atOnce ? 0 : TERM_GRACE_MS)
+      await exited
+    }
+    await ended
   }
 
   return {
     get pid() {
       return child?.pid ?? null
     },
+    openStreams: 0,
     open,
     send: (hop, text) => {
-      if (ended)
+      if (closing)
         handlers.onFailure(hop, { code: rpc.serverUnavailable, message: 'The server process has ended' }, true, null)
+      else if ((child?.stdin.writableLength ?? 0) > MAX_UNREAD_BYTES)
+        handlers.onFailure(
+          hop,
+          { code: rpc.serverUnavailable, message: 'The server does not read what it is sent' },
+          true,
+          null,
+        )
       else write(text)
     },
     notify: (text) => write(text),
@@ -172,33 +211,21 @@ export function createStdioChannel(command: StdioCommand, handlers: ChannelHandl
   }
 }
 
-function levelOf(line: string): 'error' | 'warn' | 'info' {
-  if (/\b(error|fatal|exception|panic|traceback)\b/i.test(line)) return 'error'
-  return /\bwarn(ing)?\b/i.test(line) ? 'warn' : 'info'
+/** Objects and arrays are all that a message can be. */
+function isLikeJson(line: Buffer): boolean {
+  return /^\s*(?:[[{]|$)/.test(line.toString('latin1', 0, 64))
 }
 
-function exitReason(code: number | null, signal: NodeJS.Signals | null, lines: string[]): Reason {
-  const how = signal === null ? `exited with code ${code ?? 'unknown'}` : `was ended by ${signal}`
-  return {
-    code: 'exited',
-    message: `The server process ${how}`,
-    cure:
-      lines.length > 0
-        ? 'Read the last lines that it wrote; they usually name the cause.'
-        : 'Run its command in a terminal to see what it says.',
-    ...(lines.length > 0 ? { detail: lines.join('\n') } : {}),
-  }
+/** The id of an answer of which only the ends are known. */
+function idAtEitherEnd(head: Buffer, tail: Buffer): number | null {
+  const id =
+    /^\s*\{\s*"jsonrpc":\s*"2\.0",\s*"id":\s*(\d+),/.exec(head.toString('latin1'))?.[1] ??
+    /"jsonrpc":\s*"2\.0",\s*"id":\s*(\d+)\s*\}\s*$/.exec(tail.toString('latin1'))?.[1]
+  return id === undefined ? null : Number(id)
 }
 
-function spawnReason(error: NodeJS.ErrnoException, command: StdioCommand): Reason {
-  const cwdGone = error.code === 'ENOENT' && command.cwd !== undefined
-  return {
-    code: 'spawn-failed',
-    message: `Could not start ${command.command}: ${error.message}`,
-    cure: cwdGone
-      ? `Check that the working directory ${command.cwd ?? ''} exists.`
-      : error.code === 'EACCES'
-        ? 'Make the file executable, or name its interpreter as the command.'
-        : 'Check the command and its arguments.',
-  }
+const stoppedReason: Reason = {
+  code: 'exited',
+  message: 'The server was stopped while it started',
+  cure: 'Start it again.',
 }

@@ -1,35 +1,40 @@
 import { isDeepStrictEqual } from 'node:util'
-import { isRemote, type ServerConfig } from '../contract/index.ts'
+import { isEnabled, isRemote, type ServerConfig } from '../contract/index.ts'
 import type { ListKind } from './catalog.ts'
 import type { Params } from '../gateway/json-rpc.ts'
 import type { LogRing } from '../observe/log-ring.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import { createHttpChannel } from './http-channel.ts'
-import type { ProcessJournal } from './process-group.ts'
 import { redactFailures } from './redacted-channel.ts'
-import { minimalEnvironment } from './runtimes.ts'
+import { mergeEnvironment, minimalEnvironment } from './process/environment.ts'
+import type { ProcessJournal } from './process/journal.ts'
+import { MARK_VARIABLE, type ProcessReaper } from './process/process-tree.ts'
+import type { SearchPathSource } from './process/search-path.ts'
 import { createSseChannel } from './sse-channel.ts'
 import { createStdioChannel } from './stdio-channel.ts'
-import { createUpstream, type Upstream, type UpstreamDefaults } from './upstream.ts'
+import type { ServerLimits } from './limits.ts'
+import { createUpstream, type Upstream } from './upstream.ts'
 import { resolveReferences, type ReferenceSources } from '../config/references.ts'
 
 export interface SupervisorOptions {
-  defaults: UpstreamDefaults
+  clientInfo: { name: string; version: string }
+  defaults: ServerLimits
   references: ReferenceSources
   /** Failures quote what servers and libraries say, and that may hold a secret. */
   redactor: Redactor
   journal: ProcessJournal
+  reaper: ProcessReaper
   /** PATH for stdio servers: the login shell's on a desktop. */
-  path: () => string
+  searchPath: SearchPathSource
   maxStdioLineBytes: number
   maxResponseBytes: number
   createLog: (server: string) => LogRing
   onState: (upstream: Upstream) => void
   onCatalog: (upstream: Upstream, kinds: readonly ListKind[]) => void
   onResourceUpdated: (upstream: Upstream, params: Params) => void
-  /** Servers were added, removed or replaced. */
-  onServers: (removed: string[]) => void
+  /** Servers were added, removed, disabled or given another entry. */
+  onServers: (change: { removed: string[]; disabled: string[] }) => void
 }
 
 /** Keeps the set of running servers equal to the configuration, touching only what changed. */
@@ -60,35 +65,46 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         ? createSseChannel(target, handlers, limits)
         : createHttpChannel(target, handlers, limits)
     }
-    const env = { ...minimalEnvironment(options.path()), ...resolved.env }
-    return createStdioChannel(
-      { command: resolved.command ?? '', args: resolved.args, env, cwd: resolved.cwd },
-      handlers,
-      {
-        maxLineBytes: options.maxStdioLineBytes,
-        onSpawn: (pid) => options.journal.add(pid),
-        onExit: (pid) => options.journal.remove(pid),
-      },
-    )
+    return createStdioChannel(handlers, {
+      command: async () => ({
+        command: resolved.command ?? '',
+        args: resolved.args,
+        env: await environmentFor(resolved.env),
+        cwd: resolved.cwd,
+      }),
+      maxLineBytes: options.maxStdioLineBytes,
+      mark: { variable: MARK_VARIABLE, value: options.journal.nextMark() },
+      onSpawn: options.journal.add,
+      onExit: options.journal.remove,
+      end: options.reaper.end,
+    })
+  }
+
+  async function environmentFor(own: Record<string, string>): Promise<Record<string, string>> {
+    const { platform, env } = process
+    const { value } = await options.searchPath.current()
+    return mergeEnvironment(minimalEnvironment(env, value, platform), own, platform)
   }
 
   function create(name: string, config: ServerConfig, silent: boolean): Upstream {
+    const isCurrent = (): boolean => !silent && upstreams.get(name) === upstream
     const upstream: Upstream = createUpstream(
       {
         name,
         config,
+        clientInfo: options.clientInfo,
         defaults: options.defaults,
-        openChannel: (handlers) =>
-          redactFailures(options.redactor, handlers, (quiet) => openChannel(name, config, quiet)),
+        openChannel: (current, handlers) =>
+          redactFailures(options.redactor, handlers, (quiet) => openChannel(name, current, quiet)),
         redactor: options.redactor,
         log: options.createLog(silent ? '' : name),
       },
       {
         onState: () => {
-          if (!silent) options.onState(upstream)
+          if (isCurrent()) options.onState(upstream)
         },
         onCatalog: (kinds) => {
-          if (!silent) options.onCatalog(upstream, kinds)
+          if (isCurrent()) options.onCatalog(upstream, kinds)
         },
         onResourceUpdated: (params) => options.onResourceUpdated(upstream, params),
         onNotification: () => undefined,
@@ -102,26 +118,28 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       return upstreams
     },
     apply: async (servers) => {
-      const next = new Map<string, Upstream>()
-      const fresh: Upstream[] = []
-      for (const [name, config] of Object.entries(servers)) {
-        const known = upstreams.get(name)
-        if (known !== undefined && isDeepStrictEqual(known.config, config)) next.set(name, known)
-        else {
-          const upstream = create(name, config, false)
-          next.set(name, upstream)
-          fresh.push(upstream)
-        }
-      }
-      const ended = [...upstreams.values()].filter((upstream) => next.get(upstream.name) !== upstream)
-      const removed = ended.filter((upstream) => !next.has(upstream.name)).map((upstream) => upstream.name)
-      upstreams = next
-      options.onServers(removed)
-      for (const upstream of fresh) {
-        if (upstream.status().state === 'disabled') options.onState(upstream)
-        else upstream.start()
-      }
-      await Promise.all(ended.map((upstream) => upstream.stop()))
+      const before = upstreams
+      const changes: (() => Promise<void> | void)[] = []
+      const disabled: string[] = []
+      upstreams = new Map(
+        Object.entries(servers).map(([name, config]) => {
+          const known = before.get(name)
+          if (known === undefined) {
+            const added = create(name, config, false)
+            changes.push(() => (isEnabled(config) ? added.start() : options.onState(added)))
+            return [name, added]
+          }
+          if (!isDeepStrictEqual(known.config, config)) {
+            if (isEnabled(known.config) && !isEnabled(config)) disabled.push(name)
+            changes.push(() => known.reconfigure(config))
+          }
+          return [name, known]
+        }),
+      )
+      const removed = [...before.values()].filter(({ name }) => !upstreams.has(name))
+      const applied = changes.map((change) => change())
+      options.onServers({ removed: removed.map(({ name }) => name), disabled })
+      await Promise.all([...applied, ...removed.map((upstream) => upstream.stop())])
     },
     createTrial: (name, config) => create(name, config, true),
     stop: async () => {

@@ -1,5 +1,4 @@
 import {
-  isRemote,
   isEnabled,
   serverPrefix,
   transportOf,
@@ -9,32 +8,34 @@ import {
   type ServerState,
   type ServerStatus,
 } from '../contract/index.ts'
-import { capabilityProfile, type Call, type CancelCall, type ClientCapabilities } from '../gateway/call.ts'
-import { McpError, Reply, rpc, type Params } from '../gateway/json-rpc.ts'
-import { emptyCatalog, type Catalog, type ListKind } from './catalog.ts'
-import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
-import { createInstance, type Instance } from './instance.ts'
-import { createLanes, type Lanes } from './lanes.ts'
+import { systemClock, type Clock } from '../clock.ts'
+import type { Call, CancelCall, ClientCapabilities } from '../gateway/call.ts'
+import { McpError, rpc, type Params } from '../gateway/json-rpc.ts'
 import type { LogRing } from '../observe/log-ring.ts'
 import type { Redactor } from '../observe/redactor.ts'
-
-export interface UpstreamDefaults {
-  clientInfo: { name: string; version: string }
-  startTimeoutMs: number
-  callTimeoutMs: number
-  totalTimeoutMs: number
-  maxConcurrentCalls: number
-  maxStartAttempts: number
-}
+import { createCalls } from './calls.ts'
+import { emptyCatalog, listKinds, type Catalog, type ListKind } from './catalog.ts'
+import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
+import { createClientInstances } from './client-instances.ts'
+import type { ServerHello } from './connection.ts'
+import { createHealthProbe, type HealthProbe } from './health.ts'
+import { createInstance, type Instance } from './instance.ts'
+import type { OpenedLane } from './lanes.ts'
+import { attemptsFor, idleStopOf, limitsOf, type ServerLimits } from './limits.ts'
+import { initialMachine, transition, type ServerEvent } from './state-machine.ts'
+import { describeTarget, statusOf, unavailableError } from './server-status.ts'
 
 export interface UpstreamOptions {
   name: string
   config: ServerConfig
-  defaults: UpstreamDefaults
-  /** Opens the transport of this entry; rejects with UpstreamFailure when a reference cannot be resolved. */
-  openChannel: (handlers: ChannelHandlers) => Channel
+  clientInfo: { name: string; version: string }
+  defaults: ServerLimits
+  /** Opens the transport of an entry; throws UpstreamFailure when a reference cannot be resolved. */
+  openChannel: (config: ServerConfig, handlers: ChannelHandlers) => Channel
   log: LogRing
+  /** Reasons quote what servers say, and that may hold a secret. */
   redactor: Redactor
+  clock?: Clock
   /** Randomness of the backoff, 0 to 1. */
   random?: () => number
 }
@@ -53,12 +54,24 @@ export interface Upstream {
   readonly config: ServerConfig
   readonly log: LogRing
   readonly catalog: Catalog
+  /** What it said of itself last, also while it does not run. */
+  readonly hello: ServerHello | null
+  /** The plain connection, while it works. */
   readonly instance: Instance | null
+  /** Every connection: the plain one and those of single clients. */
+  readonly instances: readonly Instance[]
   status: () => ServerStatus
   history: () => { state: ServerState; at: number; reason: string | null }[]
   start: () => void
+  /** Ends it for good; resolves once everything that it ran is gone. */
   stop: () => Promise<void>
   restart: () => Promise<void>
+  /** Takes another entry under the same name; resolves once what ran under the old one is gone. */
+  reconfigure: (config: ServerConfig) => Promise<void>
+  /** The network may have changed, or the machine slept: what was put off is tried now, what runs is checked. */
+  wake: () => void
+  /** It works, but something is wrong; null when it is right again. `restart` ends it and starts it anew. */
+  impair: (reason: Reason | null, restart?: boolean) => void
   /** Resolves once the server runs or is known not to, at the latest after `ms`. */
   settled: (ms: number) => Promise<void>
   /** Why calls cannot be served, as an error for the caller; null when they can. */
@@ -69,80 +82,198 @@ export interface Upstream {
   setSubscriptions: (uris: ReadonlySet<string>) => void
 }
 
-const BACKOFF_MS = [250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000]
 const HEALTHY_MS = 60_000
-const IDLE_INSTANCE_MS = 5 * 60_000
 const MAX_HISTORY = 50
 const MAX_LANES = 8
 const PROBE_TIMEOUT_MS = 5_000
 
 export function createUpstream(options: UpstreamOptions, events: UpstreamEvents): Upstream {
-  const { name, config, defaults, log } = options
-  const hub = config.hub ?? {}
-  const limits = {
-    startTimeoutMs: hub.startTimeoutMs ?? defaults.startTimeoutMs,
-    callTimeoutMs: hub.callTimeoutMs ?? defaults.callTimeoutMs,
-    totalTimeoutMs: hub.totalTimeoutMs ?? defaults.totalTimeoutMs,
-    maxConcurrentCalls: hub.maxConcurrentCalls ?? defaults.maxConcurrentCalls,
-    maxStartAttempts: hub.maxStartAttempts ?? defaults.maxStartAttempts,
-  }
-  let state: ServerState = isEnabled(config) ? 'idle' : 'disabled'
-  let since = Date.now()
-  let reason: Reason | null = null
-  let attempt = 0
-  let nextTryAt: number | null = null
-  let restarts = 0
-  let timer: NodeJS.Timeout | null = null
-  let healthyTimer: NodeJS.Timeout | null = null
+  const { name, log, clock = systemClock } = options
+  let config = options.config
+  let limits = limitsOf(config, options.defaults)
+  let machine = initialMachine(isEnabled(config), clock.now())
   let primary: Instance | null = null
   /** What the server offered last: it stays listed while the server is down, and its calls say why they fail. */
   let lastCatalog: Catalog = emptyCatalog
+  let lastHello: ServerHello | null = null
   let era: Era | null = null
   let subscriptions: ReadonlySet<string> = new Set()
+  /** For good: nothing starts it again. */
+  let ended = false
   /** Each start has a number, so that what an earlier one still reports is not taken for this one's. */
   let run = 0
-  const profiles = new Map<string, Lanes>()
+  /** Settles once the processes and connections of earlier runs are gone. */
+  let closing: Promise<unknown> = Promise.resolve()
+  let health: HealthProbe | null = null
+  const impairments = new Map<'probe' | 'limit', Reason>()
+  /** Timers of the present state. */
+  let timers: (() => void)[] = []
   const history: { state: ServerState; at: number; reason: string | null }[] = []
   const waiters = new Set<() => void>()
+  const clients = createClientInstances(() => ({
+    open: openForClient,
+    // On Streamable HTTP each call has a stream of its own, which tells whose question it is.
+    exclusive: transportOf(config) !== 'http',
+    max: MAX_LANES,
+    waitMs: limits.startTimeoutMs,
+  }))
+  const calls = createCalls({
+    name,
+    clock,
+    clients,
+    get config() {
+      return config
+    },
+    get limits() {
+      return limits
+    },
+    get machine() {
+      return machine
+    },
+    get instance() {
+      return isUp() ? primary : null
+    },
+    start,
+    settled,
+  })
 
-  const reaper = setInterval(() => {
-    for (const [key, lanes] of profiles) {
-      void lanes.reap(Date.now() - IDLE_INSTANCE_MS).then((left) => {
-        if (!left) profiles.delete(key)
-      })
-    }
-  }, 30_000).unref()
-
-  function enter(next: ServerState, cause: Reason | null = null): void {
-    const why = options.redactor.value(cause)
-    state = next
-    since = Date.now()
-    reason = why
-    history.push({ state: next, at: since, reason: why?.message ?? null })
+  function dispatch(cause: ServerEvent): void {
+    const event = options.redactor.value(cause)
+    if (ended && (event.type === 'start' || event.type === 'restart')) return
+    const before = machine
+    const why = 'reason' in event ? event.reason : null
+    const maxAttempts = attemptsFor(config, limits, why)
+    machine = transition(before, event, { now: clock.now(), random: (options.random ?? Math.random)(), maxAttempts })
+    const { state, reason } = machine
+    if (state === before.state && reason === before.reason) return
+    history.push({ state, at: clock.now(), reason: reason?.message ?? null })
     if (history.length > MAX_HISTORY) history.shift()
-    if (why !== null) log.add('hub', 'error', why.detail === undefined ? why.message : `${why.message}\n${why.detail}`)
-    else log.add('hub', 'info', `State: ${next}`)
-    if (next !== 'starting' && next !== 'stopping') {
-      for (const wake of waiters) wake()
-      waiters.clear()
+    if (reason === null) log.add('hub', 'info', `State: ${state}`)
+    else {
+      const text = reason.detail === undefined ? reason.message : `${reason.message}\n${reason.detail}`
+      log.add('hub', state === 'degraded' ? 'warn' : 'error', text)
     }
     events.onState()
+    if (state !== before.state) entered(before.state)
+    for (const wake of [...waiters]) wake()
+  }
+
+  const isUp = (state: ServerState = machine.state): boolean => state === 'running' || state === 'degraded'
+
+  /** What a state needs is begun when it is entered, whatever led to it. */
+  function entered(before: ServerState): void {
+    const { state } = machine
+    if (isUp(before) && isUp()) return
+    for (const cancel of timers) cancel()
+    timers = []
+    health?.dispose()
+    health = null
+    impairments.clear()
+    if (state === 'starting') void open()
+    else if (isUp()) watch()
+    else {
+      run++
+      release(machine.reason?.code === 'unresponsive')
+      if (state === 'backoff')
+        later((machine.nextTryAt ?? clock.now()) - clock.now(), () => dispatch({ type: 'delay-over' }))
+      if (state === 'stopping') void closing.then(() => dispatch({ type: 'stopped' }))
+    }
+    if (!isUp()) calls.flush()
+  }
+
+  function later(ms: number, then: () => void): void {
+    timers.push(clock.after(ms, then))
+  }
+
+  function release(atOnce: boolean): void {
+    const ending = primary
+    primary = null
+    closing = Promise.all([closing, ending?.close(atOnce), clients.close(atOnce)])
+  }
+
+  async function open(): Promise<void> {
+    const mine = ++run
+    // Two processes of one server would fight for its port or its files.
+    await closing
+    if (mine !== run) return
+    try {
+      primary = newInstance('', (reason) => {
+        if (mine === run) dispatch({ type: 'lost', reason })
+      })
+      const instance = primary
+      await instance.start()
+      if (mine !== run) return
+      const { hello } = instance.connection
+      era = hello.era
+      lastHello = hello
+      lastCatalog = instance.catalog
+      instance.setSubscriptions(subscriptions)
+      dispatch({ type: 'started' })
+      events.onCatalog(listKinds)
+    } catch (error) {
+      if (mine !== run) return
+      // The verdict may be stale: the next start probes again.
+      era = null
+      const failure = error instanceof UpstreamFailure ? error : null
+      const reason: Reason = failure?.reason ?? {
+        code: 'protocol-error',
+        message: String(error),
+        cure: 'Read the server’s log.',
+      }
+      dispatch({ type: 'start-failed', reason, permanent: failure?.permanent ?? false })
+    }
+  }
+
+  /** While it runs: forgets old failures, probes it, closes what idles. */
+  function watch(): void {
+    const instance = primary
+    if (instance === null) return
+    const onHealthy = (): void => {
+      if (machine.state === 'degraded') later(HEALTHY_MS, onHealthy)
+      else dispatch({ type: 'healthy' })
+    }
+    later(HEALTHY_MS, onHealthy)
+    health = createHealthProbe({
+      connection: instance.connection,
+      clock,
+      limits,
+      onImpaired: (reason) => impaired('probe', reason),
+      onRecovered: () => impaired('probe', null),
+      onDead: (reason) => dispatch({ type: 'lost', reason }),
+    })
+    const idleStop = idleStopOf(config)
+    const tick = Math.max(250, Math.min(30_000, limits.instanceIdleMs / 2, (idleStop ?? Infinity) / 2))
+    const look = (): void => {
+      void clients.reap(Date.now() - limits.instanceIdleMs)
+      const used = Math.max(instance.lastUsed, ...clients.all.map(({ lastUsed }) => lastUsed))
+      const isIdle = !instance.busy && subscriptions.size === 0 && clients.all.length === 0
+      if (idleStop !== null && isIdle && Date.now() - used > idleStop) dispatch({ type: 'stop' })
+      else later(tick, look)
+    }
+    later(tick, look)
+  }
+
+  function impaired(kind: 'probe' | 'limit', reason: Reason | null): void {
+    if (reason === null) impairments.delete(kind)
+    else impairments.set(kind, reason)
+    const [worst] = impairments.values()
+    dispatch(worst === undefined ? { type: 'recovered' } : { type: 'impaired', reason: worst })
   }
 
   function newInstance(profile: string, onLost: (why: Reason) => void): Instance {
-    const isPrimary = profile === ''
-    return createInstance({
-      clientInfo: defaults.clientInfo,
+    const wanted = config.hub?.era ?? 'auto'
+    const instance: Instance = createInstance({
+      clientInfo: options.clientInfo,
       profile,
-      era: hub.era === undefined || hub.era === 'auto' ? (era ?? 'auto') : hub.era,
+      era: wanted === 'auto' ? (era ?? 'auto') : wanted,
       startTimeoutMs: limits.startTimeoutMs,
       callTimeoutMs: limits.callTimeoutMs,
       totalTimeoutMs: limits.totalTimeoutMs,
       probeTimeoutMs: Math.min(PROBE_TIMEOUT_MS, limits.startTimeoutMs / 2),
-      openChannel: options.openChannel,
+      openChannel: (handlers) => options.openChannel(config, handlers),
       onLog: (stream, level, text) => log.add(stream, level, text),
       onCatalog: (kinds) => {
-        if (isPrimary && primary !== null) lastCatalog = primary.catalog
+        if (primary !== null && instance === primary) lastCatalog = primary.catalog
         events.onCatalog(kinds)
       },
       onResourceUpdated: events.onResourceUpdated,
@@ -151,319 +282,119 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
         events.onNotification(method, params)
       },
       onLost,
+      onSettled: calls.settled,
+      onTrouble: () => health?.check(),
     })
+    return instance
   }
 
-  function start(): void {
-    if (state === 'starting' || state === 'running') return
-    clearTimers()
-    const mine = ++run
-    nextTryAt = null
-    enter('starting')
-    let instance: Instance
-    try {
-      instance = newInstance('', (why) => {
-        if (mine === run) onLost(why)
-      })
-    } catch (error) {
-      // A value that is missing shows before anything is started; it must not end more than this server.
-      failed(error)
-      return
-    }
-    primary = instance
-    instance.start().then(
-      () => {
-        if (mine !== run) {
-          void instance.close()
-          return
-        }
-        era = instance.connection.hello.era
-        lastCatalog = instance.catalog
-        instance.setSubscriptions(subscriptions)
-        enter('running')
-        healthyTimer = setTimeout(() => (attempt = 0), HEALTHY_MS).unref()
-        events.onCatalog(['tools', 'prompts', 'resources', 'resourceTemplates'])
-      },
-      (error: unknown) => {
-        void instance.close()
-        if (mine === run) failed(error)
-      },
-    )
-  }
-
-  function failed(error: unknown): void {
-    primary = null
-    // The verdict may be stale: the next start probes again.
-    era = null
-    const failure = error instanceof UpstreamFailure ? error : null
-    retry(
-      failure?.reason ?? { code: 'protocol-error', message: String(error), cure: 'Read the server’s log.' },
-      failure?.permanent ?? false,
-    )
-  }
-
-  function onLost(why: Reason): void {
-    if (state !== 'running' && state !== 'degraded') return
-    if (healthyTimer !== null) clearTimeout(healthyTimer)
-    void primary?.close()
-    primary = null
-    restarts++
-    void closeProfiles()
-    retry(why, false)
-  }
-
-  function retry(why: Reason, permanent: boolean): void {
-    run++
-    if (why.code === 'needs-auth') {
-      enter('needs-auth', why)
-      return
-    }
-    attempt++
-    if (permanent || attempt >= limits.maxStartAttempts) {
-      enter('failed', why)
-      return
-    }
-    // The first restart after a healthy time is at once: most crashes are one-off.
-    const base =
-      attempt === 1 && restarts > 0 && why.code === 'exited'
-        ? 20
-        : (BACKOFF_MS[Math.min(attempt - 1, BACKOFF_MS.length - 1)] ?? 60_000)
-    const delay = base * (0.8 + 0.4 * (options.random ?? Math.random)())
-    nextTryAt = Date.now() + delay
-    enter('backoff', why)
-    timer = setTimeout(start, delay)
-  }
-
-  function clearTimers(): void {
-    if (timer !== null) clearTimeout(timer)
-    if (healthyTimer !== null) clearTimeout(healthyTimer)
-    timer = null
-    healthyTimer = null
-  }
-
-  function closeProfiles(): Promise<unknown> {
-    const open = [...profiles.values()]
-    profiles.clear()
-    return Promise.all(open.map((lanes) => lanes.close()))
-  }
-
-  async function end(last: ServerState): Promise<void> {
-    clearTimers()
-    run++
-    const running = primary
-    primary = null
-    nextTryAt = null
-    if (running !== null) {
-      enter('stopping')
-      await Promise.all([running.close(), closeProfiles()])
-    }
-    attempt = 0
-    enter(last)
-  }
-
-  function unavailable(): McpError | null {
-    if (state === 'running' || state === 'degraded') return null
-    const cause = reason === null ? `it is ${state}` : `${reason.message}. ${reason.cure}`
-    return new McpError(rpc.serverUnavailable, `Server ${name} is not available: ${cause}`, {
-      server: name,
-      state,
-      ...(reason === null ? {} : { reason }),
+  function openForClient(profile: string, onLost: () => void): OpenedLane {
+    const instance = newInstance(profile, () => {
+      onLost()
+      void instance.close()
     })
-  }
-
-  function available(): Instance {
-    const refusal = unavailable()
-    if (primary === null || refusal !== null)
-      throw refusal ?? new McpError(rpc.serverUnavailable, `Server ${name} is not available`)
-    return primary
-  }
-
-  /** The connections that declare what this client can be asked; null when the plain one serves it. */
-  function lanesFor(principal: string, capabilities: ClientCapabilities): Lanes | null {
-    const profile = capabilityProfile(capabilities)
-    if (profile === '' || available().connection.hello.era === 'modern') return null
-    const key = `${profile} ${principal}`
-    const known = profiles.get(key)
-    if (known !== undefined) return known
-    const lanes = createLanes({
-      open: (onLost) => openFor(profile, onLost),
-      // On Streamable HTTP each call has a stream of its own, which tells whose question it is.
-      exclusive: transportOf(config) !== 'http',
-      max: MAX_LANES,
-      waitMs: limits.startTimeoutMs,
-    })
-    profiles.set(key, lanes)
-    return lanes
-  }
-
-  async function openFor(profile: string, onLost: () => void): Promise<Instance> {
-    const instance = newInstance(profile, onLost)
-    try {
-      await instance.start()
-      return instance
-    } catch (error) {
-      await instance.close()
+    const ready = instance.start().catch((error: unknown) => {
       const cause = error instanceof Error ? error.message : String(error)
       throw new McpError(rpc.serverUnavailable, `Server ${name} did not start for this client: ${cause}`)
-    }
-  }
-
-  async function instanceFor(principal: string, capabilities: ClientCapabilities): Promise<Instance> {
-    const plain = available()
-    return (await lanesFor(principal, capabilities)?.any()) ?? plain
-  }
-
-  function launch(instance: Instance, call: Call): CancelCall {
-    if (instance.connection.inFlight >= limits.maxConcurrentCalls) {
-      call.finish(
-        Reply.error({
-          code: rpc.limitExceeded,
-          message: `Server ${name} already has ${limits.maxConcurrentCalls} calls in flight (hub.maxConcurrentCalls)`,
-        }),
-      )
-      return () => undefined
-    }
-    return instance.call(call)
-  }
-
-  function call(request: Call): CancelCall {
-    if (
-      primary !== null &&
-      state === 'running' &&
-      (primary.connection.hello.era === 'modern' || capabilityProfile(request.capabilities) === '')
-    ) {
-      return launch(primary, request)
-    }
-    let cancelled: string | null = null
-    let cancel: CancelCall | null = null
-    const begin = async (): Promise<void> => {
-      if (state === 'starting' || state === 'idle' || state === 'backoff') {
-        if (state !== 'starting') start()
-        await settled(limits.startTimeoutMs)
-      }
-      const plain = available()
-      const taken = await lanesFor(request.principal, request.capabilities)?.take(request.owner)
-      if (cancelled !== null) taken?.release()
-      else if (taken === undefined) cancel = launch(plain, request)
-      else {
-        const finish = (reply: Reply): void => {
-          taken.release()
-          request.finish(reply)
-        }
-        const stop = launch(taken.instance, { ...request, finish })
-        cancel = (why) => {
-          taken.release()
-          stop(why)
-        }
-      }
-    }
-    begin().catch((error: unknown) => {
-      const failure = error instanceof McpError ? error.toRpc() : { code: rpc.internalError, message: String(error) }
-      if (cancelled === null) request.finish(Reply.error(failure))
     })
-    return (why) => {
-      cancelled = why
-      cancel?.(why)
-    }
+    return { instance, ready }
+  }
+
+  /** Waits until the state is as `done` has it, at the latest for `ms`. */
+  function until(done: () => boolean, ms = Infinity): Promise<void> {
+    if (done()) return Promise.resolve()
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancelDeadline()
+        waiters.delete(check)
+        resolve()
+      }
+      const check = (): void => {
+        if (done()) end()
+      }
+      const cancelDeadline = ms === Infinity ? () => undefined : clock.after(ms, end)
+      waiters.add(check)
+    })
   }
 
   function settled(ms: number): Promise<void> {
-    if (state !== 'starting') return Promise.resolve()
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(deadline)
-        waiters.delete(done)
-        resolve()
-      }
-      const deadline = setTimeout(done, ms).unref()
-      waiters.add(done)
-    })
+    return until(
+      () => machine.state !== 'starting' && !(machine.state === 'stopping' && machine.then === 'starting'),
+      ms,
+    )
   }
 
-  const prefix = serverPrefix(name)
+  function start(): void {
+    dispatch({ type: 'start' })
+  }
+
   return {
     name,
-    prefix,
-    config,
+    prefix: serverPrefix(name),
+    get config() {
+      return config
+    },
     log,
     get catalog() {
       return lastCatalog
     },
+    get hello() {
+      return lastHello
+    },
     get instance() {
-      return state === 'running' ? primary : null
+      return isUp() ? primary : null
     },
-    status: () => {
-      const hello = state === 'running' && primary !== null ? primary.connection.hello : null
-      const info = hello?.serverInfo ?? null
-      const { tools, prompts, resources, resourceTemplates } = lastCatalog.lists
-      return {
-        name,
-        prefix,
-        state,
-        since,
-        reason,
-        attempt,
-        nextTryAt,
-        restarts,
-        transport: transportOf(config),
-        target: options.redactor.text(describeTarget(config)),
-        pid: primary?.connection.pid ?? null,
-        era: hello?.era ?? null,
-        protocolVersion: hello?.version ?? null,
-        serverInfo:
-          info === null
-            ? null
-            : {
-                name: typeof info['name'] === 'string' ? info['name'] : name,
-                version: typeof info['version'] === 'string' ? info['version'] : '',
-                ...(typeof info['title'] === 'string' ? { title: info['title'] } : {}),
-              },
-        instructions: hello?.instructions ?? null,
-        counts: {
-          tools: tools.length,
-          prompts: prompts.length,
-          resources: resources.length,
-          resourceTemplates: resourceTemplates.length,
-        },
-        endpointPath: `/mcp/${encodeURIComponent(name)}`,
-      }
+    get instances() {
+      return [...(primary === null ? [] : [primary]), ...clients.all]
     },
+    status: () => ({
+      ...statusOf({ name, config, machine, catalog: lastCatalog, instance: primary, isUp: isUp() }),
+      target: options.redactor.text(describeTarget(config)),
+    }),
     history: () => [...history],
     start,
     stop: async () => {
-      clearInterval(reaper)
-      await end(isEnabled(config) ? 'idle' : 'disabled')
+      ended = true
+      dispatch({ type: 'stop' })
+      await until(() => machine.state !== 'stopping')
+      await closing
     },
     restart: async () => {
-      await end('idle')
-      start()
+      dispatch({ type: 'restart' })
+      await until(() => machine.state !== 'stopping')
+    },
+    reconfigure: async (next) => {
+      const [wasOn, isOn] = [isEnabled(config), isEnabled(next)]
+      config = next
+      limits = limitsOf(config, options.defaults)
+      lastCatalog = emptyCatalog
+      lastHello = null
+      era = null
+      if (!isOn) dispatch({ type: 'disable' })
+      else {
+        if (!wasOn) dispatch({ type: 'enable' })
+        dispatch({ type: 'restart' })
+      }
+      await until(() => machine.state !== 'stopping')
+    },
+    wake: () => {
+      if (transportOf(config) === 'stdio') return
+      const passes = machine.reason !== null && attemptsFor(config, limits, machine.reason) === Infinity
+      if (machine.state === 'backoff') start()
+      else if (machine.state === 'failed' && passes) dispatch({ type: 'restart' })
+      else health?.check()
+    },
+    impair: (reason, restart = false) => {
+      if (reason !== null && restart) dispatch({ type: 'lost', reason })
+      else if (isUp()) impaired('limit', reason)
     },
     settled,
-    unavailable,
-    call,
-    instanceFor,
+    unavailable: () => (isUp() ? null : unavailableError(name, machine)),
+    call: calls.call,
+    instanceFor: calls.instanceFor,
     setSubscriptions: (uris) => {
       subscriptions = uris
-      if (state === 'running') primary?.setSubscriptions(uris)
+      if (isUp()) primary?.setSubscriptions(uris)
     },
   }
-}
-
-/** The command line or URL as a person checks it; credentials of a URL and values of options that look secret are left out. */
-export function describeTarget(config: ServerConfig): string {
-  if (isRemote(config)) {
-    try {
-      const url = new URL(config.url)
-      url.username = ''
-      url.password = ''
-      for (const key of [...url.searchParams.keys()])
-        if (/key|token|secret|password/i.test(key)) url.searchParams.set(key, '…')
-      return url.href
-    } catch {
-      return config.url
-    }
-  }
-  return [config.command, ...(config.args ?? [])]
-    .map((part) => (/^[\w@%+=:,./${}-]+$/.test(part) ? part : `'${part.replaceAll("'", `'\\''`)}'`))
-    .join(' ')
 }

@@ -199,7 +199,7 @@ describe('a running hub', () => {
     })
     expect(answer.body).toMatchObject({
       ok: false,
-      reason: { code: 'exited', message: 'The server process exited with code 3' },
+      reason: { code: 'exited', message: 'The server process exited with code 3: it has no valid key or token' },
       stderr: expect.arrayContaining(['no API key']) as unknown,
     })
     expect((await hub.api('GET', '/api/servers')).body).toHaveLength(1)

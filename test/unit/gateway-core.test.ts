@@ -81,6 +81,7 @@ describe('lines of a pipe', () => {
       maxBytes,
       onLine: (line) => lines.push(line.toString()),
       onOverflow: () => overflows++,
+      accepts: () => true,
     })
     for (const chunk of chunks) feed(chunk)
     return { lines, overflows }
@@ -103,6 +104,29 @@ describe('lines of a pipe', () => {
       lines: ['next'],
       overflows: 1,
     })
+  })
+  it('that are too long tell how they began and ended', () => {
+    const told: string[] = []
+    const feed = createLineReader({
+      maxBytes: 300,
+      onLine: () => undefined,
+      onOverflow: (head, tail) => told.push(head.toString(), tail.toString()),
+      accepts: () => true,
+    })
+    for (const chunk of ['{"id":1,', 'x'.repeat(400), 'y'.repeat(90), ',"id":2}\n']) feed(Buffer.from(chunk))
+    expect(told[0]).toBe('{"id":1,')
+    expect(told[1]).toMatch(/^x+y{90},"id":2\}$/)
+  })
+  it('that are not worth keeping are told by their beginning, once, and cost no memory', () => {
+    const lines: string[] = []
+    const feed = createLineReader({
+      maxBytes: 20,
+      onLine: (line) => lines.push(line.toString()),
+      onOverflow: () => lines.push('overflow'),
+      accepts: (head) => head[0] === 0x7b,
+    })
+    for (const chunk of ['Progress: ', 'x'.repeat(1_000), 'x\n{"a":', '1}\n']) feed(Buffer.from(chunk))
+    expect(lines).toEqual(['Progress: ', '{"a":1}'])
   })
   it('progress and result in one chunk keep their order', () => {
     expect(read([Buffer.from('{"p":1}\r\n{"r":2}\n')]).lines).toEqual(['{"p":1}', '{"r":2}'])

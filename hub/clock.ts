@@ -1,0 +1,16 @@
+/** Time, as code with timers is given it, so that a test can move it. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now: () => number
+  /** Runs it once after that time; the answer calls it off. */
+  after: (ms: number, run: () => void) => () => void
+}
+
+/** The system's time. Its timers do not keep the process alive. */
+export const systemClock: Clock = {
+  now: Date.now,
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms).unref()
+    return () => clearTimeout(timer)
+  },
+}

@@ -1,0 +1,122 @@
+import { transportOf, type ServerConfig } from '../contract/index.ts'
+import type { Clock } from '../clock.ts'
+import { capabilityProfile, type Call, type CancelCall, type ClientCapabilities } from '../gateway/call.ts'
+import { Reply, toRpcError } from '../gateway/json-rpc.ts'
+import { createCallQueue } from './call-queue.ts'
+import type { ClientInstances } from './client-instances.ts'
+import type { Instance } from './instance.ts'
+import type { Lanes } from './lanes.ts'
+import type { ServerLimits } from './limits.ts'
+import { unavailableError } from './server-status.ts'
+import type { Machine } from './state-machine.ts'
+
+/** The server, as its calls need it. */
+export interface CallTarget {
+  readonly name: string
+  readonly clock: Clock
+  readonly config: ServerConfig
+  readonly limits: ServerLimits
+  readonly machine: Machine
+  /** The plain connection while it works. */
+  readonly instance: Instance | null
+  readonly clients: ClientInstances
+  start: () => void
+  settled: (ms: number) => Promise<void>
+}
+
+export interface Calls {
+  call: (call: Call) => CancelCall
+  /** The connection of a client's capability profile. Rejects with McpError when the server does not run. */
+  instanceFor: (principal: string, capabilities: ClientCapabilities) => Promise<Instance>
+  /** A call ended. */
+  settled: () => void
+  /** The server went away: calls that wait for their turn decide anew. */
+  flush: () => void
+}
+
+/** How often a call may have a remote server tried that is down. */
+const RETRY_BY_CALL_MS = 2_000
+
+/** Brings each call to the connection that it belongs to, when that has room and the server is there. */
+export function createCalls(target: CallTarget): Calls {
+  const queue = createCallQueue({
+    server: target.name,
+    clock: target.clock,
+    limits: () => target.limits,
+    inFlight: () => (target.instance?.connection.inFlight ?? 0) + target.clients.inFlight,
+  })
+
+  function available(): Instance {
+    if (target.instance === null) throw unavailableError(target.name, target.machine)
+    return target.instance
+  }
+
+  /** Starts what is asleep, and waits for what is on its way; whatever else is down fails at once, with the cause. */
+  async function ready(): Promise<void> {
+    const { state, since, attempt, then } = target.machine
+    const isComing = state === 'starting' || (state === 'stopping' && then === 'starting')
+    const isAsleep = state === 'idle' || (state === 'stopping' && then === 'idle')
+    const isRemote = transportOf(target.config) !== 'stdio'
+    const mayRetry = attempt <= 1 || (isRemote && target.clock.now() - since >= RETRY_BY_CALL_MS)
+    if (isAsleep || (state === 'backoff' && mayRetry)) target.start()
+    else if (!isComing) available()
+    await target.settled(target.limits.startTimeoutMs)
+    available()
+  }
+
+  /** The connections that declare what this client can be asked; null when the plain one serves it. */
+  function lanesFor(plain: Instance, principal: string, capabilities: ClientCapabilities): Lanes | null {
+    if (plain.connection.hello.era === 'modern') return null
+    const profile = capabilityProfile(capabilities)
+    return profile === '' ? null : target.clients.of(principal, profile)
+  }
+
+  /** On the plain connection, which may have gone while the call waited for its turn. */
+  function callPlain(request: Call): CancelCall {
+    return queue.admit(request, () => target.instance?.call(request) ?? call(request))
+  }
+
+  function call(request: Call): CancelCall {
+    const { instance } = target
+    // The common case takes no turn of the event loop.
+    if (instance !== null && lanesFor(instance, request.principal, request.capabilities) === null)
+      return callPlain(request)
+    let cancelled = false
+    let cancel: CancelCall | null = null
+    const begin = async (): Promise<void> => {
+      await ready()
+      const taken = await lanesFor(available(), request.principal, request.capabilities)?.take(request.owner)
+      if (cancelled) taken?.release()
+      else if (taken === undefined) cancel = callPlain(request)
+      else {
+        const finish = (reply: Reply): void => {
+          taken.release()
+          request.finish(reply)
+        }
+        const laned = { ...request, finish }
+        const stop = queue.admit(laned, () => taken.instance.call(laned))
+        cancel = (why) => {
+          taken.release()
+          stop(why)
+        }
+      }
+    }
+    begin().catch((error: unknown) => {
+      if (!cancelled) request.finish(Reply.error(toRpcError(error)))
+    })
+    return (why) => {
+      cancelled = true
+      cancel?.(why)
+    }
+  }
+
+  return {
+    call,
+    instanceFor: async (principal, capabilities) => {
+      const plain = available()
+      return (await lanesFor(plain, principal, capabilities)?.any()) ?? plain
+    },
+    settled: queue.settled,
+    flush: queue.flush,
+  }
+}

@@ -1,0 +1,117 @@
+import type { Reason } from '../contract/index.ts'
+import type { Clock } from '../clock.ts'
+import { McpError, rpc } from '../gateway/json-rpc.ts'
+import type { Connection } from './connection.ts'
+import type { ServerLimits } from './limits.ts'
+
+export interface HealthOptions {
+  connection: Pick<Connection, 'hello' | 'received' | 'busy' | 'lastFailure' | 'request'>
+  clock: Clock
+  limits: ServerLimits
+  onImpaired: (reason: Reason) => void
+  onRecovered: () => void
+  /** More probes were missed than allowed. */
+  onDead: (reason: Reason) => void
+}
+
+/** Asks a server regularly whether it is there, unless something came from it anyway. */
+export interface HealthProbe {
+  /** There is a doubt: asks now. */
+  check: () => void
+  dispose: () => void
+}
+
+/** After a missed probe the next one does not wait for the whole interval. */
+const AGAIN_MS = 1_000
+
+export function createHealthProbe(options: HealthOptions): HealthProbe {
+  const { connection, clock, limits } = options
+  const { healthCheckIntervalMs: intervalMs, healthCheckTimeoutMs: timeoutMs } = limits
+  let cancelTimer: () => void = () => undefined
+  let seen = connection.received
+  let heardAt = clock.now()
+  let misses = 0
+  let asking = false
+  let disposed = false
+
+  function schedule(ms: number): void {
+    cancelTimer()
+    if (!disposed && intervalMs > 0) cancelTimer = clock.after(ms, onTimer)
+  }
+
+  function onTimer(): void {
+    if (misses === 0 && heardSomething()) schedule(intervalMs)
+    else void ask()
+  }
+
+  /** Something that came since the last look is as good as an answer. */
+  function heardSomething(): boolean {
+    const heard = connection.received !== seen
+    seen = connection.received
+    if (heard) heardAt = clock.now()
+    return heard
+  }
+
+  async function ask(): Promise<void> {
+    if (asking || disposed) return
+    asking = true
+    const method = connection.hello.era === 'modern' ? 'server/discover' : 'ping'
+    const failure = await connection.request(method, undefined, timeoutMs).then(
+      () => null,
+      (error: unknown) => missOf(error),
+    )
+    asking = false
+    if (disposed) return
+    if (failure === null || heardSomething()) {
+      heardAt = clock.now()
+      if (misses > 0) options.onRecovered()
+      misses = 0
+      schedule(intervalMs)
+    } else onMiss(failure)
+  }
+
+  function onMiss(reason: Reason): void {
+    misses++
+    if (reason.code === 'needs-auth' || (misses > limits.healthCheckMisses && !isBusy())) {
+      options.onDead(reason)
+      return
+    }
+    options.onImpaired(reason)
+    schedule(Math.min(AGAIN_MS, intervalMs))
+  }
+
+  /** A server that works on a call may be deaf to probes: it is given the time that a call may take. */
+  function isBusy(): boolean {
+    return connection.busy && clock.now() - heardAt < limits.callTimeoutMs
+  }
+
+  /** Why an answer to a probe is none; an error that the server itself sent shows that it lives. */
+  function missOf(error: unknown): Reason | null {
+    if (!(error instanceof McpError)) return null
+    if (error.code === rpc.timeout) return unresponsive(Math.round((clock.now() - heardAt) / 1_000))
+    if (error.code !== rpc.serverUnavailable) return null
+    const reason = connection.lastFailure
+    // Asked too often is not gone.
+    if (reason?.code === 'http-status' && reason.message.includes('429')) return null
+    return reason ?? { code: 'unresponsive', message: error.message, cure: 'Read its log; restart it if it stays so.' }
+  }
+
+  schedule(intervalMs)
+  return {
+    check: () => {
+      if (intervalMs > 0) void ask()
+    },
+    dispose: () => {
+      disposed = true
+      cancelTimer()
+    },
+  }
+}
+
+function unresponsive(seconds: number): Reason {
+  return {
+    code: 'unresponsive',
+    message: `The server has not answered for ${seconds} s`,
+    cure: 'Read its log; it hangs, or its machine is overloaded.',
+  }
+}
