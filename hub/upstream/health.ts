@@ -33,6 +33,7 @@ export function createHealthProbe(options: HealthOptions): HealthProbe {
   let misses = 0
   let asking = false
   let disposed = false
+  const isOver = (): boolean => disposed
 
   function schedule(ms: number): void {
     cancelTimer()
@@ -53,7 +54,7 @@ export function createHealthProbe(options: HealthOptions): HealthProbe {
   }
 
   async function ask(): Promise<void> {
-    if (asking || disposed) return
+    if (asking || isOver()) return
     asking = true
     const method = connection.hello.era === 'modern' ? 'server/discover' : 'ping'
     const failure = await connection.request(method, undefined, timeoutMs).then(
@@ -61,7 +62,7 @@ export function createHealthProbe(options: HealthOptions): HealthProbe {
       (error: unknown) => missOf(error),
     )
     asking = false
-    if (disposed) return
+    if (isOver()) return
     if (failure === null || heardSomething()) {
       heardAt = clock.now()
       if (misses > 0) options.onRecovered()

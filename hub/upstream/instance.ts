@@ -12,6 +12,7 @@ export interface InstanceOptions extends Omit<ConnectionOptions, 'onNotification
   /** Any other notification that belongs to no call. */
   onNotification: (method: string, params: Params | undefined) => void
   onLost: (reason: Reason) => void
+  now: () => number
 }
 
 /** A connection with what it offers kept up to date, and the resource subscriptions that it carries. */
@@ -38,7 +39,7 @@ const LISTEN_RETRY_MS = 1_000
 
 export function createInstance(options: InstanceOptions): Instance {
   let catalog: Catalog = emptyCatalog
-  let lastUsed = Date.now()
+  let lastUsed = options.now()
   let closed = false
   const stale = new Set<ListKind>()
   let refreshTimer: NodeJS.Timeout | null = null
@@ -163,7 +164,7 @@ export function createInstance(options: InstanceOptions): Instance {
       if (connection.hello.era === 'modern') listen()
     },
     call: (call) => {
-      lastUsed = Date.now()
+      lastUsed = options.now()
       return connection.call(call)
     },
     setSubscriptions,

@@ -244,10 +244,10 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     const idleStop = idleStopOf(config)
     const tick = Math.max(250, Math.min(30_000, limits.instanceIdleMs / 2, (idleStop ?? Infinity) / 2))
     const look = (): void => {
-      void clients.reap(Date.now() - limits.instanceIdleMs)
+      void clients.reap(clock.now() - limits.instanceIdleMs)
       const used = Math.max(instance.lastUsed, ...clients.all.map(({ lastUsed }) => lastUsed))
       const isIdle = !instance.busy && subscriptions.size === 0 && clients.all.length === 0
-      if (idleStop !== null && isIdle && Date.now() - used > idleStop) dispatch({ type: 'stop' })
+      if (idleStop !== null && isIdle && clock.now() - used > idleStop) dispatch({ type: 'stop' })
       else later(tick, look)
     }
     later(tick, look)
@@ -282,6 +282,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
         events.onNotification(method, params)
       },
       onLost,
+      now: clock.now,
       onSettled: calls.settled,
       onTrouble: () => health?.check(),
     })

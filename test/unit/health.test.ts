@@ -11,7 +11,7 @@ const INTERVAL = 30_000
 function setUp(era: 'legacy' | 'modern' = 'legacy', limits: Partial<typeof defaultLimits> = {}) {
   const clock = fakeClock()
   const told: string[] = []
-  const asked: { method: string; answer: (error?: unknown) => Promise<void> }[] = []
+  const asked: { method: string; answer: (error?: Error) => Promise<void> }[] = []
   const connection = {
     hello: { era, version: '', capabilities: {}, serverInfo: null, instructions: null },
     received: 0,
@@ -23,7 +23,7 @@ function setUp(era: 'legacy' | 'modern' = 'legacy', limits: Partial<typeof defau
           method,
           answer: async (error) => {
             if (error === undefined) resolve({})
-            else reject(error as Error)
+            else reject(error)
             await new Promise((done) => setImmediate(done))
           },
         })
@@ -128,9 +128,9 @@ describe('a remote server', () => {
     await asked[0]!.answer(gone)
     expect(told).toEqual(['dead needs-auth'])
   })
-  it.each([
+  it.each<[string, Error, Reason | null]>([
     ['does not know the method', new McpError(rpc.methodNotFound, 'x'), null],
-    ['is asked too often', gone, { code: 'http-status', message: 'HTTP status 429', cure: '' } as Reason],
+    ['is asked too often', gone, { code: 'http-status', message: 'HTTP status 429', cure: '' }],
   ])('that %s lives', async (_what, error, reason) => {
     const { clock, told, asked, connection } = setUp()
     connection.lastFailure = reason

@@ -191,7 +191,7 @@ export function diagnose(lines: readonly string[]): Diagnosis | null {
   for (const { when, cause, cure } of patterns) {
     const match = when.exec(text)
     if (match === null) continue
-    const found = decode(match.slice(1).find((group) => group !== undefined && group !== '') ?? '')
+    const found = decode(match.slice(1).find(Boolean) ?? '')
     return { cause: fill(cause, found), cure: fill(cure, found) }
   }
   return null

@@ -16,10 +16,10 @@ export interface SearchOptions {
 /** The files that a command may stand for, in the order in which they are tried. */
 export function executableCandidates(command: string, options: SearchOptions): string[] {
   const { platform, cwd } = options
-  const { delimiter, join, resolve } = platform === 'win32' ? path.win32 : path.posix
+  const paths = platform === 'win32' ? path.win32 : path.posix
   const hasFolder = command.includes('/') || (platform === 'win32' && command.includes('\\'))
-  const folders = hasFolder ? [] : [...new Set(options.path.split(delimiter).filter((folder) => folder !== ''))]
-  const bases = hasFolder ? [resolve(cwd, command)] : folders.map((folder) => join(folder, command))
+  const folders = hasFolder ? [] : [...new Set(options.path.split(paths.delimiter).filter((folder) => folder !== ''))]
+  const bases = hasFolder ? [paths.resolve(cwd, command)] : folders.map((folder) => paths.join(folder, command))
   if (platform !== 'win32') return bases
   const extensions = (options.pathExt ?? '.COM;.EXE;.BAT;.CMD').split(';').filter((extension) => extension !== '')
   const hasExtension = extensions.some((extension) => command.toLowerCase().endsWith(extension.toLowerCase()))
@@ -56,7 +56,7 @@ export async function findExecutable(command: string, options: SearchOptions): P
 }
 
 function notFound(command: string, candidates: readonly string[], options: SearchOptions): Reason {
-  const dirname = options.platform === 'win32' ? path.win32.dirname : path.posix.dirname
+  const paths = options.platform === 'win32' ? path.win32 : path.posix
   const isPath = /[/\\]/.test(command)
   const cure = command.startsWith('~')
     ? 'Write ${home} in place of ~: there is no shell that would expand it.'
@@ -65,7 +65,7 @@ function notFound(command: string, candidates: readonly string[], options: Searc
       : /\s/.test(command)
         ? 'Put only the program into command, and what follows it into args.'
         : (installHint(command, options.platform) ?? 'Check its spelling, install it, or give its full path.')
-  const places = isPath ? candidates : [...new Set(candidates.map((candidate) => dirname(candidate)))]
+  const places = isPath ? candidates : [...new Set(candidates.map((candidate) => paths.dirname(candidate)))]
   return {
     code: 'command-not-found',
     message: `The command ${command} was not found`,

@@ -1,0 +1,326 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Reason, ServerConfig } from '../../hub/contract/index.ts'
+import type { Call } from '../../hub/gateway/call.ts'
+import type { Reply } from '../../hub/gateway/json-rpc.ts'
+import { createLogRing } from '../../hub/observe/log-ring.ts'
+import { createRedactor } from '../../hub/observe/redactor.ts'
+import { UpstreamFailure } from '../../hub/upstream/channel.ts'
+import { defaultLimits } from '../../hub/upstream/limits.ts'
+import { createUpstream, type Upstream } from '../../hub/upstream/upstream.ts'
+import { fakeClock } from '../fixtures/clock.ts'
+import { createMemoryServer, crashed } from '../fixtures/memory-server.ts'
+
+const refused: Reason = { code: 'connection-refused', message: 'Nothing answers at x', cure: 'Start the server.' }
+const running: Upstream[] = []
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((upstream) => upstream.stop()))
+})
+
+function setUp(config: ServerConfig = { command: 'memory' }) {
+  const clock = fakeClock()
+  const server = createMemoryServer()
+  const states: string[] = []
+  const redactor = createRedactor()
+  const upstream = createUpstream(
+    {
+      name: 'one',
+      config,
+      clientInfo: { name: 'test', version: '1' },
+      defaults: defaultLimits,
+      openChannel: server.open,
+      log: createLogRing({ redactor, onLines: () => undefined }),
+      redactor,
+      clock,
+      random: () => 0.5,
+    },
+    {
+      onState: () => states.push(upstream.status().state),
+      onCatalog: () => undefined,
+      onResourceUpdated: () => undefined,
+      onNotification: () => undefined,
+    },
+  )
+  running.push(upstream)
+  const until = async (state: string): Promise<void> => {
+    for (let turns = 0; upstream.status().state !== state; turns++) {
+      if (turns > 200) throw new Error(`not ${state} but ${upstream.status().state}, by way of ${states.join(', ')}`)
+      await turn()
+    }
+  }
+  const call = (more: Partial<Call> = {}): Promise<Reply> & { cancel: (why: string) => void } => {
+    let cancel: (why: string) => void = () => undefined
+    const reply = new Promise<Reply>((finish) => {
+      cancel = upstream.call({
+        method: 'tools/call',
+        params: { name: 'work' },
+        clientEra: 'legacy',
+        owner: 'client',
+        principal: 'person',
+        capabilities: {},
+        clientInfo: undefined,
+        progressToken: undefined,
+        logLevel: undefined,
+        paramHeaders: undefined,
+        notify: () => undefined,
+        ask: () => Promise.reject(new Error('nobody')),
+        finish,
+        ...more,
+      })
+    })
+    return Object.assign(reply, { cancel: (why: string) => cancel(why) })
+  }
+  return { clock, server, states, upstream, until, call }
+}
+const errorOf = (reply: Reply): string | undefined => reply.message.error?.message
+
+describe('a crash', () => {
+  it('after a healthy time is followed by a restart at once, for which calls wait', async () => {
+    const { clock, server, states, upstream, until, call } = setUp()
+    upstream.start()
+    await until('running')
+    server.connections[0]!.crash()
+    expect(upstream.status()).toMatchObject({ state: 'backoff', reason: crashed, attempt: 1, restarts: 1 })
+    expect(upstream.status().nextTryAt).toBe(clock.now() + 20)
+    const reply = await call()
+    expect(reply.isError).toBe(false)
+    expect(states).toEqual(['starting', 'running', 'backoff', 'starting', 'running'])
+  })
+
+  it('again and again ends in failed, and calls fail at once naming the cause and the cure', async () => {
+    const { clock, server, upstream, until, call } = setUp({ command: 'memory', hub: { maxStartAttempts: 3 } })
+    upstream.start()
+    for (let life = 0; life < 3; life++) {
+      await until('running')
+      server.connections[life]!.crash()
+      if (life === 1) expect(errorOf(await call())).toContain('exited with code 1. Read its log.')
+      clock.advance(60_000)
+    }
+    expect(upstream.status()).toMatchObject({ state: 'failed', attempt: 3, nextTryAt: null })
+    expect((await call()).message.error?.data).toMatchObject({ server: 'one', state: 'failed', reason: crashed })
+    void upstream.restart()
+    await until('running')
+    expect(upstream.status().attempt).toBe(0)
+  })
+
+  it('is forgotten after a minute of health', async () => {
+    const { clock, server, upstream, until } = setUp()
+    upstream.start()
+    for (let life = 0; life < 20; life++) {
+      await until('running')
+      clock.advance(60_000)
+      expect(upstream.status().attempt).toBe(0)
+      server.connections.at(-1)!.crash()
+      clock.advance(20)
+    }
+    await until('running')
+    expect(upstream.status().restarts).toBe(20)
+  })
+})
+
+it('a start that fails is repeated with growing delays', async () => {
+  const { clock, server, upstream, until } = setUp()
+  server.failure = new UpstreamFailure(crashed)
+  upstream.start()
+  const delays: number[] = []
+  for (let attempt = 1; attempt < 8; attempt++) {
+    await until('backoff')
+    const wait = (upstream.status().nextTryAt ?? 0) - clock.now()
+    delays.push(wait)
+    clock.advance(wait)
+  }
+  expect(delays).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 16_000])
+  await until('failed')
+})
+
+it('what trying again cannot help fails at once', async () => {
+  const { server, upstream, until } = setUp()
+  server.failure = new UpstreamFailure({ code: 'command-not-found', message: 'x', cure: 'y' }, true)
+  upstream.start()
+  await until('failed')
+  expect(server.connections).toHaveLength(1)
+})
+
+it('two processes of one server never run at once', async () => {
+  const { server, upstream, until } = setUp()
+  upstream.start()
+  await until('running')
+  let release: () => void = () => undefined
+  server.closing = new Promise((resolve) => (release = resolve))
+  void upstream.restart()
+  await until('stopping')
+  for (let turns = 0; turns < 20; turns++) await turn()
+  expect(server.connections).toHaveLength(1)
+  release()
+  await until('running')
+  expect(server.connections.map(({ closed }) => closed)).toEqual([true, false])
+})
+
+it('a stop while it starts closes what it opened, and its late success changes nothing', async () => {
+  const { server, states, upstream, until } = setUp()
+  let opened: () => void = () => undefined
+  server.opening = new Promise((resolve) => (opened = resolve))
+  upstream.start()
+  await until('starting')
+  for (let turns = 0; server.connections.length === 0 && turns < 20; turns++) await turn()
+  const stopped = upstream.stop()
+  opened()
+  await stopped
+  for (let turns = 0; turns < 20; turns++) await turn()
+  expect(server.connections[0]!.closed).toBe(true)
+  expect(states).toEqual(['starting', 'stopping', 'idle'])
+})
+
+describe('a server that starts on demand', () => {
+  const onDemand: ServerConfig = { command: 'memory', hub: { start: 'on-demand', idleStopMs: 1_000 } }
+  it('is started by a call, stopped when idle, and started again', async () => {
+    const { clock, server, upstream, until, call } = setUp(onDemand)
+    expect((await call()).isError).toBe(false)
+    clock.advance(900)
+    expect(upstream.status().state).toBe('running')
+    clock.advance(600)
+    await until('idle')
+    expect(server.connections[0]!.closed).toBe(true)
+    expect(upstream.catalog.lists.tools).toHaveLength(1)
+    expect((await call()).isError).toBe(false)
+    expect(server.connections).toHaveLength(2)
+  })
+})
+
+describe('a remote server', () => {
+  const remote: ServerConfig = { url: 'http://127.0.0.1:9/mcp' }
+  it('that the network does not reach is never given up, and tried at once when the machine wakes', async () => {
+    const { clock, server, upstream, until } = setUp(remote)
+    server.failure = new UpstreamFailure(refused)
+    upstream.start()
+    for (let attempt = 0; attempt < 20; attempt++) {
+      await until('backoff')
+      clock.advance(60_000)
+    }
+    await until('backoff')
+    expect((upstream.status().nextTryAt ?? 0) - clock.now()).toBe(60_000)
+    server.failure = null
+    upstream.wake()
+    await until('running')
+  })
+  it('is given up after the number of attempts that its entry sets', async () => {
+    const { server, upstream, until } = setUp({ ...remote, hub: { maxStartAttempts: 1 } })
+    server.failure = new UpstreamFailure(refused)
+    upstream.start()
+    await until('failed')
+  })
+  it('that is down is tried by a call, but not by each', async () => {
+    const { clock, server, upstream, until, call } = setUp(remote)
+    server.failure = new UpstreamFailure(refused)
+    upstream.start()
+    for (let attempt = 0; attempt < 4; attempt++) {
+      await until('backoff')
+      clock.advance(60_000)
+    }
+    await until('backoff')
+    const before = server.connections.length
+    expect(errorOf(await call())).toContain('Nothing answers at x. Start the server.')
+    expect(server.connections).toHaveLength(before)
+    clock.advance(2_000)
+    server.failure = null
+    expect((await call()).isError).toBe(false)
+  })
+  it('that asks for a sign-in waits for a person, and is not tried meanwhile', async () => {
+    const { clock, server, upstream, until, call } = setUp(remote)
+    server.failure = new UpstreamFailure({
+      code: 'needs-auth',
+      message: 'x asks for a sign-in (401)',
+      cure: 'Sign in.',
+    })
+    upstream.start()
+    await until('needs-auth')
+    clock.advance(10 * 60_000)
+    upstream.wake()
+    expect(errorOf(await call())).toContain('asks for a sign-in (401). Sign in.')
+    expect(server.connections).toHaveLength(1)
+    server.failure = null
+    upstream.start()
+    await until('running')
+  })
+})
+
+describe('another entry under the same name', () => {
+  it('replaces the process and keeps the history', async () => {
+    const { server, upstream, until } = setUp()
+    upstream.start()
+    await until('running')
+    await upstream.reconfigure({ command: 'other' })
+    await until('running')
+    expect(server.connections.map(({ closed }) => closed)).toEqual([true, false])
+    expect(upstream.history().map(({ state }) => state)).toEqual([
+      'starting',
+      'running',
+      'stopping',
+      'starting',
+      'running',
+    ])
+  })
+  it('that is disabled ends it, and a call does not bring it back', async () => {
+    const { upstream, until, call } = setUp()
+    upstream.start()
+    await until('running')
+    await upstream.reconfigure({ command: 'memory', disabled: true })
+    expect(upstream.status().state).toBe('disabled')
+    expect(errorOf(await call())).toContain('it is disabled')
+    await upstream.reconfigure({ command: 'memory' })
+    await until('running')
+  })
+})
+
+it('a call that waits for its turn does not bring back a server that is stopped for good', async () => {
+  const { server, upstream, until, call } = setUp({ command: 'memory', hub: { maxConcurrentCalls: 1 } })
+  server.silent.add('tools/call')
+  upstream.start()
+  await until('running')
+  const calls = [call(), call(), call()]
+  await upstream.stop()
+  for (const reply of await Promise.all(calls)) expect(reply.isError).toBe(true)
+  expect(server.connections).toHaveLength(1)
+})
+
+it('calls that wait for their turn are served by the next process when the first crashes', async () => {
+  const { server, upstream, until, call } = setUp({ command: 'memory', hub: { maxConcurrentCalls: 1 } })
+  server.silent.add('tools/call')
+  upstream.start()
+  await until('running')
+  const [first, second] = [call(), call()]
+  await turn()
+  server.silent.clear()
+  server.connections[0]!.crash()
+  expect(errorOf(await first)).toContain('exited with code 1')
+  expect((await second).isError).toBe(false)
+})
+
+it('a server that misses a probe is degraded and still serves', async () => {
+  const { clock, server, upstream, until, call } = setUp({
+    command: 'memory',
+    hub: { healthCheckIntervalMs: 5_000, healthCheckTimeoutMs: 1 },
+  })
+  upstream.start()
+  await until('running')
+  server.silent.add('ping')
+  clock.advance(5_000)
+  while (upstream.status().state !== 'degraded') await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(upstream.status().reason?.code).toBe('unresponsive')
+  expect((await call()).isError).toBe(false)
+  server.silent.clear()
+  clock.advance(1_000)
+  await until('running')
+})
+
+it('a client that can be asked has a connection of its own, which is closed when idle', async () => {
+  const { clock, server, upstream, until, call } = setUp({ command: 'memory', hub: { instanceIdleMs: 500 } })
+  upstream.start()
+  await until('running')
+  expect((await call({ capabilities: { elicitation: {} } })).isError).toBe(false)
+  expect(upstream.instances).toHaveLength(2)
+  clock.advance(1_000)
+  for (let turns = 0; server.connections[1]?.closed !== true && turns < 50; turns++) await turn()
+  expect(upstream.instances).toHaveLength(1)
+  expect(server.connections.map(({ closed }) => closed)).toEqual([false, true])
+})
