@@ -1,7 +1,9 @@
 import type { ToolEntry } from '../../../hub/contract/index.ts'
 
+type Findable = Pick<ToolEntry, 'name' | 'title' | 'server' | 'description'>
+
 /** Every word must occur somewhere in what a person can see of a tool. The order stays the servers' own. */
-export function filterTools(tools: readonly ToolEntry[], text: string, server = ''): ToolEntry[] {
+export function filterTools<T extends Findable>(tools: readonly T[], text: string, server = ''): T[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean)
   return tools.filter((tool) => {
     if (server !== '' && tool.server !== server) return false
