@@ -16,9 +16,16 @@ const everything = path.join(
   'index.js',
 )
 
-async function servers(desktop: DesktopApp): Promise<ServerStatus[]> {
-  return desktop.page.evaluate(async () => (await (await fetch('/api/servers')).json()) as ServerStatus[])
+/** Rejects while no hub answers: what main says in its place is no answer of a hub. */
+async function read<T>(desktop: DesktopApp, route: string): Promise<T> {
+  return desktop.page.evaluate(async (path) => {
+    const response = await fetch(path)
+    if (!response.ok) throw new Error(`${path}: ${response.status}`)
+    return (await response.json()) as T
+  }, route)
 }
+
+const servers = (desktop: DesktopApp): Promise<ServerStatus[]> => read(desktop, '/api/servers')
 
 async function clientToken(desktop: DesktopApp): Promise<string> {
   const vault = JSON.parse(await readFile(path.join(desktop.userData, 'vault.json'), 'utf8')) as { clientToken: string }
@@ -43,7 +50,7 @@ async function echoByBoth(port: number, token: string, text: string): Promise<un
 }
 
 async function hubPid(desktop: DesktopApp): Promise<number> {
-  return desktop.page.evaluate(async () => ((await (await fetch('/api/hub')).json()) as { pid: number }).pid)
+  return (await read<{ pid: number }>(desktop, '/api/hub')).pid
 }
 
 test('a server added in the app serves clients of both eras, a killed hub comes back, and quitting leaves nothing', async () => {
@@ -85,7 +92,7 @@ test('a server added in the app serves clients of both eras, a killed hub comes 
     process.kill(killed, 'SIGKILL')
     await until('another hub answers', async () => (await hubPid(desktop).catch(() => killed)) !== killed)
     await until('the server runs again', async () =>
-      (await servers(desktop).catch(() => [])).some((server) => server.state === 'running'),
+      (await servers(desktop).catch((): ServerStatus[] => [])).some((server) => server.state === 'running'),
     )
     expect(await echoByBoth(port, token, 'two')).toEqual([
       [{ type: 'text', text: 'Echo: two' }],
