@@ -20,6 +20,7 @@ import { createLogRing } from './observe/log-ring.ts'
 import type { Log } from './observe/log.ts'
 import type { Redactor } from './observe/redactor.ts'
 import { createSecretKeeper } from './secrets/keeper.ts'
+import { createSecretLifter } from './secrets/lifter.ts'
 import { isOwnName } from './secrets/names.ts'
 import type { SecretVault } from './secrets/vault.ts'
 import { defaultLimits } from './upstream/limits.ts'
@@ -214,6 +215,8 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     supervisor,
   })
 
+  const lifter = createSecretLifter({ vault, servers: () => config.servers.mcpServers })
+
   const apply = (): Promise<void> => {
     keeper.refresh()
     return supervisor.apply(config.servers.mcpServers)
@@ -266,7 +269,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     ])
     return createApp({
       auth: { users, mode: options.mode, identify: (request: Request) => identify(request) },
-      servers: { config, supervisor, apply },
+      servers: { config, supervisor, lifter, redactor, apply },
       catalog: { supervisor, events, pins },
       profiles: { config, supervisor, pins, changed: profilesChanged },
       pins: { supervisor, pins, changed: pinsChanged },

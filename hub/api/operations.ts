@@ -8,6 +8,8 @@ import {
   editServerSchema,
   exportRequestSchema,
   exportResultSchema,
+  findSecretsSchema,
+  foundSecretsSchema,
   hubStatusSchema,
   loginSchema,
   logsSchema,
@@ -71,6 +73,11 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     summary: 'Read what was pasted; saves nothing',
     body: parsePasteSchema,
     answer: parsedPasteSchema,
+  },
+  'POST /api/servers/secrets': {
+    summary: 'What saving this entry would move into the vault; saves nothing',
+    body: findSecretsSchema,
+    answer: foundSecretsSchema,
   },
   'POST /api/servers/dry-run': {
     summary: 'Start a server once, list what it offers, and stop it; saves nothing',

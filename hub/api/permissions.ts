@@ -21,6 +21,7 @@ export const routeNeeds = {
   'POST /api/servers': 'servers:write',
   'POST /api/servers/parse': 'servers:write',
   'POST /api/servers/dry-run': 'servers:write',
+  'POST /api/servers/secrets': 'servers:write',
   'GET /api/servers/:name': 'servers:read',
   'PUT /api/servers/:name': 'servers:write',
   'DELETE /api/servers/:name': 'servers:write',

@@ -1,7 +1,10 @@
+import type { Request, Response } from 'express'
+import { may } from '../auth/caller.ts'
 import {
   addServerSchema,
   dryRunSchema,
   editServerSchema,
+  findSecretsSchema,
   isEnabled,
   parsePasteSchema,
   type DryRunResult,
@@ -11,18 +14,27 @@ import {
 import { parsePaste } from '../config/paste.ts'
 import type { ConfigStore } from '../config/store.ts'
 import { HubError } from '../hub-error.ts'
+import type { Redactor } from '../observe/redactor.ts'
+import { clearSecrets } from '../secrets/lift.ts'
+import type { SecretLifter } from '../secrets/lifter.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { bodyOf, nameParam, type On } from './routes.ts'
+import { bodyOf, callerOf, nameParam, verbatim, type On } from './routes.ts'
 
 const DRY_RUN_MS = 60_000
 
 /** `/api/servers`: the configured servers. Whatever can make the hub run a program needs servers:exec. */
 export function serverRoutes(
   on: On,
-  options: { config: ConfigStore; supervisor: Supervisor; apply: () => Promise<void> },
+  options: {
+    config: ConfigStore
+    supervisor: Supervisor
+    lifter: SecretLifter
+    redactor: Redactor
+    apply: () => Promise<void>
+  },
 ): void {
-  const { config, supervisor, apply } = options
+  const { config, supervisor, lifter, redactor, apply } = options
 
   function upstreamOf(name: string): Upstream {
     const upstream = supervisor.upstreams.get(name)
@@ -30,18 +42,34 @@ export function serverRoutes(
     return upstream
   }
 
-  function detail(upstream: Upstream): ServerDetail {
-    return {
-      ...upstream.status(),
+  /** Who may change the entry gets it as it is: what they save is what they were given. */
+  function sendDetail(request: Request, response: Response, upstream: Upstream): void {
+    const detail: ServerDetail = {
+      ...redactor.value({
+        ...upstream.status(),
+        capabilities: upstream.instance?.connection.hello.capabilities ?? null,
+        history: upstream.history(),
+      }),
       config: upstream.config,
-      capabilities: upstream.instance?.connection.hello.capabilities ?? null,
-      history: upstream.history(),
     }
+    if (may(callerOf(request), 'servers:write')) verbatim(response)
+    response.json(detail)
   }
 
   async function save(name: string, entry: ServerConfig | null, rename?: string): Promise<void> {
     await config.saveServer(name, entry, rename)
     await apply()
+  }
+
+  /** Like `save`, with the secrets that somebody wrote into the entry in the vault. */
+  async function saveLifted(
+    name: string,
+    entry: ServerConfig,
+    inClear: readonly string[] | undefined,
+    rename?: string,
+  ): Promise<void> {
+    const lifted = lifter.find(name, entry, inClear)
+    await lifter.keep(lifted.secrets, () => save(name, lifted.config, rename))
   }
 
   async function setEnabled(name: string, enabled: boolean): Promise<void> {
@@ -56,26 +84,36 @@ export function serverRoutes(
   })
 
   on('POST /api/servers', async (request, response) => {
-    const { name, config: entry } = bodyOf(request, addServerSchema)
+    const { name, config: entry, inClear } = bodyOf(request, addServerSchema)
     if (Object.hasOwn(config.servers.mcpServers, name))
       throw new HubError('HUB_SERVER_EXISTS', `There is already a server named ${name}`, {
         cure: 'Choose another name, or edit that one.',
       })
-    await save(name, entry)
-    response.status(201).json(detail(upstreamOf(name)))
+    await saveLifted(name, entry, inClear)
+    sendDetail(request, response.status(201), upstreamOf(name))
   })
 
   on('POST /api/servers/parse', (request, response) => {
     const { text } = bodyOf(request, parsePasteSchema)
-    response.json(parsePaste(text, Object.keys(config.servers.mcpServers)))
+    const existing = Object.keys(config.servers.mcpServers)
+    verbatim(response).json(parsePaste(text, existing, (name, entry) => lifter.find(name, entry).texts))
+  })
+
+  on('POST /api/servers/secrets', (request, response) => {
+    const { name, config: entry } = bodyOf(request, findSecretsSchema)
+    response.json({ secrets: lifter.find(name, entry).texts })
   })
 
   on('POST /api/servers/dry-run', async (request, response) => {
     const { name = 'trial', config: entry } = bodyOf(request, dryRunSchema)
     const startedAt = performance.now()
+    const trialId = `trial ${startedAt}`
+    redactor.know(trialId, clearSecrets(entry))
     const trial = supervisor.createTrial(name, { ...entry, hub: { ...entry.hub, enabled: true, maxStartAttempts: 1 } })
     // Whoever leaves the dialog ends the trial.
-    response.once('close', () => void trial.stop())
+    response.once('close', () => {
+      void trial.stop().finally(() => redactor.know(trialId, []))
+    })
     trial.start()
     await trial.settled(DRY_RUN_MS)
     const { lists } = trial.catalog
@@ -99,7 +137,7 @@ export function serverRoutes(
   })
 
   on('GET /api/servers/:name', (request, response) => {
-    response.json(detail(upstreamOf(nameParam(request))))
+    sendDetail(request, response, upstreamOf(nameParam(request)))
   })
 
   on('PUT /api/servers/:name', async (request, response) => {
@@ -109,25 +147,25 @@ export function serverRoutes(
     const rename = body.name ?? name
     if (rename !== name && Object.hasOwn(config.servers.mcpServers, rename))
       throw new HubError('HUB_SERVER_EXISTS', `There is already a server named ${rename}`)
-    await save(name, body.config, rename)
-    response.json(detail(upstreamOf(rename)))
+    await saveLifted(name, body.config, body.inClear, rename)
+    sendDetail(request, response, upstreamOf(rename))
   })
 
   on('DELETE /api/servers/:name', async (request, response) => {
     const upstream = upstreamOf(nameParam(request))
     await save(upstream.name, null)
     // What was removed, so that it can be brought back.
-    response.json({ name: upstream.name, config: upstream.config })
+    verbatim(response).json({ name: upstream.name, config: upstream.config })
   })
 
   on('POST /api/servers/:name/enable', async (request, response) => {
     await setEnabled(nameParam(request), true)
-    response.json(detail(upstreamOf(nameParam(request))))
+    sendDetail(request, response, upstreamOf(nameParam(request)))
   })
 
   on('POST /api/servers/:name/disable', async (request, response) => {
     await setEnabled(nameParam(request), false)
-    response.json(detail(upstreamOf(nameParam(request))))
+    sendDetail(request, response, upstreamOf(nameParam(request)))
   })
 
   on('POST /api/servers/:name/restart', async (request, response) => {
@@ -135,7 +173,7 @@ export function serverRoutes(
     if (!isEnabled(upstream.config))
       throw new HubError('HUB_CONFLICT', `Server ${upstream.name} is disabled`, { cure: 'Enable it first.' })
     await upstream.restart()
-    response.json(detail(upstream))
+    sendDetail(request, response, upstream)
   })
 
   on('GET /api/servers/:name/logs', (request, response) => {

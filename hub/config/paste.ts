@@ -1,4 +1,11 @@
-import { serverConfigSchemaFor, serverNameSchema, type Fault, type ParsedPaste } from '../contract/index.ts'
+import {
+  serverConfigSchemaFor,
+  serverNameSchema,
+  type Fault,
+  type LiftedText,
+  type ParsedPaste,
+  type ServerConfig,
+} from '../contract/index.ts'
 import { parseJsonc, parseServersFile } from './parse.ts'
 
 const CLIENT_KEYS = ['mcpServers', 'servers', 'context_servers', 'mcp_servers']
@@ -7,7 +14,11 @@ const CLIENT_KEYS = ['mcpServers', 'servers', 'context_servers', 'mcp_servers']
  * Makes sense of what a person pasted: a client's JSON file or a part of it, one entry, a command line (also
  * `claude mcp add …` style with environment in front), or a URL. Pure; nothing is saved.
  */
-export function parsePaste(text: string, existing: readonly string[]): ParsedPaste {
+export function parsePaste(
+  text: string,
+  existing: readonly string[],
+  secretsOf: (name: string, config: ServerConfig) => LiftedText[],
+): ParsedPaste {
   const trimmed = text.trim()
   if (trimmed === '')
     return { servers: [], faults: [fault('Nothing was pasted', 'Paste a JSON snippet, a command line or a URL.')] }
@@ -29,7 +40,14 @@ export function parsePaste(text: string, existing: readonly string[]): ParsedPas
           column: null,
           path: found.path.replace(`mcpServers.${name}`, '').replace(/^\./, ''),
         }))
-    return { name, config: clean, exists: existing.includes(name), faults }
+    const entry = parsed.ok ? parsed.value.mcpServers[name] : undefined
+    return {
+      name,
+      config: clean,
+      exists: existing.includes(name),
+      faults,
+      secrets: entry === undefined ? [] : secretsOf(name, entry),
+    }
   })
   return { servers, faults: [] }
 }

@@ -42,6 +42,20 @@ export const secretEntrySchema = z.object({
 })
 export type SecretEntry = z.infer<typeof secretEntrySchema>
 
+/** A text of a server's entry that holds secrets, and how it is kept in the file once they are in the vault. */
+export const liftedTextSchema = z.object({
+  /** Where it stands, e.g. `env.GITHUB_TOKEN` or `args[2]`. */
+  path: z.string(),
+  /** The text as the file will hold it, with a reference in the place of each secret. */
+  text: z.string(),
+  /** Names that the values get in the vault. */
+  names: z.array(z.string()),
+})
+export type LiftedText = z.infer<typeof liftedTextSchema>
+
+/** Paths of texts that a person wants to stay in the file although they look like secrets. */
+export const inClearSchema = z.array(z.string().max(1_000)).max(1_000)
+
 /** `GET /api/secrets` */
 export const secretsSchema = z.object({
   quality: vaultQualitySchema,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { faultSchema } from './errors.ts'
 import { serverConfigSchema, serverNameSchema } from './config.ts'
+import { inClearSchema, liftedTextSchema } from './secrets.ts'
 
 /** The state machine of one upstream server; docs/server-states.md has its picture. */
 export const serverStates = [
@@ -82,10 +83,19 @@ export const serverDetailSchema = serverStatusSchema.extend({
 })
 export type ServerDetail = z.infer<typeof serverDetailSchema>
 
-export const addServerSchema = z.strictObject({ name: serverNameSchema, config: serverConfigSchema })
+/** What looks like a secret goes into the vault, unless `inClear` names its path. */
+export const addServerSchema = z.strictObject({
+  name: serverNameSchema,
+  config: serverConfigSchema,
+  inClear: inClearSchema.optional(),
+})
 export type AddServer = z.infer<typeof addServerSchema>
 
-export const editServerSchema = z.strictObject({ name: serverNameSchema.optional(), config: serverConfigSchema })
+export const editServerSchema = z.strictObject({
+  name: serverNameSchema.optional(),
+  config: serverConfigSchema,
+  inClear: inClearSchema.optional(),
+})
 export type EditServer = z.infer<typeof editServerSchema>
 
 /** `POST /api/servers/dry-run`: connects, lists and disconnects; nothing is saved. */
@@ -103,11 +113,22 @@ export const dryRunResultSchema = z.object({
 })
 export type DryRunResult = z.infer<typeof dryRunResultSchema>
 
+/** `POST /api/servers/secrets`: what saving this entry would move into the vault. Nothing is saved. */
+export const findSecretsSchema = z.strictObject({ name: serverNameSchema, config: serverConfigSchema })
+export const foundSecretsSchema = z.object({ secrets: z.array(liftedTextSchema) })
+
 /** `POST /api/servers/parse`: what a person pasted (JSON, a command line, a URL) as entries to review. Nothing is saved. */
 export const parsePasteSchema = z.strictObject({ text: z.string().max(1_000_000) })
 export const parsedPasteSchema = z.object({
   servers: z.array(
-    z.object({ name: z.string(), config: z.unknown(), exists: z.boolean(), faults: z.array(faultSchema) }),
+    z.object({
+      name: z.string(),
+      config: z.unknown(),
+      exists: z.boolean(),
+      faults: z.array(faultSchema),
+      /** What saving it would move into the vault. */
+      secrets: z.array(liftedTextSchema),
+    }),
   ),
   faults: z.array(faultSchema),
 })

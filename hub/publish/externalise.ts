@@ -26,7 +26,6 @@ const REFERENCE = /\$\{(env:|secret:|)(?!home\}|userHome\})([^}:]+)\}/g
 
 /** Replaces every secret's value by a reference and lists what the target must provide. Never changes its input. */
 export function externaliseSecrets(servers: Record<string, ServerConfig>): Externalised {
-  const names = createSecretNames()
   const needs = new Map<string, Set<string>>()
   const findings: Finding[] = []
   const lifted = new Set<string>()
@@ -35,8 +34,11 @@ export function externaliseSecrets(servers: Record<string, ServerConfig>): Exter
     if (!reservedNames.has(name)) needs.set(name, (needs.get(name) ?? new Set()).add(usedBy))
   }
 
-  for (const config of Object.values(servers))
-    for (const [, , name = ''] of JSON.stringify(config).matchAll(REFERENCE)) names.take(name)
+  const names = createSecretNames({
+    taken: Object.values(servers).flatMap((config) =>
+      [...JSON.stringify(config).matchAll(REFERENCE)].map(([, , name = '']) => name),
+    ),
+  })
 
   const result: Record<string, ServerConfig> = {}
   for (const [server, config] of Object.entries(servers)) {

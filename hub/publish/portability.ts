@@ -186,7 +186,7 @@ function commandFinding(
 function placesOf(config: StdioServerConfig): Place[] {
   return [
     { path: 'command', value: config.command },
-    ...(config.args ?? []).map((value, index) => ({ path: `args.${index}`, value })),
+    ...(config.args ?? []).map((value, index) => ({ path: `args[${index}]`, value })),
     ...Object.entries(config.env ?? {}).map(([key, value]) => ({ path: `env.${key}`, value })),
     ...(config.cwd === undefined ? [] : [{ path: 'cwd', value: config.cwd }]),
     ...(config.envFile === undefined ? [] : [{ path: 'envFile', value: config.envFile }]),

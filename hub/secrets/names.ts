@@ -6,25 +6,30 @@ export function isOwnName(name: string): boolean {
   return name.includes(':')
 }
 
+/** Names for values that are lifted: stable, valid in an environment file, and never one of the hub's own. */
 export interface SecretNames {
-  /** Takes a name out of the choice. */
-  take: (name: string) => void
-  /** A name for a value: the same for the same value, never one that is taken. */
+  /** A name for a value: the same for the same value, never one that stands for another. */
   forSecret: (server: string, key: string, value: string) => string
 }
 
-/** Names for values that are lifted: stable, valid in an environment file, and never one of the hub's own. */
-export function createSecretNames(inUse: Iterable<readonly [string, string | null]> = []): SecretNames {
-  const taken = new Map<string, string | null>([...[...reservedNames].map((name) => [name, null] as const), ...inUse])
+export function createSecretNames(options: {
+  /** Names that are referred to; without a value of theirs they stay free for what they are meant for. */
+  taken: Iterable<string>
+  valueFor?: (name: string) => string | undefined
+}): SecretNames {
+  const taken = new Map<string, string | null>([...reservedNames, ...options.taken].map((name) => [name, null]))
+  const fits = (name: string, value: string): boolean => {
+    const known = taken.get(name) ?? options.valueFor?.(name)
+    return known === value || (known === undefined && !taken.has(name))
+  }
   return {
-    take: (name) => void taken.set(name, null),
     forSecret: (server, key, value) => {
       const prefix = environmentName(serverPrefix(server))
       const own = environmentName(key) || 'SECRET'
       const base = own === prefix || own.startsWith(`${prefix}_`) ? own : `${prefix}_${own}`
       for (let n = 1; ; n++) {
         const name = environmentName(n === 1 ? base : `${base}_${n}`)
-        if (taken.has(name) && taken.get(name) !== value) continue
+        if (!fits(name, value)) continue
         taken.set(name, value)
         return name
       }

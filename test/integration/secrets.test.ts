@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
-import type { CallToolResult, Problem, Secrets } from '../../hub/contract/index.ts'
+import { fixtureServer, startHub, TOKEN, VIEWER_TOKEN, type TestHub } from '../fixtures/hub.ts'
+import type { CallToolResult, ParsedPaste, Problem, Secrets } from '../../hub/contract/index.ts'
 
 let hub: TestHub
 beforeAll(async () => {
@@ -95,6 +97,46 @@ describe('secrets', () => {
     expect((await hub.api('DELETE', '/api/secrets/LATER?force=true')).status).toBe(204)
     await hub.until('second', 'failed')
     expect((await hub.api('DELETE', '/api/secrets/LATER?force=true')).status).toBe(404)
+  })
+
+  it('that somebody writes into an entry go into the vault, not into the file', async () => {
+    const entry = { ...fixtureServer('echo.ts'), env: { TOKEN: 'Bearer lifted-value-1', API_KEY: 'stays-in-clear' } }
+    const found = await hub.api('POST', '/api/servers/secrets', { name: 'lifted', config: entry })
+    expect(found.body).toEqual({
+      secrets: [
+        { path: 'env.TOKEN', text: 'Bearer ${secret:LIFTED_TOKEN}', names: ['LIFTED_TOKEN'] },
+        { path: 'env.API_KEY', text: '${secret:LIFTED_API_KEY}', names: ['LIFTED_API_KEY'] },
+      ],
+    })
+    const pasted = await hub.api('POST', '/api/servers/parse', { text: JSON.stringify({ lifted: entry }) })
+    expect((pasted.body as ParsedPaste).servers[0]).toMatchObject({ config: entry, ...(found.body as object) })
+
+    const config = { ...entry, env: { ...entry.env, TOKEN: 'Bearer ${secret:LIFTED_TOKEN}' } }
+    const added = await hub.api('POST', '/api/servers', { name: 'lifted', config: entry, inClear: ['env.API_KEY'] })
+    expect(added).toMatchObject({ status: 201, body: { config } })
+    const file = await readFile(path.join(hub.configDir, 'servers.json'), 'utf8')
+    expect(file).toContain('Bearer ${secret:LIFTED_TOKEN}')
+    expect(file).not.toContain('lifted-value-1')
+    await hub.until('lifted', 'running')
+
+    // A new value in the same place is a new value of the same secret; the entry does not change.
+    const edited = await hub.api('PUT', '/api/servers/lifted', {
+      config: { ...config, env: { ...config.env, TOKEN: 'Bearer lifted-value-2' } },
+      inClear: ['env.API_KEY'],
+    })
+    expect(edited).toMatchObject({ status: 200, body: { config } })
+    await expect.poll(() => hub.vault.get('LIFTED_TOKEN')).toBe('lifted-value-2')
+    await hub.until('lifted', 'running')
+    expect(await envOf('lifted')).toBe('Bearer [secret]')
+  })
+
+  it('that stay in the file are shown to whoever may change it, and to nobody else', async () => {
+    const read = (token: string) =>
+      fetch(`${hub.url}/api/servers/lifted`, { headers: { authorization: `Bearer ${token}` } }).then((answer) =>
+        answer.text(),
+      )
+    expect(await read(TOKEN)).toContain('stays-in-clear')
+    expect(await read(VIEWER_TOKEN)).toContain('"API_KEY":"[secret]"')
   })
 
   it.each<[string, unknown, string]>([

@@ -61,7 +61,7 @@ it('prefixes keep names of other scripts apart', () => {
 
 describe('pasting', () => {
   const only = (text: string) =>
-    parsePaste(text, ['taken']).servers.map(({ name, config, faults: found }) => [name, config, found.length])
+    parsePaste(text, ['taken'], () => []).servers.map(({ name, config, faults: found }) => [name, config, found.length])
   it.each<[string, unknown]>([
     [
       'npx -y @acme/mcp-server-github@1.2.0 --flag "two words"',
@@ -82,12 +82,12 @@ describe('pasting', () => {
     expect(only(text)).toEqual([expected])
   })
   it.each(['', '{ "mcpServers": ', '[]', '{"x":1}', `echo 'open`, 'A=1'])('%j says what is wrong', (text) => {
-    const { servers, faults: found } = parsePaste(text, [])
+    const { servers, faults: found } = parsePaste(text, [], () => [])
     expect(servers).toEqual([])
     expect(found[0]?.cure).toBeTruthy()
   })
   it('marks names that exist', () => {
-    expect(parsePaste('{"taken":{"command":"x"}}', ['taken']).servers[0]?.exists).toBe(true)
+    expect(parsePaste('{"taken":{"command":"x"}}', ['taken'], () => []).servers[0]?.exists).toBe(true)
   })
   it('splits like a shell', () => {
     expect(splitCommandLine(`a 'b c' "d \\"e" f\\ g ''`)).toEqual(['a', 'b c', 'd "e', 'f g', ''])

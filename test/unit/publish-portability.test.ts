@@ -25,8 +25,8 @@ describe('what will not work on the target', () => {
     'file:///Users/me/x',
     '\\\\nas\\share\\x',
   ])('says that %s is a path of this computer', (value) => {
-    expect(codes({ command: 'npx', args: ['server', value] })).toEqual(['warning local-path mcpServers.s.args.1'])
-    expect(codes({ command: 'npx', args: [`--dir=${value}`] })).toEqual(['warning local-path mcpServers.s.args.0'])
+    expect(codes({ command: 'npx', args: ['server', value] })).toEqual(['warning local-path mcpServers.s.args[1]'])
+    expect(codes({ command: 'npx', args: [`--dir=${value}`] })).toEqual(['warning local-path mcpServers.s.args[0]'])
   })
 
   it('treats a program that exists only here as an error', () => {
