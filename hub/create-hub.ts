@@ -13,6 +13,7 @@ import { openPins } from './catalog/pins.ts'
 import type { ReferenceSources } from './config/references.ts'
 import { openConfigStore } from './config/store.ts'
 import { errorCodes, type ErrorCode } from './contract/errors.ts'
+import type { OnExchange } from './gateway/exchange.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { rpc } from './gateway/json-rpc.ts'
 import { createEvents } from './observe/events.ts'
@@ -186,6 +187,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     },
   })
 
+  const onExchange: OnExchange = () => undefined
   const gateway = createGateway({
     hubInfo: { name: 'mcp-hub', version: options.version },
     limits: {
@@ -203,7 +205,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     upstreams: () => supervisor.upstreams,
     profiles: () => config.profiles.profiles,
     admission: pins,
-    onExchange: () => undefined,
+    onExchange,
     warn: (text, data) => options.log('warn', text, data),
   })
 
@@ -270,7 +272,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     return createApp({
       auth: { users, mode: options.mode, identify: (request: Request) => identify(request) },
       servers: { config, supervisor, lifter, redactor, apply },
-      catalog: { supervisor, events, pins },
+      catalog: { supervisor, events, pins, onExchange },
       profiles: { config, supervisor, pins, changed: profilesChanged },
       pins: { supervisor, pins, changed: pinsChanged },
       hub: {

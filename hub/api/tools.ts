@@ -8,6 +8,7 @@ import {
 import type { Pins } from '../catalog/pins.ts'
 import { loadTokenizer, tokenCost } from '../catalog/token-cost.ts'
 import type { Call } from '../gateway/call.ts'
+import { Exchange, type OnExchange } from '../gateway/exchange.ts'
 import { McpError, isObject, rpc, type Reply } from '../gateway/json-rpc.ts'
 import { paramHeaders } from '../gateway/mcp-headers.ts'
 import { exposedName } from '../gateway/names.ts'
@@ -18,10 +19,14 @@ import type { Supervisor } from '../upstream/supervisor.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { bodyOf, callerOf, type On } from './routes.ts'
 
+const UI_CLIENT = 'mcp-hub-ui'
 const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 
 /** `/api/tools`, `/api/prompts`, `/api/resources`: what all servers offer, and calls by hand. */
-export function catalogRoutes(on: On, options: { supervisor: Supervisor; events: Events; pins: Pins }): void {
+export function catalogRoutes(
+  on: On,
+  options: { supervisor: Supervisor; events: Events; pins: Pins; onExchange: OnExchange },
+): void {
   function each<T>(
     kind: 'tools' | 'prompts' | 'resources' | 'resourceTemplates',
     make: (upstream: Upstream, item: Item) => T,
@@ -91,17 +96,21 @@ export function catalogRoutes(on: On, options: { supervisor: Supervisor; events:
       )
     }
     const caller = callerOf(request)
-    const startedAt = performance.now()
+    const bytesIn = Number(request.get('content-length') ?? 0)
+    const exchange = new Exchange(caller.id, '/api/tools/call', UI_CLIENT, 'tools/call', bytesIn)
+    exchange.server = upstream.name
+    exchange.name = body.tool
     const callId = body.callId
+    const params = { name: body.tool, arguments: body.arguments, _meta: {} }
     const reply = await new Promise<Reply>((resolve) => {
       const call: Call = {
         method: 'tools/call',
-        params: { name: body.tool, arguments: body.arguments, _meta: {} },
+        params,
         clientEra: upstream.instance?.connection.hello.era ?? 'legacy',
         owner: `api ${caller.id}`,
         principal: caller.id,
         capabilities: {},
-        clientInfo: { name: 'mcp-hub-ui', version: '1' },
+        clientInfo: { name: UI_CLIENT, version: '1' },
         progressToken: callId,
         logLevel: undefined,
         paramHeaders: paramHeaders(upstream.catalog.headerParams.get(body.tool) ?? [], body.arguments),
@@ -120,16 +129,21 @@ export function catalogRoutes(on: On, options: { supervisor: Supervisor; events:
       }
       const cancel = upstream.call(call)
       response.once('close', () => {
-        if (!response.writableFinished) cancel('the caller went away')
+        if (response.writableFinished) return
+        cancel('the caller went away')
+        exchange.cancelled()
+        options.onExchange(exchange, params, null)
       })
     })
+    exchange.answered(reply, reply.size)
     const { result, error } = reply.message
     const answer: CallToolResult = {
-      durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
+      durationMs: Math.round(exchange.durationMs * 10) / 10,
       bytes: reply.size,
       result: error === undefined ? result : null,
       error: error ?? null,
     }
     response.json(answer)
+    options.onExchange(exchange, params, reply)
   })
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Params } from './json-rpc.ts'
 import type { ListKind } from '../upstream/catalog.ts'
+import type { OnExchange } from './exchange.ts'
 import type { HubInfo, View } from './view.ts'
 
 /** Who sent a request, as the guard found out. */
@@ -30,21 +31,9 @@ export interface GatewayContext {
   /** Tells the gateway that somebody's wish for resource updates changed. */
   subscriptionsChanged: () => void
   /** Counts and records; called after the answer is on its way. */
-  onExchange: (exchange: ExchangeRecord) => void
+  onExchange: OnExchange
   /** Tells that a client was cut off because it did not read. */
   slowReader: (principal: string) => void
-}
-
-export interface ExchangeRecord {
-  at: number
-  durationMs: number
-  principal: string
-  server: string | null
-  method: string
-  name: string | null
-  bytesIn: number
-  bytesOut: number
-  ok: boolean
 }
 
 export interface HttpRequest {

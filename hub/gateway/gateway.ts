@@ -4,7 +4,8 @@ import type { Upstream } from '../upstream/upstream.ts'
 import type { ListKind } from '../upstream/catalog.ts'
 import type { Params } from './json-rpc.ts'
 import { isObject, rpc } from './json-rpc.ts'
-import type { ExchangeRecord, GatewayContext, GatewayLimits, HttpRequest, Principal } from './context.ts'
+import type { GatewayContext, GatewayLimits, HttpRequest, Principal } from './context.ts'
+import type { OnExchange } from './exchange.ts'
 import { createLegacyEdge } from './legacy-edge.ts'
 import { createModernEdge, isModern } from './modern-edge.ts'
 import { createParkingLot } from './parked.ts'
@@ -20,7 +21,7 @@ export interface GatewayOptions {
   /** `profiles.json`, as one object for as long as it stays the same. */
   profiles: () => Readonly<Record<string, Profile>>
   admission: Admission
-  onExchange: (exchange: ExchangeRecord) => void
+  onExchange: OnExchange
   warn: (text: string, data: Record<string, unknown>) => void
 }
 

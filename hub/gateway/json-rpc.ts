@@ -83,6 +83,9 @@ export function isObject(value: unknown): value is Params {
 
 const HEAD = Buffer.from('{"jsonrpc":"2.0","id":')
 const TAIL = '"jsonrpc":"2.0","id":'
+const IS_ERROR = '"isError"'
+/** Where a tool's result says that it failed: before its content or after it. */
+const IS_ERROR_WINDOW = 1_024
 const OPEN_RESULT = Buffer.from('{"result":')
 const OPEN_ERROR = Buffer.from('{"error":')
 const NEXT_RESULT = Buffer.from(',"result":')
@@ -182,6 +185,15 @@ export class Reply {
     return this.#message
   }
 
+  /** Whether a tool says that it failed. Of a large result only both ends are looked at. */
+  get isToolError(): boolean {
+    const { bytes } = this
+    if (this.isError) return false
+    if (bytes === null) return isObject(this.message.result) && this.message.result['isError'] === true
+    if (bytes.length <= 2 * IS_ERROR_WINDOW) return saysIsError(bytes)
+    return saysIsError(bytes.subarray(0, IS_ERROR_WINDOW)) || saysIsError(bytes.subarray(-IS_ERROR_WINDOW))
+  }
+
   get size(): number {
     return this.bytes?.length ?? 0
   }
@@ -229,4 +241,10 @@ function endOfDigits(bytes: Buffer, from: number): number {
   let at = from
   while (isDigit(bytes[at])) at++
   return at
+}
+
+/** The key cannot be text inside a string: there its quotes would be escaped. */
+function saysIsError(bytes: Buffer): boolean {
+  const at = bytes.indexOf(IS_ERROR)
+  return at !== -1 && /^\s*:\s*true/.test(bytes.toString('latin1', at + IS_ERROR.length, at + IS_ERROR.length + 16))
 }

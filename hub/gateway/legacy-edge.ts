@@ -13,6 +13,7 @@ import { addWanted, changeMethod, type Edge, type GatewayContext, type HttpReque
 import { createLegacyRequests, viewerOf, type LegacyExchange } from './legacy-requests.ts'
 import { Outlet, type OutletOptions } from './outlet.ts'
 import { Session } from './session.ts'
+import { Exchange, clientLabel } from './exchange.ts'
 import { listKinds, type ListKind } from '../upstream/catalog.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 
@@ -195,6 +196,8 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
   async function initialize(http: HttpRequest, body: Params): Promise<void> {
     const id = body['id'] as JsonRpcId
     let session: Session | null = null
+    const info = isObject(body['params']) ? body['params']['clientInfo'] : undefined
+    const exchange = new Exchange(http.principal.id, http.view.path, clientLabel(info), 'initialize', http.body.length)
     try {
       if (!isObject(body['params']) || typeof body['params']['protocolVersion'] !== 'string')
         throw new McpError(rpc.invalidParams, 'params.protocolVersion is missing')
@@ -206,23 +209,37 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
         'content-length': Buffer.byteLength(text),
       })
       http.response.end(text)
+      exchange.succeeded(Buffer.byteLength(text))
     } catch (error) {
       if (session !== null) end(session)
-      const text = JSON.stringify({ jsonrpc: '2.0', id, error: toRpcError(error) })
+      const failure = toRpcError(error)
+      const text = JSON.stringify({ jsonrpc: '2.0', id, error: failure })
       http.response
         .writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
         .end(text)
+      exchange.failed(failure, Buffer.byteLength(text))
     }
+    context.onExchange(exchange, undefined, null)
   }
 
   /** The stream came first: only now is it known who speaks and what they can do. */
-  async function initializeSse(session: Session, stream: Outlet, { id, params }: JsonRpcMessage): Promise<void> {
+  async function initializeSse(
+    session: Session,
+    stream: Outlet,
+    { id, params }: JsonRpcMessage,
+    bytesIn: number,
+  ): Promise<void> {
     session.begin(isObject(params) ? params : {})
+    const exchange = new Exchange(session.principal, '/sse', session.client, 'initialize', bytesIn)
     try {
       stream.send(JSON.stringify({ jsonrpc: '2.0', id, result: await initializeResult(session) }))
+      exchange.succeeded(0)
     } catch (error) {
-      stream.send(JSON.stringify({ jsonrpc: '2.0', id, error: toRpcError(error) }))
+      const failure = toRpcError(error)
+      stream.send(JSON.stringify({ jsonrpc: '2.0', id, error: failure }))
+      exchange.failed(failure, 0)
     }
+    context.onExchange(exchange, undefined, null)
   }
 
   function tellChanges(session: Session, kinds: readonly ListKind[]): void {
@@ -291,7 +308,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       }
       for (const message of (Array.isArray(body) ? body : [body]) as JsonRpcMessage[]) {
         if (!isRequest(message)) take(session, message)
-        else if (message.method === 'initialize' && !Array.isArray(body)) void initializeSse(session, stream, message)
+        else if (message.method === 'initialize' && !Array.isArray(body)) void initializeSse(session, stream, message, http.body.length)
         else requests.request(session, message, exchange)
       }
       http.response.writeHead(202).end('Accepted')

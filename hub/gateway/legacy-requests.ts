@@ -1,13 +1,13 @@
 import { McpError, isObject, rpc, toRpcError, type JsonRpcId, type JsonRpcMessage, type Params } from './json-rpc.ts'
 import { canAnswer, logLevels, type Call, type CancelCall, type LogLevel, type Question } from './call.ts'
 import type { GatewayContext } from './context.ts'
+import { Exchange, sizeOf } from './exchange.ts'
 import { legacyQuestion, legacyReply } from './era-bridge.ts'
 import { checkCursor } from './modern-edge.ts'
 import { paramHeaders } from './mcp-headers.ts'
 import type { Outlet } from './outlet.ts'
 import type { Session } from './session.ts'
 import type { Route, Viewer } from './view.ts'
-import { nameOf } from '../upstream/envelope.ts'
 import type { ListKind } from '../upstream/catalog.ts'
 
 const LISTS: Record<string, ListKind> = {
@@ -54,10 +54,20 @@ export function createLegacyRequests(context: GatewayContext, sessions: Readonly
     const method = message.method ?? ''
     const params = message.params
     const text = JSON.stringify(id)
-    const respond = (result: string): void =>
-      exchange.answer([Buffer.from(`{"jsonrpc":"2.0","id":${text},"result":${result}}`)])
-    const fail = (error: unknown): void =>
-      exchange.answer([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: toRpcError(error) }))])
+    const record = new Exchange(session.principal, session.view.path, session.client, method, exchange.bytesIn)
+    const respond = (result: string): void => {
+      const body = Buffer.from(`{"jsonrpc":"2.0","id":${text},"result":${result}}`)
+      exchange.answer([body])
+      record.succeeded(body.length)
+      context.onExchange(record, params, null)
+    }
+    const fail = (error: unknown): void => {
+      const failure = toRpcError(error)
+      const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: failure }))
+      exchange.answer([body])
+      record.failed(failure, body.length)
+      context.onExchange(record, params, null)
+    }
     const list = LISTS[method]
     if (params !== undefined && !isObject(params)) fail(new McpError(rpc.invalidParams, 'params must be an object'))
     else if (list !== undefined) {
@@ -77,7 +87,7 @@ export function createLegacyRequests(context: GatewayContext, sessions: Readonly
         respond('{}')
       }
     } else if (FOREIGN.has(method)) fail(new McpError(rpc.methodNotFound, `Method not found: ${method}`))
-    else void forward(session, id, method, params, exchange).catch(fail)
+    else void forward(session, id, record, params, exchange).catch(fail)
   }
 
   /** Servers log from one level for all; each session's own level is applied to what comes. */
@@ -106,10 +116,11 @@ export function createLegacyRequests(context: GatewayContext, sessions: Readonly
   async function forward(
     session: Session,
     id: JsonRpcId,
-    method: string,
+    record: Exchange,
     params: Params | undefined,
     exchange: LegacyExchange,
   ): Promise<void> {
+    const { method } = record
     if (session.inFlight.has(id))
       throw new McpError(rpc.invalidRequest, `The id ${JSON.stringify(id)} is in use by a request in flight`)
     if (session.inFlight.size >= context.limits.maxCallsPerClient)
@@ -117,7 +128,7 @@ export function createLegacyRequests(context: GatewayContext, sessions: Readonly
         rpc.limitExceeded,
         `This client already has ${session.inFlight.size} calls in flight (limits.maxCallsPerClient)`,
       )
-    const { outlet, bytesIn } = exchange
+    const { outlet } = exchange
     let finished = false
     const isFinished = (): boolean => finished
     let stop: CancelCall | null = null
@@ -127,6 +138,8 @@ export function createLegacyRequests(context: GatewayContext, sessions: Readonly
       finished = true
       stop?.(why)
       exchange.abandon()
+      record.cancelled()
+      context.onExchange(record, params, null)
     })
     let route: Route
     try {
@@ -138,7 +151,7 @@ export function createLegacyRequests(context: GatewayContext, sessions: Readonly
     }
     if (isFinished()) return
     const { upstream, params: routed, catalog } = route
-    const startedAt = performance.now()
+    record.routed(upstream.name, routed)
     const meta = isObject(routed?.['_meta']) ? routed['_meta'] : undefined
     const expected = method === 'tools/call' ? catalog.headerParams.get(String(routed?.['name'])) : undefined
     const call: Call = {
@@ -165,18 +178,10 @@ export function createLegacyRequests(context: GatewayContext, sessions: Readonly
         session.inFlight.delete(id)
         session.lastUsed = Date.now()
         const modern = upstream.instance?.connection.hello.era === 'modern'
-        exchange.answer((modern ? legacyReply(reply, method) : reply).render(JSON.stringify(id)))
-        context.onExchange({
-          at: Date.now(),
-          durationMs: performance.now() - startedAt,
-          principal: session.principal,
-          server: upstream.name,
-          method,
-          name: nameOf(method, routed) ?? null,
-          bytesIn,
-          bytesOut: reply.size,
-          ok: !reply.isError,
-        })
+        const pieces = (modern ? legacyReply(reply, method) : reply).render(JSON.stringify(id))
+        exchange.answer(pieces)
+        record.answered(reply, sizeOf(pieces))
+        context.onExchange(record, routed, reply)
       },
     }
     stop = upstream.call(call)

@@ -17,6 +17,7 @@ import {
 import { checkParamHeaders, decodeHeaderValue, paramHeaders } from './mcp-headers.ts'
 import { Outlet } from './outlet.ts'
 import type { ParkedCall, ParkingLot } from './parked.ts'
+import { Exchange, clientLabel, sizeOf } from './exchange.ts'
 import { nameOf } from '../upstream/envelope.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Route, Target, View, Viewer } from './view.ts'
@@ -82,58 +83,76 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       response.writeHead(202).end()
       return
     }
+    const exchange = new Exchange(http.principal.id, http.view.path, clientOf(message), method, http.body.length)
     try {
       const viewer = checkEnvelope(http, message)
       checkMethodHeaders(http, message)
       if (REMOVED.has(method)) throw new McpError(rpc.methodNotFound, `Method not found: ${method}`)
       const params = message['params'] as Params
-      const done = dispatch(http, id, method, params, viewer, outlet)
-      done?.catch((error: unknown) => fail(outlet, id, error))
+      const done = dispatch(http, id, exchange, params, viewer, outlet)
+      done?.catch((error: unknown) => fail(outlet, id, exchange, error))
     } catch (error) {
-      fail(outlet, id, error)
+      fail(outlet, id, exchange, error)
     }
   }
 
-  function fail(outlet: Outlet, id: JsonRpcId, error: unknown): void {
-    const body = toRpcError(error)
-    outlet.finish(
-      [Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: body }))],
-      statusOf(body.code, error instanceof BadEnvelope),
-    )
+  function fail(outlet: Outlet, id: JsonRpcId, exchange: Exchange, error: unknown): void {
+    const failure = toRpcError(error)
+    const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: failure }))
+    outlet.finish([body], statusOf(failure.code, error instanceof BadEnvelope))
+    exchange.failed(failure, body.length)
+    context.onExchange(exchange, undefined, null)
+  }
+
+  function succeed(outlet: Outlet, exchange: Exchange, text: string): void {
+    const body = Buffer.from(text)
+    outlet.finish([body])
+    exchange.succeeded(body.length)
+    context.onExchange(exchange, undefined, null)
   }
 
   function dispatch(
     http: HttpRequest,
     id: JsonRpcId,
-    method: string,
+    exchange: Exchange,
     params: Params,
     viewer: Viewer,
     outlet: Outlet,
   ): Promise<void> | null {
+    const { method } = exchange
     const list = LISTS[method]
-    if (list !== undefined) return answerList(http.view, list, id, params, viewer, outlet)
-    if (method === 'server/discover') return discover(http.view, id, viewer, outlet)
+    if (list !== undefined) return answerList(http.view, list, id, exchange, params, viewer, outlet)
+    if (method === 'server/discover') return discover(http.view, id, exchange, viewer, outlet)
     if (method === 'subscriptions/listen') {
       listen(http.view, id, params, outlet, http)
+      exchange.succeeded(0)
+      context.onExchange(exchange, undefined, null)
       return null
     }
-    return forward(http, id, method, params, viewer, outlet)
+    return forward(http, id, exchange, params, viewer, outlet)
   }
 
   async function answerList(
     view: View,
     kind: ListKind,
     id: JsonRpcId,
+    exchange: Exchange,
     params: Params,
     viewer: Viewer,
     outlet: Outlet,
   ): Promise<void> {
     checkCursor(params)
     const text = await view.list(kind, viewer)
-    outlet.finish([Buffer.from(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${text}}`)])
+    succeed(outlet, exchange, `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${text}}`)
   }
 
-  async function discover(view: View, id: JsonRpcId, viewer: Viewer, outlet: Outlet): Promise<void> {
+  async function discover(
+    view: View,
+    id: JsonRpcId,
+    exchange: Exchange,
+    viewer: Viewer,
+    outlet: Outlet,
+  ): Promise<void> {
     const { capabilities, serverInfo, instructions } = await view.describe(viewer)
     const result = {
       resultType: 'complete',
@@ -144,7 +163,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       cacheScope: 'private',
       _meta: { [META.serverInfo]: serverInfo },
     }
-    outlet.finish([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, result }))])
+    succeed(outlet, exchange, JSON.stringify({ jsonrpc: '2.0', id, result }))
   }
 
   function listen(view: View, id: JsonRpcId, params: Params, outlet: Outlet, http: HttpRequest): void {
@@ -202,11 +221,12 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
   async function forward(
     http: HttpRequest,
     id: JsonRpcId,
-    method: string,
+    exchange: Exchange,
     params: Params,
     viewer: Viewer,
     outlet: Outlet,
   ): Promise<void> {
+    const { method } = exchange
     if (WITH_INPUT.has(method) && params['requestState'] !== undefined) {
       const upstreamIsLegacy =
         (await http.view.route(method, params, viewer)).upstream.instance?.connection.hello.era === 'legacy'
@@ -217,17 +237,18 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     }
     // The common case is decided without waiting, so that a call costs no turn of the event loop.
     const route = await http.view.route(method, params, viewer)
-    launch(http, id, method, route, viewer, outlet)
+    launch(http, id, exchange, route, viewer, outlet)
   }
 
   function launch(
     http: HttpRequest,
     id: JsonRpcId,
-    method: string,
+    exchange: Exchange,
     route: Route,
     viewer: Viewer,
     outlet: Outlet,
   ): void {
+    const { method } = exchange
     const { upstream } = route
     const principal = http.principal.id
     const running = callsOf.get(principal) ?? 0
@@ -247,7 +268,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       }
     }
     callsOf.set(principal, running + 1)
-    const startedAt = performance.now()
+    exchange.routed(upstream.name, params)
     const carrier: { outlet: Outlet; id: JsonRpcId; parked: ParkedCall | null } = { outlet, id, parked: null }
     let finished = false
     const meta = params?.['_meta'] as Params
@@ -299,18 +320,8 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
         finished = true
         done()
         if (carrier.parked !== null) parking.end(carrier.parked)
-        render(carrier.outlet, carrier.id, reply, method, upstream)
-        context.onExchange({
-          at: Date.now(),
-          durationMs: performance.now() - startedAt,
-          principal,
-          server: upstream.name,
-          method,
-          name: nameOf(method, params) ?? null,
-          bytesIn: http.body.length,
-          bytesOut: reply.size,
-          ok: !reply.isError,
-        })
+        exchange.answered(reply, render(carrier.outlet, carrier.id, reply, method, upstream))
+        context.onExchange(exchange, params, reply)
       },
     }
     const stop: CancelCall = upstream.call(call)
@@ -324,6 +335,8 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       finished = true
       done()
       stop(why)
+      exchange.cancelled()
+      context.onExchange(exchange, params, null)
     }
     watchClose(http, carrier, cancel)
   }
@@ -363,16 +376,20 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     if (!parking.answer(parked, params['inputResponses'])) present(parked, carrier)
   }
 
-  function render(outlet: Outlet, id: JsonRpcId, reply: Reply, method: string, upstream: Target): void {
+  /** Sends the answer; returns how many bytes of it there are. */
+  function render(outlet: Outlet, id: JsonRpcId, reply: Reply, method: string, upstream: Target): number {
     const legacy = upstream.instance?.connection.hello.era === 'legacy'
     if (reply.isError) {
       const error = reply.message.error ?? { code: rpc.internalError, message: 'The server sent an empty error' }
       const shown = legacy ? modernError(error) : withoutHopErrors(error)
-      outlet.finish([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: shown }))], statusOf(shown.code, false))
-      return
+      const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: shown }))
+      outlet.finish([body], statusOf(shown.code, false))
+      return body.length
     }
     const fields = legacy ? modernFields(method) : reply.hasResultType ? '' : '"resultType":"complete",'
-    outlet.finish(reply.render(JSON.stringify(id), fields))
+    const pieces = reply.render(JSON.stringify(id), fields)
+    outlet.finish(pieces)
+    return sizeOf(pieces)
   }
 
   return {
@@ -406,6 +423,12 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       return wanted
     },
   }
+}
+
+function clientOf(message: Params): string | null {
+  const params = message['params']
+  const meta = isObject(params) ? params['_meta'] : undefined
+  return isObject(meta) ? clientLabel(meta[META.clientInfo]) : null
 }
 
 /** A fault of the envelope itself, which is a 400 where the same code in an answer is a 200. */

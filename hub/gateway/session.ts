@@ -11,6 +11,7 @@ import {
   type JsonRpcMessage,
   type Params,
 } from './json-rpc.ts'
+import { clientLabel } from './exchange.ts'
 import { Outlet, type OutletOptions } from './outlet.ts'
 import type { View } from './view.ts'
 
@@ -42,6 +43,8 @@ export class Session {
   version: string = LATEST_LEGACY
   capabilities: ClientCapabilities = {}
   clientInfo: unknown
+  /** The client as a person knows it. */
+  client: string | null = null
   logLevel: LogLevel | undefined
   lastUsed = Date.now()
   /** The stream for messages that belong to no request. It outlasts its connection, so that it can be resumed. */
@@ -71,6 +74,7 @@ export class Session {
     this.version = (LEGACY_VERSIONS as readonly unknown[]).includes(requested) ? (requested as string) : LATEST_LEGACY
     this.capabilities = isObject(params['capabilities']) ? withoutTasks(params['capabilities']) : {}
     this.clientInfo = params['clientInfo']
+    this.client = clientLabel(this.clientInfo)
   }
 
   /** Options that make an outlet's stream resumable under an id of its own. */

@@ -1,0 +1,91 @@
+import { isObject, rpc, type Params, type Reply, type RpcError } from './json-rpc.ts'
+import { nameOf } from '../upstream/envelope.ts'
+
+export const outcomes = ['ok', 'tool-error', 'error', 'timeout', 'cancelled'] as const
+/** How a request ended. `tool-error`: the tool ran and said that it failed; `error`: a JSON-RPC error, the server's or ours. */
+export type Outcome = (typeof outcomes)[number]
+
+/** Hears of each request of a client once it has ended. What it keeps of `params` and `reply` it copies at once. */
+export type OnExchange = (exchange: Exchange, params: Params | undefined, reply: Reply | null) => void
+
+const MAX_CLIENT_LENGTH = 100
+
+/** One request of a client, from its arrival to its end: what history, metrics and traces are made of. */
+export class Exchange {
+  readonly at = Date.now()
+  readonly startedAt = performance.now()
+  readonly principal: string
+  readonly endpoint: string
+  readonly client: string | null
+  readonly method: string
+  readonly bytesIn: number
+  server: string | null = null
+  /** The tool, prompt or resource, as the server knows it. */
+  name: string | null = null
+  durationMs = 0
+  bytesOut = 0
+  outcome: Outcome = 'ok'
+  errorCode: number | null = null
+  errorMessage: string | null = null
+  /** W3C trace id, where the caller or the hub traces. */
+  traceId: string | null = null
+
+  constructor(principal: string, endpoint: string, client: string | null, method: string, bytesIn: number) {
+    this.principal = principal
+    this.endpoint = endpoint
+    this.client = client
+    this.method = method
+    this.bytesIn = bytesIn
+  }
+
+  /** It goes to a server, with names as that server knows them. */
+  routed(server: string, params: Params | undefined): void {
+    this.server = server
+    this.name = nameOf(this.method, params) ?? null
+  }
+
+  /** The server's answer, of which `bytesOut` bytes went to the client. */
+  answered(reply: Reply, bytesOut: number): void {
+    if (reply.isError) this.failed(reply.message.error, bytesOut)
+    else {
+      this.#end(bytesOut)
+      if (this.method === 'tools/call' && reply.isToolError) this.outcome = 'tool-error'
+    }
+  }
+
+  /** The hub's own answer. */
+  succeeded(bytesOut: number): void {
+    this.#end(bytesOut)
+  }
+
+  failed(error: RpcError | undefined, bytesOut: number): void {
+    this.#end(bytesOut)
+    this.outcome = error?.code === rpc.timeout ? 'timeout' : 'error'
+    this.errorCode = error?.code ?? null
+    this.errorMessage = error?.message ?? null
+  }
+
+  cancelled(): void {
+    this.#end(0)
+    this.outcome = 'cancelled'
+  }
+
+  #end(bytesOut: number): void {
+    this.durationMs = performance.now() - this.startedAt
+    this.bytesOut = bytesOut
+  }
+}
+
+/** A client as a person knows it, from the `clientInfo` that it declares: `claude-code 1.0.3`. */
+export function clientLabel(clientInfo: unknown): string | null {
+  if (!isObject(clientInfo) || typeof clientInfo['name'] !== 'string') return null
+  const version = clientInfo['version']
+  const label = typeof version === 'string' && version !== '' ? `${clientInfo['name']} ${version}` : clientInfo['name']
+  return label.slice(0, MAX_CLIENT_LENGTH)
+}
+
+export function sizeOf(pieces: readonly Buffer[]): number {
+  let size = 0
+  for (const piece of pieces) size += piece.length
+  return size
+}
