@@ -124,7 +124,7 @@ export function catalogRoutes(
             message: textOf(params?.['message']),
           })
         },
-        ask: (method) => Promise.reject(new McpError(rpc.methodNotFound, `${method} cannot be answered here yet`)),
+        ask: ({ method }) => Promise.reject(new McpError(rpc.methodNotFound, `${method} cannot be answered here yet`)),
         finish: resolve,
       }
       const cancel = upstream.call(call)

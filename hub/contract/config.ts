@@ -188,6 +188,17 @@ export const systemFileSchema = z.strictObject({
     .optional(),
   /** Which tools are shown before a person has approved their definition. */
   pinning: pinningSchema.optional(),
+  history: z
+    .strictObject({
+      /** What is kept of a request's parameters and answer besides its size. */
+      payloads: z.enum(['off', 'redacted', 'full']).optional(),
+      maxPayloadBytes: z.number().int().positive().max(1_048_576).optional(),
+      maxRows: z.number().int().positive().optional(),
+      maxBytes: z.number().int().positive().optional(),
+      maxDays: z.number().int().positive().max(3_650).optional(),
+      auditDays: z.number().int().positive().max(3_650).optional(),
+    })
+    .optional(),
   limits: z
     .strictObject({
       maxRequestBytes: z.number().int().positive().optional(),

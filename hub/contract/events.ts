@@ -21,6 +21,8 @@ export const hubEventSchema = z.discriminatedUnion('type', [
     total: z.number().nullable(),
     message: z.string().nullable(),
   }),
+  /** Requests were recorded, at most once a second; `dropped` counts those that could not be written since the start. */
+  z.object({ type: z.literal('history.appended'), count: z.number().int(), dropped: z.number().int() }),
   z.object({ type: z.literal('resync') }),
 ])
 export type HubEvent = z.infer<typeof hubEventSchema>

@@ -1,9 +1,6 @@
+import type { Outcome } from '../contract/index.ts'
 import { isObject, rpc, type Params, type Reply, type RpcError } from './json-rpc.ts'
 import { nameOf } from '../upstream/envelope.ts'
-
-export const outcomes = ['ok', 'tool-error', 'error', 'timeout', 'cancelled'] as const
-/** How a request ended. `tool-error`: the tool ran and said that it failed; `error`: a JSON-RPC error, the server's or ours. */
-export type Outcome = (typeof outcomes)[number]
 
 /** Hears of each request of a client once it has ended. What it keeps of `params` and `reply` it copies at once. */
 export type OnExchange = (exchange: Exchange, params: Params | undefined, reply: Reply | null) => void

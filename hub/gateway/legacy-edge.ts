@@ -308,7 +308,8 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       }
       for (const message of (Array.isArray(body) ? body : [body]) as JsonRpcMessage[]) {
         if (!isRequest(message)) take(session, message)
-        else if (message.method === 'initialize' && !Array.isArray(body)) void initializeSse(session, stream, message, http.body.length)
+        else if (message.method === 'initialize' && !Array.isArray(body))
+          void initializeSse(session, stream, message, http.body.length)
         else requests.request(session, message, exchange)
       }
       http.response.writeHead(202).end('Accepted')

@@ -1,0 +1,26 @@
+import { sql, type Kysely, type Transaction } from 'kysely'
+
+/** Numbered steps by name; each is run once, in the order of the names. */
+export type Migrations = Record<string, (db: Transaction<unknown>) => Promise<void>>
+
+/**
+ * Brings the tables to the newest form, all of it or nothing. Forward only, and what a newer hub has done is let be: after a
+ * roll-back the older one must be able to go on, which is why a step may only add. Kysely's own migrator refuses that.
+ */
+export async function migrate<T>(
+  db: Kysely<T>,
+  migrations: Migrations,
+  lock: (transaction: Transaction<unknown>) => Promise<unknown>,
+): Promise<void> {
+  await (db as unknown as Kysely<unknown>).transaction().execute(async (transaction) => {
+    await lock(transaction)
+    await sql`CREATE TABLE IF NOT EXISTS hub_migrations (name text PRIMARY KEY)`.execute(transaction)
+    const { rows } = await sql<{ name: string }>`SELECT name FROM hub_migrations`.execute(transaction)
+    const done = new Set(rows.map(({ name }) => name))
+    for (const [name, step] of Object.entries(migrations)) {
+      if (done.has(name)) continue
+      await step(transaction)
+      await sql`INSERT INTO hub_migrations (name) VALUES (${name})`.execute(transaction)
+    }
+  })
+}

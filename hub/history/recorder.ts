@@ -1,0 +1,299 @@
+import type { AuditEntry } from '../contract/index.ts'
+import type { Exchange, OnExchange } from '../gateway/exchange.ts'
+import type { Log } from '../observe/log.ts'
+import type { AuditAct } from './audit-chain.ts'
+import { capturePayloads, type PayloadOptions } from './payloads.ts'
+import type { HistoryLimits, HistoryStore } from './store.ts'
+import type { NewRequest, TrafficRow } from './tables.ts'
+import { createTrafficCounter } from './traffic.ts'
+
+export interface RecorderOptions {
+  /** Opens the store; called when there is first something to write or to read, and again after a failure. */
+  open: () => Promise<HistoryStore>
+  limits: () => HistoryLimits
+  payloads: () => PayloadOptions
+  /** Hears of the requests in batches, whether or not the store takes them. */
+  onBatch: (requests: readonly NewRequest[]) => void
+  onAppended: (count: number, dropped: number) => void
+  log: Log
+  /** Asks the store this often whether it is there; only a store elsewhere can be away. */
+  pingEveryMs?: number
+  /** Requests, and acts, that wait for a store that is away. */
+  capacity?: number
+}
+
+/** Brings requests and acts into the store, off the path of the calls, and holds them while it is away. */
+export interface Recorder {
+  record: OnExchange
+  audit: (act: AuditAct) => void
+  /** For reading. Rejects when the store cannot be reached. */
+  store: () => Promise<HistoryStore>
+  /** Requests that were lost since the start, because the store was away for too long. */
+  readonly dropped: number
+  /** Why the store does not take what it is given; null when it does. */
+  readonly failure: string | null
+  /** Resolves once everything told so far is written, or `ms` have passed. */
+  flush: (ms: number) => Promise<void>
+  dispose: () => Promise<void>
+}
+
+const FLUSH_MS = 250
+const BATCH = 1_000
+const CAPACITY = 10_000
+const ACTS_AT_ONCE = 100
+const RETRY_MS = [250, 500, 1_000, 2_000]
+const MAINTAIN_MS = 10 * 60_000
+const NOTICE_MS = 1_000
+/** Longest texts that come from outside. */
+const MAX_NAME = 300
+const MAX_MESSAGE = 1_000
+
+interface Batch {
+  requests: NewRequest[]
+  traffic: TrafficRow[]
+}
+
+export function createRecorder(options: RecorderOptions): Recorder {
+  const capacity = options.capacity ?? CAPACITY
+  const traffic = createTrafficCounter()
+  const fresh = new Array<Exchange | null>(BATCH).fill(null)
+  const captured = new Map<Exchange, { request: string | null; response: string | null }>()
+  let count = 0
+  let timer: NodeJS.Timeout | null = null
+  let batches: Batch[] = []
+  let held = 0
+  let acts: AuditAct[] = []
+  let dropped = 0
+  let failure: string | null = null
+  let store: Promise<HistoryStore> | null = null
+  let pumping: Promise<void> | null = null
+  let wake: (() => void) | null = null
+  let closing = false
+  let maintainedAt = 0
+  let sinceMaintained = 0
+  let unnoticed = 0
+  let noticeTimer: NodeJS.Timeout | null = null
+
+  function openStore(): Promise<HistoryStore> {
+    if (store !== null) return store
+    const opening = options.open()
+    store = opening
+    opening.catch(() => {
+      if (store === opening) store = null
+    })
+    return opening
+  }
+
+  function record(...[exchange, params, reply]: Parameters<OnExchange>): void {
+    const payloads = options.payloads()
+    if (payloads.mode !== 'off') captured.set(exchange, capturePayloads(params, reply, payloads))
+    fresh[count++] = exchange
+    if (count === BATCH) drain()
+    else timer ??= setTimeout(drain, FLUSH_MS).unref()
+  }
+
+  /** From the calls' side to the writer's: from here on nothing costs a call anything. */
+  function drain(): void {
+    if (timer !== null) clearTimeout(timer)
+    timer = null
+    if (count === 0) return
+    const requests: NewRequest[] = []
+    for (let at = 0; at < count; at++) {
+      const exchange = fresh[at]
+      if (exchange) requests.push(tidy(exchange))
+      fresh[at] = null
+    }
+    count = 0
+    captured.clear()
+    options.onBatch(requests)
+    batches.push({ requests, traffic: traffic.count(requests) })
+    held += requests.length
+    // The first may be on its way to the store just now.
+    while (held > capacity && batches.length > 2) {
+      const [lost] = batches.splice(1, 1)
+      held -= lost?.requests.length ?? 0
+      dropped += lost?.requests.length ?? 0
+    }
+    pump()
+  }
+
+  function tidy(exchange: Exchange): NewRequest {
+    const payload = captured.get(exchange)
+    const { redact } = options.payloads()
+    return {
+      at: exchange.at,
+      durationMs: exchange.durationMs,
+      principal: exchange.principal,
+      client: clean(exchange.client, MAX_NAME),
+      endpoint: exchange.endpoint,
+      server: exchange.server,
+      method: clean(exchange.method, MAX_NAME),
+      name: clean(exchange.name, MAX_NAME),
+      bytesIn: exchange.bytesIn,
+      bytesOut: exchange.bytesOut,
+      outcome: exchange.outcome,
+      errorCode: Number.isSafeInteger(exchange.errorCode) ? exchange.errorCode : null,
+      errorMessage: exchange.errorMessage === null ? null : clean(redact(exchange.errorMessage), MAX_MESSAGE),
+      traceId: exchange.traceId,
+      request: clean(payload?.request ?? null),
+      response: clean(payload?.response ?? null),
+    }
+  }
+
+  function audit(act: AuditAct): void {
+    acts.push(act)
+    if (acts.length > capacity) {
+      const lost = acts.shift()
+      options.log('error', 'An act could not be kept in the audit log', { act: lost })
+    }
+    pump()
+  }
+
+  function pump(): void {
+    pumping ??= write().finally(() => {
+      pumping = null
+    })
+  }
+
+  async function write(): Promise<void> {
+    for (let tries = 0; batches.length > 0 || acts.length > 0;) {
+      try {
+        const target = await openStore()
+        await writeActs(target)
+        await writeBatch(target)
+        tries = 0
+        if (failure !== null) options.log('info', 'History is written again', { held })
+        failure = null
+        await maintain(target)
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error)
+        if (failure === null) options.log('error', 'History cannot be written; it is held', { error: message })
+        failure = message
+        if (closing) return
+        await pause(RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)] ?? 0)
+      }
+    }
+  }
+
+  async function writeActs(target: HistoryStore): Promise<void> {
+    if (acts.length === 0) return
+    const written = await target.appendAudit(acts.slice(0, ACTS_AT_ONCE))
+    acts = acts.slice(written.length)
+    for (const entry of written) logAct(entry)
+  }
+
+  /** The log is the second place that has each hash: who changes the database must change the log too. */
+  function logAct({ seq, action, target, actor, outcome, hash }: AuditEntry): void {
+    options.log('info', 'Audit', { seq, action, target, actor, outcome, hash })
+  }
+
+  async function writeBatch(target: HistoryStore): Promise<void> {
+    const [batch] = batches
+    if (batch === undefined) return
+    try {
+      await target.appendRequests(batch.requests, batch.traffic)
+    } catch (error) {
+      if (!isRefusedData(error)) throw error
+      // Trying it again would hold up everything behind it for good.
+      dropped += batch.requests.length
+      options.log('error', 'The database refuses requests, which are left out of the history', {
+        count: batch.requests.length,
+        error: error.message,
+      })
+    }
+    batches = batches.slice(1)
+    held -= batch.requests.length
+    sinceMaintained += batch.requests.length
+    unnoticed += batch.requests.length
+    noticeTimer ??= setTimeout(notice, NOTICE_MS).unref()
+  }
+
+  function notice(): void {
+    noticeTimer = null
+    options.onAppended(unnoticed, dropped)
+    unnoticed = 0
+  }
+
+  async function maintain(target: HistoryStore): Promise<void> {
+    const limits = options.limits()
+    const due = sinceMaintained > limits.maxRows / 20 || Date.now() - maintainedAt > MAINTAIN_MS
+    if (!due) return
+    maintainedAt = Date.now()
+    sinceMaintained = 0
+    await target.maintain(limits, Date.now()).catch((error: unknown) => {
+      options.log('warn', 'History could not be brought within its limits', { error: String(error) })
+    })
+  }
+
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = setTimeout(resolve, ms).unref()
+      wake = () => {
+        clearTimeout(done)
+        resolve()
+      }
+    })
+  }
+
+  async function ping(): Promise<void> {
+    try {
+      await (await openStore()).ping()
+      // While something is held, the writer says how it goes.
+      if (pumping === null) failure = null
+    } catch (error) {
+      failure ??= error instanceof Error ? error.message : String(error)
+    }
+  }
+
+  let pinging = false
+  const pinger =
+    options.pingEveryMs === undefined
+      ? null
+      : setInterval(() => {
+          if (pinging) return
+          pinging = true
+          void ping().finally(() => (pinging = false))
+        }, options.pingEveryMs).unref()
+
+  async function flush(ms: number): Promise<void> {
+    drain()
+    let deadline: NodeJS.Timeout | undefined
+    await Promise.race([pumping, new Promise((resolve) => (deadline = setTimeout(resolve, ms)))])
+    clearTimeout(deadline)
+  }
+
+  return {
+    record,
+    audit,
+    store: openStore,
+    get dropped() {
+      return dropped
+    },
+    get failure() {
+      return failure
+    },
+    flush,
+    dispose: async () => {
+      if (pinger !== null) clearInterval(pinger)
+      closing = true
+      wake?.()
+      await flush(5_000)
+      if (noticeTimer !== null) clearTimeout(noticeTimer)
+      for (const act of acts) options.log('error', 'An act could not be kept in the audit log', { act })
+      if (held > 0) options.log('error', 'Requests could not be kept in the history', { count: held })
+      await (await store?.catch(() => null))?.close()
+    },
+  }
+}
+
+/** SQLSTATE classes 22 and 23: the data is at fault, not the connection. */
+function isRefusedData(error: unknown): error is Error {
+  return error instanceof Error && /^2[23]/.test((error as { code?: string }).code ?? '')
+}
+
+/** Text that every database takes: bounded, no NUL, no halves of characters. */
+function clean<T extends string | null>(text: T, max = Infinity): T {
+  if (text === null) return text
+  const cut = text.length > max ? text.slice(0, max) : text
+  return (cut.isWellFormed() && !cut.includes('\0') ? cut : cut.toWellFormed().replaceAll('\0', '\uFFFD')) as T
+}
