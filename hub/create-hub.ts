@@ -29,6 +29,7 @@ import { createProcessJournal } from './upstream/process/journal.ts'
 import { systemProcessTable } from './upstream/process/process-table.ts'
 import { createReaper } from './upstream/process/process-tree.ts'
 import { createSearchPathSource, type SearchPath } from './upstream/process/search-path.ts'
+import { createAccountService } from './upstream/oauth/service.ts'
 import { createSupervisor } from './upstream/supervisor.ts'
 
 export interface HubOptions {
@@ -53,6 +54,8 @@ export interface HubOptions {
   log: Log
   /** The log's own, so that it learns what the configuration and the vault hold. */
   redactor: Redactor
+  /** Where browsers reach this hub, when the environment tells; else `server.publicUrl`, else its own address on loopback. */
+  publicUrl: string | undefined
 }
 
 /** What a listener serves: everything, or only the MCP endpoints. */
@@ -145,6 +148,25 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   }
 
   const searchPath = createSearchPathSource(options.readSearchPath)
+  const publicUrl = (options.publicUrl ?? serverConfig.publicUrl)?.replace(/\/+$/, '') ?? null
+  const baseUrl = (): string | null => publicUrl ?? loopbackOrigin(endpoint)
+  const accounts = createAccountService({
+    dir: join(options.dataDir, 'accounts'),
+    vault,
+    know: (secrets) => redactor.know('accounts', secrets),
+    baseUrl,
+    placeOf: (server) => supervisor.placeOf(server),
+    onChange: (account) => {
+      events.emit({ type: 'account.changed', account })
+      hub.onOverview?.(overview())
+    },
+    onSignedIn: (server, widened) => {
+      const upstream = supervisor.upstreams.get(server)
+      if (upstream !== undefined && upstream.status().state !== 'disabled' && !widened) void upstream.restart()
+    },
+    log: options.log,
+  })
+
   const supervisor = createSupervisor({
     clientInfo: { name: 'mcp-hub', version: options.version },
     defaults: {
@@ -153,11 +175,13 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     },
     references,
     redactor,
+    configDir: options.configDir,
     journal,
     reaper,
     searchPath,
     maxStdioLineBytes: limits.maxStdioLineBytes ?? 64 * 1_048_576,
     maxResponseBytes: limits.maxResponseBytes ?? 16 * 1_048_576,
+    authorization: accounts.authorization,
     createLog: (server) =>
       createLogRing({ redactor, onLines: (lines) => events.emit({ type: 'server.log', server, lines }) }),
     onState: (upstream) => {
@@ -255,7 +279,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       const { name, state, reason } = upstream.status()
       return { name, state, reason }
     })
-    return { endpoint, configFaults: config.faults.length, servers }
+    return { endpoint, configFaults: config.faults.length, servers, signIns: accounts.needing() }
   }
 
   function changed(): void {
@@ -271,7 +295,15 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     ])
     return createApp({
       auth: { users, mode: options.mode, identify: (request: Request) => identify(request) },
-      servers: { config, supervisor, lifter, redactor, apply },
+      servers: {
+        config,
+        supervisor,
+        lifter,
+        redactor,
+        apply,
+        renamed: async (from, to) => (await accounts.open()).rename(from, to),
+      },
+      accounts: { accounts, baseUrl },
       catalog: { supervisor, events, pins, onExchange },
       profiles: { config, supervisor, pins, changed: profilesChanged },
       pins: { supervisor, pins, changed: pinsChanged },
@@ -313,7 +345,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   }
 
   const guardOptions = {
-    allowedHosts: serverConfig.allowedHosts ?? [],
+    allowedHosts: [...(serverConfig.allowedHosts ?? []), ...(publicUrl === null ? [] : [new URL(publicUrl).host])],
     allowedOrigins: serverConfig.cors?.origin ?? [],
   }
 
@@ -364,6 +396,8 @@ export async function createHub(options: HubOptions): Promise<Hub> {
         if (isMcp) refuseMcp(response, errorCodes[refusal.code], rpc.invalidRequest, refusal.message)
         else refusePlain(response, refusal.code, refusal.message)
       } else if (isMcp) onMcp(request, response, path)
+      // On both listeners: in the app, browsers know only the one of the MCP endpoint.
+      else if (accounts.serve(request, response, path)) return
       else if (surface === 'mcp') refusePlain(response, 'HUB_NOT_FOUND', 'This address serves MCP endpoints only')
       else serveApp(request, response)
     },
@@ -409,6 +443,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       await config.dispose()
       gateway.close()
       events.close()
+      accounts.close()
       await supervisor.stop()
       await pins.flush()
       await vault.dispose()
@@ -425,6 +460,13 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   }
 
   return hub
+}
+
+/** Where a browser on this computer reaches the hub; null when it listens elsewhere, or not at all. */
+function loopbackOrigin({ state, url }: Endpoint): string | null {
+  if (state !== 'listening') return null
+  const { origin, hostname } = new URL(url)
+  return ['127.0.0.1', 'localhost', '[::1]'].includes(hostname) ? origin : null
 }
 
 function sendJson(response: ServerResponse, status: number, body: string, headers: Record<string, string> = {}): void {

@@ -41,6 +41,7 @@ const environmentSchema = z.object({
   JWT_REFRESH_EXPIRES_IN: duration.optional(),
   LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
   LOG_FILE: z.string().min(1).optional(),
+  PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http: or https: URL' }).optional(),
   MCP_HUB_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   MCP_HUB_ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').optional(),
   MCP_HUB_SECRETS_FILE: z.string().min(1).optional(),
@@ -101,6 +102,7 @@ async function main(): Promise<void> {
     readSearchPath: () => Promise.resolve(ownSearchPath()),
     log,
     redactor,
+    publicUrl: env.PUBLIC_URL,
   }).catch((error: unknown): Hub => endOnBroken(error))
   if (hub.faults.length > 0) endOnFaults(hub.faults)
   process.on('exit', hub.abandon)

@@ -71,6 +71,7 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     readSearchPath: () => loginShellPath(),
     log: createLog({ level: 'info', file: null, redactor }),
     redactor,
+    publicUrl: undefined,
   }).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error)
     control.postMessage({

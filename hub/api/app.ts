@@ -8,6 +8,7 @@ import type { Caller } from '../auth/caller.ts'
 import { HubError } from '../hub-error.ts'
 import type { Log } from '../observe/log.ts'
 import type { Redactor } from '../observe/redactor.ts'
+import { accountRoutes } from './accounts.ts'
 import { authRoutes } from './auth.ts'
 import { catalogRoutes } from './tools.ts'
 import { hubRoutes } from './hub.ts'
@@ -21,6 +22,7 @@ import { serverRoutes } from './servers.ts'
 export interface AppOptions {
   auth: Parameters<typeof authRoutes>[1]
   servers: Parameters<typeof serverRoutes>[1]
+  accounts: Parameters<typeof accountRoutes>[1]
   catalog: Parameters<typeof catalogRoutes>[1]
   profiles: Parameters<typeof profileRoutes>[1]
   pins: Parameters<typeof pinRoutes>[1]
@@ -56,6 +58,7 @@ export function createApp(options: AppOptions): Express {
   authRoutes(on, options.auth)
   hubRoutes(on, options.hub)
   serverRoutes(on, options.servers)
+  accountRoutes(on, options.accounts)
   catalogRoutes(on, options.catalog)
   profileRoutes(on, options.profiles)
   pinRoutes(on, options.pins)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import {
+  accountSchema,
   addServerSchema,
   callToolResultSchema,
   callToolSchema,
@@ -35,6 +36,9 @@ import {
   setSecretResultSchema,
   setSecretSchema,
   setupSchema,
+  signInSchema,
+  signInStartedSchema,
+  signedOutSchema,
   toolEntrySchema,
 } from '../contract/index.ts'
 import type { RouteKey } from './permissions.ts'
@@ -94,6 +98,17 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
   'POST /api/servers/:name/disable': { summary: 'Disable a server', answer: serverDetailSchema },
   'POST /api/servers/:name/restart': { summary: 'Restart a server', answer: serverDetailSchema },
   'GET /api/servers/:name/logs': { summary: 'The newest lines of its log', answer: logsSchema },
+
+  'GET /api/accounts': { summary: 'The hub’s accounts at remote servers', answer: z.array(accountSchema) },
+  'POST /api/accounts/:name/sign-in': {
+    summary: 'Begin a sign-in to a remote server; a person completes it in the browser',
+    body: signInSchema,
+    answer: signInStartedSchema,
+  },
+  'POST /api/accounts/:name/sign-out': {
+    summary: 'Revoke and forget the credentials at a remote server',
+    answer: signedOutSchema,
+  },
 
   'GET /api/tools': { summary: 'Tools of all servers', answer: z.array(toolEntrySchema) },
   'GET /api/prompts': { summary: 'Prompts of all servers', answer: z.array(promptEntrySchema) },

@@ -30,6 +30,10 @@ export const routeNeeds = {
   'POST /api/servers/:name/restart': 'servers:operate',
   'GET /api/servers/:name/logs': 'servers:read',
 
+  'GET /api/accounts': 'servers:read',
+  'POST /api/accounts/:name/sign-in': 'servers:operate',
+  'POST /api/accounts/:name/sign-out': 'servers:operate',
+
   'GET /api/tools': 'servers:read',
   'GET /api/prompts': 'servers:read',
   'GET /api/resources': 'servers:read',

@@ -32,6 +32,8 @@ export function serverRoutes(
     lifter: SecretLifter
     redactor: Redactor
     apply: () => Promise<void>
+    /** An entry has another name; its account goes with it. */
+    renamed: (from: string, to: string) => Promise<void>
   },
 ): void {
   const { config, supervisor, lifter, redactor, apply } = options
@@ -58,6 +60,7 @@ export function serverRoutes(
 
   async function save(name: string, entry: ServerConfig | null, rename?: string): Promise<void> {
     await config.saveServer(name, entry, rename)
+    if (rename !== undefined && rename !== name) await options.renamed(name, rename)
     await apply()
   }
 

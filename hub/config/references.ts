@@ -1,4 +1,11 @@
-import { isRemote, type Fault, type ServerConfig } from '../contract/index.ts'
+import {
+  isRemote,
+  type Fault,
+  type OAuthOptions,
+  type RemoteHubOptions,
+  type ServerConfig,
+  type TlsOptions,
+} from '../contract/index.ts'
 import { interpolate, referencesInText, type Reference, type Sources, type Used } from './interpolate.ts'
 
 export type ReferenceSources = Sources
@@ -10,6 +17,8 @@ export interface ResolvedServer {
   cwd: string | undefined
   url: string | null
   headers: Record<string, string>
+  /** How a remote server is reached and signed in to; empty for others. */
+  remote: { proxy?: string; tls?: TlsOptions; oauth?: OAuthOptions }
 }
 
 /** Puts values in place of the references of an entry; each missing value is a fault with its place. */
@@ -42,8 +51,8 @@ export function referencesIn(config: ServerConfig): (Reference & { path: string 
 
 /** The parts of an entry that may hold references, each changed by `change`. */
 function mapTexts(config: ServerConfig, change: (text: string, path: string) => string): ResolvedServer {
-  const record = (values: Record<string, string> | undefined, path: string): Record<string, string> =>
-    Object.fromEntries(Object.entries(values ?? {}).map(([key, value]) => [key, change(value, `${path}.${key}`)]))
+  const record = (values: Record<string, string | undefined> | undefined, path: string): Record<string, string> =>
+    Object.fromEntries(Object.entries(values ?? {}).map(([key, value]) => [key, change(value ?? '', `${path}.${key}`)]))
   if (isRemote(config))
     return {
       command: null,
@@ -52,6 +61,7 @@ function mapTexts(config: ServerConfig, change: (text: string, path: string) => 
       cwd: undefined,
       url: change(config.url, 'url'),
       headers: record(config.headers, 'headers'),
+      remote: mapRemote(config.hub, change, record),
     }
   return {
     command: change(config.command, 'command'),
@@ -60,5 +70,28 @@ function mapTexts(config: ServerConfig, change: (text: string, path: string) => 
     cwd: config.cwd === undefined ? undefined : change(config.cwd, 'cwd'),
     url: null,
     headers: {},
+    remote: {},
+  }
+}
+
+function mapRemote(
+  options: RemoteHubOptions = {},
+  change: (text: string, path: string) => string,
+  record: (values: Record<string, string | undefined>, path: string) => Record<string, string>,
+): ResolvedServer['remote'] {
+  const { proxy, tls, oauth } = options
+  const { clientId, clientSecret } = oauth ?? {}
+  return {
+    ...(proxy === undefined ? {} : { proxy: change(proxy, 'hub.proxy') }),
+    ...(tls === undefined ? {} : { tls: record(tls, 'hub.tls') }),
+    ...(oauth === undefined
+      ? {}
+      : {
+          oauth: {
+            ...oauth,
+            ...(clientId === undefined ? {} : { clientId: change(clientId, 'hub.oauth.clientId') }),
+            ...(clientSecret === undefined ? {} : { clientSecret: change(clientSecret, 'hub.oauth.clientSecret') }),
+          },
+        }),
   }
 }

@@ -66,6 +66,48 @@ export const hubOptionsSchema = z.strictObject({
 })
 export type HubOptions = z.infer<typeof hubOptionsSchema>
 
+/** Text in PEM: the path of a file (relative to CONFIG_DIR), or a reference such as `${secret:NAME}` to the text itself. */
+const pem = z.string().min(1)
+
+export const tlsOptionsSchema = z
+  .strictObject({
+    /** Authority to trust besides the usual ones. */
+    ca: pem.optional(),
+    /** Certificate and key that the hub shows of itself (mutual TLS). */
+    cert: pem.optional(),
+    key: pem.optional(),
+    passphrase: z.string().optional(),
+    /** Name that the server's certificate carries, where it is not the host of the URL. */
+    servername: z.string().min(1).optional(),
+  })
+  .refine(({ cert, key }) => (cert === undefined) === (key === undefined), 'cert and key belong together')
+export type TlsOptions = z.infer<typeof tlsOptionsSchema>
+
+/** What a sign-in needs to be told where the server's own metadata does not suffice. */
+export const oauthOptionsSchema = z.strictObject({
+  /** Client that was registered by hand with the authorization server. */
+  clientId: z.string().min(1).optional(),
+  clientSecret: z.string().min(1).optional(),
+  /** Scopes to ask for instead of those that the server names. */
+  scopes: z.array(z.string().regex(/^\S+$/, 'a scope has no spaces')).optional(),
+  /** URL of the hub's client metadata document, for authorization servers that read one. */
+  clientMetadataUrl: z.url({ protocol: /^https$/ }).optional(),
+  /** Lets the sign-in of a server on the internet lead to private addresses. */
+  allowPrivateAddresses: z.boolean().optional(),
+})
+export type OAuthOptions = z.infer<typeof oauthOptionsSchema>
+
+/** The hub's options for a remote server. */
+export const remoteHubOptionsSchema = hubOptionsSchema.extend({
+  /** Proxy to reach it through; `direct` for none, whatever HTTP_PROXY says. */
+  proxy: z
+    .union([z.literal('direct'), z.string().refine(isHttpUrl, 'proxy must be "direct" or an http: or https: URL')])
+    .optional(),
+  tls: tlsOptionsSchema.optional(),
+  oauth: oauthOptionsSchema.optional(),
+})
+export type RemoteHubOptions = z.infer<typeof remoteHubOptionsSchema>
+
 /** Keys that other clients write into a server's entry. They are accepted and kept, so that their files paste in unchanged. */
 const foreignKeys = {
   disabled: z.boolean().optional(),
@@ -97,7 +139,7 @@ export const remoteServerSchema = z.strictObject({
   type: z.enum(['http', 'streamable-http', 'sse']).optional(),
   url: z.string().refine(isHttpUrl, 'url must be an absolute http: or https: URL'),
   headers: z.record(z.string(), z.string()).optional(),
-  hub: hubOptionsSchema.optional(),
+  hub: remoteHubOptionsSchema.optional(),
   ...foreignKeys,
 })
 
@@ -149,6 +191,11 @@ export const systemFileSchema = z.strictObject({
       host: z.string().min(1).optional(),
       /** Names besides loopback that a `Host` header may carry, e.g. `hub.example.com`. */
       allowedHosts: z.array(z.string().min(1)).optional(),
+      /** Where browsers and clients reach this hub, e.g. `https://hub.example.com`; sign-ins come back to it. */
+      publicUrl: z
+        .string()
+        .refine(isPublicUrl, 'publicUrl must be an http: or https: URL without query or credentials')
+        .optional(),
       /** Proxies whose `X-Forwarded-*` headers count, as Express's `trust proxy` takes them. */
       trustProxy: z.union([z.boolean(), z.number().int().min(0), z.array(z.string())]).optional(),
       cors: z.strictObject({ origin: z.array(z.string()).optional(), credentials: z.boolean().optional() }).optional(),
@@ -226,4 +273,10 @@ function isHttpUrl(value: string): boolean {
   } catch {
     return false
   }
+}
+
+function isPublicUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false
+  const { protocol, search, hash, username, password } = new URL(value)
+  return /^https?:$/.test(protocol) && search + hash + username + password === ''
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { accountSchema } from './accounts.ts'
 import { hubStatusSchema } from './hub.ts'
 import { logLineSchema, serverStatusSchema } from './servers.ts'
 
@@ -11,6 +12,7 @@ export const hubEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hub.changed'), hub: hubStatusSchema }),
   z.object({ type: z.literal('server.changed'), server: serverStatusSchema }),
   z.object({ type: z.literal('server.removed'), name: z.string() }),
+  z.object({ type: z.literal('account.changed'), account: accountSchema }),
   z.object({ type: z.literal('catalog.changed'), server: z.string() }),
   z.object({ type: z.literal('profiles.changed') }),
   z.object({ type: z.literal('server.log'), server: z.string(), lines: z.array(logLineSchema) }),

@@ -40,5 +40,7 @@ export const overviewSchema = z.object({
   endpoint: endpointSchema,
   configFaults: z.number().int(),
   servers: z.array(z.object({ name: z.string(), state: serverStateSchema, reason: reasonSchema.nullable() })),
+  /** Servers whose account needs a person. */
+  signIns: z.array(z.string()),
 })
 export type Overview = z.infer<typeof overviewSchema>

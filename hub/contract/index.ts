@@ -1,3 +1,4 @@
+export * from './accounts.ts'
 export * from './auth.ts'
 export * from './config.ts'
 export * from './control.ts'

@@ -32,8 +32,12 @@ export const reasonSchema = z.object({
     'connection-refused',
     'host-not-found',
     'tls',
+    'proxy',
+    'redirected',
     'http-status',
     'needs-auth',
+    /** The authorization server cannot be used right now; the credentials are kept. */
+    'sign-in-unavailable',
     'protocol-error',
     'unresolved-reference',
     'unresponsive',

@@ -1,20 +1,15 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser } from 'eventsource-parser'
-import type { Dispatcher, Pool } from 'undici'
+import type { Dispatcher } from 'undici'
+import type { Reason } from '../contract/index.ts'
 import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.ts'
 import type { Channel, ChannelHandlers, RequestHints } from './channel.ts'
 import { encodeHeaderValue } from '../gateway/mcp-headers.ts'
 import { bodyText, failureReason, isUndelivered, statusReason } from './http-failures.ts'
-import { openPool } from './http-pool.ts'
-
-export interface HttpTarget {
-  url: string
-  headers: Record<string, string>
-}
+import { createHttpRequester, type HttpTarget, type ResponseHandler } from './http-requester.ts'
 
 export interface HttpOptions {
   maxResponseBytes: number
-  connectTimeoutMs: number
 }
 
 /** Calls that the server never saw (connection refused: it restarts) are tried again for this long. */
@@ -41,9 +36,7 @@ interface Exchange {
  * Uses undici's dispatch with keep-alive: `fetch` costs ten times as much a call.
  */
 export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers, options: HttpOptions): Channel {
-  const url = new URL(target.url)
-  const path = url.pathname + url.search
-  let pool: Pool | null = null
+  const requester = createHttpRequester(target)
   const exchanges = new Map<number, Exchange>()
   let sessionId: string | null = null
   let version: string | null = null
@@ -53,7 +46,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
   let listenTimer: NodeJS.Timeout | null = null
 
   function headersFor(hints: RequestHints | null, accept: string): Record<string, string> {
-    const headers: Record<string, string> = { ...target.headers, accept }
+    const headers: Record<string, string> = { accept }
     if (hints !== null) headers['content-type'] = 'application/json'
     if (sessionId !== null) headers['mcp-session-id'] = sessionId
     if (version !== null) headers['mcp-protocol-version'] = version
@@ -65,12 +58,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     return headers
   }
 
-  function fail(
-    exchange: Exchange,
-    message: string,
-    undelivered: boolean,
-    reason: ReturnType<typeof failureReason> | null,
-  ): void {
+  function fail(exchange: Exchange, message: string, undelivered: boolean, reason: Reason | null): void {
     if (exchange.done) return
     exchange.done = true
     exchanges.delete(exchange.hop)
@@ -115,7 +103,12 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     }
   }
 
-  function handlerFor(exchange: Exchange): Dispatcher.DispatchHandler {
+  /** Without a sign-in the server serves nothing more; a scope that is missing is missing to this request alone. */
+  function refused(reason: Reason, status: number): void {
+    if (reason.code === 'needs-auth' && status === 401 && !closed) handlers.onClose(reason)
+  }
+
+  function handlerFor(exchange: Exchange): ResponseHandler {
     let status = 0
     let parser: ReturnType<typeof createParser> | null = null
     let decoder: StringDecoder | null = null
@@ -187,6 +180,10 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
         const reason = failureReason(error, target.url)
         fail(exchange, reason.message, undelivered, reason)
       },
+      onRefused: (reason, refusal) => {
+        fail(exchange, `${reason.message}. ${reason.cure}`, false, reason)
+        refused(reason, refusal)
+      },
     }
   }
 
@@ -216,14 +213,14 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     setTimeout(() => {
       if (exchange.done || closed) return
       const headers = { ...headersFor(null, 'text/event-stream'), 'last-event-id': exchange.lastEventId }
-      pool?.dispatch({ path, method: 'GET', headers }, handlerFor(exchange))
+      requester.send({ method: 'GET', headers }, handlerFor(exchange))
     }, exchange.retryMs).unref()
   }
 
   function dispatch(exchange: Exchange): void {
     if (exchange.done) return
     const headers = headersFor(exchange.hints, 'application/json, text/event-stream')
-    pool?.dispatch({ path, method: 'POST', headers, body: exchange.text }, handlerFor(exchange))
+    requester.send({ method: 'POST', headers, body: exchange.text }, handlerFor(exchange))
   }
 
   /** POSTs what has no answer: a notification, or our answer to a question of the server. */
@@ -232,8 +229,8 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
       { method, name: undefined, paramHeaders: undefined },
       'application/json, text/event-stream',
     )
-    pool?.dispatch(
-      { path, method: 'POST', headers, body: text },
+    requester.send(
+      { method: 'POST', headers, body: text },
       {
         onRequestStart: ignore,
         onResponseStart: (_controller, status) => {
@@ -243,6 +240,10 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
         onResponseEnd: () => then?.(),
         onResponseError: (_controller, error) =>
           handlers.onLog('hub', 'warn', `${method} could not be delivered: ${error.message}`),
+        onRefused: (reason, status) => {
+          handlers.onLog('hub', 'warn', `${method} could not be delivered: ${reason.message}`)
+          refused(reason, status)
+        },
       },
     )
   }
@@ -269,8 +270,8 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
       ...headersFor(null, 'text/event-stream'),
       ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }),
     }
-    pool?.dispatch(
-      { path, method: 'GET', headers },
+    requester.send(
+      { method: 'GET', headers },
       {
         onRequestStart: (controller) => (listening = controller),
         onResponseStart: (controller, status, responseHeaders) => {
@@ -282,8 +283,27 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
         onResponseEnd: again,
         // A server that went away: its next start has to be noticed, so the stream is asked for again.
         onResponseError: again,
+        onRefused: refused,
       },
     )
+  }
+
+  /** Tells a legacy server that its session is over; what it answers does not matter. */
+  function endSession(): Promise<void> {
+    return new Promise((resolve) => {
+      setTimeout(resolve, 1_000).unref()
+      requester.send(
+        { method: 'DELETE', headers: headersFor(null, '*/*') },
+        {
+          onRequestStart: ignore,
+          onResponseStart: ignore,
+          onResponseData: ignore,
+          onResponseEnd: () => resolve(),
+          onResponseError: () => resolve(),
+          onRefused: () => resolve(),
+        },
+      )
+    })
   }
 
   function stopListening(): void {
@@ -297,9 +317,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     get openStreams() {
       return exchanges.size + (listening === null ? 0 : 1)
     },
-    open: async () => {
-      pool = await openPool(url.origin, { connections: 256, connectTimeoutMs: options.connectTimeoutMs })
-    },
+    open: () => requester.open(),
     send: (hop, text, hints) => {
       const exchange: Exchange = {
         hop,
@@ -343,16 +361,8 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     close: async () => {
       closed = true
       stopListening()
-      if (sessionId !== null && !modern) {
-        await Promise.race([
-          pool?.request({ path, method: 'DELETE', headers: headersFor(null, '*/*') }).then(
-            (response) => response.body.dump(),
-            () => undefined,
-          ),
-          new Promise((resolve) => setTimeout(resolve, 1_000).unref()),
-        ])
-      }
-      await pool?.destroy()
+      if (sessionId !== null && !modern) await endSession()
+      requester.close()
     },
   }
 }

@@ -27,6 +27,13 @@ export function failureReason(error: unknown, url: string): Reason {
   const code = codeOf(error)
   const host = new URL(url).host
   const detail = error instanceof Error ? error.message : String(error)
+  if (isProxyFailure(error, code, url)) {
+    return {
+      code: 'proxy',
+      message: `The proxy does not let the hub through to ${host}: ${detail}`,
+      cure: 'Check hub.proxy of the server, or HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the user and password in it.',
+    }
+  }
   if (code === 'ECONNREFUSED') {
     return {
       code: 'connection-refused',
@@ -43,11 +50,19 @@ export function failureReason(error: unknown, url: string): Reason {
       detail,
     }
   }
-  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) {
+  if (/CERTIFICATE_REQUIRED|ALERT_BAD_CERTIFICATE|ALERT_UNKNOWN_CA|ALERT_HANDSHAKE/.test(code)) {
+    return {
+      code: 'tls',
+      message: `${host} did not accept who the hub is in TLS (${code})`,
+      cure: 'Give the client certificate that it asks for in hub.tls.cert and hub.tls.key.',
+      detail,
+    }
+  }
+  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/.test(code)) {
     return {
       code: 'tls',
       message: `The TLS connection to ${host} failed (${code})`,
-      cure: 'Check the certificate, or give its authority in NODE_EXTRA_CA_CERTS.',
+      cure: 'Check the certificate; where an authority of your own issued it, give that in hub.tls.ca.',
       detail,
     }
   }
@@ -57,6 +72,19 @@ export function failureReason(error: unknown, url: string): Reason {
     cure: 'Check that the server runs and the network reaches it.',
     detail: code || detail,
   }
+}
+
+/** The words are undici's; a connection that another port refused was not to the server. */
+function isProxyFailure(error: unknown, code: string, url: string): boolean {
+  if (/^Proxy (response|Authentication)/.test(error instanceof Error ? error.message : '')) return true
+  if (code === 'UND_ERR_PRX_TLS' || code === 'UND_ERR_PRX_CONN') return true
+  const { port, protocol } = new URL(url)
+  const refused = (error as { port?: unknown } | null)?.port
+  return (
+    code === 'ECONNREFUSED' &&
+    typeof refused === 'number' &&
+    refused !== (port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port))
+  )
 }
 
 /** Explains an HTTP status that is no answer to an MCP request. */

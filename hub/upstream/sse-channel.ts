@@ -1,16 +1,16 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser } from 'eventsource-parser'
-import type { Dispatcher, Pool } from 'undici'
+import type { Dispatcher } from 'undici'
+import type { Reason } from '../contract/index.ts'
 import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
-import type { HttpOptions, HttpTarget } from './http-channel.ts'
 import { bodyText, failureReason, statusReason } from './http-failures.ts'
-import { openPool } from './http-pool.ts'
+import { createHttpRequester, type HttpTarget } from './http-requester.ts'
 
 /** HTTP+SSE of 2024-11-05: one stream brings everything; messages are posted to the address that it names first. */
-export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, options: HttpOptions): Channel {
+export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers): Channel {
   const url = new URL(target.url)
-  let pool: Pool | null = null
+  const requester = createHttpRequester(target)
   let stream: Dispatcher.DispatchController | null = null
   let messages: URL | null = null
   let closed = false
@@ -36,11 +36,11 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
   }
 
   async function open(): Promise<void> {
-    pool = await openPool(url.origin, { connections: 64, connectTimeoutMs: options.connectTimeoutMs })
-    await openStream(pool)
+    await requester.open()
+    await openStream()
   }
 
-  function openStream(opened: Pool): Promise<void> {
+  function openStream(): Promise<void> {
     return new Promise((resolve, reject) => {
       let status = 0
       let body = ''
@@ -76,12 +76,8 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
           resolve()
         },
       })
-      opened.dispatch(
-        {
-          path: url.pathname + url.search,
-          method: 'GET',
-          headers: { ...target.headers, accept: 'text/event-stream' },
-        },
+      requester.send(
+        { method: 'GET', headers: { accept: 'text/event-stream' } },
         {
           onRequestStart: (controller) => (stream = controller),
           onResponseStart: (_controller, statusCode) => (status = statusCode),
@@ -94,22 +90,23 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
             else lost(new Error('the server closed the stream'))
           },
           onResponseError: (_controller, error) => lost(error),
+          onRefused: (reason) => reject(new UpstreamFailure(reason)),
         },
       )
     })
   }
 
-  function post(text: string, failed: (message: string) => void): void {
+  function post(text: string, failed: (message: string, reason: Reason | null) => void): void {
     if (messages === null) {
-      failed('The stream is not open')
+      failed('The stream is not open', null)
       return
     }
     let status = 0
-    pool?.dispatch(
+    requester.send(
       {
-        path: messages.pathname + messages.search,
         method: 'POST',
-        headers: { ...target.headers, 'content-type': 'application/json' },
+        path: messages.pathname + messages.search,
+        headers: { 'content-type': 'application/json' },
         body: text,
       },
       {
@@ -117,9 +114,13 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
         onResponseStart: (_controller, statusCode) => (status = statusCode),
         onResponseData: () => undefined,
         onResponseEnd: () => {
-          if (status >= 400) failed(`The server answered with HTTP status ${status}`)
+          if (status >= 400) failed(`The server answered with HTTP status ${status}`, null)
         },
-        onResponseError: (_controller, error) => failed(error.message),
+        onResponseError: (_controller, error) => failed(error.message, null),
+        onRefused: (reason, refusal) => {
+          failed(`${reason.message}. ${reason.cure}`, reason)
+          if (reason.code === 'needs-auth' && refusal === 401 && !closed) handlers.onClose(reason)
+        },
       },
     )
   }
@@ -131,7 +132,7 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
     },
     open,
     send: (hop, text) =>
-      post(text, (message) => handlers.onFailure(hop, { code: rpc.serverUnavailable, message }, false, null)),
+      post(text, (message, reason) => handlers.onFailure(hop, { code: rpc.serverUnavailable, message }, false, reason)),
     notify: (text, method) =>
       post(text, (message) => handlers.onLog('hub', 'warn', `${method} could not be delivered: ${message}`)),
     answer: (_id, text) =>
@@ -139,10 +140,10 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
     abort: () => false,
     established: () => undefined,
     resetSession: () => undefined,
-    close: async () => {
+    close: () => {
       closed = true
-      stream?.abort(new Error('closed'))
-      await pool?.destroy()
+      requester.close()
+      return Promise.resolve()
     },
   }
 }

@@ -4,18 +4,19 @@ import type { ListKind } from './catalog.ts'
 import type { Params } from '../gateway/json-rpc.ts'
 import type { LogRing } from '../observe/log-ring.ts'
 import type { Redactor } from '../observe/redactor.ts'
-import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
-import { createHttpChannel } from './http-channel.ts'
-import { redactFailures } from './redacted-channel.ts'
+import type { Authorization } from './authorization.ts'
+import type { Channel, ChannelHandlers } from './channel.ts'
+import type { ServerLimits } from './limits.ts'
+import type { AccountPlace } from './oauth/place.ts'
 import { mergeEnvironment, minimalEnvironment } from './process/environment.ts'
 import type { ProcessJournal } from './process/journal.ts'
 import { MARK_VARIABLE, type ProcessReaper } from './process/process-tree.ts'
 import type { SearchPathSource } from './process/search-path.ts'
-import { createSseChannel } from './sse-channel.ts'
+import { redactFailures } from './redacted-channel.ts'
+import { createRemote, resolvedOf, type Remote } from './remote.ts'
 import { createStdioChannel } from './stdio-channel.ts'
-import type { ServerLimits } from './limits.ts'
 import { createUpstream, type Upstream } from './upstream.ts'
-import { resolveReferences, type ReferenceSources } from '../config/references.ts'
+import type { ReferenceSources } from '../config/references.ts'
 
 export interface SupervisorOptions {
   clientInfo: { name: string; version: string }
@@ -23,12 +24,16 @@ export interface SupervisorOptions {
   references: ReferenceSources
   /** Failures quote what servers and libraries say, and that may hold a secret. */
   redactor: Redactor
+  /** Folder that the paths of certificates start from. */
+  configDir: string
   journal: ProcessJournal
   reaper: ProcessReaper
   /** PATH for stdio servers: the login shell's on a desktop. */
   searchPath: SearchPathSource
   maxStdioLineBytes: number
   maxResponseBytes: number
+  /** The hub's account at a remote server. */
+  authorization: (server: string, place: AccountPlace) => Authorization
   createLog: (server: string) => LogRing
   onState: (upstream: Upstream) => void
   onCatalog: (upstream: Upstream, kinds: readonly ListKind[]) => void
@@ -43,28 +48,17 @@ export interface Supervisor {
   apply: (servers: Record<string, ServerConfig>) => Promise<void>
   /** A server that is not part of the configuration, for a trial; the caller stops it. */
   createTrial: (name: string, config: ServerConfig) => Upstream
+  /** The remote server of this name as its sign-in needs it; null when it is none, or brings its own Authorization. */
+  placeOf: (name: string) => AccountPlace | null
   stop: () => Promise<void>
 }
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   let upstreams = new Map<string, Upstream>()
+  const remotes = new WeakMap<Upstream, Remote>()
 
-  function openChannel(name: string, config: ServerConfig, handlers: ChannelHandlers): Channel {
-    const { resolved, faults } = resolveReferences(config, options.references)
-    const [first] = faults
-    if (first !== undefined) {
-      throw new UpstreamFailure(
-        { code: 'unresolved-reference', message: `${first.path} of ${name}: ${first.message}`, cure: first.cure },
-        true,
-      )
-    }
-    if (resolved.url !== null && isRemote(config)) {
-      const target = { url: resolved.url, headers: resolved.headers }
-      const limits = { maxResponseBytes: options.maxResponseBytes, connectTimeoutMs: 10_000 }
-      return config.type === 'sse'
-        ? createSseChannel(target, handlers, limits)
-        : createHttpChannel(target, handlers, limits)
-    }
+  function openStdio(name: string, config: ServerConfig, handlers: ChannelHandlers): Channel {
+    const resolved = resolvedOf(name, config, options.references)
     return createStdioChannel(handlers, {
       command: async () => ({
         command: resolved.command ?? '',
@@ -87,6 +81,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   }
 
   function create(name: string, config: ServerConfig, silent: boolean): Upstream {
+    const remote = createRemote({ ...options, name })
     const isCurrent = (): boolean => !silent && upstreams.get(name) === upstream
     const upstream: Upstream = createUpstream(
       {
@@ -95,8 +90,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         clientInfo: options.clientInfo,
         defaults: options.defaults,
         openChannel: (current, handlers) =>
-          redactFailures(options.redactor, handlers, (quiet) => openChannel(name, current, quiet)),
+          redactFailures(options.redactor, handlers, (quiet) =>
+            isRemote(current) ? remote.openChannel(current, quiet) : openStdio(name, current, quiet),
+          ),
         redactor: options.redactor,
+        dispose: remote.close,
         log: options.createLog(silent ? '' : name),
       },
       {
@@ -110,6 +108,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         onNotification: () => undefined,
       },
     )
+    remotes.set(upstream, remote)
     return upstream
   }
 
@@ -140,6 +139,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const applied = changes.map((change) => change())
       options.onServers({ removed: removed.map(({ name }) => name), disabled })
       await Promise.all([...applied, ...removed.map((upstream) => upstream.stop())])
+    },
+    placeOf: (name) => {
+      const upstream = upstreams.get(name)
+      if (upstream === undefined || !isRemote(upstream.config)) return null
+      return remotes.get(upstream)?.place(upstream.config) ?? null
     },
     createTrial: (name, config) => create(name, config, true),
     stop: async () => {

@@ -36,6 +36,8 @@ export interface UpstreamOptions {
   /** Reasons quote what servers say, and that may hold a secret. */
   redactor: Redactor
   clock?: Clock
+  /** Ends what all connections of this server share, when it is stopped for good. */
+  dispose?: () => Promise<void>
   /** Randomness of the backoff, 0 to 1. */
   random?: () => number
 }
@@ -359,6 +361,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       dispatch({ type: 'stop' })
       await until(() => machine.state !== 'stopping')
       await closing
+      await options.dispose?.()
     },
     restart: async () => {
       dispatch({ type: 'restart' })

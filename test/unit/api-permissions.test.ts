@@ -14,6 +14,7 @@ function routesOfExpress(webDir: string | null): string[] {
   const app = createApp({
     auth: { users: null, mode: 'server', identify: () => Promise.resolve(null) },
     servers: part,
+    accounts: part,
     catalog: part,
     profiles: part,
     pins: part,

@@ -17,6 +17,7 @@ function overview(states: Record<string, ServerState>, change: Partial<Overview>
   return {
     endpoint,
     configFaults: 0,
+    signIns: [],
     servers: Object.entries(states).map(([name, state]) => ({
       name,
       state,

@@ -1,0 +1,141 @@
+import type { LookupFunction } from 'node:net'
+import type { Agent, Dispatcher } from 'undici'
+import type { TlsOptions } from '../../contract/index.ts'
+import { UpstreamFailure } from '../channel.ts'
+import { guardedLookup, reachableFrom } from './addresses.ts'
+import { createGuardedFetch, type Fetch } from './guarded-fetch.ts'
+import { readTlsMaterial, secureContextOf } from './tls.ts'
+
+export interface NetworkTarget {
+  url: string
+  /** A proxy's URL, or `direct`; undefined follows the environment. */
+  proxy: string | undefined
+  tls: TlsOptions | undefined
+  allowPrivateAddresses: boolean
+}
+
+/** How one remote server is reached: its proxy, its TLS, its connections. Closed with the server. */
+export interface ServerNetwork {
+  /** For the server itself. */
+  dispatcher: (target: NetworkTarget) => Promise<Dispatcher>
+  /** For what the server's sign-in names. */
+  fetch: (target: NetworkTarget, ...request: Parameters<Fetch>) => Promise<Response>
+  close: () => Promise<void>
+}
+
+const CONNECT_TIMEOUT_MS = 10_000
+const MAX_CONNECTIONS = 256
+/** The environment's proxy is for what is outside. */
+const NEVER_PROXIED = 'localhost,127.0.0.1,[::1]'
+
+export interface NetworkOptions {
+  /** Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
+  env: (name: string) => string | undefined
+  /** Folder that the paths of certificates start from. */
+  configDir: string
+}
+
+export function createServerNetwork(options: NetworkOptions): ServerNetwork {
+  let key = ''
+  let main: Promise<Dispatcher> | null = null
+  let guarded: Promise<GuardedLink> | null = null
+
+  async function close(): Promise<void> {
+    const open = [main, guarded?.then(({ dispatcher }) => dispatcher)]
+    main = null
+    guarded = null
+    for (const opening of open) await opening?.then((dispatcher) => dispatcher.destroy()).catch(() => undefined)
+  }
+
+  /** With its files read. A changed entry, certificate or secret takes effect at the next start. */
+  function current(target: NetworkTarget): NetworkTarget {
+    const { tls } = target
+    const read = tls === undefined ? target : { ...target, tls: readTlsMaterial(tls, options.configDir) }
+    const next = JSON.stringify(read)
+    if (next !== key) void close()
+    key = next
+    return read
+  }
+
+  return {
+    dispatcher: async (target) => {
+      const read = current(target)
+      main ??= openDispatcher(read, options.env, null)
+      return main
+    },
+    fetch: async (target, url, init) => {
+      const read = current(target)
+      main ??= openDispatcher(read, options.env, null)
+      guarded ??= openGuarded(read, main, options.env)
+      return (await guarded).fetch(url, init)
+    },
+    close,
+  }
+}
+
+interface GuardedLink {
+  dispatcher: Dispatcher
+  fetch: Fetch
+}
+
+async function openGuarded(
+  target: NetworkTarget,
+  opening: Promise<Dispatcher>,
+  env: (name: string) => string | undefined,
+): Promise<GuardedLink> {
+  const own = await opening
+  const found = await reachableFrom(new URL(target.url).hostname)
+  const allowed = target.allowPrivateAddresses ? new Set([...found, 'private' as const]) : found
+  const dispatcher = await openDispatcher(target, env, guardedLookup(allowed))
+  return { dispatcher, fetch: createGuardedFetch({ serverUrl: target.url, own, dispatcher, allowed }) }
+}
+
+/** undici is loaded here and nowhere else: a hub whose servers are all processes of its own does without. */
+async function openDispatcher(
+  { proxy, tls }: NetworkTarget,
+  env: (name: string) => string | undefined,
+  lookup: LookupFunction | null,
+): Promise<Dispatcher> {
+  const { Agent, EnvHttpProxyAgent, Pool, ProxyAgent } = await import('undici')
+  const context = tls === undefined ? {} : { secureContext: secureContextOf(tls) }
+  // The name is that of the server; whatever else its sign-in needs has its own.
+  const secure = lookup === null && tls?.servername !== undefined ? { ...context, servername: tls.servername } : context
+  const options: Agent.Options = {
+    connections: MAX_CONNECTIONS,
+    pipelining: 1,
+    // One stream a connection: with HTTP/2 one slow reader holds up all others.
+    allowH2: false,
+    keepAliveTimeout: 4_000,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...secure, ...(lookup === null ? {} : { lookup }) },
+  }
+  const proxied = {
+    ...options,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    requestTls: { ...secure, allowH2: false },
+    proxyTls: context,
+    // Where a proxy forwards plain HTTP, undici makes the pool without our options.
+    factory: (origin: string | URL, given: object) => new Pool(origin, { ...options, ...given }),
+  }
+  try {
+    if (proxy === 'direct') return new Agent(options)
+    if (proxy !== undefined) return new ProxyAgent({ ...proxied, uri: proxy })
+    const named = (name: string): string => env(name.toLowerCase()) ?? env(name) ?? ''
+    return new EnvHttpProxyAgent({
+      ...proxied,
+      httpProxy: named('HTTP_PROXY'),
+      httpsProxy: named('HTTPS_PROXY'),
+      noProxy: [named('NO_PROXY'), NEVER_PROXIED].filter(Boolean).join(','),
+    })
+  } catch (error) {
+    throw new UpstreamFailure(
+      {
+        code: 'proxy',
+        message: `The proxy cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+        cure: 'Correct hub.proxy, or HTTP_PROXY and HTTPS_PROXY.',
+      },
+      true,
+    )
+  }
+}

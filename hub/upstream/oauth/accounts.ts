@@ -1,0 +1,152 @@
+import type { Account as AccountStatus, SignInStarted, SignedOut } from '../../contract/index.ts'
+import type { Authorization } from '../authorization.ts'
+import { createAccount, type ServerAccount } from './account.ts'
+import { SignInFailure } from './failures.ts'
+import type { AccountPlace } from './place.ts'
+import type { TokenStore } from './token-store.ts'
+
+export interface AccountsOptions {
+  store: TokenStore
+  /** Where answers come back to; throws SignInFailure when the hub has no address for them. */
+  redirectUrl: () => string
+  /** The configured remote server of this name; null when there is none, or it brings its own Authorization. */
+  placeOf: (server: string) => AccountPlace | null
+  onChange: (account: AccountStatus) => void
+  /** Somebody signed in, here or at another hub of the store. `widened`: the server goes on, with more permission. */
+  onSignedIn: (server: string, widened: boolean) => void
+  now?: () => number
+}
+
+export type CallbackResult =
+  { ok: true; server: string } | { ok: false; server: string | null; message: string; cure: string }
+
+/** The accounts of all remote servers. */
+export interface Accounts {
+  authorization: (server: string, place: AccountPlace) => Authorization
+  list: () => AccountStatus[]
+  /** Servers that cannot go on without a person. */
+  needing: () => string[]
+  signIn: (
+    server: string,
+    options: { acceptIssuer: string | undefined; browser: string | null },
+  ) => Promise<SignInStarted>
+  /** The answer that a browser brought from an authorization server. */
+  callback: (answer: URLSearchParams, browser: string | null) => Promise<CallbackResult>
+  signOut: (server: string) => Promise<SignedOut>
+  rename: (from: string, to: string) => Promise<void>
+  secrets: () => string[]
+  close: () => void
+}
+
+/** Reads the kept accounts. */
+export async function openAccounts(options: AccountsOptions): Promise<Accounts> {
+  const { store } = options
+  const accounts = new Map<string, ServerAccount>()
+  let closed = false
+
+  function accountOf(server: string): ServerAccount {
+    const known = accounts.get(server)
+    if (known !== undefined) return known
+    const account = createAccount({
+      server,
+      store,
+      now: options.now ?? Date.now,
+      onChange: () => {
+        if (!closed) options.onChange(statusOf(account))
+      },
+    })
+    accounts.set(server, account)
+    return account
+  }
+
+  function statusOf(account: ServerAccount): AccountStatus {
+    return account.status(placeOf(account.server))
+  }
+
+  /** A reference that has no value is the server's own failure, told there. */
+  function placeOf(server: string): AccountPlace | null {
+    try {
+      return options.placeOf(server)
+    } catch {
+      return null
+    }
+  }
+
+  function requiredPlace(server: string): AccountPlace {
+    const place = options.placeOf(server)
+    if (place === null) {
+      throw new SignInFailure(
+        `${server} is no remote server that is signed in to`,
+        'Only http and sse servers without an Authorization header of their own can be.',
+      )
+    }
+    return place
+  }
+
+  for (const { server } of await store.list()) await accountOf(server).load()
+  store.watch((key) => {
+    const account = [...accounts.values()].find(({ server }) => store.keyOf(server) === key)
+    account?.reload().then(
+      (others) => {
+        if (others && !closed && account.signedIn) options.onSignedIn(account.server, false)
+      },
+      () => undefined,
+    )
+  })
+
+  return {
+    authorization: (server, place) => accountOf(server).authorization(place),
+    list: () =>
+      [...accounts.values()]
+        .map(statusOf)
+        .filter(({ configured, state, signedInAt }) =>
+          configured ? true : signedInAt !== null && state !== 'signed-out',
+        )
+        .toSorted((a, b) => a.server.localeCompare(b.server)),
+    needing: () =>
+      [...accounts.values()]
+        .filter((account) => account.reason !== null && placeOf(account.server) !== null)
+        .map(({ server }) => server),
+    signIn: async (server, { acceptIssuer, browser }) =>
+      accountOf(server).beginSignIn(requiredPlace(server), {
+        redirectUrl: options.redirectUrl(),
+        acceptIssuer,
+        browser,
+      }),
+    callback: async (answer, browser) => {
+      const [key = ''] = (answer.get('state') ?? '').split('.')
+      const record = /^[0-9a-f]{32}$/.test(key) ? await store.read(key) : null
+      const server = record?.server ?? null
+      try {
+        if (server === null) {
+          throw new SignInFailure('No sign-in waits for this answer', 'Begin the sign-in again from MCP Hub.')
+        }
+        options.onSignedIn(server, await accountOf(server).finishSignIn(requiredPlace(server), answer, browser))
+        return { ok: true, server }
+      } catch (error) {
+        const cure = error instanceof SignInFailure ? error.cure : 'Begin the sign-in again from MCP Hub.'
+        return { ok: false, server, message: error instanceof Error ? error.message : String(error), cure }
+      }
+    },
+    signOut: async (server) => {
+      const account = accountOf(server)
+      const message = await account.signOut(placeOf(server))
+      return { account: statusOf(account), revoked: message === null, message }
+    },
+    rename: async (from, to) => {
+      const record = await store.read(store.keyOf(from))
+      if (record === null) return
+      await store.update(store.keyOf(to), () => ({ ...record, server: to }))
+      await store.update(store.keyOf(from), () => null)
+      accounts.get(from)?.dispose()
+      accounts.delete(from)
+      await accountOf(to).reload()
+    },
+    secrets: () => [...accounts.values()].flatMap(({ secrets }) => secrets),
+    close: () => {
+      closed = true
+      store.close()
+      for (const account of accounts.values()) account.dispose()
+    },
+  }
+}

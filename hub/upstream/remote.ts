@@ -1,0 +1,86 @@
+import type { RemoteServerConfig } from '../contract/index.ts'
+import { resolveReferences, type ReferenceSources, type ResolvedServer } from '../config/references.ts'
+import type { Authorization } from './authorization.ts'
+import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
+import { createHttpChannel } from './http-channel.ts'
+import type { HttpTarget } from './http-requester.ts'
+import type { NetworkTarget, ServerNetwork } from './network/network.ts'
+import { createSseChannel } from './sse-channel.ts'
+import type { AccountPlace } from './oauth/place.ts'
+
+export interface RemoteOptions {
+  name: string
+  references: ReferenceSources
+  /** Folder that the paths of certificates start from. */
+  configDir: string
+  maxResponseBytes: number
+  authorization: (server: string, place: AccountPlace) => Authorization
+}
+
+/** How one server is reached where it is remote: its address with all references resolved, its network, its sign-in. */
+export interface Remote {
+  /** Throws UpstreamFailure when a reference has no value. */
+  openChannel: (config: RemoteServerConfig, handlers: ChannelHandlers) => Channel
+  /** For its sign-in; null where the entry brings an Authorization of its own. */
+  place: (config: RemoteServerConfig) => AccountPlace | null
+  close: () => Promise<void>
+}
+
+export function createRemote(options: RemoteOptions): Remote {
+  const { name, references } = options
+  let loading: Promise<ServerNetwork> | null = null
+
+  /** Loaded with the first remote server that connects. */
+  function network(): Promise<ServerNetwork> {
+    loading ??= import('./network/network.ts').then(({ createServerNetwork }) =>
+      createServerNetwork({ env: references.env, configDir: options.configDir }),
+    )
+    return loading
+  }
+
+  function networkTarget({ url, remote: { proxy, tls, oauth } }: ResolvedServer): NetworkTarget {
+    return { url: url ?? '', proxy, tls, allowPrivateAddresses: oauth?.allowPrivateAddresses ?? false }
+  }
+
+  function placeOf(resolved: ResolvedServer): AccountPlace | null {
+    if (Object.keys(resolved.headers).some((key) => key.toLowerCase() === 'authorization')) return null
+    return {
+      url: resolved.url ?? '',
+      oauth: resolved.remote.oauth ?? {},
+      fetch: async (url, init) => (await network()).fetch(networkTarget(resolved), url, init),
+    }
+  }
+
+  return {
+    openChannel: (config, handlers) => {
+      const resolved = resolvedOf(name, config, references)
+      const place = placeOf(resolved)
+      const target: HttpTarget = {
+        url: resolved.url ?? '',
+        headers: resolved.headers,
+        connect: async () => (await network()).dispatcher(networkTarget(resolved)),
+        authorization: place === null ? null : options.authorization(name, place),
+      }
+      return config.type === 'sse'
+        ? createSseChannel(target, handlers)
+        : createHttpChannel(target, handlers, { maxResponseBytes: options.maxResponseBytes })
+    },
+    place: (config) => placeOf(resolvedOf(name, config, references)),
+    close: async () => (await loading)?.close(),
+  }
+}
+
+/** An entry with every reference in its place; a value that is missing is told before anything is started. */
+export function resolvedOf(
+  name: string,
+  config: Parameters<typeof resolveReferences>[0],
+  references: ReferenceSources,
+): ResolvedServer {
+  const { resolved, faults } = resolveReferences(config, references)
+  const [first] = faults
+  if (first === undefined) return resolved
+  throw new UpstreamFailure(
+    { code: 'unresolved-reference', message: `${first.path} of ${name}: ${first.message}`, cure: first.cure },
+    true,
+  )
+}
