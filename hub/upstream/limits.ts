@@ -52,9 +52,16 @@ export function attemptsFor(config: ServerConfig, limits: ServerLimits, reason: 
   return passes ? Infinity : limits.maxStartAttempts
 }
 
+const PASSING: ReadonlySet<Reason['code']> = new Set([
+  'connection-refused',
+  'host-not-found',
+  'start-timeout',
+  'unresponsive',
+  'sign-in-unavailable',
+])
+
 function isPassing({ code, message }: Reason): boolean {
   if (code === 'http-status') return /\b(429|5\d\d)\b/.test(message)
-  return (
-    code === 'connection-refused' || code === 'host-not-found' || code === 'start-timeout' || code === 'unresponsive'
-  )
+  if (code === 'proxy') return !message.includes('407')
+  return PASSING.has(code)
 }
