@@ -373,9 +373,13 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     }
   }
 
+  const ended = (): void => {
+    running--
+  }
+
   function serve(request: IncomingMessage, response: ServerResponse, path: string, caller: Caller): void {
     running++
-    response.once('close', () => running--)
+    response.on('close', ended)
     gateway.handle(request, response, path, caller)
   }
 

@@ -1,5 +1,5 @@
 import type { Outcome } from '../contract/index.ts'
-import { isObject, rpc, type Params, type Reply, type RpcError } from './json-rpc.ts'
+import { isObject, rpc, type Body, type Params, type Reply, type RpcError } from './json-rpc.ts'
 import { nameOf } from '../upstream/envelope.ts'
 
 /** Hears of each request of a client once it has ended. What it keeps of `params` and `reply` it copies at once. */
@@ -81,8 +81,9 @@ export function clientLabel(clientInfo: unknown): string | null {
   return label.slice(0, MAX_CLIENT_LENGTH)
 }
 
-export function sizeOf(pieces: readonly Buffer[]): number {
+export function sizeOf(body: Body): number {
+  if (typeof body === 'string') return body.length
   let size = 0
-  for (const piece of pieces) size += piece.length
+  for (const piece of body) size += piece.length
   return size
 }

@@ -12,7 +12,9 @@ import { createParkingLot } from './parked.ts'
 import { wholeShape } from '../catalog/shape.ts'
 import type { Profile } from '../contract/index.ts'
 import { createProfileView } from './profile-view.ts'
-import { createAggregatedView, createServerView, type Admission, type HubInfo, type View } from './view.ts'
+import { createAggregatedView } from './aggregated-view.ts'
+import { createServerView } from './server-view.ts'
+import type { Admission, HubInfo, View } from './view.ts'
 
 export interface GatewayOptions {
   hubInfo: HubInfo
@@ -113,7 +115,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   function readBody(request: IncomingMessage, response: ServerResponse, then: (body: Buffer) => void): void {
-    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
+    if (!isJson(request.headers['content-type'])) {
       refuse(response, 415, rpc.invalidRequest, 'Content-Type must be application/json')
       request.resume()
       return
@@ -139,7 +141,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (size > limits.maxRequestBytes) tooLarge()
       else chunks.push(chunk)
     })
-    request.once('end', () => {
+    request.on('end', () => {
       if (size <= limits.maxRequestBytes)
         then(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, size))
     })
@@ -246,6 +248,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       parking.dispose()
     },
   }
+}
+
+function isJson(type: string | undefined): boolean {
+  return type === 'application/json' || (type !== undefined && /^application\/json\b/i.test(type))
 }
 
 /** What makes a body no JSON-RPC message; null when it is one. */

@@ -81,6 +81,13 @@ export function isObject(value: unknown): value is Params {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** A JSON message on its way out: pieces of its bytes, or a short one whole as a string of one character a byte (latin1). */
+export type Body = string | Buffer[]
+
+/** Replies up to this size are put together as one string: cheaper than pieces, and one write with the head. */
+const SHORT_BYTES = 16_000
+const NOT_ASCII = /[^\x00-\x7f]/
+
 const HEAD = Buffer.from('{"jsonrpc":"2.0","id":')
 const TAIL = '"jsonrpc":"2.0","id":'
 const IS_ERROR = '"isError"'
@@ -198,20 +205,41 @@ export class Reply {
     return this.bytes?.length ?? 0
   }
 
-  /** The reply under another id, as pieces to be written one after the other. `fields` go first into an object result. */
-  render(idText: string, fields = ''): Buffer[] {
-    if (this.bytes === null || (fields !== '' && this.bytes[this.#resultStart] !== 0x7b)) {
+  /** The reply under another id. `fields` (ASCII, ending in a comma) go first into an object result. */
+  render(idText: string, fields = ''): Body {
+    const { bytes } = this
+    if (bytes === null || (fields !== '' && bytes[this.#resultStart] !== 0x7b)) {
       return [Buffer.from(JSON.stringify(this.#withFields(JSON.parse(idText) as JsonRpcId, fields)))]
     }
-    const id = Buffer.from(idText)
-    const before = this.bytes.subarray(0, this.#idStart)
-    const after = this.bytes.subarray(this.#idEnd)
-    if (fields === '') return [before, id, after]
     const at = this.#resultStart + 1
-    const inserted = Buffer.from(this.bytes[at] === 0x7d ? fields.replace(/,$/, '') : fields)
+    const inserted = fields !== '' && bytes[at] === 0x7d ? fields.slice(0, -1) : fields
+    if (bytes.length <= SHORT_BYTES) {
+      const id = NOT_ASCII.test(idText) ? Buffer.from(idText).toString('latin1') : idText
+      if (fields === '') return bytes.toString('latin1', 0, this.#idStart) + id + bytes.toString('latin1', this.#idEnd)
+      return at <= this.#idStart
+        ? bytes.toString('latin1', 0, at) +
+            inserted +
+            bytes.toString('latin1', at, this.#idStart) +
+            id +
+            bytes.toString('latin1', this.#idEnd)
+        : bytes.toString('latin1', 0, this.#idStart) +
+            id +
+            bytes.toString('latin1', this.#idEnd, at) +
+            inserted +
+            bytes.toString('latin1', at)
+    }
+    const id = Buffer.from(idText)
+    const before = bytes.subarray(0, this.#idStart)
+    if (fields === '') return [before, id, bytes.subarray(this.#idEnd)]
     return at <= this.#idStart
-      ? [this.bytes.subarray(0, at), inserted, this.bytes.subarray(at, this.#idStart), id, after]
-      : [before, id, this.bytes.subarray(this.#idEnd, at), inserted, this.bytes.subarray(at)]
+      ? [
+          bytes.subarray(0, at),
+          Buffer.from(inserted),
+          bytes.subarray(at, this.#idStart),
+          id,
+          bytes.subarray(this.#idEnd),
+        ]
+      : [before, id, bytes.subarray(this.#idEnd, at), Buffer.from(inserted), bytes.subarray(at)]
   }
 
   #withFields(id: JsonRpcId, fields: string): JsonRpcResponse {
@@ -225,6 +253,13 @@ export class Reply {
     if (this.bytes !== null) return this.bytes.includes('"resultType"')
     return isObject(this.message.result) && 'resultType' in this.message.result
   }
+}
+
+const CLOSE = Buffer.from('}')
+
+/** The answer with a result that is JSON already; the result is not copied. */
+export function resultBody(id: JsonRpcId, result: Buffer): Buffer[] {
+  return [Buffer.from(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":`), result, CLOSE]
 }
 
 function startsWith(bytes: Buffer, part: Buffer, at: number): boolean {

@@ -11,7 +11,7 @@ import {
 } from './json-rpc.ts'
 import { addWanted, changeMethod, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
 import { createLegacyRequests, viewerOf, type LegacyExchange } from './legacy-requests.ts'
-import { Outlet, type OutletOptions } from './outlet.ts'
+import { Outlet, acceptsStream } from './outlet.ts'
 import { Session } from './session.ts'
 import { Exchange, clientLabel } from './exchange.ts'
 import { listKinds, type ListKind } from '../upstream/catalog.ts'
@@ -110,7 +110,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       requests.request(session, single, {
         outlet,
         bytesIn: http.body.length,
-        answer: (pieces) => outlet.finish(pieces),
+        answer: (body) => outlet.finish(body),
         abandon: () => outlet.end(),
       })
     } else {
@@ -139,7 +139,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       requests.request(session, message, {
         outlet,
         bytesIn: http.body.length,
-        answer: (pieces) => outlet.finish(pieces, 200, --left === 0),
+        answer: (body) => outlet.finish(body, 200, --left === 0),
         abandon: () => {
           if (--left === 0) outlet.end()
         },
@@ -147,23 +147,9 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     }
   }
 
-  const readerLimit = (session: Session): Pick<OutletOptions, 'maxBufferedBytes' | 'onOverflow'> => ({
-    maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
-    onOverflow: () => context.slowReader(session.principal),
-  })
-
   function outletFor(session: Session, http: HttpRequest): Outlet {
     const accept = http.request.headers.accept ?? '*/*'
-    const recorder = session.recorder()
-    const outlet = new Outlet(http.response, {
-      ...readerLimit(session),
-      acceptsStream: /text\/event-stream|\*\/\*/.test(accept),
-      record: recorder.record,
-      preamble: () => {
-        recorder.register(outlet)
-        return recorder.preamble()
-      },
-    })
+    const outlet = new Outlet(http.response, acceptsStream(accept), session.outlets)
     // A client that names the stream first wants to be able to resume even before there is anything to send.
     if (/text\/event-stream.*application\/json/.test(accept)) outlet.openStream()
     return outlet
@@ -176,7 +162,10 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       throw new McpError(rpc.limitExceeded, `The hub already has ${sessions.size} sessions (limits.maxSessions)`)
     if (mine >= context.limits.maxSessionsPerPrincipal)
       throw new McpError(rpc.limitExceeded, `This key already has ${mine} sessions (limits.maxSessionsPerPrincipal)`)
-    const session = new Session(principal, http.view)
+    const session = new Session(principal, http.view, {
+      maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
+      onOverflow: () => context.slowReader(principal),
+    })
     session.begin(params)
     sessions.set(session.id, session)
     perPrincipal.set(principal, mine + 1)
@@ -256,13 +245,13 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     get: (http) => {
       const session = sessionOf(http, null)
       if (session === null) return
-      if (!/text\/event-stream|\*\/\*/.test(http.request.headers.accept ?? '')) {
+      if (!acceptsStream(http.request.headers.accept ?? '')) {
         refuse(http.response, 406, rpc.invalidRequest, 'Accept must include text/event-stream')
         return
       }
       const lastEventId = http.request.headers['last-event-id']
-      if (typeof lastEventId === 'string' && session.resume(lastEventId, http.response, readerLimit(session))) return
-      session.listen(http.response, readerLimit(session))
+      if (typeof lastEventId === 'string' && session.resume(lastEventId, http.response)) return
+      session.listen(http.response)
       http.response.once('close', () => (session.lastUsed = Date.now()))
     },
     remove: (http) => {
@@ -279,13 +268,10 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
         refuse(http.response, 503, rpc.limitExceeded, error instanceof Error ? error.message : String(error))
         return
       }
-      const outlet = new Outlet(http.response, {
-        ...readerLimit(session),
-        acceptsStream: true,
-        preamble: () => `event: endpoint\ndata: ${messagesPath}?sessionId=${session.id}\n\n`,
-      })
+      // Nothing can be resumed in this old transport: its events have no ids.
+      const outlet = new Outlet(http.response, true, session.reader)
       session.general = outlet
-      outlet.openStream()
+      outlet.openStream(`event: endpoint\ndata: ${messagesPath}?sessionId=${session.id}\n\n`)
       http.response.once('close', () => end(session))
     },
     postSse: (http, sessionId, body) => {
@@ -303,7 +289,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       const exchange: LegacyExchange = {
         outlet: stream,
         bytesIn: http.body.length,
-        answer: (pieces) => stream.finish(pieces, 200, false),
+        answer: (body) => stream.finish(body, 200, false),
         abandon: () => undefined,
       }
       for (const message of (Array.isArray(body) ? body : [body]) as JsonRpcMessage[]) {

@@ -1,4 +1,14 @@
-import { McpError, isObject, rpc, toRpcError, type JsonRpcId, type JsonRpcMessage, type Params } from './json-rpc.ts'
+import {
+  McpError,
+  isObject,
+  resultBody,
+  rpc,
+  toRpcError,
+  type Body,
+  type JsonRpcId,
+  type JsonRpcMessage,
+  type Params,
+} from './json-rpc.ts'
 import { canAnswer, logLevels, type Call, type CancelCall, type LogLevel, type Question } from './call.ts'
 import type { GatewayContext } from './context.ts'
 import { Exchange, sizeOf } from './exchange.ts'
@@ -16,6 +26,7 @@ const LISTS: Record<string, ListKind> = {
   'resources/list': 'resources',
   'resources/templates/list': 'resourceTemplates',
 }
+const EMPTY_RESULT = Buffer.from('{}')
 /** Methods of the modern era alone, and the one that only opens a session. */
 const FOREIGN = new Set(['initialize', 'server/discover', 'subscriptions/listen', 'tasks/update'])
 
@@ -24,7 +35,7 @@ export interface LegacyExchange {
   outlet: Outlet
   bytesIn: number
   /** One answer; the last one ends the response. */
-  answer: (pieces: Buffer[]) => void
+  answer: (body: Body) => void
   /** A request that was cancelled has no answer; the response ends without it. */
   abandon: () => void
 }
@@ -53,12 +64,11 @@ export function createLegacyRequests(context: GatewayContext, sessions: Readonly
     const id = message.id as JsonRpcId
     const method = message.method ?? ''
     const params = message.params
-    const text = JSON.stringify(id)
     const record = new Exchange(session.principal, session.view.path, session.client, method, exchange.bytesIn)
-    const respond = (result: string): void => {
-      const body = Buffer.from(`{"jsonrpc":"2.0","id":${text},"result":${result}}`)
-      exchange.answer([body])
-      record.succeeded(body.length)
+    const respond = (result: Buffer): void => {
+      const body = resultBody(id, result)
+      exchange.answer(body)
+      record.succeeded(sizeOf(body))
       context.onExchange(record, params, null)
     }
     const fail = (error: unknown): void => {
@@ -68,26 +78,38 @@ export function createLegacyRequests(context: GatewayContext, sessions: Readonly
       record.failed(failure, body.length)
       context.onExchange(record, params, null)
     }
-    const list = LISTS[method]
     if (params !== undefined && !isObject(params)) fail(new McpError(rpc.invalidParams, 'params must be an object'))
-    else if (list !== undefined) {
-      void (async () => {
-        checkCursor(params)
-        respond(await session.view.list(list, viewerOf(session)))
-      })().catch(fail)
-    } else if (method === 'ping') respond('{}')
+    else if (Object.hasOwn(LISTS, method)) list(session, LISTS[method] ?? 'tools', params, respond, fail)
+    else if (method === 'ping') respond(EMPTY_RESULT)
     else if (method === 'logging/setLevel') {
-      void setLevel(session, params).then(() => respond('{}'), fail)
+      void setLevel(session, params).then(() => respond(EMPTY_RESULT), fail)
     } else if (method === 'resources/subscribe' || method === 'resources/unsubscribe') {
       if (typeof params?.['uri'] !== 'string') fail(new McpError(rpc.invalidParams, 'uri must be a string'))
       else {
         if (method === 'resources/subscribe') session.subscriptions.add(params['uri'])
         else session.subscriptions.delete(params['uri'])
         context.subscriptionsChanged()
-        respond('{}')
+        respond(EMPTY_RESULT)
       }
     } else if (FOREIGN.has(method)) fail(new McpError(rpc.methodNotFound, `Method not found: ${method}`))
-    else void forward(session, id, record, params, exchange).catch(fail)
+    else forward(session, id, record, params, exchange, fail)
+  }
+
+  function list(
+    session: Session,
+    kind: ListKind,
+    params: Params | undefined,
+    respond: (result: Buffer) => void,
+    fail: (error: unknown) => void,
+  ): void {
+    try {
+      checkCursor(params)
+      const result = session.view.list(kind, viewerOf(session))
+      if (result instanceof Promise) result.then(respond, fail)
+      else respond(result)
+    } catch (error) {
+      fail(error)
+    }
   }
 
   /** Servers log from one level for all; each session's own level is applied to what comes. */
@@ -113,24 +135,29 @@ export function createLegacyRequests(context: GatewayContext, sessions: Readonly
     )
   }
 
-  async function forward(
+  function forward(
     session: Session,
     id: JsonRpcId,
     record: Exchange,
     params: Params | undefined,
     exchange: LegacyExchange,
-  ): Promise<void> {
+    fail: (error: unknown) => void,
+  ): void {
     const { method } = record
-    if (session.inFlight.has(id))
-      throw new McpError(rpc.invalidRequest, `The id ${JSON.stringify(id)} is in use by a request in flight`)
-    if (session.inFlight.size >= context.limits.maxCallsPerClient)
-      throw new McpError(
-        rpc.limitExceeded,
-        `This client already has ${session.inFlight.size} calls in flight (limits.maxCallsPerClient)`,
+    if (session.inFlight.has(id)) {
+      fail(new McpError(rpc.invalidRequest, `The id ${JSON.stringify(id)} is in use by a request in flight`))
+      return
+    }
+    if (session.inFlight.size >= context.limits.maxCallsPerClient) {
+      fail(
+        new McpError(
+          rpc.limitExceeded,
+          `This client already has ${session.inFlight.size} calls in flight (limits.maxCallsPerClient)`,
+        ),
       )
-    const { outlet } = exchange
+      return
+    }
     let finished = false
-    const isFinished = (): boolean => finished
     let stop: CancelCall | null = null
     // Known before it is routed: a client may cancel while a server is still starting.
     session.inFlight.set(id, (why) => {
@@ -141,50 +168,61 @@ export function createLegacyRequests(context: GatewayContext, sessions: Readonly
       record.cancelled()
       context.onExchange(record, params, null)
     })
-    let route: Route
-    try {
-      route = await session.view.route(method, params, viewerOf(session))
-    } catch (error) {
-      if (isFinished()) return
+    const refuse = (error: unknown): void => {
+      if (finished) return
+      finished = true
       session.inFlight.delete(id)
-      throw error
+      fail(error)
     }
-    if (isFinished()) return
-    const { upstream, params: routed, catalog } = route
-    record.routed(upstream.name, routed)
-    const meta = isObject(routed?.['_meta']) ? routed['_meta'] : undefined
-    const expected = method === 'tools/call' ? catalog.headerParams.get(String(routed?.['name'])) : undefined
-    const call: Call = {
-      method,
-      params: routed,
-      clientEra: 'legacy',
-      owner: session.id,
-      principal: session.principal,
-      capabilities: session.capabilities,
-      clientInfo: session.clientInfo,
-      progressToken: meta?.['progressToken'] as string | number | undefined,
-      logLevel: session.logLevel ?? 'info',
-      paramHeaders: expected === undefined ? undefined : paramHeaders(expected, routed?.['arguments']),
-      notify: (name, body) => {
-        if (finished) return
-        if (outlet.acceptsStream)
-          outlet.send(JSON.stringify({ jsonrpc: '2.0', method: name, ...(body === undefined ? {} : { params: body }) }))
-        else session.tell(name, body)
-      },
-      ask: (question) => ask(session, outlet, id, question),
-      finish: (reply) => {
-        if (finished) return
-        finished = true
-        session.inFlight.delete(id)
-        session.lastUsed = Date.now()
-        const modern = upstream.instance?.connection.hello.era === 'modern'
-        const pieces = (modern ? legacyReply(reply, method) : reply).render(JSON.stringify(id))
-        exchange.answer(pieces)
-        record.answered(reply, sizeOf(pieces))
-        context.onExchange(record, routed, reply)
-      },
+    const start = (route: Route): void => {
+      if (!finished) stop = route.upstream.call(callFor(route))
     }
-    stop = upstream.call(call)
+    try {
+      const route = session.view.route(method, params, viewerOf(session))
+      if (route instanceof Promise) route.then(start).catch(refuse)
+      else start(route)
+    } catch (error) {
+      refuse(error)
+    }
+
+    function callFor({ upstream, params: routed, catalog }: Route): Call {
+      const { outlet } = exchange
+      record.routed(upstream.name, routed)
+      const meta = isObject(routed?.['_meta']) ? routed['_meta'] : undefined
+      const expected = method === 'tools/call' ? catalog.headerParams.get(String(routed?.['name'])) : undefined
+      return {
+        method,
+        params: routed,
+        clientEra: 'legacy',
+        owner: session.id,
+        principal: session.principal,
+        capabilities: session.capabilities,
+        clientInfo: session.clientInfo,
+        progressToken: meta?.['progressToken'] as string | number | undefined,
+        logLevel: session.logLevel ?? 'info',
+        paramHeaders: expected === undefined ? undefined : paramHeaders(expected, routed?.['arguments']),
+        notify: (name, body) => {
+          if (finished) return
+          if (outlet.acceptsStream)
+            outlet.send(
+              JSON.stringify({ jsonrpc: '2.0', method: name, ...(body === undefined ? {} : { params: body }) }),
+            )
+          else session.tell(name, body)
+        },
+        ask: (question) => ask(session, outlet, id, question),
+        finish: (reply) => {
+          if (finished) return
+          finished = true
+          session.inFlight.delete(id)
+          session.lastUsed = Date.now()
+          const modern = upstream.instance?.connection.hello.era === 'modern'
+          const body = (modern ? legacyReply(reply, method) : reply).render(JSON.stringify(id))
+          exchange.answer(body)
+          record.answered(reply, sizeOf(body))
+          context.onExchange(record, routed, reply)
+        },
+      }
+    }
   }
 
   /** A question goes out on the stream of the call that it belongs to, or else on the session's own. */

@@ -9,13 +9,15 @@ import {
   McpError,
   type Reply,
   isObject,
+  resultBody,
   rpc,
   toRpcError,
+  type Body,
   type JsonRpcId,
   type Params,
 } from './json-rpc.ts'
 import { checkParamHeaders, decodeHeaderValue, paramHeaders } from './mcp-headers.ts'
-import { Outlet } from './outlet.ts'
+import { Outlet, acceptsStream } from './outlet.ts'
 import type { ParkedCall, ParkingLot } from './parked.ts'
 import { Exchange, clientLabel, sizeOf } from './exchange.ts'
 import { nameOf } from '../upstream/envelope.ts'
@@ -72,9 +74,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
 
   function handle(http: HttpRequest, message: Params): void {
     const { request, response } = http
-    const accept = request.headers.accept ?? '*/*'
-    const outlet = new Outlet(response, {
-      acceptsStream: /text\/event-stream|\*\/\*/.test(accept),
+    const outlet = new Outlet(response, acceptsStream(request.headers.accept ?? '*/*'), {
       maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
     })
     const id = message['id'] as JsonRpcId
@@ -104,10 +104,9 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     context.onExchange(exchange, undefined, null)
   }
 
-  function succeed(outlet: Outlet, exchange: Exchange, text: string): void {
-    const body = Buffer.from(text)
-    outlet.finish([body])
-    exchange.succeeded(body.length)
+  function succeed(outlet: Outlet, exchange: Exchange, body: Body): void {
+    outlet.finish(body)
+    exchange.succeeded(sizeOf(body))
     context.onExchange(exchange, undefined, null)
   }
 
@@ -120,8 +119,8 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     outlet: Outlet,
   ): Promise<void> | null {
     const { method } = exchange
-    const list = LISTS[method]
-    if (list !== undefined) return answerList(http.view, list, id, exchange, params, viewer, outlet)
+    if (Object.hasOwn(LISTS, method))
+      return answerList(http.view, LISTS[method] ?? 'tools', id, exchange, params, viewer, outlet)
     if (method === 'server/discover') return discover(http.view, id, exchange, viewer, outlet)
     if (method === 'subscriptions/listen') {
       listen(http.view, id, params, outlet, http)
@@ -132,7 +131,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     return forward(http, id, exchange, params, viewer, outlet)
   }
 
-  async function answerList(
+  function answerList(
     view: View,
     kind: ListKind,
     id: JsonRpcId,
@@ -140,10 +139,13 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     params: Params,
     viewer: Viewer,
     outlet: Outlet,
-  ): Promise<void> {
+  ): Promise<void> | null {
     checkCursor(params)
-    const text = await view.list(kind, viewer)
-    succeed(outlet, exchange, `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${text}}`)
+    const answer = (list: Buffer): void => succeed(outlet, exchange, resultBody(id, list))
+    const list = view.list(kind, viewer)
+    if (list instanceof Promise) return list.then(answer)
+    answer(list)
+    return null
   }
 
   async function discover(
@@ -218,26 +220,25 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     }
   }
 
-  async function forward(
+  function forward(
     http: HttpRequest,
     id: JsonRpcId,
     exchange: Exchange,
     params: Params,
     viewer: Viewer,
     outlet: Outlet,
-  ): Promise<void> {
+  ): Promise<void> | null {
     const { method } = exchange
-    if (WITH_INPUT.has(method) && params['requestState'] !== undefined) {
-      const upstreamIsLegacy =
-        (await http.view.route(method, params, viewer)).upstream.instance?.connection.hello.era === 'legacy'
-      if (upstreamIsLegacy) {
+    const start = (route: Route): void => {
+      const isRetry = WITH_INPUT.has(method) && params['requestState'] !== undefined
+      if (isRetry && route.upstream.instance?.connection.hello.era === 'legacy')
         resume(http, id, method, params, outlet)
-        return
-      }
+      else launch(http, id, exchange, route, viewer, outlet)
     }
-    // The common case is decided without waiting, so that a call costs no turn of the event loop.
-    const route = await http.view.route(method, params, viewer)
-    launch(http, id, exchange, route, viewer, outlet)
+    const route = http.view.route(method, params, viewer)
+    if (route instanceof Promise) return route.then(start)
+    start(route)
+    return null
   }
 
   function launch(
@@ -350,7 +351,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     cancel: (why: string) => void,
   ): void {
     const { outlet } = carrier
-    http.response.once('close', () => {
+    http.response.on('close', () => {
       if (http.response.writableFinished || carrier.outlet !== outlet || outlet.ended) return
       if (carrier.parked !== null) parking.end(carrier.parked)
       cancel('the client closed the response')

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import type { Body } from './json-rpc.ts'
 
 /** Bodies up to this size leave in one write together with the head. */
 const ONE_WRITE_BYTES = 16_384
@@ -6,17 +7,20 @@ const KEEP_ALIVE_MS = 15_000
 const open = new Set<Outlet>()
 let heartbeat: NodeJS.Timeout | null = null
 
+/** Makes a stream resumable: each event gets an id and is kept. */
+export interface Recorder {
+  record: (data: string) => string
+  /** Text sent when the stream opens. */
+  preamble: string
+}
+
+/** What the outlets of one client have in common. */
 export interface OutletOptions {
-  headers?: Record<string, string> | undefined
-  /** The client reads event streams. */
-  acceptsStream: boolean
   maxBufferedBytes: number
   /** The reader was too slow and is cut off. */
   onOverflow?: (() => void) | undefined
-  /** Gives the id of the next event and keeps it for resumption; without it events have none. */
-  record?: ((data: string) => string) | undefined
-  /** Text sent when the stream opens, e.g. a priming event. */
-  preamble?: (() => string) | undefined
+  /** Asked when a stream opens; without it its events have no ids. */
+  recorderFor?: ((outlet: Outlet) => Recorder) | undefined
 }
 
 /**
@@ -26,16 +30,16 @@ export interface OutletOptions {
 export class Outlet {
   #response: ServerResponse | null
   readonly #options: OutletOptions
+  #recorder: Recorder | null = null
   #streaming = false
+  /** The client reads event streams. */
+  readonly acceptsStream: boolean
   ended = false
 
-  constructor(response: ServerResponse | null, options: OutletOptions) {
+  constructor(response: ServerResponse | null, acceptsStream: boolean, options: OutletOptions) {
     this.#response = response
+    this.acceptsStream = acceptsStream
     this.#options = options
-  }
-
-  get acceptsStream(): boolean {
-    return this.#options.acceptsStream
   }
 
   get streaming(): boolean {
@@ -50,16 +54,17 @@ export class Outlet {
 
   /** Whether what is sent gets to the client, now or when it asks for what it missed. */
   get reachable(): boolean {
-    return !this.ended && (this.connected || (this.#streaming && this.#options.record !== undefined))
+    return !this.ended && (this.connected || this.#recorder !== null)
   }
 
   /** Makes the response an event stream, once. */
-  openStream(): void {
+  openStream(preamble = ''): void {
     if (this.#streaming) return
     this.#streaming = true
     this.#attach()
-    const preamble = this.#options.preamble?.()
-    if (preamble !== undefined) this.#write(preamble)
+    this.#recorder = this.#options.recorderFor?.(this) ?? null
+    const first = preamble + (this.#recorder?.preamble ?? '')
+    if (first !== '') this.#write(first)
   }
 
   /** Another response takes over the stream (resumption with Last-Event-ID). */
@@ -76,7 +81,6 @@ export class Outlet {
     const response = this.#response
     if (response === null || response.destroyed) return
     response.writeHead(200, {
-      ...this.#options.headers,
       'content-type': 'text/event-stream',
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
@@ -107,15 +111,15 @@ export class Outlet {
   send(data: string): void {
     if (this.ended) return
     this.openStream()
-    const id = this.#options.record?.(data)
+    const id = this.#recorder?.record(data)
     this.#write(id === undefined ? `event: message\ndata: ${data}\n\n` : `event: message\nid: ${id}\ndata: ${data}\n\n`)
   }
 
-  /** Sends the answer as pieces and ends the response; `last` false leaves the stream open for further answers. */
-  finish(pieces: Buffer[], status = 200, last = true): void {
+  /** Sends the answer and ends the response; `last` false leaves the stream open for further answers. */
+  finish(body: Body, status = 200, last = true): void {
     if (this.ended) return
     if (this.#streaming || !last) {
-      this.send(oneLine(pieces))
+      this.send(oneLine(body))
       if (last) this.end()
       return
     }
@@ -123,24 +127,16 @@ export class Outlet {
     const response = this.#response
     if (response === null || response.destroyed || response.headersSent) return
     let length = 0
-    for (const piece of pieces) length += piece.length
-    response.writeHead(status, {
-      ...this.#options.headers,
-      'content-type': 'application/json',
-      'content-length': length,
-    })
+    if (typeof body === 'string') length = body.length
+    else for (const piece of body) length += piece.length
+    response.writeHead(status, { 'content-type': 'application/json', 'content-length': length })
+    // As a string head and body leave in one write.
     if (length <= ONE_WRITE_BYTES) {
-      // latin1 keeps every byte as it is, and lets head and body leave in one write.
-      response.end(
-        pieces.length === 1
-          ? (pieces[0] ?? Buffer.alloc(0)).toString('latin1')
-          : Buffer.concat(pieces, length).toString('latin1'),
-        'latin1',
-      )
+      response.end(typeof body === 'string' ? body : latin1(body), 'latin1')
       return
     }
     response.cork()
-    for (const piece of pieces) response.write(piece)
+    for (const piece of body) response.write(piece)
     response.end()
     response.uncork()
   }
@@ -156,7 +152,16 @@ export class Outlet {
   }
 }
 
-function oneLine(pieces: Buffer[]): string {
-  const text = pieces.length === 1 ? (pieces[0] ?? Buffer.alloc(0)).toString() : Buffer.concat(pieces).toString()
+/** Whether a client that sent this `Accept` reads event streams. */
+export function acceptsStream(accept: string): boolean {
+  return accept.includes('text/event-stream') || accept.includes('*/*')
+}
+
+function latin1(pieces: Buffer[]): string {
+  return pieces.map((piece) => piece.toString('latin1')).join('')
+}
+
+function oneLine(body: Body): string {
+  const text = (typeof body === 'string' ? Buffer.from(body, 'latin1') : Buffer.concat(body)).toString()
   return /[\r\n]/.test(text) ? JSON.stringify(JSON.parse(text)) : text
 }

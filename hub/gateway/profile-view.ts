@@ -3,7 +3,8 @@ import type { Profile } from '../contract/index.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { McpError, rpc } from './json-rpc.ts'
 import { createToolSearchView } from './tool-search-view.ts'
-import { createAggregatedView, type Admission, type HubInfo, type View } from './view.ts'
+import { createAggregatedView } from './aggregated-view.ts'
+import type { Admission, HubInfo, View } from './view.ts'
 
 interface ProfileViewOptions {
   /** `profiles.json`; a profile is one object for as long as it stays the same. */
@@ -47,8 +48,8 @@ export function createProfileView(name: string, options: ProfileViewOptions): Vi
       return plain.upstreams
     },
     includes: (upstream) => plain.includes(upstream),
-    list: async (kind, viewer) => view().list(kind, viewer),
-    route: async (method, params, viewer) => view().route(method, params, viewer),
+    list: (kind, viewer) => view().list(kind, viewer),
+    route: (method, params, viewer) => view().route(method, params, viewer),
     describe: async (viewer) => view().describe(viewer),
   }
 }

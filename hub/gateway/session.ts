@@ -12,7 +12,7 @@ import {
   type Params,
 } from './json-rpc.ts'
 import { clientLabel } from './exchange.ts'
-import { Outlet, type OutletOptions } from './outlet.ts'
+import { Outlet, type OutletOptions, type Recorder } from './outlet.ts'
 import type { View } from './view.ts'
 
 const MAX_EVENTS = 500
@@ -58,9 +58,15 @@ export class Session {
   #eventBytes = 0
   readonly #outlets = new Map<number, Outlet>()
 
-  constructor(principal: string, view: View) {
+  readonly reader: OutletOptions
+  /** For the outlets of its POSTs and of its own stream. */
+  readonly outlets: OutletOptions
+
+  constructor(principal: string, view: View, reader: OutletOptions) {
     this.principal = principal
     this.view = view
+    this.reader = reader
+    this.outlets = { ...reader, recorderFor: (outlet) => this.#recorderFor(outlet) }
   }
 
   /** Whether the client reads messages that belong to no request. */
@@ -77,9 +83,11 @@ export class Session {
     this.client = clientLabel(this.clientInfo)
   }
 
-  /** Options that make an outlet's stream resumable under an id of its own. */
-  recorder(): { record: (data: string) => string; preamble: () => string; register: (outlet: Outlet) => void } {
+  /** Makes an outlet's stream resumable under an id of its own. */
+  #recorderFor(outlet: Outlet): Recorder {
     const stream = ++this.#streamCounter
+    for (const [key, known] of this.#outlets) if (known.ended) this.#outlets.delete(key)
+    this.#outlets.set(stream, outlet)
     let seq = 0
     return {
       record: (data) => {
@@ -88,11 +96,7 @@ export class Session {
         return id
       },
       // An id before the first message, so that a stream cut off early can be resumed too (SEP-1699).
-      preamble: () => (this.version >= '2025-11-25' ? `id: ${stream}-0\nretry: 1000\ndata: \n\n` : ''),
-      register: (outlet) => {
-        for (const [key, known] of this.#outlets) if (known.ended) this.#outlets.delete(key)
-        this.#outlets.set(stream, outlet)
-      },
+      preamble: this.version >= '2025-11-25' ? `id: ${stream}-0\nretry: 1000\ndata: \n\n` : '',
     }
   }
 
@@ -104,22 +108,15 @@ export class Session {
   }
 
   /** Opens the stream for messages that belong to no request; an earlier one ends. */
-  listen(response: ServerResponse, options: Pick<OutletOptions, 'maxBufferedBytes' | 'onOverflow'>): void {
-    const recorder = this.recorder()
-    const outlet = new Outlet(response, {
-      ...options,
-      acceptsStream: true,
-      record: recorder.record,
-      preamble: recorder.preamble,
-    })
-    recorder.register(outlet)
+  listen(response: ServerResponse): void {
+    const outlet = new Outlet(response, true, this.outlets)
     this.general?.end()
     this.general = outlet
     outlet.openStream()
   }
 
   /** Goes on after an event on its stream; false when the id is none of this session's. */
-  resume(lastEventId: string, response: ServerResponse, options: Omit<OutletOptions, 'acceptsStream'>): boolean {
+  resume(lastEventId: string, response: ServerResponse): boolean {
     const match = /^(\d+)-(\d+)$/.exec(lastEventId)
     if (match === null || Number(match[1]) > this.#streamCounter) return false
     const stream = Number(match[1])
@@ -132,7 +129,7 @@ export class Session {
       return true
     }
     // Nothing feeds this stream any more: what came after the event is all there will be.
-    const replay = new Outlet(null, { ...options, acceptsStream: true })
+    const replay = new Outlet(null, true, this.reader)
     replay.resume(response, missed)
     replay.end()
     return true

@@ -6,7 +6,7 @@ import { McpError, Reply, rpc, type Params } from './json-rpc.ts'
 import { listText, type HubInfo, type Target, type View, type Viewer } from './view.ts'
 
 interface Built {
-  text: string
+  list: Buffer
   tools: Map<string, Item>
   search: ToolSearch
 }
@@ -16,26 +16,26 @@ const INSTRUCTIONS =
 
 /** A view whose many tools are reached through four: `search_tools`, `describe_tool`, `call_tool` and `hub_status`. */
 export function createToolSearchView(inner: View, hubInfo: HubInfo): View {
-  /** The index of what the last viewers saw; the text of a list is the same object as long as the list is. */
+  /** The index of what the last viewers saw; a list is the same buffer for as long as the list is. */
   const built = new Map<string, Built>()
   const lists = {
-    legacy: listText('tools', [...metaTools], 'legacy', hubInfo),
-    modern: listText('tools', [...metaTools], 'modern', hubInfo),
+    legacy: Buffer.from(listText('tools', [...metaTools], 'legacy', hubInfo)),
+    modern: Buffer.from(listText('tools', [...metaTools], 'modern', hubInfo)),
   }
 
   async function index(viewer: Viewer): Promise<Built> {
-    const text = await inner.list('tools', viewer)
+    const list = await inner.list('tools', viewer)
     const key = `${viewer.era} ${viewer.principal}`
     const known = built.get(key)
-    if (known?.text === text) return known
+    if (known?.list === list) return known
     known?.search.close()
     if (built.size >= 20) {
       for (const { search } of built.values()) search.close()
       built.clear()
     }
-    const { tools } = JSON.parse(text) as { tools: Item[] }
+    const { tools } = JSON.parse(list.toString()) as { tools: Item[] }
     const fresh: Built = {
-      text,
+      list,
       tools: new Map(tools.map((tool) => [String(tool['name']), tool])),
       search: createToolSearch(tools, (tool) => /^(.+?)__/.exec(String(tool['name']))?.[1] ?? ''),
     }
@@ -75,14 +75,17 @@ export function createToolSearchView(inner: View, hubInfo: HubInfo): View {
       return inner.upstreams
     },
     includes: (upstream) => inner.includes(upstream),
-    list: (kind, viewer) => (kind === 'tools' ? Promise.resolve(lists[viewer.era]) : inner.list(kind, viewer)),
-    route: async (method, params, viewer) => {
+    list: (kind, viewer) => (kind === 'tools' ? lists[viewer.era] : inner.list(kind, viewer)),
+    route: (method, params, viewer) => {
       const name = method === 'tools/call' ? params?.['name'] : undefined
       if (name === 'call_tool') {
         const wanted = parse(callArguments, params?.['arguments'] ?? {})
         const routed: Params = { ...params, name: wanted.name, arguments: wanted.arguments }
         // The client named another tool: its headers say nothing of this one's arguments.
-        return { ...(await inner.route(method, routed, viewer)), renamed: true }
+        const found = inner.route(method, routed, viewer)
+        return found instanceof Promise
+          ? found.then((route) => ({ ...route, renamed: true }))
+          : { ...found, renamed: true }
       }
       if (typeof name === 'string' && metaTools.some((tool) => tool['name'] === name))
         return { upstream: target(name, viewer), params, catalog: emptyCatalog }

@@ -18,6 +18,7 @@ import {
 } from '../gateway/json-rpc.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers, type RequestHints } from './channel.ts'
 import { legacyParams, modernParams, nameOf } from './envelope.ts'
+import { IdTable } from './id-table.ts'
 import { driveInputRounds } from './input-rounds.ts'
 
 export interface ServerHello {
@@ -90,7 +91,7 @@ const SWEEP_MS = 1_000
  * server belongs to. It forwards answers as they came; only the bridge from a legacy client looks inside (PROTOCOL §3).
  */
 export function createConnection(options: ConnectionOptions): Connection {
-  const pending = new Map<number, Pending>()
+  const pending = new IdTable<Pending>()
   /** What the server asks now, by its own id; aborted when it takes the question back or the call is over. */
   const questions = new Map<JsonRpcId, { owner: Pending; controller: AbortController }>()
   let nextHop = 1
@@ -123,7 +124,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       stopSweeper()
       const message =
         reason.detail === undefined ? reason.message : `${reason.message}: ${reason.detail.split('\n').at(-1) ?? ''}`
-      for (const hop of [...pending.keys()]) finish(hop, Reply.error({ code: rpc.serverUnavailable, message }))
+      for (const hop of pending.keys()) finish(hop, Reply.error({ code: rpc.serverUnavailable, message }))
       options.onClose(reason)
     },
     onLog: options.onLog,
@@ -142,8 +143,9 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   function sweep(): void {
     const now = performance.now()
-    for (const [hop, entry] of pending) {
-      if (entry.deadline > now || entry.asked > 0) continue
+    for (const hop of pending.keys()) {
+      const entry = pending.get(hop)
+      if (entry === undefined || entry.deadline > now || entry.asked > 0) continue
       const seconds = Math.round((now - entry.startedAt) / 1_000)
       cancel(hop, 'timeout')
       entry.call.finish(
@@ -241,7 +243,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** The call that a question belongs to: its stream tells on HTTP; on a pipe the newest that does not wait already. */
   function ownerOf(method: string, hop: number | null): Pending | string {
     if (hop !== null) return pending.get(hop) ?? 'the call that it belongs to has ended'
-    const candidates = [...pending.values()].filter((entry) => entry.call.owner !== 'hub')
+    const candidates = pending.values().filter((entry) => entry.call.owner !== 'hub')
     const newest = candidates.findLast((entry) => entry.asked === 0) ?? candidates.at(-1)
     if (newest === undefined) return `no call is in flight that ${method} could belong to`
     if (candidates.some((entry) => entry.call.owner !== newest.call.owner))
@@ -490,7 +492,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     close: async (atOnce = false) => {
       closed = true
       stopSweeper()
-      for (const hop of [...pending.keys()])
+      for (const hop of pending.keys())
         finish(hop, Reply.error({ code: rpc.serverUnavailable, message: 'The server was stopped' }))
       await channel.close(atOnce)
     },

@@ -7,6 +7,7 @@ import type { Channel, ChannelHandlers, RequestHints } from './channel.ts'
 import { encodeHeaderValue } from '../gateway/mcp-headers.ts'
 import { bodyText, failureReason, isUndelivered, statusReason } from './http-failures.ts'
 import { createHttpRequester, type HttpTarget, type ResponseHandler } from './http-requester.ts'
+import { IdTable } from './id-table.ts'
 
 export interface HttpOptions {
   maxResponseBytes: number
@@ -37,7 +38,7 @@ interface Exchange {
  */
 export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers, options: HttpOptions): Channel {
   const requester = createHttpRequester(target)
-  const exchanges = new Map<number, Exchange>()
+  const exchanges = new IdTable<Exchange>()
   let sessionId: string | null = null
   let version: string | null = null
   let modern = false

@@ -62,6 +62,8 @@ export interface Upstream {
   readonly instance: Instance | null
   /** Every connection: the plain one and those of single clients. */
   readonly instances: readonly Instance[]
+  /** Since when it starts for the first time; null when it does not, or failed before. */
+  readonly startingSince: number | null
   status: () => ServerStatus
   history: () => { state: ServerState; at: number; reason: string | null }[]
   start: () => void
@@ -349,6 +351,9 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     },
     get instances() {
       return [...(primary === null ? [] : [primary]), ...clients.all]
+    },
+    get startingSince() {
+      return machine.state === 'starting' && machine.attempt === 0 ? machine.since : null
     },
     status: () => ({
       ...statusOf({ name, config, machine, catalog: lastCatalog, instance: primary, isUp: isUp() }),

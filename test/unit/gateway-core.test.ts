@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import fc from 'fast-check'
 import { nestingDepth } from '../../hub/gateway/gateway.ts'
-import { Reply } from '../../hub/gateway/json-rpc.ts'
+import { Reply, type Body } from '../../hub/gateway/json-rpc.ts'
 import {
   checkParamHeaders,
   decodeHeaderValue,
@@ -11,12 +11,15 @@ import {
 } from '../../hub/gateway/mcp-headers.ts'
 import { exposedName } from '../../hub/gateway/names.ts'
 import { createParkingLot } from '../../hub/gateway/parked.ts'
-import { templatePattern } from '../../hub/gateway/view.ts'
+import { templatePattern } from '../../hub/gateway/aggregated-view.ts'
 import { forLegacyClient, legacyReply } from '../../hub/gateway/era-bridge.ts'
 import { createLineReader } from '../../hub/upstream/line-reader.ts'
 import { McpError } from '../../hub/gateway/json-rpc.ts'
 
-const text = (pieces: Buffer[]): string => Buffer.concat(pieces).toString()
+const text = (body: Body): string =>
+  (typeof body === 'string' ? Buffer.from(body, 'latin1') : Buffer.concat(body)).toString()
+/** More than what is put together as one string. */
+const LONG = 'naïve 日本 '.repeat(2_000)
 
 describe('a reply is passed on as bytes', () => {
   it.each([
@@ -48,6 +51,8 @@ describe('a reply is passed on as bytes', () => {
       '{"result":{},"jsonrpc":"2.0","id":1}',
       '{"jsonrpc":"2.0","id":1,"result":{"a":1}}',
       '{"result":{"a":1},"jsonrpc":"2.0","id":1}',
+      `{"jsonrpc":"2.0","id":1,"result":{"a":"${LONG}"}}`,
+      `{"result":{"a":"${LONG}"},"jsonrpc":"2.0","id":1}`,
     ]) {
       const original = JSON.parse(line) as { result: object }
       const rendered: unknown = JSON.parse(

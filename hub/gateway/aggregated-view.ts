@@ -1,0 +1,263 @@
+import type { Shape, Shown } from '../catalog/shape.ts'
+import { emptyCatalog, type Catalog, type Item, type ListKind } from '../upstream/catalog.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { capabilityProfile, hasProfile } from './call.ts'
+import { McpError, isObject, rpc, type Params } from './json-rpc.ts'
+import {
+  GREETING_WAIT_MS,
+  capabilitiesFor,
+  catalogNow,
+  catalogOf,
+  createListCache,
+  heldBack,
+  listText,
+  sameParts,
+  started,
+  type Admission,
+  type HubInfo,
+  type Route,
+  type View,
+  type Viewer,
+} from './view.ts'
+
+interface Owner {
+  upstream: Upstream
+  catalog: Catalog
+}
+
+interface Index {
+  upstreams: readonly Upstream[]
+  shape: Shape
+  /** Everything that it was made of. */
+  parts: readonly unknown[]
+  catalogs: Catalog[]
+  tools: Map<string, Owner & { name: string }>
+  /** Tools that would be shown, but wait for a person's approval. */
+  held: Map<string, { server: string; tool: string }>
+  prompts: Map<string, Owner & { name: string }>
+  resources: Map<string, Owner>
+  templates: (Owner & { pattern: RegExp })[]
+}
+
+const URI_METHODS = new Set(['resources/read', 'resources/subscribe', 'resources/unsubscribe'])
+
+function withParams(owner: Owner | null, params: Params | undefined): Route | null {
+  return owner === null ? null : { upstream: owner.upstream, params, catalog: owner.catalog }
+}
+
+/** `/mcp` and `/mcp/<profile>`: what a shape shows of the members, in the order of the configuration. */
+export function createAggregatedView(
+  path: string,
+  members: () => readonly Upstream[],
+  currentShape: () => Shape,
+  admission: Admission,
+  hubInfo: HubInfo,
+): View {
+  const cached = createListCache()
+  const indexes = new Map<string, Index>()
+
+  /** What the members offer, without waiting for any that starts; null when this client needs connections of its own. */
+  function indexNow(viewer: Viewer): Index | null {
+    const upstreams = members()
+    const catalogs: Catalog[] = []
+    for (const upstream of upstreams) {
+      const catalog = upstream.instance === null ? upstream.catalog : catalogNow(upstream, viewer)
+      if (catalog === null) return null
+      catalogs.push(catalog)
+    }
+    return indexOf(upstreams, catalogs, viewer)
+  }
+
+  /** What the members offer, those included that are just starting. */
+  function wholeIndex(viewer: Viewer): Index | Promise<Index> {
+    const upstreams = members()
+    const catalogs = upstreams.map((upstream) => catalogNow(upstream, viewer))
+    if (catalogs.every((catalog) => catalog !== null)) return indexOf(upstreams, catalogs, viewer)
+    return Promise.all(upstreams.map(async (upstream, at) => catalogs[at] ?? catalogOf(upstream, viewer))).then((all) =>
+      indexOf(upstreams, all, viewer),
+    )
+  }
+
+  function indexOf(upstreams: readonly Upstream[], catalogs: Catalog[], viewer: Viewer): Index {
+    const shape = currentShape()
+    const parts = [upstreams, shape, admission.revision, ...catalogs]
+    const key = hasProfile(viewer.capabilities) ? `${viewer.principal} ${capabilityProfile(viewer.capabilities)}` : ''
+    const known = indexes.get(key)
+    if (known !== undefined && sameParts(known.parts, parts)) return known
+    if (indexes.size > 100) indexes.clear()
+    const index: Index = {
+      upstreams,
+      shape,
+      parts,
+      catalogs,
+      tools: new Map(),
+      held: new Map(),
+      prompts: new Map(),
+      resources: new Map(),
+      templates: [],
+    }
+    upstreams.forEach((upstream, position) => {
+      const catalog = catalogs[position] ?? emptyCatalog
+      const shown = (kind: ListKind): Shown[] => shape.show(kind, upstream, catalog.lists[kind])
+      for (const kind of ['tools', 'prompts'] as const)
+        for (const { item, original } of shown(kind)) {
+          const name = String(original['name'])
+          if (kind === 'prompts' || admission.admits(upstream.name, original))
+            index[kind].set(String(item['name']), { upstream, name, catalog })
+          else index.held.set(String(item['name']), { server: upstream.name, tool: name })
+        }
+      // The first configured server owns a URI that two servers offer.
+      for (const { original } of shown('resources'))
+        if (!index.resources.has(String(original['uri'])))
+          index.resources.set(String(original['uri']), { upstream, catalog })
+      for (const { original } of shown('resourceTemplates'))
+        index.templates.push({ pattern: templatePattern(String(original['uriTemplate'])), upstream, catalog })
+    })
+    indexes.set(key, index)
+    return index
+  }
+
+  function listOf(index: Index, kind: ListKind, viewer: Viewer): Buffer {
+    return cached(`${kind} ${viewer.era} ${capabilityProfile(viewer.capabilities)}`, index.parts, () =>
+      listText(kind, listItems(kind, index), viewer.era, hubInfo),
+    )
+  }
+
+  function listItems(kind: ListKind, index: Index): Item[] {
+    const seen = new Set<string>()
+    return index.upstreams.flatMap((upstream, position) => {
+      const { lists } = index.catalogs[position] ?? emptyCatalog
+      const items = index.shape
+        .show(kind, upstream, lists[kind])
+        .filter(({ original }) => kind !== 'tools' || admission.admits(upstream.name, original))
+        .map(({ item }) => item)
+      if (kind === 'tools' || kind === 'prompts') return items
+      return items.filter((item) => {
+        const key = String(item[kind === 'resources' ? 'uri' : 'uriTemplate'])
+        return !seen.has(key) && seen.add(key)
+      })
+    })
+  }
+
+  /** The member that a request names; null when none does, as far as they are known. */
+  function find(index: Index, method: string, params: Params | undefined): Route | null {
+    if (method === 'tools/call' || method === 'prompts/get') {
+      const name = params?.['name']
+      const held = method === 'tools/call' ? index.held.get(String(name)) : undefined
+      if (held !== undefined) throw heldBack(held.server, held.tool)
+      const owner = (method === 'tools/call' ? index.tools : index.prompts).get(String(name))
+      return owner === undefined
+        ? null
+        : { upstream: owner.upstream, params: { ...params, name: owner.name }, catalog: owner.catalog }
+    }
+    if (URI_METHODS.has(method)) return withParams(ownerOfUri(index, String(params?.['uri'])), params)
+    if (method !== 'completion/complete')
+      throw new McpError(
+        rpc.methodNotFound,
+        `Method not found: ${method}. On the endpoint of all servers it has no owner; use /mcp/<server>.`,
+      )
+    const ref = isObject(params?.['ref']) ? params['ref'] : {}
+    if (ref['type'] === 'ref/prompt') {
+      const owner = index.prompts.get(String(ref['name']))
+      return owner === undefined
+        ? null
+        : {
+            upstream: owner.upstream,
+            params: { ...params, ref: { ...ref, name: owner.name } },
+            catalog: owner.catalog,
+          }
+    }
+    const template = String(ref['uri'])
+    const owner = index.upstreams.find((_, position) =>
+      index.catalogs[position]?.lists.resourceTemplates.some((item) => item['uriTemplate'] === template),
+    )
+    return owner === undefined
+      ? withParams(ownerOfUri(index, template), params)
+      : { upstream: owner, params, catalog: owner.catalog }
+  }
+
+  function ownerOfUri(index: Index, uri: string): Owner | null {
+    return index.resources.get(uri) ?? index.templates.find(({ pattern }) => pattern.test(uri)) ?? null
+  }
+
+  /** Where a request goes that names nothing which a member lists: to the only server that it can be meant for, or nowhere. */
+  function elsewhere(index: Index, method: string, params: Params | undefined): Route {
+    const ref = isObject(params?.['ref']) ? params['ref'] : {}
+    if (URI_METHODS.has(method) || (method === 'completion/complete' && ref['type'] !== 'ref/prompt')) {
+      const uri = String(URI_METHODS.has(method) ? params?.['uri'] : ref['uri'])
+      const able = index.upstreams.filter(
+        (upstream) =>
+          upstream.instance?.connection.hello.capabilities['resources'] !== undefined &&
+          index.shape.show('resources', upstream, [{ uri }]).length > 0,
+      )
+      const [only] = able
+      if (able.length === 1 && only !== undefined) return { upstream: only, params, catalog: only.catalog }
+      throw new McpError(rpc.invalidParams, `No server offers the resource ${uri}`, { uri })
+    }
+    const name = method === 'completion/complete' ? ref['name'] : params?.['name']
+    const server =
+      typeof name === 'string' ? index.upstreams.find(({ prefix }) => name.startsWith(`${prefix}__`)) : undefined
+    const kind = method === 'tools/call' ? 'tool' : 'prompt'
+    throw server?.unavailable() ?? new McpError(rpc.invalidParams, `Unknown ${kind}: ${String(name)}`)
+  }
+
+  return {
+    path,
+    get upstreams() {
+      return members()
+    },
+    includes: (upstream) => members().includes(upstream),
+    list: (kind, viewer) => {
+      const whole = wholeIndex(viewer)
+      return whole instanceof Promise ? whole.then((index) => listOf(index, kind, viewer)) : listOf(whole, kind, viewer)
+    },
+    route: (method, params, viewer) => {
+      // A call to a server that runs does not wait for another one that starts.
+      const now = indexNow(viewer)
+      const found = now === null ? null : find(now, method, params)
+      if (found !== null) return found
+      const route = (index: Index): Route => find(index, method, params) ?? elsewhere(index, method, params)
+      const whole = wholeIndex(viewer)
+      return whole instanceof Promise ? whole.then(route) : route(whole)
+    },
+    describe: async (viewer) => {
+      const upstreams = members()
+      // What they can do is the hub's to say, so a client's greeting waits for servers that are quick, and no longer.
+      await Promise.all(upstreams.map((upstream) => started(upstream, GREETING_WAIT_MS)))
+      const declared = upstreams.flatMap((upstream) =>
+        upstream.instance === null ? [] : [upstream.instance.connection.hello.capabilities],
+      )
+      const always = {
+        tools: { listChanged: true },
+        prompts: { listChanged: true },
+        resources: { listChanged: true, subscribe: true },
+        completions: {},
+        ...(viewer.era === 'legacy' ? { logging: {} } : {}),
+      }
+      const down = upstreams.filter((upstream) => upstream.unavailable() !== null)
+      const parts = upstreams.flatMap((upstream) => {
+        const text = upstream.instance?.connection.hello.instructions
+        return text ? [`## ${upstream.prefix}\n${text}`] : []
+      })
+      const notice = down.map((upstream) => `Not available now: ${upstream.unavailable()?.message ?? upstream.name}`)
+      return {
+        capabilities: { ...capabilitiesFor(viewer.era, declared, 'legacy'), ...always },
+        serverInfo: { ...hubInfo },
+        instructions: parts.length + notice.length === 0 ? null : [...parts, ...notice].join('\n\n'),
+      }
+    },
+  }
+}
+
+/** A URI template (RFC 6570) as a pattern that its expansions match. */
+export function templatePattern(template: string): RegExp {
+  const parts = template.split(/(\{[^}]*\})/).map((part) => {
+    if (!part.startsWith('{')) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+    return /^\{[+#]|\*\}$/.test(part) || part.startsWith('{/')
+      ? '.*'
+      : part.startsWith('{?') || part.startsWith('{&')
+        ? '(?:[?&].*)?'
+        : '[^/]*'
+  })
+  return new RegExp(`^${parts.join('')}$`)
+}

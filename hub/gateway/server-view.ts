@@ -1,0 +1,96 @@
+import { emptyCatalog, type Catalog, type ListKind } from '../upstream/catalog.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { capabilityProfile } from './call.ts'
+import { McpError, rpc, type Params } from './json-rpc.ts'
+import {
+  LIST_WAIT_MS,
+  capabilitiesFor,
+  catalogNow,
+  catalogOf,
+  createListCache,
+  heldBack,
+  listText,
+  type Admission,
+  type Route,
+  type View,
+  type Viewer,
+} from './view.ts'
+
+/** `/mcp/<server>`: nothing is renamed. */
+export function createServerView(name: string, find: () => Upstream | undefined, admission: Admission): View {
+  const cached = createListCache()
+  let held = { catalog: emptyCatalog, revision: -1, tools: new Set<unknown>() }
+
+  /** The names of the tools that may not be called; worked out once per change, because each call asks. */
+  function heldTools(catalog: Catalog): ReadonlySet<unknown> {
+    const { revision } = admission
+    if (held.catalog !== catalog || held.revision !== revision) {
+      const tools = catalog.lists.tools.filter((tool) => !admission.admits(name, tool)).map((tool) => tool['name'])
+      held = { catalog, revision, tools: new Set(tools) }
+    }
+    return held.tools
+  }
+
+  function current(): Upstream {
+    const upstream = find()
+    if (upstream === undefined) throw new McpError(rpc.serverUnavailable, `Server ${name} was removed from the hub`)
+    return upstream
+  }
+
+  function listOf(upstream: Upstream, catalog: Catalog, kind: ListKind, viewer: Viewer): Buffer {
+    if (catalog === emptyCatalog)
+      throw upstream.unavailable() ?? new McpError(rpc.serverUnavailable, `Server ${upstream.name} is not available`)
+    const key = `${kind} ${viewer.era} ${capabilityProfile(viewer.capabilities)}`
+    return cached(key, [catalog, admission.revision], () =>
+      listText(
+        kind,
+        kind === 'tools'
+          ? catalog.lists.tools.filter((tool) => admission.admits(upstream.name, tool))
+          : catalog.lists[kind],
+        viewer.era,
+        upstream.instance?.connection.hello.serverInfo ?? { name: upstream.name, version: '' },
+      ),
+    )
+  }
+
+  function routeTo(upstream: Upstream, catalog: Catalog, method: string, params: Params | undefined): Route {
+    if (method === 'tools/call' && heldTools(catalog).has(params?.['name']))
+      throw heldBack(name, String(params?.['name']))
+    return { upstream, params, catalog }
+  }
+
+  return {
+    path: `/mcp/${encodeURIComponent(name)}`,
+    get upstreams() {
+      const upstream = find()
+      return upstream === undefined ? [] : [upstream]
+    },
+    includes: (other) => other === find(),
+    list: (kind, viewer) => {
+      const upstream = current()
+      const now = catalogNow(upstream, viewer)
+      return now === null
+        ? catalogOf(upstream, viewer).then((catalog) => listOf(upstream, catalog, kind, viewer))
+        : listOf(upstream, now, kind, viewer)
+    },
+    route: (method, params, viewer) => {
+      const upstream = current()
+      // The call itself waits for a server that starts.
+      const now = upstream.instance === null ? upstream.catalog : catalogNow(upstream, viewer)
+      return now === null
+        ? catalogOf(upstream, viewer).then((catalog) => routeTo(upstream, catalog, method, params))
+        : routeTo(upstream, now, method, params)
+    },
+    describe: async (viewer) => {
+      const upstream = current()
+      await upstream.settled(LIST_WAIT_MS)
+      const instance = await upstream.instanceFor(viewer.principal, viewer.capabilities)
+      const { hello } = instance.connection
+      return {
+        capabilities: capabilitiesFor(viewer.era, [hello.capabilities], hello.era),
+        serverInfo: hello.serverInfo ?? { name: upstream.name, version: '' },
+        instructions: hello.instructions,
+      }
+    },
+  }
+}
