@@ -81,8 +81,11 @@ export function isObject(value: unknown): value is Params {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** A JSON message on its way out: pieces of its bytes, or a short one whole as a string of one character a byte (latin1). */
-export type Body = string | Buffer[]
+declare const coding: unique symbol
+/** Bytes as a string of one character each, which leave in one write with the head of a response. Never mere text. */
+export type Latin1 = string & { readonly [coding]: 'latin1' }
+/** A JSON message on its way out: pieces of its bytes, or a short one whole as a string. */
+export type Body = Latin1 | Buffer[]
 
 /** Replies up to this size are put together as one string: cheaper than pieces, and one write with the head. */
 const SHORT_BYTES = 16_000
@@ -214,19 +217,15 @@ export class Reply {
     const at = this.#resultStart + 1
     const inserted = fields !== '' && bytes[at] === 0x7d ? fields.slice(0, -1) : fields
     if (bytes.length <= SHORT_BYTES) {
+      const part = (start: number, end?: number): string => bytes.toString('latin1', start, end)
       const id = NOT_ASCII.test(idText) ? Buffer.from(idText).toString('latin1') : idText
-      if (fields === '') return bytes.toString('latin1', 0, this.#idStart) + id + bytes.toString('latin1', this.#idEnd)
-      return at <= this.#idStart
-        ? bytes.toString('latin1', 0, at) +
-            inserted +
-            bytes.toString('latin1', at, this.#idStart) +
-            id +
-            bytes.toString('latin1', this.#idEnd)
-        : bytes.toString('latin1', 0, this.#idStart) +
-            id +
-            bytes.toString('latin1', this.#idEnd, at) +
-            inserted +
-            bytes.toString('latin1', at)
+      const text =
+        fields === ''
+          ? part(0, this.#idStart) + id + part(this.#idEnd)
+          : at <= this.#idStart
+            ? part(0, at) + inserted + part(at, this.#idStart) + id + part(this.#idEnd)
+            : part(0, this.#idStart) + id + part(this.#idEnd, at) + inserted + part(at)
+      return text as Latin1
     }
     const id = Buffer.from(idText)
     const before = bytes.subarray(0, this.#idStart)

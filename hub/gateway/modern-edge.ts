@@ -165,7 +165,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       cacheScope: 'private',
       _meta: { [META.serverInfo]: serverInfo },
     }
-    succeed(outlet, exchange, JSON.stringify({ jsonrpc: '2.0', id, result }))
+    succeed(outlet, exchange, [Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, result }))])
   }
 
   function listen(view: View, id: JsonRpcId, params: Params, outlet: Outlet, http: HttpRequest): void {
