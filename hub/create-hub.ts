@@ -19,6 +19,7 @@ import { rpc } from './gateway/json-rpc.ts'
 import { createEvents } from './observe/events.ts'
 import { createLogRing } from './observe/log-ring.ts'
 import type { Log } from './observe/log.ts'
+import { rememberLog } from './observe/recent-log.ts'
 import type { Redactor } from './observe/redactor.ts'
 import { createSecretKeeper } from './secrets/keeper.ts'
 import { createSecretLifter } from './secrets/lifter.ts'
@@ -52,6 +53,8 @@ export interface HubOptions {
   /** Reads the PATH for stdio servers; asked when the first one starts. */
   readSearchPath: () => Promise<SearchPath>
   log: Log
+  /** Folder of the app's own logs, for diagnostics; null where there are none. */
+  logDir: string | null
   /** The log's own, so that it learns what the configuration and the vault hold. */
   redactor: Redactor
   /** Where browsers reach this hub, when the environment tells; else `server.publicUrl`, else its own address on loopback. */
@@ -88,7 +91,9 @@ export interface Hub {
  * Builds the hub; it does not listen. Faults of the files in CONFIG_DIR are in `faults`: an entry decides whether they are
  * fatal at the start. Throws BrokenUsers when users.json is broken.
  */
-export async function createHub(options: HubOptions): Promise<Hub> {
+export async function createHub(given: HubOptions): Promise<Hub> {
+  const remembered = rememberLog(given.log)
+  const options = { ...given, log: remembered.log }
   await mkdir(options.configDir, { recursive: true, mode: 0o700 })
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 })
   // Before it listens: from the first connection on it must be ready, or a reload under load would lose calls.
@@ -316,6 +321,22 @@ export async function createHub(options: HubOptions): Promise<Hub> {
         },
       },
       secrets: { vault, keeper },
+      diagnostics: {
+        dataDir: options.dataDir,
+        logDir: options.logDir,
+        status,
+        servers: () => config.servers,
+        system: () => config.system,
+        states: () =>
+          [...supervisor.upstreams.values()].map((upstream) => ({
+            name: upstream.name,
+            state: { ...upstream.status(), history: upstream.history() },
+            log: upstream.log.lines(),
+          })),
+        secrets: keeper.entries,
+        log: remembered.entries,
+        redactor,
+      },
       publisher: createPublisher({
         loadServers: () => config.servers,
         loadSystem: () => config.system,

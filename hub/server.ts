@@ -101,6 +101,8 @@ async function main(): Promise<void> {
     env: (name) => process.env[name],
     readSearchPath: () => Promise.resolve(ownSearchPath()),
     log,
+    // Where LOG_FILE goes is the operator's; the newest entries are in memory.
+    logDir: null,
     redactor,
     publicUrl: env.PUBLIC_URL,
   }).catch((error: unknown): Hub => endOnBroken(error))

@@ -70,6 +70,7 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     env: (name) => process.env[name],
     readSearchPath: () => loginShellPath(),
     log: createLog({ level: 'info', file: null, redactor }),
+    logDir: hello.paths.logDir,
     redactor,
     publicUrl: undefined,
   }).catch((error: unknown) => {

@@ -54,7 +54,12 @@ export async function start(): Promise<void> {
     hello: () => ({
       bootToken: randomBytes(32).toString('base64url'),
       clientToken: vault.clientToken,
-      paths: { configDir, dataDir: path.join(userData, 'data'), webDir: path.join(dist, 'renderer') },
+      paths: {
+        configDir,
+        dataDir: path.join(userData, 'data'),
+        webDir: path.join(dist, 'renderer'),
+        logDir: path.join(userData, 'logs'),
+      },
       secrets: vault.secrets,
       vault: { quality: vault.quality, location: vault.location },
       appVersion: app.getVersion(),

@@ -11,6 +11,7 @@ import type { Redactor } from '../observe/redactor.ts'
 import { accountRoutes } from './accounts.ts'
 import { authRoutes } from './auth.ts'
 import { catalogRoutes } from './tools.ts'
+import { diagnosticsRoutes } from './diagnostics.ts'
 import { hubRoutes } from './hub.ts'
 import { pinRoutes } from './pins.ts'
 import { profileRoutes } from './profiles.ts'
@@ -29,6 +30,7 @@ export interface AppOptions {
   hub: Parameters<typeof hubRoutes>[1]
   publisher: Parameters<typeof publishRoutes>[1]
   secrets: Parameters<typeof secretRoutes>[1]
+  diagnostics: Parameters<typeof diagnosticsRoutes>[1]
   identify: (request: Request) => Promise<Caller | null>
   system: () => SystemFile
   maxBodyBytes: number
@@ -64,6 +66,7 @@ export function createApp(options: AppOptions): Express {
   pinRoutes(on, options.pins)
   publishRoutes(on, options.publisher)
   secretRoutes(on, options.secrets)
+  diagnosticsRoutes(on, options.diagnostics)
   refuseRest()
   if (options.webDir !== null) serveWeb(app, options.webDir)
   app.use((request) => {

@@ -47,8 +47,8 @@ export interface Operation {
   summary: string
   /** The body is checked against it before the handler runs. */
   body?: z.ZodType
-  /** What a success answers; nothing means 204, `text/event-stream` the events of the hub. */
-  answer?: z.ZodType | 'text/event-stream'
+  /** What a success answers; nothing means 204, a media type what is no JSON. */
+  answer?: z.ZodType | 'text/event-stream' | 'application/gzip'
   status?: 201
 }
 
@@ -68,6 +68,10 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     summary: 'Listen on the port again, or on another',
     body: moveEndpointSchema,
     answer: hubStatusSchema,
+  },
+  'GET /api/diagnostics': {
+    summary: 'Versions, configuration, states and logs as tar.gz, without secrets',
+    answer: 'application/gzip',
   },
   'GET /api/events': { summary: 'What happens, as it happens', answer: 'text/event-stream' },
 

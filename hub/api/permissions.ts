@@ -16,6 +16,7 @@ export const routeNeeds = {
   'GET /api/hub': 'hub:read',
   'POST /api/hub/endpoint': 'host:access',
   'GET /api/events': 'hub:read',
+  'GET /api/diagnostics': 'hub:configure',
 
   'GET /api/servers': 'servers:read',
   'POST /api/servers': 'servers:write',

@@ -14,7 +14,7 @@ export const helloSchema = z.object({
   bootToken: z.string().min(32),
   /** Bearer token of MCP clients on this computer; kept in the vault. */
   clientToken: z.string().min(32),
-  paths: z.object({ configDir: z.string(), dataDir: z.string(), webDir: z.string() }),
+  paths: z.object({ configDir: z.string(), dataDir: z.string(), webDir: z.string(), logDir: z.string() }),
   /** Values of `${secret:NAME}`, and how and where main keeps them. */
   secrets: z.record(z.string(), z.string()),
   vault: z.object({ quality: vaultQualitySchema, location: z.string() }),

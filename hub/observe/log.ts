@@ -8,6 +8,13 @@ export type Log = (level: LogLevel, message: string, data?: Record<string, unkno
 const ORDER: LogLevel[] = ['error', 'warn', 'info', 'debug']
 const SECRET_KEY = /token|secret|password|authorization|cookie|api[-_]?key/i
 
+/** What is named like a secret is taken for one. */
+export function withoutSecretKeys(data: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [key, SECRET_KEY.test(key) ? '[redacted]' : value]),
+  )
+}
+
 /** One JSON line a message, on stdout or appended to a file. */
 export function createLog(options: { level: LogLevel; file: string | null; redactor: Redactor }): Log {
   let writing: Promise<unknown> = Promise.resolve()
@@ -17,9 +24,7 @@ export function createLog(options: { level: LogLevel; file: string | null; redac
       time: new Date().toISOString(),
       level,
       message,
-      ...Object.fromEntries(
-        Object.entries(data).map(([key, value]) => [key, SECRET_KEY.test(key) ? '[redacted]' : value]),
-      ),
+      ...withoutSecretKeys(data),
     }
     const line = `${options.redactor.json(entry)}\n`
     const { file } = options

@@ -18,6 +18,8 @@ export interface Found {
 export function createValueSearch(patterns: Iterable<string>): {
   /** The first occurrence at or after `from`, the longest pattern there; null when there is none. */
   find: (text: string, from: number) => Found | null
+  /** Where the text ends in the beginning of a pattern, of at least `least` characters: it was cut there. */
+  findCut: (text: string, least: number) => number | null
   readonly longest: number
 } {
   const shift = new Uint8Array(1 << TABLE_BITS).fill(MAX_SHIFT)
@@ -54,6 +56,13 @@ export function createValueSearch(patterns: Iterable<string>): {
           ?.find((pattern) => text.startsWith(pattern, start))
         if (match !== undefined) return { start, end: start + match.length }
         at++
+      }
+      return null
+    },
+    findCut: (text, least) => {
+      for (let start = Math.max(0, text.length - longest + 1); start + least <= text.length; start++) {
+        const group = byHead.get(text.slice(start, start + MIN_LENGTH))
+        if (group?.some((pattern) => pattern.startsWith(text.slice(start))) === true) return start
       }
       return null
     },

@@ -50,11 +50,17 @@ describe('the redactor', () => {
     expect(createRedactor(['something']).value(value)).toBe(value)
   })
 
-  it('learns and forgets', () => {
+  it('learns, and does not forget what a process may still print', () => {
     const redactor = createRedactor()
     redactor.know('a', ['value-one'])
     redactor.know('b', ['value-two'])
     expect(redactor.text('value-one value-two')).toBe('[secret] [secret]')
+    redactor.know('a', ['value-three'])
+    expect(redactor.text('value-one value-two value-three')).toBe('[secret] [secret] [secret]')
+    redactor.know(
+      'a',
+      Array.from({ length: 1_500 }, (_, index) => `another-${index}`),
+    )
     redactor.know('a', [])
     expect(redactor.text('value-one value-two')).toBe('value-one [secret]')
   })
@@ -68,6 +74,15 @@ describe('the redactor', () => {
     }
     expect(redactor.head('.'.repeat(100), 30)).toBe('.'.repeat(30))
     expect(redactor.head('short', 30)).toBe('short')
+  })
+
+  it('takes the beginning of a secret at the end of a text for one that was cut off', () => {
+    const redactor = createRedactor(['abcdefghijklmnopqrstuvwxyz'])
+    expect(redactor.text('ends in abcdefghijklmnop')).toBe('ends in [secret]')
+    expect(redactor.text('ends in abcdefgh')).toBe('ends in abcdefgh')
+    expect(redactor.value({ detail: 'abcdefghijklmnopqrstuvwxyz, abcdefghijklmnop' })).toEqual({
+      detail: '[secret], [secret]',
+    })
   })
 
   it('finds every one of many secrets anywhere in a text, and nothing else', () => {

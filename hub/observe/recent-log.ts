@@ -1,0 +1,23 @@
+import { withoutSecretKeys, type Log } from './log.ts'
+
+const MAX_ENTRIES = 2_000
+
+export interface LogEntry {
+  at: string
+  level: Parameters<Log>[0]
+  message: string
+  data: Record<string, unknown>
+}
+
+/** Passes a log on and remembers its newest entries, for diagnostics. */
+export function rememberLog(log: Log): { log: Log; entries: () => LogEntry[] } {
+  const entries: LogEntry[] = []
+  return {
+    log: (level, message, data = {}) => {
+      entries.push({ at: new Date().toISOString(), level, message, data: withoutSecretKeys(data) })
+      if (entries.length > MAX_ENTRIES) entries.shift()
+      log(level, message, data)
+    },
+    entries: () => [...entries],
+  }
+}

@@ -1,0 +1,244 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { extract } from 'tar'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Secrets, ServerStatus } from '../../hub/contract/index.ts'
+import { temporaryFolder } from '../fixtures/built-program.ts'
+import { fixtureServer } from '../fixtures/hub.ts'
+
+const dist = path.join(import.meta.dirname, '..', '..', 'dist', 'hub')
+const run = promisify(execFile)
+
+/** The middle of each secret: no way of writing a secret changes it but base64. */
+const core = (name: string): string => `Cnry9${name}7Zq4Wm`
+/** With what forms of writing do change around it. */
+const canary = (name: string): string => `${core(name)}"/+ &=ü`
+const names = [
+  'EnvVar',
+  'Argument',
+  'Header',
+  'Query',
+  'Password',
+  'Vault',
+  'OperatorEnv',
+  'OperatorFile',
+  'PrivateKey',
+  'Pasted',
+  'Trial',
+  'HubToken',
+  'JwtSecret',
+  'AdminPass',
+] as const
+
+/** Where a text shows a secret, in the clear or in base64. */
+function secretsIn(text: string): string[] {
+  return names.filter((name) =>
+    [core(name), ...[0, 1, 2].map((shift) => base64Core(core(name), shift))].some((form) => text.includes(form)),
+  )
+}
+
+function base64Core(text: string, shift: number): string {
+  const encoded = Buffer.from(`${'.'.repeat(shift)}${text}`)
+    .toString('base64')
+    .replace(/=+$/, '')
+  return encoded.slice(shift === 0 ? 0 : 4, -2)
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name))
+}
+
+describe('a tour of the hub with secrets planted everywhere', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>
+  let hub: ChildProcess
+  let remote: Server
+  let url: string
+  /** What the hub wrote on its terminal, answered over REST, and sent as events. */
+  const heard = new Map<string, string>()
+  const hear = (what: string, text: string): void => void heard.set(what, `${heard.get(what) ?? ''}${text}`)
+  const at = (...parts: string[]): string => path.join(folder.path, ...parts)
+  const token = canary('HubToken').replace(/[^\w-]/g, '')
+
+  async function api(method: string, route: string, body?: unknown): Promise<unknown> {
+    const response = await fetch(url + route, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    hear(`${method} ${route}`, text)
+    return text === '' ? null : (JSON.parse(text) as unknown)
+  }
+
+  async function until(name: string, ...states: string[]): Promise<void> {
+    await expect
+      .poll(async () => ((await api('GET', `/api/servers/${name}`)) as ServerStatus).state, { timeout: 15_000 })
+      .toMatch(new RegExp(`^(${states.join('|')})$`))
+  }
+
+  beforeAll(async () => {
+    folder = await temporaryFolder()
+    await mkdir(at('config'))
+    await mkdir(at('outside'))
+    await writeFile(at('outside', 'operator'), `${canary('OperatorFile')}\n`)
+    // A server that quotes what it was sent, as some do in their errors.
+    remote = createServer((request, response) => {
+      const { authorization } = request.headers
+      response.writeHead(request.url?.startsWith('/401') ? 401 : 500, { 'content-type': 'text/plain' })
+      response.end(`bad credentials: ${authorization ?? ''} for ${request.url ?? ''}`)
+    })
+    await new Promise<void>((resolve) => remote.listen(0, '127.0.0.1', resolve))
+    hub = spawn(process.execPath, [path.join(dist, 'server.js')], {
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        HOME: folder.path,
+        PORT: '0',
+        CONFIG_DIR: at('config'),
+        DATA_DIR: at('data'),
+        LOG_LEVEL: 'debug',
+        LOG_FILE: at('hub.log'),
+        MCP_HUB_TOKEN: token,
+        JWT_SECRET: canary('JwtSecret').repeat(2),
+        MCP_HUB_ADMIN_PASSWORD: canary('AdminPass'),
+        OPERATOR_TOKEN: canary('OperatorEnv'),
+        OPERATOR_KEY_FILE: at('outside', 'operator'),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    hub.stderr?.on('data', (chunk: Buffer) => hear('terminal', chunk.toString()))
+    url = await new Promise<string>((resolve, reject) => {
+      hub.stdout?.on('data', (chunk: Buffer) => {
+        hear('terminal', chunk.toString())
+        const listening = /listening on (\S+)/.exec(heard.get('terminal') ?? '')?.[1]
+        if (listening !== undefined) resolve(listening)
+      })
+      hub.once('exit', () => reject(new Error(heard.get('terminal'))))
+    })
+    const events = await fetch(`${url}/api/events?logs=leaky`, { headers: { authorization: `Bearer ${token}` } })
+    void events.body
+      ?.pipeThrough(new TextDecoderStream())
+      .pipeTo(new WritableStream({ write: (text) => hear('events', text) }))
+      .catch(() => undefined)
+  }, 120_000)
+
+  afterAll(async () => {
+    hub.kill('SIGKILL')
+    remote.close()
+    await folder.dispose()
+  })
+
+  it('finds them in the vault and nowhere else', async () => {
+    const key = `-----BEGIN PRIVATE KEY-----\n${canary('PrivateKey')}\n-----END PRIVATE KEY-----`
+    const leaky = fixtureServer('leaky.ts', `--api-key=${canary('Argument')}`)
+    const env = {
+      LEAK_TOKEN: canary('EnvVar'),
+      LEAK_VAULT: 'postgres://me:${secret:FROM_VAULT}@db/x',
+      LEAK_OPERATOR: '${secret:OPERATOR_TOKEN}',
+      LEAK_FILE: '${secret:OPERATOR_KEY}',
+      LEAK_PRIVATE_KEY: key,
+    }
+    await api('PUT', '/api/secrets/FROM_VAULT', { value: canary('Vault') })
+    await api('POST', '/api/servers', { name: 'leaky', config: { ...leaky, env } })
+    await until('leaky', 'running')
+
+    // One that dies with a last word, one that refuses and quotes, one that fails at once.
+    const port = (remote.address() as AddressInfo).port
+    const dying = { ...leaky, args: [...leaky.args, '--die'], env, hub: { maxStartAttempts: 2 } }
+    await api('POST', '/api/servers', { name: 'dying', config: dying })
+    const query = encodeURIComponent(canary('Query'))
+    const headers = { Authorization: `Bearer ${core('Header')}` }
+    for (const [name, place] of Object.entries({ refused: '/401', broken: '/500' }))
+      await api('POST', '/api/servers', {
+        name,
+        config: {
+          type: 'http',
+          url: `http://u:${core('Password')}@127.0.0.1:${port}${place}?access_token=${query}`,
+          headers,
+          hub: { maxStartAttempts: 1 },
+        },
+      })
+    await until('dying', 'failed', 'backoff')
+    await until('refused', 'needs-auth', 'failed')
+    await until('broken', 'failed', 'backoff')
+    await api('POST', '/api/servers/dry-run', { config: { ...leaky, env: { LEAK_API_TOKEN: canary('Trial') } } })
+
+    const pasted = { pasted: { ...leaky, env: { LEAK_API_TOKEN: canary('Pasted') } } }
+    const found = (await api('POST', '/api/servers/secrets', { name: 'pasted', config: pasted.pasted })) as object
+    expect(found).toMatchObject({ secrets: [{ path: 'args[1]' }, { path: 'env.LEAK_API_TOKEN' }] })
+    await api('POST', '/api/servers', { name: 'pasted', config: pasted.pasted })
+    await until('pasted', 'running')
+
+    await api('POST', '/api/tools/call', { server: 'leaky', tool: 'leak' })
+    await api('POST', '/api/tools/call', { server: 'leaky', tool: 'env', arguments: { name: 'LEAK_PRIVATE_KEY' } })
+    await api('POST', '/api/tools/call', { server: 'dying', tool: 'leak' })
+    await api('PUT', '/api/secrets/FROM_VAULT', { value: `${canary('Vault')}-rotated` })
+    await until('leaky', 'running')
+    await api('PUT', '/api/servers/leaky', { config: { ...leaky, env, nonsense: canary('Vault') } })
+    for (const route of ['', '/leaky', '/dying', '/broken', '/leaky/logs', '/dying/logs', '/refused/logs'])
+      await api('GET', `/api/servers${route}`)
+    await api('POST', '/api/auth/login', { username: 'admin', password: `${canary('AdminPass')}-wrong` })
+    await api('POST', '/api/publish/preview', { target: { domain: 'hub.example.com' } })
+    const { secrets } = (await api('GET', '/api/secrets')) as Secrets
+    expect(secrets.map(({ name, source }) => `${name} ${source}`)).toEqual(
+      expect.arrayContaining([
+        'FROM_VAULT vault',
+        'LEAKY_LEAK_TOKEN vault',
+        'OPERATOR_TOKEN environment',
+        'OPERATOR_KEY environment',
+      ]),
+    )
+
+    const archive = await fetch(`${url}/api/diagnostics`, { headers: { authorization: `Bearer ${token}` } })
+    expect(archive.headers.get('content-disposition')).toMatch(/mcp-hub-diagnostics-\d{4}-\d\d-\d\d\.tar\.gz/)
+    await writeFile(at('diagnostics.tar.gz'), Buffer.from(await archive.arrayBuffer()))
+    await mkdir(at('diagnostics'))
+    await extract({ file: at('diagnostics.tar.gz'), cwd: at('diagnostics') })
+    await run(process.execPath, [
+      path.join(dist, 'cli.js'),
+      ...['publish', '--config', at('config'), '--out', at('bundle'), '--domain', 'hub.example.com'],
+    ])
+
+    // Everything that is in memory is on disk once it has ended.
+    const ended = new Promise((resolve) => hub.once('exit', resolve))
+    hub.kill('SIGTERM')
+    await ended
+
+    const places = ['config', 'data', 'diagnostics', 'bundle'].map((name) => at(name))
+    const files = [at('hub.log'), ...(await Promise.all(places.map(filesBelow))).flat()]
+    const hits = new Map<string, string[]>()
+    for (const file of files) {
+      const shown = secretsIn(await readFile(file, 'utf8'))
+      if (shown.length > 0) hits.set(path.relative(folder.path, file), shown)
+    }
+    for (const [what, text] of heard) {
+      const shown = secretsIn(text)
+      if (shown.length > 0) hits.set(what, shown)
+    }
+    expect(Object.fromEntries(hits)).toEqual({
+      'data/secrets.json': ['EnvVar', 'Argument', 'Header', 'Query', 'Password', 'Vault', 'PrivateKey', 'Pasted'],
+    })
+
+    // The search did look at what matters: the leaks are there, with the values taken out.
+    const diagnosed = await readFile(at('diagnostics', 'mcp-hub', 'logs', 'servers', '1-leaky.log'), 'utf8')
+    expect(diagnosed).toContain('error: --api-key=[secret]')
+    expect(heard.get('events')).toContain('[secret]')
+    expect(heard.get('GET /api/servers/dying')).toContain('[secret]')
+    expect(files.map((file) => path.relative(folder.path, file))).toEqual(
+      expect.arrayContaining([
+        'config/servers.json',
+        'bundle/config/servers.json',
+        'diagnostics/mcp-hub/hub.json',
+        'diagnostics/mcp-hub/logs/hub.log',
+        'diagnostics/mcp-hub/faults.json',
+      ]),
+    )
+  }, 120_000)
+})
