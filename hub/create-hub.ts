@@ -153,6 +153,12 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   }
 
   const searchPath = createSearchPathSource(options.readSearchPath)
+  /** What a server offers, and its sessions, belong to who is signed in. */
+  function restartAs(server: string): void {
+    const upstream = supervisor.upstreams.get(server)
+    if (upstream !== undefined && upstream.status().state !== 'disabled') void upstream.restart()
+  }
+
   const publicUrl = (options.publicUrl ?? serverConfig.publicUrl)?.replace(/\/+$/, '') ?? null
   const baseUrl = (): string | null => publicUrl ?? loopbackOrigin(endpoint)
   const accounts = createAccountService({
@@ -166,9 +172,9 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       hub.onOverview?.(overview())
     },
     onSignedIn: (server, widened) => {
-      const upstream = supervisor.upstreams.get(server)
-      if (upstream !== undefined && upstream.status().state !== 'disabled' && !widened) void upstream.restart()
+      if (!widened) restartAs(server)
     },
+    onSignedOut: (server) => restartAs(server),
     log: options.log,
   })
 

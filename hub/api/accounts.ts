@@ -32,6 +32,8 @@ export function accountRoutes(on: On, options: { accounts: AccountService; baseU
         expires: new Date(started.expiresAt),
       })
     }
+    // The address is opened as it is; a client's id in it may be known as a secret.
+    response.locals['verbatim'] = true
     response.json(started)
   })
 

@@ -44,12 +44,12 @@ export interface ServerAccount {
   dispose: () => void
 }
 
-/** A token is renewed this long before it ends, or in the last fifth of a short life. */
+/** A token is renewed this long before it ends, or in the last part of a short life. */
 const RENEW_BEFORE_MS = 60_000
-const RENEW_SHARE = 0.2
 /** From here on a token may end on its way. */
-const TOO_LATE_SHARE = 0.05
 const TOO_LATE_MS = 5_000
+/** Servers count whole seconds. */
+const ROUNDING_MS = 1_000
 const RETRY_MS = [1_000, 2_000, 5_000, 15_000, 60_000]
 const MAX_RETRY_AFTER_MS = 5 * 60_000
 /** While renewals fail, the server is asked this often whether it signs in elsewhere now. */
@@ -117,7 +117,7 @@ export function createAccount(options: AccountOptions): ServerAccount {
       return bearer(tokens)
     }
     const renewal = renew(place, tokens.access_token)
-    if (left > Math.min(TOO_LATE_MS, life * TOO_LATE_SHARE)) {
+    if (left > tooLate(life)) {
       renewal.catch(() => undefined)
       return bearer(tokens)
     }
@@ -374,5 +374,9 @@ function bearer(tokens: KeptTokens): string {
 }
 
 function renewalLead(life: number): number {
-  return Math.min(RENEW_BEFORE_MS, life * RENEW_SHARE)
+  return Math.min(RENEW_BEFORE_MS, life / 5 + ROUNDING_MS, life / 2)
+}
+
+function tooLate(life: number): number {
+  return Math.min(TOO_LATE_MS, life / 20 + ROUNDING_MS, life / 3)
 }

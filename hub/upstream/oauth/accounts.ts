@@ -14,6 +14,7 @@ export interface AccountsOptions {
   onChange: (account: AccountStatus) => void
   /** Somebody signed in, here or at another hub of the store. `widened`: the server goes on, with more permission. */
   onSignedIn: (server: string, widened: boolean) => void
+  onSignedOut: (server: string) => void
   now?: () => number
 }
 
@@ -88,7 +89,9 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     const account = [...accounts.values()].find(({ server }) => store.keyOf(server) === key)
     account?.reload().then(
       (others) => {
-        if (others && !closed && account.signedIn) options.onSignedIn(account.server, false)
+        if (!others || closed) return
+        if (account.signedIn) options.onSignedIn(account.server, false)
+        else options.onSignedOut(account.server)
       },
       () => undefined,
     )
@@ -131,6 +134,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     signOut: async (server) => {
       const account = accountOf(server)
       const message = await account.signOut(placeOf(server))
+      options.onSignedOut(server)
       return { account: statusOf(account), revoked: message === null, message }
     },
     rename: async (from, to) => {

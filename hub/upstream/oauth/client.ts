@@ -3,6 +3,7 @@ import { isLoopbackHost } from '../network/addresses.ts'
 import type { Discovery } from './discovery.ts'
 import type { AccountPlace } from './place.ts'
 import type { AccountRecord } from './record.ts'
+import { missingScopes } from './scopes.ts'
 
 export const CALLBACK_PATH = '/oauth/callback'
 export const CLIENT_METADATA_PATH = '/oauth/client.json'
@@ -50,6 +51,7 @@ export function knownClient(
   redirectUrl: string,
   metadataUrl: string | undefined,
   now: number,
+  scope?: string,
 ): StoredOAuthClientInformation | undefined {
   if (oauth.clientId !== undefined) {
     return {
@@ -63,6 +65,9 @@ export function knownClient(
   const { client_id: id, client_secret_expires_at: expiry, redirect_uris: registered } = kept.information
   // What was not registered is the URL of a document; that of another document is another client.
   if (registered === undefined && id !== metadataUrl) return undefined
+  // Some servers hold a client to the scopes that it registered for.
+  const { scope: allowed } = kept.information
+  if (typeof allowed === 'string' && missingScopes(scope, allowed).length > 0) return undefined
   if (typeof expiry === 'number' && expiry > 0 && expiry * 1_000 <= now) return undefined
   return kept.information
 }

@@ -1,5 +1,5 @@
 import type { AuthorizationServerMetadata, OAuthProtectedResourceMetadata } from '@modelcontextprotocol/client'
-import { SignInFailure } from './failures.ts'
+import { SignInFailure, oneLine } from './failures.ts'
 import type { AccountPlace } from './place.ts'
 import type { KeptDiscovery } from './record.ts'
 import { loadSdk } from './sdk.ts'
@@ -15,10 +15,18 @@ export interface Discovery {
 /** RFC 9728, then RFC 8414 or OpenID Connect. Refuses an authorization server that does not show that it does PKCE with S256. */
 export async function discover(place: AccountPlace, resourceMetadataUrl: string | undefined): Promise<Discovery> {
   const sdk = await loadSdk()
-  const found = await sdk.discoverOAuthServerInfo(place.url, {
-    fetchFn: place.fetch,
-    ...(resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl: new URL(resourceMetadataUrl) }),
-  })
+  const found = await sdk
+    .discoverOAuthServerInfo(place.url, {
+      fetchFn: place.fetch,
+      ...(resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl: new URL(resourceMetadataUrl) }),
+    })
+    .catch((error: unknown) => {
+      if (!(error instanceof sdk.IssuerMismatchError)) throw error
+      throw new SignInFailure(
+        `The authorization server ${error.expected ?? ''} calls itself ${oneLine(error.received ?? '')}; it is not trusted`,
+        'Ask the service to correct its metadata: both must be the same.',
+      )
+    })
   const { authorizationServerUrl, authorizationServerMetadata: metadata, resourceMetadata } = found
   if (metadata === undefined) {
     throw new SignInFailure(

@@ -21,6 +21,7 @@ export interface AccountServiceOptions {
   onChange: (account: Account) => void
   /** `widened`: more was granted to an account that is in use; its server goes on. */
   onSignedIn: (server: string, widened: boolean) => void
+  onSignedOut: (server: string) => void
   log: Log
 }
 
@@ -70,6 +71,7 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
         options.onChange(account)
       },
       onSignedIn: options.onSignedIn,
+      onSignedOut: options.onSignedOut,
       redirectUrl: () => {
         const base = options.baseUrl()
         if (base !== null) return base + CALLBACK_PATH

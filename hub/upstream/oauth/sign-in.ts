@@ -37,13 +37,14 @@ export async function beginSignIn(
     throw new IssuerChanged(before, issuer)
   }
   const state = `${options.key}.${randomBytes(32).toString('base64url')}`
-  const session = createSession({ place, discovery, record, redirectUrl, state, codeVerifier: '', now })
+  const { scope } = options
+  const session = createSession({ place, discovery, record, redirectUrl, state, codeVerifier: '', scope, now })
   const sdk = await loadSdk()
   await sdk.auth(session.provider, {
     serverUrl: place.url,
     fetchFn: place.fetch,
     forceReauthorization: true,
-    ...(options.scope === undefined ? {} : { scope: options.scope }),
+    ...(scope === undefined ? {} : { scope }),
   })
   const { authorizationUrl, codeVerifier } = session.result()
   const pending: PendingSignIn = {
@@ -103,6 +104,7 @@ export async function finishSignIn(options: {
     redirectUrl: pending.redirectUrl,
     state: '',
     codeVerifier: pending.codeVerifier,
+    scope: undefined,
     now,
   })
   try {
@@ -156,6 +158,8 @@ interface SessionOptions {
   redirectUrl: string
   state: string
   codeVerifier: string
+  /** That the client has to be allowed to ask for. */
+  scope: string | undefined
   now: number
 }
 
@@ -185,7 +189,7 @@ function createSession(options: SessionOptions): Session {
       const issuer = context?.issuer ?? discovery.authorizationServerMetadata.issuer
       const fresh = clients[issuer]?.information
       if (fresh !== undefined) return fresh
-      return forgotten ? undefined : knownClient(record, issuer, place, redirectUrl, metadataUrl, now)
+      return forgotten ? undefined : knownClient(record, issuer, place, redirectUrl, metadataUrl, now, options.scope)
     },
     saveClientInformation: (information, context) => {
       const issuer = context?.issuer ?? discovery.authorizationServerMetadata.issuer
