@@ -1,10 +1,11 @@
-import { LayoutDashboard, Rocket, Server, Settings, Wrench } from '@lucide/vue'
+import { Layers, LayoutDashboard, Rocket, Server, Settings, Wrench } from '@lucide/vue'
 import type { Component } from 'vue'
 
 export const navItems: readonly { to: string; label: string; icon: Component; keys: string }[] = [
   { to: '/', label: 'nav.overview', icon: LayoutDashboard, keys: 'g o' },
   { to: '/servers', label: 'nav.servers', icon: Server, keys: 'g s' },
   { to: '/tools', label: 'nav.tools', icon: Wrench, keys: 'g t' },
+  { to: '/profiles', label: 'nav.profiles', icon: Layers, keys: 'g f' },
   { to: '/publish', label: 'nav.publish', icon: Rocket, keys: 'g p' },
   { to: '/settings', label: 'nav.settings', icon: Settings, keys: 'g e' },
 ]

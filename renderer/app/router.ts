@@ -75,6 +75,19 @@ export function createAppRouter(client: QueryClient): Router {
         component: () => import('../features/tools/TryPage.vue'),
       },
       {
+        path: '/profiles',
+        name: 'profiles',
+        meta: { title: 'nav.profiles' },
+        component: () => import('../features/profiles/ProfilesPage.vue'),
+      },
+      {
+        path: '/profiles/:name',
+        name: 'profile',
+        props: true,
+        meta: { title: 'nav.profiles' },
+        component: () => import('../features/profiles/ProfilePage.vue'),
+      },
+      {
         path: '/publish',
         name: 'publish',
         meta: { title: 'nav.publish' },

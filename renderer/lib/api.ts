@@ -6,7 +6,10 @@ import {
   logsSchema,
   meSchema,
   parsedPasteSchema,
+  pinSchema,
   previewSchema,
+  profilePreviewSchema,
+  profileSummarySchema,
   promptEntrySchema,
   resourceEntrySchema,
   serverDetailSchema,
@@ -16,6 +19,7 @@ import {
   type AddServer,
   type CallTool,
   type EditServer,
+  type Profile,
   type TargetInput,
 } from '../../hub/contract/index.ts'
 import { ApiError, problemOf } from './problem.ts'
@@ -67,6 +71,8 @@ function parseJson(text: string, label: string): unknown {
 const nothing = z.unknown()
 const server = (name: string): string => `/api/servers/${encodeURIComponent(name)}`
 
+const profile = (name: string): string => `/api/profiles/${encodeURIComponent(name)}`
+
 export const api = {
   me: (signal?: AbortSignal) => request('/api/auth/me', meSchema, { signal }),
   login: (username: string, password: string) =>
@@ -97,6 +103,22 @@ export const api = {
   resources: (signal?: AbortSignal) => request('/api/resources', z.array(resourceEntrySchema), { signal }),
   callTool: (body: CallTool, signal: AbortSignal) =>
     request('/api/tools/call', callToolResultSchema, { method: 'POST', body, signal }),
+
+  pin: (name: string, tool: string, signal?: AbortSignal) =>
+    request(`${server(name)}/tools/${encodeURIComponent(tool)}/pin`, pinSchema, { signal }),
+  setPins: (action: 'approve' | 'quarantine', tools: readonly { server: string; tool: string; hash?: string }[]) =>
+    request('/api/pins', nothing, { method: 'POST', body: { action, tools } }),
+
+  profiles: (signal?: AbortSignal) => request('/api/profiles', z.array(profileSummarySchema), { signal }),
+  profile: (name: string, signal?: AbortSignal) => request(profile(name), profileSummarySchema, { signal }),
+  previewProfile: (body: Profile, signal?: AbortSignal) =>
+    request('/api/profiles/preview', profilePreviewSchema, { method: 'POST', body, signal }),
+  saveProfile: (name: string, config: Profile, rename?: string) =>
+    request(profile(name), profileSummarySchema, {
+      method: 'PUT',
+      body: { config, ...(rename === undefined ? {} : { name: rename }) },
+    }),
+  deleteProfile: (name: string) => request(profile(name), nothing, { method: 'DELETE' }),
 
   preview: (target: TargetInput, signal?: AbortSignal) =>
     request('/api/publish/preview', previewSchema, { method: 'POST', body: { target }, signal }),

@@ -61,8 +61,19 @@ export function createLive(client: QueryClient): Live {
       case 'catalog.changed':
         catalogTimer ??= setTimeout(() => {
           catalogTimer = undefined
-          for (const queryKey of [keys.tools, keys.prompts, keys.resources]) void client.invalidateQueries({ queryKey })
+          for (const queryKey of [
+            keys.tools,
+            keys.prompts,
+            keys.resources,
+            keys.profiles,
+            ['profile-preview'],
+            ['pin'],
+          ])
+            void client.invalidateQueries({ queryKey })
         }, CATALOG_MS)
+        break
+      case 'profiles.changed':
+        void client.invalidateQueries({ queryKey: keys.profiles })
         break
       case 'resync':
         void client.invalidateQueries()

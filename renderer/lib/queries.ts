@@ -3,7 +3,11 @@ import { computed, toValue, type MaybeRefOrGetter, type Ref } from 'vue'
 import type {
   HubStatus,
   Me,
+  Pin,
   Preview,
+  Profile,
+  ProfilePreview,
+  ProfileSummary,
   PromptEntry,
   ResourceEntry,
   ServerDetail,
@@ -21,6 +25,10 @@ export const keys = {
   tools: ['tools'],
   prompts: ['prompts'],
   resources: ['resources'],
+  pin: (server: string, tool: string) => ['pin', server, tool],
+  profiles: ['profiles'],
+  profile: (name: string) => ['profiles', name],
+  profilePreview: (profile: unknown) => ['profile-preview', profile],
   preview: (target: unknown) => ['publish', target],
 } as const
 
@@ -49,6 +57,28 @@ export const useServer = (name: MaybeRefOrGetter<string>): Query<ServerDetail> =
   useQuery({
     queryKey: computed(() => keys.server(toValue(name))),
     queryFn: ({ signal }) => api.server(toValue(name), signal),
+  })
+
+export const usePin = (server: MaybeRefOrGetter<string>, tool: MaybeRefOrGetter<string>): Query<Pin> =>
+  useQuery({
+    queryKey: computed(() => keys.pin(toValue(server), toValue(tool))),
+    queryFn: ({ signal }) => api.pin(toValue(server), toValue(tool), signal),
+  })
+
+export const useProfiles = (): Query<ProfileSummary[]> =>
+  useQuery({ queryKey: keys.profiles, queryFn: ({ signal }) => api.profiles(signal) })
+export const useProfile = (name: MaybeRefOrGetter<string>): Query<ProfileSummary> =>
+  useQuery({
+    queryKey: computed(() => keys.profile(toValue(name))),
+    queryFn: ({ signal }) => api.profile(toValue(name), signal),
+  })
+/** What clients would get of a profile as it is being edited; the last one stays until the next is there. */
+export const useProfilePreview = (profile: MaybeRefOrGetter<Profile | null>): Query<ProfilePreview> =>
+  useQuery({
+    queryKey: computed(() => keys.profilePreview(toValue(profile))),
+    queryFn: ({ signal }) => api.previewProfile(toValue(profile) as Profile, signal),
+    enabled: () => toValue(profile) !== null,
+    placeholderData: keepPreviousData,
   })
 
 /** Null while the form cannot be sent; the last preview stays on screen until the next one is there. */

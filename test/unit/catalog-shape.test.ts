@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { definitionHash } from '../../hub/catalog/definition.ts'
 import { previewProfile } from '../../hub/catalog/preview.ts'
-import { createProfileShape, matchesPattern, selects, wholeShape } from '../../hub/catalog/shape.ts'
+import { createProfileShape, wholeShape } from '../../hub/catalog/shape.ts'
+import { matchesPattern, selects } from '../../hub/contract/index.ts'
 import type { Item } from '../../hub/upstream/catalog.ts'
 
 const github = { name: 'github', prefix: 'github' }

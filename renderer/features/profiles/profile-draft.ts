@@ -1,0 +1,108 @@
+import { matchesPattern, selects, type Profile, type ProfileServer } from '../../../hub/contract/index.ts'
+
+/** Changes of a profile as a person makes them. Each gives a new profile; what was there by rule stays a rule. */
+export const offerKinds = ['tools', 'prompts', 'resources'] as const
+export type OfferKind = (typeof offerKinds)[number]
+
+const NOTHING: ProfileServer = { tools: { include: [] }, prompts: { include: [] }, resources: { include: [] } }
+
+export function entryOf(profile: Profile, server: string): ProfileServer | undefined {
+  if (Object.hasOwn(profile.servers, server)) return profile.servers[server]
+  return profile.otherServers === true ? {} : undefined
+}
+
+export function includesServer(profile: Profile, server: string): boolean {
+  const entry = entryOf(profile, server)
+  return entry !== undefined && !offerKinds.every((kind) => entry[kind]?.include?.length === 0)
+}
+
+export function setServer(profile: Profile, server: string, on: boolean): Profile {
+  const { [server]: _entry, ...rest } = profile.servers
+  if (on) return { ...profile, servers: { ...rest, [server]: {} } }
+  // Where all other servers belong to the profile, one is left out by taking nothing of it.
+  return { ...profile, servers: profile.otherServers === true ? { ...rest, [server]: NOTHING } : rest }
+}
+
+export interface Offered {
+  name: string
+  readOnly: boolean
+}
+
+export function isSelected(profile: Profile, server: string, kind: OfferKind, item: Offered): boolean {
+  const entry = entryOf(profile, server)
+  if (entry === undefined) return false
+  if (kind === 'tools' && entry.tools?.readOnly === true && !item.readOnly) return false
+  return selects(entry[kind], item.name)
+}
+
+/** The rule that keeps an item out, which choosing it by name cannot change; null when there is none. */
+export function barringRule(profile: Profile, server: string, kind: OfferKind, item: Offered): string | null {
+  const entry = entryOf(profile, server)
+  if (kind === 'tools' && entry?.tools?.readOnly === true && !item.readOnly) return 'readOnly'
+  const exclude = entry?.[kind]?.exclude ?? []
+  return exclude.find((pattern) => pattern.includes('*') && matchesPattern(pattern, item.name)) ?? null
+}
+
+export function setItem(profile: Profile, server: string, kind: OfferKind, name: string, on: boolean): Profile {
+  const entry = entryOf(profile, server) ?? NOTHING
+  const selection = entry[kind] ?? {}
+  const without = (list: readonly string[] | undefined): string[] => (list ?? []).filter((pattern) => pattern !== name)
+  let include = selection.include === undefined ? undefined : without(selection.include)
+  const exclude = without(selection.exclude)
+  if (on && include !== undefined && !include.some((pattern) => matchesPattern(pattern, name)))
+    include = [...include, name]
+  const chosenByRule = include === undefined || include.some((pattern) => matchesPattern(pattern, name))
+  if (!on && chosenByRule) exclude.push(name)
+  const { include: _include, exclude: _exclude, ...others } = selection
+  return withSelection(profile, server, entry, kind, {
+    ...others,
+    ...(include === undefined ? {} : { include }),
+    ...(exclude.length === 0 ? {} : { exclude }),
+  })
+}
+
+/** Sets or (with undefined) removes one key of what is selected of a kind. */
+export function setRule<K extends OfferKind, R extends keyof NonNullable<ProfileServer[K]>>(
+  profile: Profile,
+  server: string,
+  kind: K,
+  rule: R,
+  value: NonNullable<ProfileServer[K]>[R] | undefined,
+): Profile {
+  const entry = entryOf(profile, server) ?? {}
+  const { [rule]: _old, ...others } = (entry[kind] ?? {}) as Record<PropertyKey, unknown>
+  return withSelection(profile, server, entry, kind, value === undefined ? others : { ...others, [rule]: value })
+}
+
+export function setOverride(
+  profile: Profile,
+  server: string,
+  kind: 'tools' | 'prompts',
+  name: string,
+  override: Record<string, unknown> | null,
+): Profile {
+  const { [name]: _old, ...rest } = entryOf(profile, server)?.[kind]?.overrides ?? {}
+  const overrides = override === null ? rest : { ...rest, [name]: override }
+  return setRule(profile, server, kind, 'overrides', Object.keys(overrides).length === 0 ? undefined : overrides)
+}
+
+function withSelection(
+  profile: Profile,
+  server: string,
+  entry: ProfileServer,
+  kind: OfferKind,
+  selection: Record<string, unknown>,
+): Profile {
+  const { [kind]: _old, ...others } = entry
+  const next = Object.keys(selection).length === 0 ? others : { ...others, [kind]: selection }
+  return { ...profile, servers: { ...profile.servers, [server]: next } }
+}
+
+/** One name or pattern a line. */
+export function patternsOf(text: string): string[] | undefined {
+  const patterns = text
+    .split(/[\n,]/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+  return patterns.length === 0 ? undefined : patterns
+}
