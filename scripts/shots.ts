@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { type BrowserContext, chromium, type Page } from 'playwright'
 import { buildStale } from './lib/build-stale.mjs'
 import { root } from './lib/paths.mjs'
-import { exampleServers, PASSWORD, startHub } from './lib/shot-hub.ts'
+import { exampleProfiles, exampleServers, PASSWORD, startHub } from './lib/shot-hub.ts'
 import { chromium as systemChromium } from './lib/system-packages.mjs'
 
 /** `npm run shots [-- --only servers,login]`: every screen, as a picture in shots/. */
@@ -27,6 +27,9 @@ const screens: Screen[] = [
   { name: 'server-settings', path: '/servers/everything/settings' },
   { name: 'tools', path: '/tools' },
   { name: 'try', path: '/tools/everything/get-sum' },
+  { name: 'profiles', path: '/profiles' },
+  { name: 'profile', path: '/profiles/research?server=everything' },
+  { name: 'profile-preview', path: '/profiles/research?view=preview' },
   { name: 'publish', path: '/publish' },
   { name: 'settings', path: '/settings' },
   { name: 'not-found', path: '/no-such-page' },
@@ -34,6 +37,7 @@ const screens: Screen[] = [
   { name: 'overview-empty', path: '/', hub: 'empty' },
   { name: 'servers-empty', path: '/servers', hub: 'empty' },
   { name: 'tools-empty', path: '/tools', hub: 'empty' },
+  { name: 'profiles-empty', path: '/profiles', hub: 'empty' },
   { name: 'servers-error', path: '/servers', hub: 'silent' },
 ]
 const themes = ['light', 'dark'] as const
@@ -104,7 +108,7 @@ const browser = await chromium.launch({
   ...(executablePath && { executablePath }),
   args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
 })
-const example = await startHub(exampleServers)
+const example = await startHub(exampleServers, exampleProfiles)
 const empty = await startHub(() => ({}))
 const groups = [
   { hub: example, anonymous: true, members: chosen.filter((screen) => screen.anonymous) },

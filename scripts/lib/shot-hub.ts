@@ -26,12 +26,27 @@ export function exampleServers(folder: string): Record<string, unknown> {
   }
 }
 
+/** Two profiles: one chosen by hand, one with tool search over everything. */
+export const exampleProfiles = {
+  research: {
+    description: 'Reading only, for long conversations',
+    servers: {
+      everything: {
+        tools: { exclude: ['get-env'], overrides: { echo: { name: 'say', description: 'Says it again' } } },
+      },
+      memory: { tools: { include: ['read_*', 'search_*', 'open_*'] } },
+    },
+  },
+  all: { description: 'Everything, found by search', servers: {}, otherServers: true, toolSearch: true },
+}
+
 /** The built hub in server mode on a free port, with folders of its own that go with it. */
-export async function startHub(servers: (folder: string) => Record<string, unknown>) {
+export async function startHub(servers: (folder: string) => Record<string, unknown>, profiles: object = {}) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'mcp-hub-shots-'))
   const configDir = path.join(folder, 'config')
   await mkdir(configDir)
   await writeFile(path.join(configDir, 'servers.json'), JSON.stringify({ mcpServers: servers(folder) }, null, 2))
+  await writeFile(path.join(configDir, 'profiles.json'), JSON.stringify({ profiles }, null, 2))
   const child = spawn(process.execPath, [path.join(root, 'dist', 'hub', 'server.js')], {
     env: {
       PATH: process.env['PATH'],
