@@ -3,12 +3,13 @@ import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Express, Request } from 'express'
-import { roleGrants, type Endpoint, type Fault, type HubStatus, type Overview } from './contract/index.ts'
-import { parseDuration } from './auth/duration.ts'
+import type { Endpoint, Fault, HubStatus, Overview } from './contract/index.ts'
 import { guard } from './auth/guard.ts'
 import { anonymousCaller, may, type Caller } from './auth/caller.ts'
-import { SESSION_COOKIE, bearerOf, createTokenTable, type StaticToken } from './auth/tokens.ts'
-import { openUsers, type Users } from './auth/users.ts'
+import { clientAddress, isSecure, trustOf } from './auth/client-address.ts'
+import { readCookie } from './auth/cookies.ts'
+import { openIdentity } from './auth/identity.ts'
+import { bearerOf, type StaticToken } from './auth/tokens.ts'
 import { openPins } from './catalog/pins.ts'
 import type { ReferenceSources } from './config/references.ts'
 import { openConfigStore } from './config/store.ts'
@@ -44,9 +45,13 @@ export interface HubOptions {
   distDir: string
   /** Fixed bearer tokens: the app's own, that of the clients on this computer, MCP_HUB_TOKEN. */
   tokens: StaticToken[]
+  /** Signs access tokens; without it tokens end with the process. */
   jwtSecret: Uint8Array | null
   jwtExpiresIn: string | undefined
+  jwtRefreshExpiresIn: string | undefined
   adminPassword: string | undefined
+  /** Where several hubs meet; null for one machine. */
+  redisUrl: string | null
   /** Values of `${secret:NAME}`. */
   vault: SecretVault
   env: (name: string) => string | undefined
@@ -74,12 +79,15 @@ export interface Hub {
   readonly mcpAuth: 'token' | 'none'
   readonly endpointPort: number | undefined
   readonly host: string | undefined
-  readonly setupCode: string | null
+  /** One-time code for the first administrator; null when none is needed. Announced by `onSetupCode`, too. */
+  setupCode: () => Promise<string | null>
   overview: () => Overview
   setEndpoint: (endpoint: Endpoint) => void
   /** Takes effect for `POST /api/hub/endpoint`: listens anew on the port. */
   onMoveEndpoint: ((port: number) => Promise<void>) | null
   onOverview: ((overview: Overview) => void) | null
+  /** A new code replaced the one that ran out. */
+  onSetupCode: ((code: string) => void) | null
   /** Refuses new requests and lets running ones finish, at most `ms`. */
   drain: (ms: number) => Promise<void>
   stop: () => Promise<void>
@@ -89,7 +97,7 @@ export interface Hub {
 
 /**
  * Builds the hub; it does not listen. Faults of the files in CONFIG_DIR are in `faults`: an entry decides whether they are
- * fatal at the start. Throws BrokenUsers when users.json is broken.
+ * fatal at the start. Throws BrokenFile when users.json is broken.
  */
 export async function createHub(given: HubOptions): Promise<Hub> {
   const remembered = rememberLog(given.log)
@@ -122,34 +130,37 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     secret: (name) => (isOwnName(name) ? undefined : vault.get(name)),
     explain: vault.explain,
   }
-  const tokens = createTokenTable(options.tokens)
-  const users: Users | null =
-    options.mode === 'desktop'
-      ? null
-      : await openUsers({
-          configDir: options.configDir,
-          jwtSecret: options.jwtSecret ?? randomBytes(32),
-          expiresIn: parseDuration(options.jwtExpiresIn ?? authConfig.jwtExpiresIn ?? '1h') ?? 3_600,
-          bcryptRounds: authConfig.bcryptRounds ?? 12,
-          adminPassword: options.adminPassword,
-          setupEnabled: options.tokens.length === 0,
-        })
+  const trust = trustOf(serverConfig.trustProxy)
+  const identity = await openIdentity({
+    mode: options.mode,
+    configDir: options.configDir,
+    dataDir: options.dataDir,
+    tokens: options.tokens,
+    signingKeys: [
+      options.jwtSecret ?? randomBytes(32),
+      ...(authConfig.jwtSecretPrevious === undefined ? [] : [new TextEncoder().encode(authConfig.jwtSecretPrevious)]),
+    ],
+    auth: authConfig,
+    jwtExpiresIn: options.jwtExpiresIn,
+    jwtRefreshExpiresIn: options.jwtRefreshExpiresIn,
+    adminPassword: options.adminPassword,
+    openCluster: async () => {
+      if (options.redisUrl === null)
+        return (await import('./cluster/local.ts')).openLocalCluster(join(options.dataDir, 'identity.db'))
+      const { openRedisCluster } = await import('./cluster/redis.ts')
+      return openRedisCluster({
+        url: options.redisUrl,
+        onState: (state, message) => options.log(state === 'up' ? 'info' : 'error', 'Redis', { state, message }),
+      })
+    },
+    announceSetup: (code) => hub.onSetupCode?.(code),
+    audit: ({ by, ...act }) => options.log(act.ok === false ? 'warn' : 'info', 'Act', { by: by?.id ?? null, ...act }),
+  })
   const mcpAuth = authConfig.mcp ?? 'token'
 
   async function identify(request: IncomingMessage): Promise<Caller | null> {
-    const token = bearerOf(request) ?? cookieOf(request)
-    if (token === null) return null
-    const fixed = tokens(token)
-    if (fixed !== null || users === null) return fixed
-    const user = await users.verify(token)
-    return user === null
-      ? null
-      : {
-          id: `user:${user.name}`,
-          name: user.name,
-          role: user.role,
-          permissions: new Set(roleGrants[user.role]),
-        }
+    const token = bearerOf(request) ?? readCookie(request, 'session', isSecure(request, trust))
+    return token === null ? null : identity.identify(token, clientAddress(request, trust))
   }
 
   const searchPath = createSearchPathSource(options.readSearchPath)
@@ -279,7 +290,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       endpoint,
       mcpAuth,
       configDir: options.configDir,
-      configFaults: config.faults,
+      configFaults: [...config.faults, ...identity.faults],
       sessions: gateway.sessions,
       rssBytes: process.memoryUsage.rss(),
     }
@@ -305,7 +316,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       import('./publish/index.ts'),
     ])
     return createApp({
-      auth: { users, mode: options.mode, identify: (request: Request) => identify(request) },
+      auth: { identity, mode: options.mode, trust, identify: (request: Request) => identify(request) },
       servers: {
         config,
         supervisor,
@@ -350,7 +361,6 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         version: options.version,
       }),
       identify,
-      system: () => config.system,
       maxBodyBytes: maxRequestBytes,
       webDir: options.webDir,
       log: options.log,
@@ -382,8 +392,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       return
     }
     const token = bearerOf(request)
-    const fixed = token === null ? null : tokens(token)
-    if (fixed !== null && may(fixed, 'mcp:connect')) serve(request, response, path, fixed)
+    const known = token === null ? null : identity.quick(token, clientAddress(request, trust))
+    if (known !== null && may(known, 'mcp:connect')) serve(request, response, path, known)
     else if (mcpAuth === 'none') serve(request, response, path, anonymousCaller)
     else {
       void identify(request).then((caller) => {
@@ -433,6 +443,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       else serveApp(request, response)
     },
     start: async () => {
+      identity.watch()
       config.watch(() => {
         for (const fault of config.faults) options.log('error', 'Configuration fault', { ...fault })
         changed()
@@ -451,9 +462,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     mcpAuth,
     endpointPort: serverConfig.port,
     host: serverConfig.host,
-    get setupCode() {
-      return users?.setupCode ?? null
-    },
+    setupCode: () => identity.setupCode(),
     overview,
     setEndpoint: (next) => {
       endpoint = next
@@ -461,6 +470,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     },
     onMoveEndpoint: null,
     onOverview: null,
+    onSetupCode: null,
     drain: async (ms) => {
       ready = false
       const deadline = Date.now() + ms
@@ -477,6 +487,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       accounts.close()
       await supervisor.stop()
       await pins.flush()
+      await identity.dispose()
       await vault.dispose()
     },
     abandon: journal.killAll,
@@ -529,12 +540,4 @@ function refusePlain(response: ServerResponse, code: ErrorCode, message: string)
     JSON.stringify({ type: `https://mcphub.dev/errors/${code}`, title: code, status, code, detail: message }),
     { 'content-type': 'application/problem+json' },
   )
-}
-
-function cookieOf(request: IncomingMessage): string | null {
-  for (const part of (request.headers.cookie ?? '').split(';')) {
-    const [name, value] = part.trim().split('=')
-    if (name === SESSION_COOKIE && value) return decodeURIComponent(value)
-  }
-  return null
 }

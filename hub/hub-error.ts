@@ -5,11 +5,14 @@ export class HubError extends Error {
   readonly code: ErrorCode
   readonly cure: string | undefined
   readonly faults: Fault[] | undefined
-  constructor(code: ErrorCode, message: string, more: { cure?: string; faults?: Fault[] } = {}) {
+  /** When to try again. */
+  readonly retryAfterMs: number | undefined
+  constructor(code: ErrorCode, message: string, more: { cure?: string; faults?: Fault[]; retryAfterMs?: number } = {}) {
     super(message)
     this.code = code
     this.cure = more.cure
     this.faults = more.faults
+    this.retryAfterMs = more.retryAfterMs
   }
   get status(): number {
     return errorCodes[this.code]

@@ -5,9 +5,9 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { weaknessOfKey } from './auth/access-tokens.ts'
 import { bootstrapCaller } from './auth/caller.ts'
 import { parseDuration } from './auth/duration.ts'
-import { BrokenUsers } from './auth/users.ts'
 import { takeEnvironment } from './config/environment.ts'
 import { createHub, type Hub } from './create-hub.ts'
 import { createHttpServer, listenOn } from './endpoint.ts'
@@ -36,9 +36,15 @@ const environmentSchema = z.object({
     .string()
     .min(1)
     .default(join(homedir(), '.local', 'share', 'mcp-hub')),
-  JWT_SECRET: z.string().min(32, 'must have at least 32 characters; make one with: openssl rand -base64 48').optional(),
+  JWT_SECRET: z
+    .string()
+    .refine((key) => weaknessOfKey(key) === null, {
+      error: ({ input }) => `${weaknessOfKey(String(input)) ?? ''}; make one with: openssl rand -base64 48`,
+    })
+    .optional(),
   JWT_EXPIRES_IN: duration.optional(),
   JWT_REFRESH_EXPIRES_IN: duration.optional(),
+  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis: or rediss: URL' }).optional(),
   LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
   LOG_FILE: z.string().min(1).optional(),
   PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http: or https: URL' }).optional(),
@@ -96,6 +102,8 @@ async function main(): Promise<void> {
     tokens: env.MCP_HUB_TOKEN === undefined ? [] : [{ value: env.MCP_HUB_TOKEN, caller: bootstrapCaller }],
     jwtSecret: env.JWT_SECRET === undefined ? await keptSecret(env.DATA_DIR) : new TextEncoder().encode(env.JWT_SECRET),
     jwtExpiresIn: env.JWT_EXPIRES_IN,
+    jwtRefreshExpiresIn: env.JWT_REFRESH_EXPIRES_IN,
+    redisUrl: env.REDIS_URL ?? null,
     adminPassword: env.MCP_HUB_ADMIN_PASSWORD,
     vault,
     env: (name) => process.env[name],
@@ -152,8 +160,14 @@ async function main(): Promise<void> {
   hub.setEndpoint({ state: 'listening', url: `${url}/mcp`, port, takenBy: null, message: null })
   process.stdout.write(`MCP Hub listening on ${url}\n`)
   if (hub.mcpAuth === 'none') log('warn', 'auth.mcp is "none": the MCP endpoints ask for no token')
-  if (hub.setupCode !== null)
-    process.stdout.write(`First run: create the administrator at ${url}/setup?code=${hub.setupCode}\n`)
+  const announced = new Set<string>()
+  hub.onSetupCode = (code) => {
+    if (announced.has(code)) return
+    announced.add(code)
+    process.stdout.write(`First run: create the administrator at ${url}/setup?code=${code} (within 15 minutes)\n`)
+  }
+  const setupCode = await hub.setupCode()
+  if (setupCode !== null) hub.onSetupCode(setupCode)
   await hub.start()
   process.send?.('ready')
 
@@ -176,7 +190,7 @@ async function main(): Promise<void> {
 }
 
 function endOnBroken(error: unknown): never {
-  if (error instanceof BrokenFile || error instanceof BrokenUsers) endOnFaults(error.faults)
+  if (error instanceof BrokenFile) endOnFaults(error.faults)
   throw error
 }
 
@@ -185,10 +199,12 @@ async function keptSecret(dataDir: string): Promise<Uint8Array> {
   const file = join(dataDir, 'jwt-secret')
   const found = await readFile(file).catch(() => null)
   if (found !== null && found.length >= 32) return found
-  const made = randomBytes(48)
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  await writeFile(file, made, { mode: 0o600 })
-  return made
+  // Of several hubs that start at once, the first one's counts.
+  await writeFile(file, randomBytes(48), { mode: 0o600, flag: 'wx' }).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  })
+  return readFile(file)
 }
 
 for (const event of ['unhandledRejection', 'uncaughtException'])

@@ -65,6 +65,8 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     ],
     jwtSecret: null,
     jwtExpiresIn: undefined,
+    jwtRefreshExpiresIn: undefined,
+    redisUrl: null,
     adminPassword: undefined,
     vault,
     env: (name) => process.env[name],

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Request } from 'express'
-import { SESSION_COOKIE, bearerOf } from '../auth/tokens.ts'
+import { readCookie } from '../auth/cookies.ts'
+import { bearerOf } from '../auth/tokens.ts'
 import { signInSchema } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { UpstreamFailure } from '../upstream/channel.ts'
@@ -44,9 +45,8 @@ export function accountRoutes(on: On, options: { accounts: AccountService; baseU
 
 /** A page of this very hub: the browser that it runs in is the one that will bring the answer. */
 function isFromBrowser(request: Request, baseUrl: string | null): boolean {
-  const cookies = request.headers.cookie ?? ''
   const sameHost = baseUrl !== null && new URL(baseUrl).host === request.get('host')
-  return bearerOf(request) === null && cookies.includes(`${SESSION_COOKIE}=`) && sameHost
+  return bearerOf(request) === null && readCookie(request, 'session', request.secure) !== null && sameHost
 }
 
 function refuse(error: unknown): never {

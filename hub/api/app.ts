@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express'
 import { NONCE_PLACEHOLDER, contentSecurityPolicy } from '../contract/csp.ts'
-import type { Problem, SystemFile } from '../contract/index.ts'
+import type { Problem } from '../contract/index.ts'
 import type { Caller } from '../auth/caller.ts'
 import { HubError } from '../hub-error.ts'
 import type { Log } from '../observe/log.ts'
@@ -13,12 +13,14 @@ import { authRoutes } from './auth.ts'
 import { catalogRoutes } from './tools.ts'
 import { diagnosticsRoutes } from './diagnostics.ts'
 import { hubRoutes } from './hub.ts'
+import { keyRoutes } from './keys.ts'
 import { pinRoutes } from './pins.ts'
 import { profileRoutes } from './profiles.ts'
 import { publishRoutes } from './publish.ts'
 import { createRoutes } from './routes.ts'
 import { secretRoutes } from './secrets.ts'
 import { serverRoutes } from './servers.ts'
+import { userRoutes } from './users.ts'
 
 export interface AppOptions {
   auth: Parameters<typeof authRoutes>[1]
@@ -32,7 +34,6 @@ export interface AppOptions {
   secrets: Parameters<typeof secretRoutes>[1]
   diagnostics: Parameters<typeof diagnosticsRoutes>[1]
   identify: (request: Request) => Promise<Caller | null>
-  system: () => SystemFile
   maxBodyBytes: number
   /** Folder of the built web UI; null where something else serves it. */
   webDir: string | null
@@ -44,7 +45,7 @@ export interface AppOptions {
 export function createApp(options: AppOptions): Express {
   const app = express()
   app.disable('x-powered-by')
-  app.set('trust proxy', options.system().server?.trustProxy ?? false)
+  app.set('trust proxy', options.auth.trust)
   app.set('query parser', 'simple')
 
   app.use('/api', (request, response, next) => {
@@ -58,6 +59,8 @@ export function createApp(options: AppOptions): Express {
   })
   const { on, refuseRest } = createRoutes(app, options)
   authRoutes(on, options.auth)
+  userRoutes(on, options.auth.identity)
+  keyRoutes(on, options.auth.identity.keys)
   hubRoutes(on, options.hub)
   serverRoutes(on, options.servers)
   accountRoutes(on, options.accounts)
@@ -141,6 +144,7 @@ export function sendProblem(response: Response, error: HubError): void {
     ...(error.cure === undefined ? {} : { cure: error.cure }),
     ...(error.faults === undefined ? {} : { faults: error.faults }),
   }
+  if (error.retryAfterMs !== undefined) response.set('retry-after', String(Math.ceil(error.retryAfterMs / 1_000)))
   response.status(error.status).type('application/problem+json').json(problem)
 }
 

@@ -1,44 +1,64 @@
 import type { Request, Response } from 'express'
-import { RateLimiterMemory } from 'rate-limiter-flexible'
-import { loginSchema, setupSchema, type Me, type Session } from '../contract/index.ts'
-import type { Users } from '../auth/users.ts'
+import {
+  changePasswordSchema,
+  loginSchema,
+  refreshSchema,
+  setupSchema,
+  type Me,
+  type Session,
+} from '../contract/index.ts'
 import type { Caller } from '../auth/caller.ts'
-import { SESSION_COOKIE } from '../auth/tokens.ts'
+import { clientAddress, isSecure, type Trust } from '../auth/client-address.ts'
+import { cookieHeader, readCookie } from '../auth/cookies.ts'
+import type { People, Identity } from '../auth/identity.ts'
+import type { Origin, SignedIn } from '../auth/sign-in.ts'
 import { HubError } from '../hub-error.ts'
-import { bodyOf, type On } from './routes.ts'
+import { bodyOf, callerOf, type On } from './routes.ts'
 
-/** Tries of one address in a minute, successful ones included. */
-const LOGIN_TRIES = 10
+const DEVICE_SECONDS = 400 * 86_400
 
-/** `/api/auth`: the only routes that are open to all. `users` is null on the desktop, where the app is signed in already. */
+/** `/api/auth`: the doors. On the desktop there are none: the app is signed in already. */
 export function authRoutes(
   on: On,
   options: {
-    users: Users | null
+    identity: Identity
     mode: 'desktop' | 'server'
+    trust: Trust
     identify: (request: Request) => Promise<Caller | null>
   },
 ): void {
-  const { users } = options
-  const limiter = new RateLimiterMemory({ points: LOGIN_TRIES, duration: 60 })
+  const { identity, trust } = options
 
-  async function limit(request: Request): Promise<void> {
-    await limiter.consume(request.ip ?? '').catch(() => {
-      throw new HubError('HUB_RATE_LIMITED', 'Too many tries from this address', { cure: 'Wait a minute.' })
-    })
+  function people(): Promise<People> {
+    const found = identity.people()
+    if (found === null) throw new HubError('HUB_NOT_FOUND', 'The desktop app has no sign-in')
+    return found
   }
 
-  async function signIn(request: Request, response: Response, username: string, password: string): Promise<void> {
-    if (users === null) throw new HubError('HUB_NOT_FOUND', 'The desktop app has no login')
-    const { name, role, token, expiresIn } = await users.login(username, password)
-    response.cookie(SESSION_COOKIE, token, {
-      httpOnly: true,
-      sameSite: 'strict',
-      secure: request.secure,
-      path: '/',
-      maxAge: expiresIn * 1_000,
-    })
-    const session: Session = { user: { name, role }, expiresIn, accessToken: token }
+  function originOf(request: Request): Origin {
+    return {
+      address: clientAddress(request, trust),
+      userAgent: request.get('user-agent') ?? '',
+      device: readCookie(request, 'device', isSecure(request, trust)),
+    }
+  }
+
+  /** A browser says where its page is from; its tokens stay out of reach of the page's scripts. */
+  const isBrowser = (request: Request): boolean =>
+    request.get('origin') !== undefined || request.get('sec-fetch-site') !== undefined
+
+  function answer(request: Request, response: Response, signedIn: SignedIn, device?: string): void {
+    const secure = isSecure(request, trust)
+    const { user, mustChangePassword, expiresIn, accessToken, refreshToken } = signedIn
+    response.append('set-cookie', cookieHeader('session', accessToken, expiresIn, secure))
+    response.append('set-cookie', cookieHeader('refresh', refreshToken, signedIn.refreshExpiresIn, secure))
+    if (device !== undefined) response.append('set-cookie', cookieHeader('device', device, DEVICE_SECONDS, secure))
+    const session: Session = {
+      user: { name: user.name, role: user.role },
+      expiresIn,
+      mustChangePassword,
+      ...(isBrowser(request) ? {} : { accessToken, refreshToken }),
+    }
     response.json(session)
   }
 
@@ -46,27 +66,51 @@ export function authRoutes(
     const caller = await options.identify(request)
     const me: Me = {
       user: caller === null ? null : { name: caller.name, role: caller.role },
-      setupNeeded: users?.empty === true && users.setupCode !== null,
+      permissions: caller === null ? [] : [...caller.permissions],
+      mustChangePassword: caller?.mustChangePassword ?? false,
+      setupNeeded: identity.setupNeeded,
       mode: options.mode,
     }
     response.json(me)
   })
 
   on('POST /api/auth/login', async (request, response) => {
-    await limit(request)
     const { username, password } = bodyOf(request, loginSchema)
-    await signIn(request, response, username, password)
+    const { signIn } = await people()
+    const { device, ...signedIn } = await signIn.login(username, password, originOf(request))
+    answer(request, response, signedIn, device)
   })
 
   on('POST /api/auth/setup', async (request, response) => {
-    await limit(request)
     const { code, username, password } = bodyOf(request, setupSchema)
-    await users?.setup(code, username, password)
-    await signIn(request, response, username, password)
+    const { users, signIn } = await people()
+    await users.setup(code, username, password)
+    const { device, ...signedIn } = await signIn.login(username, password, originOf(request))
+    answer(request, response, signedIn, device)
   })
 
-  on('POST /api/auth/logout', (_request, response) => {
-    response.clearCookie(SESSION_COOKIE, { httpOnly: true, sameSite: 'strict', path: '/' })
+  on('POST /api/auth/refresh', async (request, response) => {
+    const { signIn } = await people()
+    const token =
+      bodyOf(request, refreshSchema).refreshToken ?? readCookie(request, 'refresh', isSecure(request, trust))
+    if (token === null)
+      throw new HubError('HUB_UNAUTHENTICATED', 'There is no session to go on with', { cure: 'Sign in.' })
+    answer(request, response, await signIn.refresh(token, originOf(request)))
+  })
+
+  on('POST /api/auth/logout', async (request, response) => {
+    const secure = isSecure(request, trust)
+    for (const cookie of ['session', 'refresh'] as const)
+      response.append('set-cookie', cookieHeader(cookie, '', 0, secure))
+    // The cookies go in any case; that the session itself could not be ended must be told.
+    const { signIn } = await people()
+    await signIn.logout(await options.identify(request), readCookie(request, 'refresh', secure))
     response.status(204).end()
+  })
+
+  on('POST /api/auth/password', async (request, response) => {
+    const { current, next } = bodyOf(request, changePasswordSchema)
+    const { signIn } = await people()
+    answer(request, response, await signIn.changePassword(callerOf(request), current, next, originOf(request)))
   })
 }

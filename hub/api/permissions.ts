@@ -1,6 +1,6 @@
 import type { Permission } from '../contract/index.ts'
 
-/** `open`: no credential. `signed-in`: whoever has one. */
+/** `open`: no credential. `signed-in`: whoever has one, also before a password that must be changed is. */
 export type Need = Permission | 'open' | 'signed-in'
 
 /**
@@ -11,7 +11,27 @@ export const routeNeeds = {
   'GET /api/auth/me': 'open',
   'POST /api/auth/login': 'open',
   'POST /api/auth/setup': 'open',
+  'POST /api/auth/refresh': 'open',
   'POST /api/auth/logout': 'open',
+  'POST /api/auth/password': 'signed-in',
+
+  'GET /api/roles': 'users:manage',
+  'GET /api/users': 'users:manage',
+  'POST /api/users': 'users:manage',
+  'GET /api/users/:name': 'users:manage',
+  'PUT /api/users/:name': 'users:manage',
+  'DELETE /api/users/:name': 'users:manage',
+  'POST /api/users/:name/password': 'users:manage',
+  'POST /api/users/:name/unlock': 'users:manage',
+  'POST /api/users/:name/sign-out': 'users:manage',
+
+  'GET /api/sessions': 'signed-in',
+  'DELETE /api/sessions/:id': 'signed-in',
+
+  'GET /api/keys': 'keys:own',
+  'POST /api/keys': 'keys:own',
+  'PUT /api/keys/:id': 'keys:own',
+  'DELETE /api/keys/:id': 'keys:own',
 
   'GET /api/hub': 'hub:read',
   'POST /api/hub/endpoint': 'host:access',

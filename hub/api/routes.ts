@@ -34,12 +34,17 @@ export function createRoutes(
         cure: 'Sign in, or send Authorization: Bearer <token>.',
       })
     }
-    if (need !== 'signed-in' && !may(caller, need)) {
+    callers.set(request, caller)
+    if (need === 'signed-in') return
+    if (caller.mustChangePassword)
+      throw new HubError('HUB_PASSWORD_CHANGE_NEEDED', 'The password must be changed first', {
+        cure: 'POST /api/auth/password, or the page that opens after signing in.',
+      })
+    if (!may(caller, need)) {
       throw new HubError('HUB_FORBIDDEN', `${caller.name} (${caller.role}) lacks the permission ${need}`, {
         cure: 'Ask an administrator to do it, or for a role or key that may.',
       })
     }
-    callers.set(request, caller)
   }
 
   return {

@@ -1,4 +1,4 @@
-import { permissions, roleGrants, type Permission, type Role } from '../contract/index.ts'
+import { permissions, roleGrants, type Permission, type Role, type Scope } from '../contract/index.ts'
 
 /** Who makes a request, found by the credential that it carries. */
 export interface Caller {
@@ -7,35 +7,40 @@ export interface Caller {
   name: string
   role: Role
   permissions: ReadonlySet<Permission>
+  /** What it is narrowed to; see scope.ts. */
+  scopes: readonly Scope[]
+  /** The user behind it, and the session that it came with. */
+  user: string | null
+  session: string | null
+  mustChangePassword: boolean
 }
 
 export function may(caller: Caller, permission: Permission): boolean {
   return caller.permissions.has(permission)
 }
 
+/** A caller that is no user's. */
+export function fixedCaller(id: string, name: string, role: Role, granted: readonly Permission[]): Caller {
+  return {
+    id,
+    name,
+    role,
+    permissions: new Set(granted),
+    scopes: [],
+    user: null,
+    session: null,
+    mustChangePassword: false,
+  }
+}
+
 /** The app itself: everything, and what touches this computer. */
-export const appCaller: Caller = { id: 'app', name: 'MCP Hub', role: 'admin', permissions: new Set(permissions) }
+export const appCaller = fixedCaller('app', 'MCP Hub', 'admin', permissions)
 
 /** MCP clients that were given the token of this computer, and nothing else. */
-export const desktopClient: Caller = {
-  id: 'key:desktop',
-  name: 'This computer',
-  role: 'user',
-  permissions: new Set<Permission>(['mcp:connect']),
-}
+export const desktopClient = fixedCaller('key:desktop', 'This computer', 'user', ['mcp:connect'])
 
 /** MCP_HUB_TOKEN: set up and automation. */
-export const bootstrapCaller: Caller = {
-  id: 'key:bootstrap',
-  name: 'MCP_HUB_TOKEN',
-  role: 'admin',
-  permissions: new Set(roleGrants.admin),
-}
+export const bootstrapCaller = fixedCaller('key:bootstrap', 'MCP_HUB_TOKEN', 'admin', roleGrants.admin)
 
 /** With `auth.mcp` `"none"`, on loopback only. */
-export const anonymousCaller: Caller = {
-  id: 'anonymous',
-  name: 'anonymous',
-  role: 'viewer',
-  permissions: new Set<Permission>(['mcp:connect']),
-}
+export const anonymousCaller = fixedCaller('anonymous', 'anonymous', 'viewer', ['mcp:connect'])

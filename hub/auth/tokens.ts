@@ -7,9 +7,6 @@ export interface StaticToken {
   caller: Caller
 }
 
-/** Carries the access token of somebody who signed in with a browser. */
-export const SESSION_COOKIE = 'mcp_hub_session'
-
 export function bearerOf(request: IncomingMessage): string | null {
   const header = request.headers.authorization
   return header !== undefined && /^bearer /i.test(header) ? header.slice(7).trim() : null

@@ -1,159 +1,198 @@
-import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { z } from 'zod'
-import { roleSchema, type Fault, type Role } from '../contract/index.ts'
-import { writeFileAtomic } from '../config/atomic-file.ts'
-import { parseJsonc } from '../config/parse.ts'
+import { randomInt } from 'node:crypto'
+import type { Role, Scope, User } from '../contract/index.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import { HubError } from '../hub-error.ts'
+import type { Audit } from './audit.ts'
+import type { Caller } from './caller.ts'
+import type { IdentityFile, UserEntry } from './identity-file.ts'
+import type { PasswordRules } from './password-rules.ts'
+import type { Passwords } from './passwords.ts'
+import type { SetupCode } from './setup-code.ts'
+import type { SignIn } from './sign-in.ts'
 
-const usersFileSchema = z.strictObject({
-  $schema: z.string().optional(),
-  users: z.array(
-    z.strictObject({
-      name: z.string().min(1),
-      passwordHash: z.string().regex(/^\$2[aby]\$/, 'a bcrypt hash'),
-      role: roleSchema,
-      disabled: z.boolean().optional(),
-    }),
-  ),
-})
-type UsersFile = z.infer<typeof usersFileSchema>
-type User = UsersFile['users'][number]
-
-const ISSUER = 'mcp-hub'
-/** bcrypt reads no further; a longer password would be cut without a word. */
-const MAX_PASSWORD_BYTES = 72
-/** The salt and the digest of a hash that no known password has. */
-const NO_PASSWORD = 'wXr4MgfAxBqbfUbMZyJz5uQ6yV1m0o3mX7gk0bq2VnN0a8d4fZyLe'
-
-// Both are loaded when somebody signs in or sends an access token: most starts of a hub see neither.
-const loadBcrypt = () => import('bcryptjs')
-const loadJose = () => import('jose')
-
+/** The users, as administrators manage them. */
 export interface Users {
-  readonly empty: boolean
-  /** One-time code for the first admin, while there is no user. */
-  readonly setupCode: string | null
-  login: (name: string, password: string) => Promise<{ name: string; role: Role; token: string; expiresIn: number }>
+  list: () => Promise<User[]>
+  get: (name: string) => Promise<User>
+  /** The first administrator, with the code that the hub printed. */
   setup: (code: string, name: string, password: string) => Promise<void>
-  /** The user of an access token; null when it is not valid (any more). */
-  verify: (token: string) => Promise<{ name: string; role: Role } | null>
+  create: (
+    caller: Caller,
+    user: { name: string; role: Role; scope?: Scope | null | undefined; password?: string | undefined },
+  ) => Promise<User & { initialPassword?: string }>
+  edit: (
+    caller: Caller,
+    name: string,
+    changes: { role?: Role | undefined; scope?: Scope | null | undefined; disabled?: boolean | undefined },
+  ) => Promise<User>
+  remove: (caller: Caller, name: string) => Promise<void>
+  resetPassword: (
+    caller: Caller,
+    name: string,
+    password: string | undefined,
+  ) => Promise<User & { initialPassword?: string }>
+  unlock: (caller: Caller, name: string) => Promise<User>
+  /** Ends all sessions of a user; how many. */
+  signOut: (caller: Caller, name: string) => Promise<number>
 }
 
 export interface UsersOptions {
-  configDir: string
-  jwtSecret: Uint8Array
-  /** Seconds that an access token is valid. */
-  expiresIn: number
-  bcryptRounds: number
-  /** Creates the user `admin` with it when there is no user. */
-  adminPassword: string | undefined
-  setupEnabled: boolean
+  file: IdentityFile
+  cluster: Cluster
+  passwords: Passwords
+  rules: PasswordRules
+  signIn: SignIn
+  setupCode: SetupCode | null
+  audit: Audit
+  now: () => number
 }
 
-/** Users of `users.json` (bcrypt hashes, 0600) and their access tokens. Throws `BrokenUsers` with faults when the file is broken. */
-export async function openUsers(options: UsersOptions): Promise<Users> {
-  const file = join(options.configDir, 'users.json')
-  let users = await load(file)
-  let setupCode = users.length === 0 && options.setupEnabled ? randomBytes(16).toString('base64url') : null
-  // Checked for unknown names too, so that the time taken does not tell who exists.
-  const dummyHash = `$2b$${String(options.bcryptRounds).padStart(2, '0')}$${NO_PASSWORD}`
+export function createUsers(options: UsersOptions): Users {
+  const { file, cluster, passwords, rules, signIn, setupCode, audit, now } = options
 
-  async function create(name: string, password: string): Promise<void> {
-    if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
-      throw new HubError('HUB_BAD_REQUEST', `The password is longer than ${MAX_PASSWORD_BYTES} bytes`, {
-        cure: 'Choose a shorter one: bcrypt would ignore the rest.',
-      })
-    }
-    const bcrypt = await loadBcrypt()
-    const user: User = { name, passwordHash: await bcrypt.hash(password, options.bcryptRounds), role: 'admin' }
-    users = [...users, user]
-    await writeFileAtomic(file, `${JSON.stringify({ users }, null, 2)}\n`, 0o600)
-    setupCode = null
+  function entryOf(name: string): UserEntry {
+    const entry = file.current.users.find((user) => user.name === name)
+    if (entry === undefined) throw new HubError('HUB_USER_NOT_FOUND', `There is no user ${name}`)
+    return entry
   }
 
-  if (users.length === 0 && options.adminPassword !== undefined) await create('admin', options.adminPassword)
+  async function describe(entries: readonly UserEntry[]): Promise<User[]> {
+    const [lockouts, counts] = await Promise.all([signIn.lockout.list(), signIn.countSessions()])
+    return entries.map((entry) => ({
+      name: entry.name,
+      role: entry.role,
+      disabled: entry.disabled ?? false,
+      scope: entry.scope ?? null,
+      mustChangePassword: entry.mustChangePassword ?? false,
+      createdAt: entry.createdAt ?? null,
+      passwordChangedAt: entry.passwordChangedAt ?? null,
+      lockouts: lockouts.filter(({ user }) => user === entry.name).map(({ address, until }) => ({ address, until })),
+      sessions: counts.get(entry.name) ?? 0,
+    }))
+  }
+
+  async function described(entry: UserEntry): Promise<User> {
+    return (await describe([entry]))[0] as User
+  }
+
+  /** Somebody must be left who can let others in. */
+  function keepAnAdmin(without: string): void {
+    const others = file.current.users.filter(
+      (user) => user.role === 'admin' && user.disabled !== true && user.name !== without,
+    )
+    const entry = entryOf(without)
+    if (entry.role === 'admin' && entry.disabled !== true && others.length === 0)
+      throw new HubError('HUB_LAST_ADMIN', `${without} is the only administrator`, {
+        cure: 'Make somebody else an administrator first.',
+      })
+  }
+
+  async function newPassword(
+    name: string,
+    given: string | undefined,
+  ): Promise<{ hash: string; shown: { initialPassword?: string } }> {
+    if (given !== undefined) await rules.check(given, [name])
+    const password = given ?? randomPassword()
+    return {
+      hash: await passwords.hash(password),
+      shown: given === undefined ? { initialPassword: password } : {},
+    }
+  }
 
   return {
-    get empty() {
-      return users.length === 0
-    },
-    get setupCode() {
-      return setupCode
-    },
-    login: async (name, password) => {
-      const bcrypt = await loadBcrypt()
-      const user = users.find((candidate) => candidate.name === name)
-      const good = await bcrypt.compare(password, user?.passwordHash ?? dummyHash)
-      if (!good || user === undefined || user.disabled === true)
-        throw new HubError('HUB_LOGIN_FAILED', 'The user name or the password is wrong')
-      const { SignJWT } = await loadJose()
-      const token = await new SignJWT({ role: user.role })
-        .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })
-        .setSubject(user.name)
-        .setIssuer(ISSUER)
-        .setAudience(ISSUER)
-        .setIssuedAt()
-        .setExpirationTime(`${options.expiresIn}s`)
-        .sign(options.jwtSecret)
-      return { name: user.name, role: user.role, token, expiresIn: options.expiresIn }
-    },
+    list: () => describe(file.current.users),
+    get: async (name) => described(entryOf(name)),
     setup: async (code, name, password) => {
-      if (users.length > 0) throw new HubError('HUB_CONFLICT', 'There is a user already', { cure: 'Sign in.' })
-      if (setupCode === null || code !== setupCode)
-        throw new HubError('HUB_LOGIN_FAILED', 'The setup code is wrong', {
-          cure: 'Take it from the hub’s log; it is new at each start.',
+      if (file.current.users.length > 0)
+        throw new HubError('HUB_CONFLICT', 'There is a user already', { cure: 'Sign in.' })
+      if ((await setupCode?.matches(code)) !== true)
+        throw new HubError('HUB_LOGIN_FAILED', 'The setup code is wrong, or older than 15 minutes', {
+          cure: 'Take the newest from the hub’s output, or from setup-code in its data folder.',
         })
-      await create(name, password)
+      await rules.check(password, [name])
+      await file.put({
+        list: 'users',
+        value: {
+          name,
+          passwordHash: await passwords.hash(password),
+          role: 'admin',
+          createdAt: now(),
+          passwordChangedAt: now(),
+        },
+      })
+      await setupCode?.discard()
+      audit({ action: 'auth.setup', by: { id: `user:${name}`, name }, target: name })
     },
-    verify: async (token) => {
-      const { jwtVerify } = await loadJose()
-      try {
-        const { payload } = await jwtVerify(token, options.jwtSecret, {
-          algorithms: ['HS256'],
-          issuer: ISSUER,
-          audience: ISSUER,
-          typ: 'at+jwt',
-        })
-        // The role is read anew, so that a change of it is in force at once.
-        const user = users.find((candidate) => candidate.name === payload.sub && candidate.disabled !== true)
-        return user === undefined ? null : { name: user.name, role: user.role }
-      } catch {
-        return null
+    create: async (caller, { name, role, scope, password }) => {
+      if (file.current.users.some((user) => user.name === name))
+        throw new HubError('HUB_USER_EXISTS', `There is already a user ${name}`, { cure: 'Choose another name.' })
+      const { hash, shown } = await newPassword(name, password)
+      const entry: UserEntry = {
+        name,
+        passwordHash: hash,
+        role,
+        ...(scope ? { scope } : {}),
+        // Whoever made the account knows the password.
+        mustChangePassword: true,
+        createdAt: now(),
+        passwordChangedAt: now(),
       }
+      await file.put({ list: 'users', value: entry })
+      audit({ action: 'user.create', by: caller, target: name, details: { role, scope } })
+      return { ...(await described(entry)), ...shown }
+    },
+    edit: async (caller, name, { role, scope, disabled }) => {
+      const before = entryOf(name)
+      if ((role !== undefined && role !== 'admin') || disabled === true) keepAnAdmin(name)
+      const { scope: oldScope, disabled: oldDisabled, ...rest } = before
+      const nextScope = scope === undefined ? oldScope : (scope ?? undefined)
+      const entry: UserEntry = {
+        ...rest,
+        role: role ?? before.role,
+        ...(nextScope === undefined ? {} : { scope: nextScope }),
+        ...((disabled ?? oldDisabled) === true ? { disabled: true } : {}),
+      }
+      await file.put({ list: 'users', value: entry })
+      // Their stamp is another now; this takes them off the list.
+      await cluster.sessions.revokeUser(name)
+      audit({ action: 'user.change', by: caller, target: name, details: { role, scope, disabled } })
+      return described(entry)
+    },
+    remove: async (caller, name) => {
+      keepAnAdmin(name)
+      await file.remove('users', name)
+      for (const { id, owner } of file.current.keys) if (owner === name) await file.remove('keys', id)
+      await cluster.sessions.revokeUser(name)
+      audit({ action: 'user.delete', by: caller, target: name })
+    },
+    resetPassword: async (caller, name, password) => {
+      const before = entryOf(name)
+      const { hash, shown } = await newPassword(name, password)
+      const entry: UserEntry = { ...before, passwordHash: hash, mustChangePassword: true, passwordChangedAt: now() }
+      await file.put({ list: 'users', value: entry })
+      await cluster.sessions.revokeUser(name)
+      await signIn.lockout.unlock(name)
+      audit({ action: 'user.password', by: caller, target: name })
+      return { ...(await described(entry)), ...shown }
+    },
+    unlock: async (caller, name) => {
+      const entry = entryOf(name)
+      await signIn.lockout.unlock(name)
+      audit({ action: 'user.unlock', by: caller, target: name })
+      return described(entry)
+    },
+    signOut: async (caller, name) => {
+      entryOf(name)
+      const ended = await cluster.sessions.revokeUser(name)
+      audit({ action: 'user.sign-out', by: caller, target: name, details: { sessions: ended } })
+      return ended
     },
   }
 }
 
-export class BrokenUsers extends Error {
-  readonly faults: Fault[]
-  constructor(faults: Fault[]) {
-    super('users.json is broken')
-    this.faults = faults
-  }
-}
-
-async function load(file: string): Promise<User[]> {
-  let text: string
-  try {
-    text = await readFile(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
-  const parsed = parseJsonc(text, file)
-  if (!parsed.ok) throw new BrokenUsers(parsed.faults)
-  const result = usersFileSchema.safeParse(parsed.value.value)
-  if (result.success) return result.data.users
-  throw new BrokenUsers(
-    result.error.issues.map((issue) => ({
-      file,
-      path: issue.path.join('.'),
-      line: null,
-      column: null,
-      message: issue.message,
-      cure: 'Correct users.json; a hash is made by setting the password in the UI.',
-    })),
-  )
+/** To be typed once: no letters that look alike. 95 bits. */
+function randomPassword(): string {
+  const letters = 'abcdefghijkmnpqrstuvwxyz23456789'
+  const group = (): string => Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join('')
+  return [group(), group(), group(), group()].join('-')
 }

@@ -4,7 +4,8 @@
  */
 export interface Cluster {
   readonly sessions: SessionStore
-  readonly keyUses: KeyUseStore
+  /** Small facts for people to look at, by name of their kind. */
+  notes: (kind: string) => Notes
   limiter: (policy: LimiterPolicy) => Limiter
   dispose: () => Promise<void>
 }
@@ -46,16 +47,11 @@ export interface SessionStore {
   revokeUser: (user: string, except?: string) => Promise<number>
 }
 
-export interface KeyUse {
-  at: number
-  address: string
-}
-
-/** When keys were last used; for people to look at, so it may lag and be lost. */
-export interface KeyUseStore {
-  record: (uses: ReadonlyMap<string, KeyUse>) => Promise<void>
-  read: () => Promise<ReadonlyMap<string, KeyUse>>
-  forget: (key: string) => Promise<void>
+/** They may lag, and be lost when the store is down. */
+export interface Notes {
+  put: (entries: ReadonlyMap<string, string>) => Promise<void>
+  read: () => Promise<ReadonlyMap<string, string>>
+  delete: (key: string) => Promise<void>
 }
 
 export interface LimiterPolicy {
@@ -80,6 +76,7 @@ export interface Taken {
 
 /** Counts in windows that begin with the first use. Never fails: see `kind`. */
 export interface Limiter {
+  /** With negative points it gives back what was taken. */
   take: (key: string, points?: number) => Promise<Taken>
   peek: (key: string) => Promise<Taken>
   clear: (key: string) => Promise<void>

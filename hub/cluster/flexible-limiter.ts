@@ -11,7 +11,7 @@ export function flexibleLimiter(limiter: RateLimiterAbstract, policy: LimiterPol
   })
   return {
     take: (key, points = 1) =>
-      limiter.consume(key, points).then(
+      (points < 0 ? limiter.reward(key, -points) : limiter.consume(key, points)).then(
         (result) => taken(result, true),
         (refused: unknown) => {
           if (refused instanceof RateLimiterRes) return taken(refused, false)

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
-import type { Cluster, KeyUse, Limiter, LimiterPolicy, SessionRecord, SessionStore } from './cluster.ts'
+import type { Cluster, Limiter, LimiterPolicy, Notes, SessionRecord, SessionStore } from './cluster.ts'
 import { flexibleLimiter } from './flexible-limiter.ts'
 
 const SCHEMA = `
@@ -14,7 +14,7 @@ const SCHEMA = `
   ) STRICT;
   CREATE INDEX IF NOT EXISTS sessions_user ON sessions (user);
   CREATE TABLE IF NOT EXISTS counters (key TEXT PRIMARY KEY, points INTEGER NOT NULL, endsAt INTEGER NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS keyUses (key TEXT PRIMARY KEY, at INTEGER NOT NULL, address TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS notes (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)) STRICT;
 `
 const SWEEP_MS = 10 * 60_000
 
@@ -31,21 +31,7 @@ export function openLocalCluster(file: string, now: () => number = Date.now): Cl
 
   return {
     sessions: sqliteSessions(db, now),
-    keyUses: {
-      record: (uses) => {
-        const write = db.prepare('INSERT OR REPLACE INTO keyUses (key, at, address) VALUES (?, ?, ?)')
-        for (const [key, { at, address }] of uses) write.run(key, at, address)
-        return Promise.resolve()
-      },
-      read: () => {
-        const rows = db.prepare('SELECT key, at, address FROM keyUses').all() as unknown as (KeyUse & { key: string })[]
-        return Promise.resolve(new Map(rows.map(({ key, at, address }) => [key, { at, address }])))
-      },
-      forget: (key) => {
-        db.prepare('DELETE FROM keyUses WHERE key = ?').run(key)
-        return Promise.resolve()
-      },
-    },
+    notes: (kind) => sqliteNotes(db, kind),
     limiter: (policy) =>
       policy.kind === 'lockout'
         ? sqliteLimiter(db, policy, now)
@@ -106,6 +92,24 @@ function sqliteSessions(db: DatabaseSync, now: () => number): SessionStore {
     revoke: (id) => Promise.resolve(remove.run(id).changes > 0),
     revokeUser: (user, except = '') =>
       Promise.resolve(Number(db.prepare('DELETE FROM sessions WHERE user = ? AND id <> ?').run(user, except).changes)),
+  }
+}
+
+function sqliteNotes(db: DatabaseSync, kind: string): Notes {
+  return {
+    put: (entries) => {
+      const write = db.prepare('INSERT OR REPLACE INTO notes (kind, key, value) VALUES (?, ?, ?)')
+      for (const [key, value] of entries) write.run(kind, key, value)
+      return Promise.resolve()
+    },
+    read: () => {
+      const rows = db.prepare('SELECT key, value FROM notes WHERE kind = ?').all(kind)
+      return Promise.resolve(new Map(rows.map(({ key, value }) => [String(key), String(value)])))
+    },
+    delete: (key) => {
+      db.prepare('DELETE FROM notes WHERE kind = ? AND key = ?').run(kind, key)
+      return Promise.resolve()
+    },
   }
 }
 

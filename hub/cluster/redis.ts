@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible'
 import { HubError } from '../hub-error.ts'
-import type { Cluster, KeyUse, SessionRecord, SessionStore } from './cluster.ts'
+import type { Cluster, SessionRecord, SessionStore } from './cluster.ts'
 import { flexibleLimiter } from './flexible-limiter.ts'
 
 const PREFIX = 'mcp-hub:'
@@ -94,20 +94,15 @@ export async function openRedisCluster({ url, onState, now = Date.now }: RedisCl
 
   return {
     sessions: redisSessions(redis, now),
-    keyUses: {
-      record: async (uses) => {
-        if (uses.size === 0) return
-        const fields = Object.fromEntries([...uses].map(([key, use]) => [key, JSON.stringify(use)]))
-        await redis.hset(`${PREFIX}key-uses`, fields)
+    notes: (kind) => ({
+      put: async (entries) => {
+        if (entries.size > 0) await redis.hset(`${PREFIX}notes:${kind}`, Object.fromEntries(entries)).catch(() => 0)
       },
-      read: async () => {
-        const fields = await orUnavailable(redis.hgetall(`${PREFIX}key-uses`))
-        return new Map(Object.entries(fields).map(([key, text]) => [key, JSON.parse(text) as KeyUse]))
+      read: async () => new Map(Object.entries(await redis.hgetall(`${PREFIX}notes:${kind}`).catch(() => ({})))),
+      delete: async (key) => {
+        await redis.hdel(`${PREFIX}notes:${kind}`, key).catch(() => 0)
       },
-      forget: async (key) => {
-        await redis.hdel(`${PREFIX}key-uses`, key)
-      },
-    },
+    }),
     limiter: (policy) => {
       const counted = {
         keyPrefix: `${PREFIX}${policy.name}`,

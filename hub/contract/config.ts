@@ -196,8 +196,19 @@ export const systemFileSchema = z.strictObject({
         .string()
         .refine(isPublicUrl, 'publicUrl must be an http: or https: URL without query or credentials')
         .optional(),
-      /** Proxies whose `X-Forwarded-*` headers count, as Express's `trust proxy` takes them. */
-      trustProxy: z.union([z.boolean(), z.number().int().min(0), z.array(z.string())]).optional(),
+      /** Proxies whose `X-Forwarded-*` headers count: how many there are, or their addresses. Never all of them. */
+      trustProxy: z
+        .union(
+          [
+            z.literal(false),
+            z.number().int().min(0),
+            z.array(
+              z.union([z.enum(['loopback', 'linklocal', 'uniquelocal']), z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]),
+            ),
+          ],
+          'trustProxy must be false, the number of proxies, or a list of addresses, ranges, loopback, linklocal and uniquelocal',
+        )
+        .optional(),
       cors: z.strictObject({ origin: z.array(z.string()).optional(), credentials: z.boolean().optional() }).optional(),
     })
     .optional(),
@@ -210,6 +221,18 @@ export const systemFileSchema = z.strictObject({
       bcryptRounds: z.number().int().min(10).max(15).optional(),
       maxLoginAttempts: z.number().int().positive().optional(),
       lockoutDuration: z.number().int().positive().optional(),
+      /** Key that tokens made before the last change of `jwtSecret` were signed with; it checks and signs none. */
+      jwtSecretPrevious: z.string().min(32, 'jwtSecretPrevious needs at least 32 characters').optional(),
+      /** What new passwords must be, besides hard to guess. */
+      passwordRules: z
+        .strictObject({
+          minLength: z.number().int().min(8).max(72).optional(),
+          /** Small and capital letters, digits and other signs. Off: it makes passwords easier to guess, not harder. */
+          composition: z.boolean().optional(),
+          /** Days after which a password must be changed. Off, for the same reason. */
+          maxAgeDays: z.number().int().positive().optional(),
+        })
+        .optional(),
     })
     .optional(),
   logging: z

@@ -154,16 +154,17 @@ describe.each([
     expect(await limiter.peek('ann')).toMatchObject({ passed: false, taken: 30, left: 0 })
     expect((await limiter.peek('ann')).resetMs).toBeGreaterThan(50_000)
     expect(await limiter.take('bob')).toMatchObject({ passed: true, taken: 1, left: 4 })
+    expect(await limiter.take('bob', -1)).toMatchObject({ taken: 0 })
     await limiter.clear('ann')
     expect(await limiter.take('ann')).toMatchObject({ passed: true, taken: 1 })
   })
 
-  it('remembers when a key was last used', async () => {
-    const use = { at: 1_700_000_000_000, address: '192.0.2.7' }
-    await stand.one.keyUses.record(new Map([['abc', use]]))
-    expect((await stand.other.keyUses.read()).get('abc')).toEqual(use)
-    await stand.other.keyUses.forget('abc')
-    expect((await stand.one.keyUses.read()).size).toBe(0)
+  it('keeps notes by kind', async () => {
+    await stand.one.notes('key-uses').put(new Map([['abc', 'today']]))
+    expect(await stand.other.notes('key-uses').read()).toEqual(new Map([['abc', 'today']]))
+    expect((await stand.other.notes('lockouts').read()).size).toBe(0)
+    await stand.other.notes('key-uses').delete('abc')
+    expect((await stand.one.notes('key-uses').read()).size).toBe(0)
   })
 })
 

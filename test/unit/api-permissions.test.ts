@@ -12,7 +12,7 @@ interface Layer {
 function routesOfExpress(webDir: string | null): string[] {
   const part = new Proxy({}, { get: () => () => ({}) })
   const app = createApp({
-    auth: { users: null, mode: 'server', identify: () => Promise.resolve(null) },
+    auth: { identity: { keys: part }, mode: 'server', trust: () => false, identify: () => Promise.resolve(null) },
     servers: part,
     accounts: part,
     catalog: part,
@@ -21,7 +21,6 @@ function routesOfExpress(webDir: string | null): string[] {
     hub: part,
     publisher: part,
     identify: () => Promise.resolve(null),
-    system: () => ({}),
     maxBodyBytes: 1_000,
     webDir,
     log: () => undefined,
@@ -47,6 +46,7 @@ describe('the table of permissions', () => {
       'GET /api/auth/me',
       'POST /api/auth/login',
       'POST /api/auth/setup',
+      'POST /api/auth/refresh',
       'POST /api/auth/logout',
     ])
   })

@@ -1,0 +1,132 @@
+import { join } from 'node:path'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { Fault, SystemFile } from '../contract/index.ts'
+import type { Audit } from './audit.ts'
+import type { Caller } from './caller.ts'
+import { parseDuration } from './duration.ts'
+import { openIdentityFile } from './identity-file.ts'
+import { createKeys, type Keys } from './keys.ts'
+import { createSetupCode } from './setup-code.ts'
+import type { SignIn } from './sign-in.ts'
+import { createTokenTable, type StaticToken } from './tokens.ts'
+import type { Users } from './users.ts'
+
+export interface IdentityOptions {
+  mode: 'desktop' | 'server'
+  configDir: string
+  dataDir: string
+  tokens: readonly StaticToken[]
+  /** The first signs; the others check what was signed before. */
+  signingKeys: readonly Uint8Array[]
+  auth: NonNullable<SystemFile['auth']>
+  jwtExpiresIn: string | undefined
+  jwtRefreshExpiresIn: string | undefined
+  /** Creates the user `admin` when there is none. */
+  adminPassword: string | undefined
+  openCluster: () => Promise<Cluster>
+  announceSetup: (code: string) => void
+  audit: Audit
+  now?: () => number
+}
+
+/** Users with their sign-ins; not there on the desktop, where the app is signed in already. */
+export interface People {
+  signIn: SignIn
+  users: Users
+}
+
+/** Who is who: fixed tokens, keys, and users with their sessions. */
+export interface Identity {
+  readonly keys: Keys
+  readonly faults: Fault[]
+  /** Whether the first administrator is still to be made, with a one-time code. */
+  readonly setupNeeded: boolean
+  setupCode: () => Promise<string | null>
+  /** Loaded with the first sign-in: who only serves clients with keys needs none of it. Null on the desktop. */
+  people: () => Promise<People> | null
+  /** At once: fixed tokens and keys. */
+  quick: (token: string, address: string) => Caller | null
+  identify: (token: string, address: string) => Promise<Caller | null>
+  watch: () => void
+  dispose: () => Promise<void>
+}
+
+/** Throws BrokenFile when users.json cannot be used. */
+export async function openIdentity(options: IdentityOptions): Promise<Identity> {
+  const { auth, audit, now = Date.now } = options
+  const isServer = options.mode === 'server'
+  const file = await openIdentityFile(join(options.configDir, 'users.json'))
+  const fixed = createTokenTable(options.tokens)
+  let cluster: Promise<Cluster> | null = null
+  const openCluster = (): Promise<Cluster> => (cluster ??= options.openCluster())
+  const keys = createKeys({
+    file,
+    notes: async () => (await openCluster()).notes('key-uses'),
+    audit,
+    now,
+  })
+  const isEmpty = (): boolean => file.current.users.length === 0
+  const setupCode =
+    isServer && isEmpty() && options.adminPassword === undefined && options.tokens.length === 0
+      ? createSetupCode({ file: join(options.dataDir, 'setup-code'), announce: options.announceSetup, now })
+      : null
+
+  let loaded: Promise<People & { dispose: () => Promise<void> }> | null = null
+  async function load(): Promise<People & { dispose: () => Promise<void> }> {
+    const [{ createSignIn }, { createUsers }, { createPasswords }, { createPasswordRules }, { createAccessTokens }] =
+      await Promise.all([
+        import('./sign-in.ts'),
+        import('./users.ts'),
+        import('./passwords.ts'),
+        import('./password-rules.ts'),
+        import('./access-tokens.ts'),
+      ])
+    const opened = await openCluster()
+    const passwords = createPasswords(auth.bcryptRounds ?? 12)
+    const rules = createPasswordRules(passwords, auth.passwordRules)
+    const seconds = (text: string | undefined, fallback: number): number => parseDuration(text ?? '') ?? fallback
+    const tokens = createAccessTokens(options.signingKeys, seconds(options.jwtExpiresIn ?? auth.jwtExpiresIn, 15 * 60))
+    const refreshMs = 1_000 * seconds(options.jwtRefreshExpiresIn ?? auth.jwtRefreshExpiresIn, 7 * 86_400)
+    const signIn = createSignIn({ file, cluster: opened, tokens, passwords, rules, auth, refreshMs, audit, now })
+    const users = createUsers({ file, cluster: opened, passwords, rules, signIn, setupCode, audit, now })
+    return { signIn, users, dispose: () => passwords.dispose() }
+  }
+  const people = (): Promise<People> | null => (isServer ? (loaded ??= load()) : null)
+
+  if (isServer && isEmpty() && options.adminPassword !== undefined) {
+    const { createPasswords } = await import('./passwords.ts')
+    const passwords = createPasswords(auth.bcryptRounds ?? 12)
+    const passwordHash = await passwords.hash(options.adminPassword)
+    await passwords.dispose()
+    const value = { name: 'admin', passwordHash, role: 'admin', createdAt: now(), passwordChangedAt: now() } as const
+    await file.put({ list: 'users', value })
+  }
+
+  const quick = (token: string, address: string): Caller | null => fixed(token) ?? keys.find(token, address)
+
+  return {
+    keys,
+    get faults() {
+      return file.faults
+    },
+    get setupNeeded() {
+      return setupCode !== null && isEmpty()
+    },
+    setupCode: async () => (setupCode !== null && isEmpty() ? setupCode.current() : null),
+    people,
+    quick,
+    identify: async (token, address) => {
+      const found = quick(token, address)
+      // An access token has three parts; anything else is not worth the look.
+      if (found !== null || token.split('.').length !== 3) return found
+      return (await people())?.signIn.verify(token) ?? null
+    },
+    watch: () => file.watch(),
+    dispose: async () => {
+      await keys.dispose()
+      await file.dispose()
+      await (await loaded)?.dispose()
+      await (await cluster)?.dispose()
+    },
+  }
+}

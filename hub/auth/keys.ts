@@ -1,0 +1,205 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { roleGrants, type Key, type Permission, type Scope } from '../contract/index.ts'
+import type { Notes } from '../cluster/cluster.ts'
+import { HubError } from '../hub-error.ts'
+import type { Audit } from './audit.ts'
+import { may, type Caller } from './caller.ts'
+import type { IdentityFile, KeyEntry } from './identity-file.ts'
+
+const PREFIX = 'mcphub_'
+const FORM = /^mcphub_([0-9a-f]{12})_([\w-]{43})$/
+const MAX_KNOWN = 10_000
+const FLUSH_MS = 30_000
+
+export interface KeyChanges {
+  name?: string | undefined
+  scope?: Scope | null | undefined
+  expiresAt?: number | null | undefined
+}
+
+/** API keys: made once, shown once, kept as a hash. A key never may more than its owner may at the moment. */
+export interface Keys {
+  /** At once, for the data path. */
+  find: (token: string, address: string) => Caller | null
+  list: (caller: Caller) => Promise<Key[]>
+  create: (
+    caller: Caller,
+    key: { name: string; permissions?: Permission[] | undefined } & KeyChanges,
+  ) => Promise<Key & { secret: string }>
+  edit: (caller: Caller, id: string, changes: KeyChanges) => Promise<Key>
+  remove: (caller: Caller, id: string) => Promise<void>
+  dispose: () => Promise<void>
+}
+
+interface Known {
+  caller: Caller
+  id: string
+  expiresAt: number
+}
+
+export function createKeys(options: {
+  file: IdentityFile
+  notes: () => Promise<Notes>
+  audit: Audit
+  now: () => number
+}): Keys {
+  const { file, audit, now } = options
+  const known = new Map<string, Known>()
+  const uses = new Map<string, { at: number; address: string }>()
+  file.onChange(() => known.clear())
+  const flusher = setInterval(() => void flush(), FLUSH_MS).unref()
+
+  async function flush(): Promise<void> {
+    if (uses.size === 0) return
+    const entries = new Map([...uses].map(([id, use]) => [id, JSON.stringify(use)]))
+    uses.clear()
+    await (await options.notes()).put(entries)
+  }
+
+  function callerOf(entry: KeyEntry): Caller | null {
+    const owner = file.current.users.find(({ name }) => name === entry.owner)
+    // Who is gone or disabled has no keys either.
+    if (entry.owner !== null && (owner === undefined || owner.disabled === true)) return null
+    const granted = new Set<Permission>(owner === undefined ? roleGrants.admin : roleGrants[owner.role])
+    return {
+      id: `key:${entry.id}`,
+      name: entry.name,
+      role: owner?.role ?? 'user',
+      permissions: new Set(entry.permissions.filter((permission) => granted.has(permission))),
+      scopes: [entry.scope, owner?.scope].filter((scope) => scope !== undefined),
+      user: entry.owner,
+      session: null,
+      mustChangePassword: false,
+    }
+  }
+
+  function lookUp(token: string): Known | null {
+    const [, id, secret = ''] = FORM.exec(token) ?? []
+    const entry = id === undefined ? undefined : file.current.keys.find((key) => key.id === id)
+    if (entry === undefined || !timingSafeEqual(Buffer.from(entry.hash, 'hex'), digest(secret))) return null
+    const caller = callerOf(entry)
+    return caller === null ? null : { caller, id: entry.id, expiresAt: entry.expiresAt ?? Infinity }
+  }
+
+  /** A key that the caller may see; those of others are not there for them. */
+  function own(caller: Caller, id: string): KeyEntry {
+    const entry = file.current.keys.find((key) => key.id === id)
+    if (entry === undefined || !visible(caller, entry))
+      throw new HubError('HUB_KEY_NOT_FOUND', `There is no key ${id}`, { cure: 'GET /api/keys lists them.' })
+    return entry
+  }
+
+  function visible(caller: Caller, entry: KeyEntry): boolean {
+    return may(caller, 'keys:manage') || (entry.owner !== null && entry.owner === caller.user)
+  }
+
+  async function describe(entries: readonly KeyEntry[]): Promise<Key[]> {
+    await flush()
+    const read = entries.length === 0 ? new Map<string, string>() : await (await options.notes()).read()
+    return entries.map((entry) => {
+      const use = read.get(entry.id)
+      const { at, address } = use === undefined ? {} : (JSON.parse(use) as { at: number; address: string })
+      return {
+        id: entry.id,
+        name: entry.name,
+        prefix: `${PREFIX}${entry.id}_`,
+        owner: entry.owner,
+        permissions: entry.permissions,
+        scope: entry.scope ?? null,
+        createdAt: entry.createdAt,
+        expiresAt: entry.expiresAt ?? null,
+        lastUsedAt: at ?? null,
+        lastUsedFrom: address ?? null,
+      }
+    })
+  }
+
+  async function described(entry: KeyEntry): Promise<Key> {
+    return (await describe([entry]))[0] as Key
+  }
+
+  function checkExpiry(expiresAt: number | null | undefined): void {
+    if (typeof expiresAt === 'number' && expiresAt <= now())
+      throw new HubError('HUB_BAD_REQUEST', 'expiresAt is in the past', {
+        cure: 'Give a time to come, or null for never.',
+      })
+  }
+
+  return {
+    find: (token, address) => {
+      let found = known.get(token) ?? null
+      if (found === null) {
+        if (!token.startsWith(PREFIX)) return null
+        found = lookUp(token)
+        if (found === null) return null
+        if (known.size >= MAX_KNOWN) known.clear()
+        known.set(token, found)
+      }
+      const at = now()
+      if (at >= found.expiresAt) return null
+      const use = uses.get(found.id)
+      if (use === undefined) uses.set(found.id, { at, address })
+      else {
+        use.at = at
+        use.address = address
+      }
+      return found.caller
+    },
+    list: (caller) => describe(file.current.keys.filter((entry) => visible(caller, entry))),
+    create: async (caller, { name, permissions = ['mcp:connect'], scope, expiresAt }) => {
+      checkExpiry(expiresAt)
+      // A key that leaked must not live on in keys that it made.
+      const refused = permissions.filter(
+        (permission) => !may(caller, permission) || permission.startsWith('keys:') || permission === 'host:access',
+      )
+      if (refused.length > 0)
+        throw new HubError('HUB_FORBIDDEN', `A key of yours cannot have ${refused.join(', ')}`, {
+          cure: 'Leave it out: a key may what its owner may, except managing keys.',
+        })
+      const secret = randomBytes(32).toString('base64url')
+      const entry: KeyEntry = {
+        id: randomBytes(6).toString('hex'),
+        name,
+        hash: digest(secret).toString('hex'),
+        owner: caller.user,
+        permissions,
+        ...(scope ? { scope } : {}),
+        createdAt: now(),
+        ...(expiresAt ? { expiresAt } : {}),
+      }
+      await file.put({ list: 'keys', value: entry })
+      audit({ action: 'key.create', by: caller, target: entry.id, details: { name, permissions } })
+      return { ...(await described(entry)), secret: `${PREFIX}${entry.id}_${secret}` }
+    },
+    edit: async (caller, id, { name, scope, expiresAt }) => {
+      const { scope: oldScope, expiresAt: oldExpiry, ...entry } = own(caller, id)
+      checkExpiry(expiresAt)
+      const nextScope = scope === undefined ? oldScope : (scope ?? undefined)
+      const nextExpiry = expiresAt === undefined ? oldExpiry : (expiresAt ?? undefined)
+      const next: KeyEntry = {
+        ...entry,
+        ...(name === undefined ? {} : { name }),
+        ...(nextScope === undefined ? {} : { scope: nextScope }),
+        ...(nextExpiry === undefined ? {} : { expiresAt: nextExpiry }),
+      }
+      await file.put({ list: 'keys', value: next })
+      audit({ action: 'key.change', by: caller, target: id, details: { name, scope, expiresAt } })
+      return described(next)
+    },
+    remove: async (caller, id) => {
+      const entry = own(caller, id)
+      await file.remove('keys', id)
+      uses.delete(id)
+      await (await options.notes()).delete(id)
+      audit({ action: 'key.delete', by: caller, target: id, details: { name: entry.name } })
+    },
+    dispose: async () => {
+      clearInterval(flusher)
+      await flush().catch(() => undefined)
+    },
+  }
+}
+
+function digest(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest()
+}

@@ -1,0 +1,113 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Cluster } from '../cluster/cluster.ts'
+import { HubError } from '../hub-error.ts'
+import { placeOf } from './client-address.ts'
+
+const PLACE_FAILURES = 50
+const PLACE_WINDOW_MS = 3_600_000
+const MAX_DELAY_MS = 30_000
+const MAX_DELAYED = 500
+const MAX_LISTED = 1_000
+
+/** Who tries to sign in, and from where. `device` names a browser that this user signed in with before. */
+export interface Attempt {
+  user: string
+  address: string
+  device: string | null
+}
+
+export interface Lockout {
+  /** Counts the try before the password is looked at. Throws HUB_LOGIN_LOCKED; may take its time. */
+  admit: (attempt: Attempt) => Promise<void>
+  /** The password was right: this try was none. */
+  succeeded: (attempt: Attempt) => Promise<void>
+  list: () => Promise<{ user: string; address: string; until: number }[]>
+  unlock: (user: string) => Promise<void>
+}
+
+/**
+ * Guesses are limited where they come from, never for the user everywhere: a stranger must not lock anybody out. Three
+ * counts: the name from this place (the setting `maxLoginAttempts`), this place with any name, and the name from all places,
+ * which only slows down whoever has no browser that is known. Names that nobody has are counted just the same.
+ */
+export function createLockout(
+  cluster: Cluster,
+  options: { attempts: number; durationMs: number; now?: () => number },
+): Lockout {
+  const { attempts, durationMs, now = Date.now } = options
+  const kind = 'lockout' as const
+  const byNameAndPlace = cluster.limiter({ name: 'login-user', points: attempts, durationMs, kind })
+  const byPlace = cluster.limiter({ name: 'login-place', points: PLACE_FAILURES, durationMs: PLACE_WINDOW_MS, kind })
+  const byName = cluster.limiter({ name: 'login-name', points: attempts, durationMs, kind })
+  const notes = cluster.notes('lockouts')
+  let delayed = 0
+
+  const keyOf = ({ user, address, device }: Attempt): string =>
+    device === null ? `${user}\n${placeOf(address)}` : `${user}\ndevice ${device}`
+
+  function refuse(resetMs: number): never {
+    const minutes = Math.max(1, Math.ceil(resetMs / 60_000))
+    throw new HubError('HUB_LOGIN_LOCKED', 'Too many wrong passwords', {
+      cure: `Try again in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}, or ask an administrator to unlock the name.`,
+      retryAfterMs: resetMs,
+    })
+  }
+
+  return {
+    admit: async (attempt) => {
+      const own = await byNameAndPlace.take(keyOf(attempt))
+      if (!own.passed) {
+        // Said once, for people to see.
+        if (own.taken === attempts + 1) await note(attempt, now() + own.resetMs)
+        refuse(own.resetMs)
+      }
+      if (attempt.device !== null) return
+      const place = await byPlace.take(placeOf(attempt.address))
+      if (!place.passed) refuse(place.resetMs)
+      const name = await byName.take(attempt.user)
+      if (name.passed) return
+      if (delayed >= MAX_DELAYED)
+        throw new HubError('HUB_BUSY', 'Too many sign-ins are waiting', { cure: 'Try again in a minute.' })
+      delayed++
+      try {
+        await delay(Math.min(MAX_DELAY_MS, 250 * 2 ** Math.min(20, name.taken - attempts)))
+      } finally {
+        delayed--
+      }
+    },
+    succeeded: async (attempt) => {
+      await byNameAndPlace.clear(keyOf(attempt))
+      if (attempt.device !== null) return
+      await byPlace.take(placeOf(attempt.address), -1)
+      await byName.clear(attempt.user)
+    },
+    list: async () => {
+      const entries = [...(await notes.read())].map(([key, text]) => ({ key, ...(JSON.parse(text) as Note) }))
+      const over = entries.filter(({ until }) => until <= now())
+      for (const { key } of over) await notes.delete(key)
+      return entries.filter(({ until }) => until > now()).map(({ user, address, until }) => ({ user, address, until }))
+    },
+    unlock: async (user) => {
+      for (const [key, text] of await notes.read()) {
+        if ((JSON.parse(text) as Note).user !== user) continue
+        await byNameAndPlace.clear(key)
+        await notes.delete(key)
+      }
+      await byName.clear(user)
+    },
+  }
+
+  async function note(attempt: Attempt, until: number): Promise<void> {
+    const known = await notes.read()
+    // A list for people; who tries a thousand names fills no store.
+    if (known.size >= MAX_LISTED) return
+    const { user, address } = attempt
+    await notes.put(new Map([[keyOf(attempt), JSON.stringify({ user, address, until } satisfies Note)]]))
+  }
+}
+
+interface Note {
+  user: string
+  address: string
+  until: number
+}
