@@ -79,7 +79,7 @@ describe('users and their sessions', () => {
       file,
       text.replace(
         /("name": "by-hand",\s*"role": "user",\s*"passwordHash": )"[^"]+"/,
-        `// set with htpasswd\n      $1"${hash}"`,
+        (_all, before: string) => `// set with htpasswd\n      ${before}"${hash}"`,
       ),
     )
     await expect.poll(async () => (await ask(hub, 'GET /api/servers', { token })).status).toBe(401)
