@@ -68,6 +68,7 @@ export function authRoutes(
       user: caller === null ? null : { name: caller.name, role: caller.role },
       permissions: caller === null ? [] : [...caller.permissions],
       mustChangePassword: caller?.mustChangePassword ?? false,
+      renewable: caller === null && readCookie(request, 'refresh', isSecure(request, trust)) !== null,
       setupNeeded: identity.setupNeeded,
       mode: options.mode,
     }

@@ -49,6 +49,8 @@ export const meSchema = z.object({
   /** What the caller may do: what a page offers follows from it, and the hub refuses the rest in any case. */
   permissions: z.array(permissionSchema).default([]),
   mustChangePassword: z.boolean().default(false),
+  /** Nobody is signed in, but `POST /api/auth/refresh` may go on where the last access token ended. */
+  renewable: z.boolean().default(false),
   /** True when there is no user yet and a setup code is asked for. */
   setupNeeded: z.boolean(),
   mode: z.enum(['desktop', 'server']),

@@ -112,6 +112,12 @@ export function createAppRouter(client: QueryClient): Router {
         component: () => import('../features/auth/SetupPage.vue'),
       },
       {
+        path: '/password',
+        name: 'password',
+        meta: { title: 'password.title', public: true },
+        component: () => import('../features/auth/PasswordPage.vue'),
+      },
+      {
         path: '/:path(.*)*',
         name: 'not-found',
         meta: { title: 'notFound.title' },
@@ -126,6 +132,7 @@ export function createAppRouter(client: QueryClient): Router {
       // The page says that the hub does not answer; which door it would have shown does not matter then.
       .catch(() => null)
     if (me === null) return true
+    if (me.mustChangePassword) return to.name === 'password' ? true : { name: 'password' }
     if (me.user !== null) return to.meta.public ? '/' : true
     if (me.setupNeeded) return to.name === 'setup' ? true : { name: 'setup', hash: to.hash }
     if (to.meta.public && to.name !== 'setup') return true

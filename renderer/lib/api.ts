@@ -52,12 +52,39 @@ async function request<S extends z.ZodType>(path: string, schema: S, options: Op
 
 async function send(path: string, label: string, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(path, init)
+    const response = await fetch(path, init)
+    // An access token is good for minutes; what renews it is in a cookie that only /api/auth sees.
+    if (response.status === 401 && !path.startsWith('/api/auth/') && (await renewSession()))
+      return await fetch(path, init)
+    return response
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
     const message = error instanceof Error ? error.message : String(error)
     throw new ApiError({ kind: 'unreachable', request: label, message })
   }
+}
+
+let renewing: Promise<boolean> | null = null
+
+/** Goes on with a session whose access token has ended; one exchange at a time, for all who ask. */
+export function renewSession(): Promise<boolean> {
+  renewing ??= fetch('/api/auth/refresh', {
+    method: 'POST',
+    credentials: 'same-origin',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+  })
+    .then(
+      ({ ok }) => ok,
+      () => false,
+    )
+    .finally(() => (renewing = null))
+  return renewing
+}
+
+async function me(signal?: AbortSignal): Promise<z.output<typeof meSchema>> {
+  const first = await request('/api/auth/me', meSchema, { signal })
+  return first.renewable && (await renewSession()) ? request('/api/auth/me', meSchema, { signal }) : first
 }
 
 function parseJson(text: string, label: string): unknown {
@@ -74,9 +101,11 @@ const server = (name: string): string => `/api/servers/${encodeURIComponent(name
 const profile = (name: string): string => `/api/profiles/${encodeURIComponent(name)}`
 
 export const api = {
-  me: (signal?: AbortSignal) => request('/api/auth/me', meSchema, { signal }),
+  me,
   login: (username: string, password: string) =>
     request('/api/auth/login', sessionSchema, { method: 'POST', body: { username, password } }),
+  changePassword: (current: string, next: string) =>
+    request('/api/auth/password', sessionSchema, { method: 'POST', body: { current, next } }),
   logout: () => request('/api/auth/logout', nothing, { method: 'POST' }),
   setup: (body: { code: string; username: string; password: string }) =>
     request('/api/auth/setup', nothing, { method: 'POST', body }),

@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser'
 import { hubEventSchema, type HubEvent } from '../../hub/contract/index.ts'
+import { renewSession } from './api.ts'
 
 export type StreamState = 'connecting' | 'open' | 'lost' | 'signed-out'
 
@@ -39,7 +40,7 @@ export function createEventStream({ onEvent, onState, onGap }: Options): EventSt
     const url = logs === null ? '/api/events' : `/api/events?logs=${encodeURIComponent(logs)}`
     const headers = { accept: 'text/event-stream', ...(lastId === null ? {} : { 'last-event-id': lastId }) }
     const response = await fetch(url, { headers, signal, credentials: 'same-origin', cache: 'no-store' })
-    if (response.status === 401) return 'signed-out'
+    if (response.status === 401) return (await renewSession()) ? 'ended' : 'signed-out'
     if (!response.ok || response.body === null) throw new Error(`HTTP ${response.status}`)
     failures = 0
     onState('open')
