@@ -53,9 +53,10 @@ async function request<S extends z.ZodType>(path: string, schema: S, options: Op
 async function send(path: string, label: string, init: RequestInit): Promise<Response> {
   try {
     const response = await fetch(path, init)
-    // An access token is good for minutes; what renews it is in a cookie that only /api/auth sees.
-    if (response.status === 401 && !path.startsWith('/api/auth/') && (await renewSession()))
-      return await fetch(path, init)
+    // An access token is good for minutes; what renews it is in a cookie that only /api/auth sees. A wrong password is 401
+    // too, and must not be sent twice.
+    const ended = response.status === 401 && response.headers.has('www-authenticate')
+    if (ended && (await renewSession())) return await fetch(path, init)
     return response
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
