@@ -297,7 +297,7 @@ describe('wrong passwords', () => {
 
 describe('the first run', () => {
   it('makes the administrator with a one-time code, which is good for 15 minutes', async () => {
-    const hub = await startHub({}, system, { tokens: [] })
+    const hub = await startHub({}, system, { hub: { tokens: [] } })
     const file = path.join(hub.configDir, '..', 'data', 'setup-code')
     const announced: string[] = []
     hub.hub.onSetupCode = (code) => announced.push(code)
@@ -323,14 +323,14 @@ describe('the first run', () => {
   })
 
   it('takes the administrator of MCP_HUB_ADMIN_PASSWORD instead, once', async () => {
-    const hub = await startHub({}, system, { tokens: [], adminPassword: PASSWORD })
+    const hub = await startHub({}, system, { hub: { tokens: [], adminPassword: PASSWORD } })
     expect((await ask<Me>(hub, 'GET /api/auth/me')).body.setupNeeded).toBe(false)
     expect((await login(hub, 'admin')).body.user).toEqual({ name: 'admin', role: 'admin' })
     await hub.close()
   })
 
   it('has no account that anybody could know', async () => {
-    const hub = await startHub({}, system, { tokens: [] })
+    const hub = await startHub({}, system, { hub: { tokens: [] } })
     for (const [name, password] of [
       ['admin', 'admin'],
       ['admin', 'admin123'],
