@@ -1,5 +1,5 @@
 import type { Item } from '../upstream/catalog.ts'
-import { META, Reply, isObject, rpc, type Params, type RpcError } from './json-rpc.ts'
+import { META, McpError, Reply, isObject, rpc, type Params, type RpcError } from './json-rpc.ts'
 
 /** Methods whose complete results carry caching fields in the modern era (2026-07-28, "Caching"). */
 const CACHEABLE = new Set([
@@ -21,6 +21,12 @@ export function modernFields(method: string): string {
 /** An error of a legacy server for a modern client: codes that the modern era does not have are translated. */
 export function modernError(error: RpcError): RpcError {
   return error.code === rpc.legacyResourceNotFound ? { ...error, code: rpc.invalidParams } : error
+}
+
+/** An answer that cannot be written again, e.g. because it is nested too deep: the call's fault alone. */
+export function unreadable(error: unknown): McpError {
+  const cause = error instanceof Error ? error.message : String(error)
+  return new McpError(rpc.internalError, `The server’s answer cannot be passed on: ${cause}`)
 }
 
 /** What went wrong between the hub and its server is not the client's fault. */

@@ -1,5 +1,6 @@
 import {
   McpError,
+  Reply,
   isObject,
   resultBody,
   rpc,
@@ -12,7 +13,7 @@ import {
 import { canAnswer, logLevels, type Call, type CancelCall, type LogLevel, type Question } from './call.ts'
 import type { GatewayContext } from './context.ts'
 import { Exchange, sizeOf } from './exchange.ts'
-import { legacyQuestion, legacyReply } from './era-bridge.ts'
+import { legacyQuestion, legacyReply, unreadable } from './era-bridge.ts'
 import { checkCursor } from './modern-edge.ts'
 import { paramHeaders } from './mcp-headers.ts'
 import type { Outlet } from './outlet.ts'
@@ -216,7 +217,12 @@ export function createLegacyRequests(context: GatewayContext, sessions: Readonly
           session.inFlight.delete(id)
           session.lastUsed = Date.now()
           const modern = upstream.instance?.connection.hello.era === 'modern'
-          const body = (modern ? legacyReply(reply, method) : reply).render(JSON.stringify(id))
+          let body: Body
+          try {
+            body = (modern ? legacyReply(reply, method) : reply).render(JSON.stringify(id))
+          } catch (error) {
+            body = Reply.error(unreadable(error).toRpc()).render(JSON.stringify(id))
+          }
           exchange.answer(body)
           record.answered(reply, sizeOf(body))
           context.onExchange(record, routed, reply)

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { CancelCall, Call, LogLevel } from './call.ts'
 import { canAnswer, hasProfile, logLevels } from './call.ts'
 import { addWanted, changeMethod, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
-import { modernError, modernFields, withoutHopErrors } from './era-bridge.ts'
+import { modernError, modernFields, unreadable, withoutHopErrors } from './era-bridge.ts'
 import {
   META,
   MODERN_VERSIONS,
@@ -14,11 +14,12 @@ import {
   toRpcError,
   type Body,
   type JsonRpcId,
+  type RpcError,
   type Params,
 } from './json-rpc.ts'
 import { checkParamHeaders, decodeHeaderValue, paramHeaders } from './mcp-headers.ts'
 import { Outlet, acceptsStream } from './outlet.ts'
-import type { ParkedCall, ParkingLot } from './parked.ts'
+import { staleState, type ParkedCall, type ParkingLot } from './parked.ts'
 import { Exchange, clientLabel, sizeOf } from './exchange.ts'
 import { nameOf } from '../upstream/envelope.ts'
 import type { Upstream } from '../upstream/upstream.ts'
@@ -369,8 +370,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
   function resume(http: HttpRequest, id: JsonRpcId, method: string, params: Params, outlet: Outlet): void {
     const parked = parking.find(params['requestState'], http.principal.id, method, nameOf(method, params) ?? '')
     const carrier = carriers.get(parked)
-    if (carrier === undefined)
-      throw new McpError(rpc.invalidParams, 'requestState is not valid (any more): start the request over without it')
+    if (carrier === undefined) throw staleState
     carrier.outlet = outlet
     carrier.id = id
     watchClose(http, carrier, () => parked.expire())
@@ -382,15 +382,22 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     const legacy = upstream.instance?.connection.hello.era === 'legacy'
     if (reply.isError) {
       const error = reply.message.error ?? { code: rpc.internalError, message: 'The server sent an empty error' }
-      const shown = legacy ? modernError(error) : withoutHopErrors(error)
-      const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: shown }))
-      outlet.finish([body], statusOf(shown.code, false))
-      return body.length
+      return sendError(outlet, id, legacy ? modernError(error) : withoutHopErrors(error))
     }
-    const fields = legacy ? modernFields(method) : reply.hasResultType ? '' : '"resultType":"complete",'
-    const pieces = reply.render(JSON.stringify(id), fields)
-    outlet.finish(pieces)
-    return sizeOf(pieces)
+    try {
+      const fields = legacy ? modernFields(method) : reply.hasResultType ? '' : '"resultType":"complete",'
+      const pieces = reply.render(JSON.stringify(id), fields)
+      outlet.finish(pieces)
+      return sizeOf(pieces)
+    } catch (error) {
+      return sendError(outlet, id, unreadable(error).toRpc())
+    }
+  }
+
+  function sendError(outlet: Outlet, id: JsonRpcId, error: RpcError): number {
+    const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error }))
+    outlet.finish([body], statusOf(error.code, false))
+    return body.length
   }
 
   return {

@@ -5,6 +5,12 @@ import { McpError, isObject, rpc, type Params } from './json-rpc.ts'
 /** Questions that come within this time are put to the client together. */
 const COLLECT_MS = 10
 
+/** The answer to a `requestState` that is forged, of somebody else, or of a call that is gone. */
+export const staleState = new McpError(
+  rpc.invalidParams,
+  'requestState is not valid (any more): start the request over without it',
+)
+
 interface OpenQuestion {
   method: string
   params: Params | undefined
@@ -116,8 +122,7 @@ export function createParkingLot(options: { ttlMs: number; max: number }): Parki
       const expected = Buffer.from(sign({ id, principal, method, name }, Number(round)))
       const given = Buffer.from(signature)
       const parked = given.length === expected.length && timingSafeEqual(given, expected) ? calls.get(id) : undefined
-      if (parked?.round !== Number(round))
-        throw new McpError(rpc.invalidParams, 'requestState is not valid (any more): start the request over without it')
+      if (parked?.round !== Number(round)) throw staleState
       return parked
     },
     answer: (parked, responses) => {

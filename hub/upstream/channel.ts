@@ -12,11 +12,15 @@ export interface RequestHints {
 export interface ChannelHandlers {
   onReply: (hop: number, reply: Reply) => void
   /** This request failed, and it alone. `undelivered` means that the server never saw it. */
-  onFailure: (hop: number, error: RpcError, undelivered: boolean, reason: Reason | null) => void
+  onFailure: (hop: number, error: RpcError, undelivered: boolean, reason: Reason | null, status?: number) => void
   /** A notification or a request of the server. `hop` names the exchange on whose stream it came, when the transport tells. */
   onMessage: (message: JsonRpcMessage, hop: number | null) => void
-  /** The server forgot the session (404): what `hop` asked was not done. */
+  /** The server forgot the session: what `hop` asked was not done. */
   onSessionLost: (hop: number | null) => void
+  /** Messages that belong to no request may have been missed. */
+  onGap: () => void
+  /** A message was too large to be read; `hop` is the request that it answers, where that can be told. */
+  onOversize: (hop: number | null, setting: string, bytes: number) => void
   /** The connection is over. */
   onClose: (reason: Reason) => void
   onLog: (stream: 'stderr' | 'hub', level: 'error' | 'warn' | 'info' | 'debug', text: string) => void
@@ -27,6 +31,8 @@ export interface Channel {
   readonly pid: number | null
   /** Streams that are open now; a pipe has none. */
   readonly openStreams: number
+  /** All exchanges come on one stream, which does not tell what a question of the server belongs to. */
+  readonly isShared: boolean
   /** Opens the transport; rejects with UpstreamFailure. */
   open: () => Promise<void>
   send: (hop: number, text: string, hints: RequestHints) => void

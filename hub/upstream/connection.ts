@@ -1,51 +1,27 @@
-import type { Era, Reason } from '../contract/index.ts'
+import type { Reason } from '../contract/index.ts'
 import { capabilitiesOfProfile, isLogged, type Call, type CancelCall } from '../gateway/call.ts'
-import {
-  LATEST_LEGACY,
-  LATEST_MODERN,
-  LEGACY_VERSIONS,
-  META,
-  MODERN_VERSIONS,
-  McpError,
-  Reply,
-  isObject,
-  rpc,
-  toRpcError,
-  type JsonRpcId,
-  type JsonRpcMessage,
-  type Params,
-  type RpcError,
-} from '../gateway/json-rpc.ts'
-import { UpstreamFailure, type Channel, type ChannelHandlers, type RequestHints } from './channel.ts'
+import { McpError, Reply, rpc, type JsonRpcId, type JsonRpcMessage, type Params } from '../gateway/json-rpc.ts'
+import { UpstreamFailure, type ChannelHandlers, type RequestHints } from './channel.ts'
 import { legacyParams, modernParams, nameOf } from './envelope.ts'
 import { IdTable } from './id-table.ts'
+import { createHandshake, messageOf, protocolReason, type HandshakeOptions, type ServerHello } from './handshake.ts'
 import { driveInputRounds } from './input-rounds.ts'
+import { createQuestions } from './questions.ts'
+import { staleState } from '../gateway/parked.ts'
 
-export interface ServerHello {
-  era: Era
-  version: string
-  capabilities: Params
-  serverInfo: Params | null
-  instructions: string | null
-}
-
-export interface ConnectionOptions {
-  clientInfo: { name: string; version: string }
-  /** What this connection may be asked for by a legacy server: a capability profile. */
-  profile: string
-  /** Era to use, or `auto` to probe. */
-  era: Era | 'auto'
-  startTimeoutMs: number
+export interface ConnectionOptions extends HandshakeOptions {
   callTimeoutMs: number
   totalTimeoutMs: number
-  /** How long a silent server is waited for before the probe is taken for unanswered. */
-  probeTimeoutMs: number
-  openChannel: (handlers: ChannelHandlers) => Channel
+  maxResponseBytes: number
   /** A notification that belongs to no call. */
   onNotification: (method: string, params: Params | undefined) => void
+  /** A question that belongs to no call; null when there is nobody to put it to. */
+  onQuestion: (method: string, params: Params | undefined, signal: AbortSignal) => Promise<unknown> | null
   onClose: (reason: Reason) => void
   /** The server forgot its session and the handshake was done anew: lists and subscriptions must be read again. */
   onRenewed: () => void
+  /** Messages that belong to no call may have been missed. */
+  onGap: () => void
   onLog: ChannelHandlers['onLog']
   /** A call ended, so that another may have its place. */
   onSettled: () => void
@@ -75,6 +51,10 @@ export interface Connection {
   readonly openStreams: number
   /** Why the last request failed that failed below MCP. */
   readonly lastFailure: Reason | null
+  /** Whether a question of the server does not tell which call it belongs to. */
+  readonly isShared: boolean
+  /** Whether the server let the probe pass without a word. */
+  readonly probeUnanswered: boolean
   start: () => Promise<ServerHello>
   call: (call: Call) => CancelCall
   /** A request of the hub's own; rejects with McpError. */
@@ -92,12 +72,12 @@ const SWEEP_MS = 1_000
  */
 export function createConnection(options: ConnectionOptions): Connection {
   const pending = new IdTable<Pending>()
-  /** What the server asks now, by its own id; aborted when it takes the question back or the call is over. */
-  const questions = new Map<JsonRpcId, { owner: Pending; controller: AbortController }>()
   let nextHop = 1
   let hello: ServerHello | null = null
   let sweeper: NodeJS.Timeout | null = null
   let closed = false
+  let lastFailure: Reason | null = null
+  let lastStatus: number | null = null
   let renewing: Promise<void> | null = null
   let closeReason: Reason | null = null
   let received = 0
@@ -105,19 +85,28 @@ export function createConnection(options: ConnectionOptions): Connection {
   const handlers: ChannelHandlers = {
     onReply: (hop, reply) => {
       received++
-      finish(hop, reply)
+      if (reply.size > options.maxResponseBytes) onOversize(hop, 'limits.maxResponseBytes', options.maxResponseBytes)
+      else finish(hop, reply)
     },
-    onFailure: (hop, error, _undelivered, reason) => {
+    onFailure: (hop, error, _undelivered, reason, status) => {
       lastFailure = reason
+      lastStatus = status ?? null
       const isProbe = pending.get(hop)?.call.owner === 'hub'
       finish(hop, Reply.error(error))
       if (!isProbe) options.onTrouble()
     },
     onMessage: (message, hop) => {
       received++
-      onMessage(message, hop)
+      try {
+        onMessage(message, hop)
+      } catch (error) {
+        // Nothing that a server sends may end the hub: e.g. a value nested too deep to be written again.
+        options.onLog('hub', 'warn', `A message of the server could not be passed on: ${messageOf(error)}`)
+      }
     },
     onSessionLost,
+    onGap: () => options.onGap(),
+    onOversize,
     onClose: (reason) => {
       closed = true
       closeReason = reason
@@ -130,15 +119,54 @@ export function createConnection(options: ConnectionOptions): Connection {
     onLog: options.onLog,
   }
   let channel = options.openChannel(handlers)
-  let lastFailure: Reason | null = null
+  const questions = createQuestions<Pending>({
+    inFlight: pending,
+    answer: (id, body) => {
+      if (!closed) channel.answer(id, JSON.stringify({ jsonrpc: '2.0', id, ...body }))
+    },
+    notify: (method, params) => {
+      if (!closed) notify(method, params)
+    },
+    unowned: options.onQuestion,
+    onAnswered: (entry) => (entry.deadline = performance.now() + options.callTimeoutMs),
+  })
+  const handshake = createHandshake(options, {
+    get channel() {
+      return channel
+    },
+    get closeReason() {
+      return closeReason
+    },
+    get refusal() {
+      return lastFailure === null ? null : { reason: lastFailure, status: lastStatus }
+    },
+    replace: async (open) => {
+      await channel.close(true)
+      closed = false
+      closeReason = null
+      channel = open(handlers)
+      await channel.open()
+    },
+    request,
+    notify,
+  })
 
   function finish(hop: number, reply: Reply): void {
     const entry = pending.get(hop)
     if (entry === undefined) return
     pending.delete(hop)
-    if (entry.asked > 0) withdrawQuestions(entry)
+    if (entry.asked > 0) questions.endOf(entry)
     entry.call.finish(reply)
     if (!closed) options.onSettled()
+  }
+
+  /** Where nothing tells which call a message was for, there must be just one that it can be. */
+  function onOversize(hop: number | null, setting: string, bytes: number): void {
+    const message = `The server’s answer is larger than ${bytes} bytes (${setting})`
+    options.onLog('hub', 'error', message)
+    const [only] = pending.keys()
+    const concerned = hop ?? (pending.size === 1 ? only : undefined)
+    if (concerned !== undefined) finish(concerned, Reply.error({ code: rpc.limitExceeded, message }))
   }
 
   function sweep(): void {
@@ -164,7 +192,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     const entry = pending.get(hop)
     if (entry === undefined) return
     pending.delete(hop)
-    if (entry.asked > 0) withdrawQuestions(entry)
+    if (entry.asked > 0) questions.endOf(entry)
     if (entry.call.method === 'initialize') return
     const byClosing = channel.abort(hop)
     if (!byClosing && !closed) {
@@ -178,7 +206,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     const now = performance.now()
     const era = hello?.era ?? 'legacy'
     const outgoing =
-      hello === null
+      hello === null || call.method === 'initialize'
         ? params
         : era === 'modern'
           ? modernParams(params, call, hop, hello.version)
@@ -196,6 +224,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     sweeper ??= setInterval(sweep, SWEEP_MS).unref()
     if (closed)
       finish(hop, Reply.error({ code: rpc.serverUnavailable, message: 'The connection to the server is closed' }))
+    else if (renewing !== null && call.method !== 'initialize') sendRenewed(hop, renewing)
     else channel.send(hop, text, hints)
     return hop
   }
@@ -203,7 +232,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   function onMessage(message: JsonRpcMessage, hop: number | null): void {
     const method = message.method ?? ''
     if (message.id !== undefined && message.id !== null) {
-      onQuestion(message.id, method, message.params, hop)
+      questions.ask(message.id, method, message.params, hop)
       return
     }
     if (method === 'notifications/progress') {
@@ -220,7 +249,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       return
     }
     if (method === 'notifications/cancelled') {
-      questions.get(message.params?.['requestId'] as JsonRpcId)?.controller.abort()
+      questions.withdraw(message.params?.['requestId'] as JsonRpcId)
       return
     }
     const entry = hop === null ? undefined : pending.get(hop)
@@ -228,68 +257,27 @@ export function createConnection(options: ConnectionOptions): Connection {
     else options.onNotification(method, message.params)
   }
 
-  /** On a shared pipe a log message names no call: those that asked for logs get it. */
+  /**
+   * On a shared pipe a log message names no call. Those that asked for logs get it, once for each client, as long as all
+   * that run are of one principal: what a server logs of one must not show to another.
+   */
   function onLogMessage(params: Params | undefined, hop: number | null): void {
-    const entry = hop === null ? undefined : pending.get(hop)
-    let delivered = false
-    for (const candidate of entry === undefined ? pending.values() : [entry]) {
-      if (candidate.call.logLevel === undefined || !isLogged(params?.['level'], candidate.call.logLevel)) continue
-      candidate.call.notify('notifications/message', params)
-      delivered = true
-    }
-    if (!delivered) options.onNotification('notifications/message', params)
-  }
-
-  /** The call that a question belongs to: its stream tells on HTTP; on a pipe the newest that does not wait already. */
-  function ownerOf(method: string, hop: number | null): Pending | string {
-    if (hop !== null) return pending.get(hop) ?? 'the call that it belongs to has ended'
-    const candidates = pending.values().filter((entry) => entry.call.owner !== 'hub')
-    const newest = candidates.findLast((entry) => entry.asked === 0) ?? candidates.at(-1)
-    if (newest === undefined) return `no call is in flight that ${method} could belong to`
-    if (candidates.some((entry) => entry.call.owner !== newest.call.owner))
-      return `${method} could belong to calls of different clients`
-    return newest
-  }
-
-  function onQuestion(id: JsonRpcId, method: string, params: Params | undefined, hop: number | null): void {
-    const answer = (body: { result: unknown } | { error: RpcError }): void => {
-      if (!closed) channel.answer(id, JSON.stringify({ jsonrpc: '2.0', id, ...body }))
-    }
-    if (method === 'ping') {
-      answer({ result: {} })
+    const running = (hop === null ? pending.values() : [pending.get(hop)]).filter(
+      (entry) => entry !== undefined && entry.call.owner !== 'hub',
+    ) as Pending[]
+    const principal = running[0]?.call.principal
+    if (principal === undefined || running.some(({ call }) => call.principal !== principal)) {
+      options.onNotification('notifications/message', params)
       return
     }
-    const owner = ownerOf(method, hop)
-    if (typeof owner === 'string') {
-      // Often asked right after the handshake, when there is no call yet.
-      if (method === 'roots/list') answer({ result: { roots: [] } })
-      else answer({ error: { code: rpc.noOwner, message: `The hub cannot tell whom to ask: ${owner}` } })
-      return
+    const told = new Set<string>()
+    for (const { call } of running.reverse()) {
+      const client = `${call.owner} ${JSON.stringify(call.clientInfo)}`
+      if (told.has(client) || call.logLevel === undefined || !isLogged(params?.['level'], call.logLevel)) continue
+      told.add(client)
+      call.notify('notifications/message', params)
     }
-    const controller = new AbortController()
-    const { signal } = controller
-    const onProgress = (progress: Params): void => {
-      if (!closed && !signal.aborted) notify('notifications/progress', progress)
-    }
-    owner.asked++
-    questions.set(id, { owner, controller })
-    void owner.call
-      .ask({ method, params, signal, onProgress })
-      .then(
-        (result) => ({ result }),
-        (error: unknown) => ({ error: toRpcError(error) }),
-      )
-      .then((body) => {
-        questions.delete(id)
-        owner.asked--
-        owner.deadline = performance.now() + options.callTimeoutMs
-        // What was taken back has no answer.
-        if (!signal.aborted) answer(body)
-      })
-  }
-
-  function withdrawQuestions(entry: Pending): void {
-    for (const { owner, controller } of [...questions.values()]) if (owner === entry) controller.abort()
+    if (told.size === 0) options.onNotification('notifications/message', params)
   }
 
   function notify(method: string, params?: Params): void {
@@ -298,133 +286,50 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   /** What was asked of a forgotten session was not done, so it is safe to ask again under a new one. */
   function onSessionLost(hop: number | null): void {
-    renewing ??= (async () => {
-      channel.resetSession()
-      hello = null
-      try {
-        hello = await initialize()
-        options.onRenewed()
-      } finally {
+    if (renewing === null) {
+      renewing = renew()
+      // The calls that wait for it tell of its failure.
+      renewing.catch(() => undefined)
+    }
+    if (hop !== null) sendRenewed(hop, renewing)
+  }
+
+  function renew(): Promise<void> {
+    return handshake.initialize().then(
+      (renewed) => {
         renewing = null
-      }
-    })()
-    renewing.then(
-      () => {
-        const entry = hop === null ? undefined : pending.get(hop)
-        if (hop !== null && entry !== undefined) channel.send(hop, entry.text, entry.hints)
+        hello = renewed
+        options.onRenewed()
       },
       (error: unknown) => {
-        if (hop !== null)
-          finish(
-            hop,
-            Reply.error({
-              code: rpc.serverUnavailable,
-              message: `The server forgot its session, and a new one failed: ${messageOf(error)}`,
-            }),
-          )
+        renewing = null
         if (!closed) {
           closed = true
           options.onClose(error instanceof UpstreamFailure ? error.reason : protocolReason(messageOf(error)))
         }
+        throw error
+      },
+    )
+  }
+
+  function sendRenewed(hop: number, renewed: Promise<void>): void {
+    renewed.then(
+      () => {
+        const entry = pending.get(hop)
+        if (entry !== undefined) channel.send(hop, entry.text, entry.hints)
+      },
+      (error: unknown) => {
+        const message = `The server forgot its session, and a new one failed: ${messageOf(error)}`
+        finish(hop, Reply.error({ code: rpc.serverUnavailable, message }))
       },
     )
   }
 
   function request(method: string, params?: Params, timeoutMs = options.callTimeoutMs): Promise<unknown> {
+    lastFailure = null
     return new Promise((resolve, reject) => {
       launch(hubCall(method, params, options.profile, resolve, reject), params, timeoutMs)
     })
-  }
-
-  async function initialize(): Promise<ServerHello> {
-    const result = await request(
-      'initialize',
-      {
-        protocolVersion: LATEST_LEGACY,
-        capabilities: capabilitiesOfProfile(options.profile),
-        clientInfo: options.clientInfo,
-      },
-      options.startTimeoutMs,
-    )
-    if (!isObject(result) || typeof result['protocolVersion'] !== 'string') {
-      throw new UpstreamFailure(protocolReason('The answer to initialize has no protocolVersion'), true)
-    }
-    const version = result['protocolVersion']
-    if (!(LEGACY_VERSIONS as readonly string[]).includes(version)) {
-      throw new UpstreamFailure(
-        protocolReason(`The server speaks protocol version ${version}, which this hub does not know`),
-        true,
-      )
-    }
-    channel.established(version, false)
-    notify('notifications/initialized')
-    return {
-      era: 'legacy',
-      version,
-      capabilities: isObject(result['capabilities']) ? result['capabilities'] : {},
-      serverInfo: isObject(result['serverInfo']) ? result['serverInfo'] : null,
-      instructions: typeof result['instructions'] === 'string' ? result['instructions'] : null,
-    }
-  }
-
-  /** Asks `server/discover` on this very connection; null when the server shows itself to be of the legacy era. */
-  async function discover(version: string, retried = false): Promise<ServerHello | null> {
-    channel.established(version, true)
-    const meta = { [META.version]: version, [META.clientInfo]: options.clientInfo, [META.capabilities]: {} }
-    let result: unknown
-    try {
-      result = await request(
-        'server/discover',
-        { _meta: meta },
-        options.era === 'modern' ? options.startTimeoutMs : options.probeTimeoutMs,
-      )
-    } catch (error) {
-      if (!(error instanceof McpError)) throw error
-      if (closeReason !== null) throw new UpstreamFailure(closeReason)
-      const supported =
-        isObject(error.data) && Array.isArray(error.data['supported']) ? (error.data['supported'] as unknown[]) : []
-      const common = MODERN_VERSIONS.find((known) => supported.includes(known))
-      if (error.code === rpc.unsupportedVersion && common !== undefined && !retried) return discover(common, true)
-      // Refused connections, 401 and 5xx say nothing about the era.
-      if (lastFailure !== null && (lastFailure.code !== 'http-status' || /\b5\d\d\b|403/.test(lastFailure.message)))
-        throw new UpstreamFailure(lastFailure)
-      lastFailure = null
-      return null
-    }
-    // Lenient servers answer `{}` to anything: only a list of versions makes it a DiscoverResult.
-    if (!isObject(result) || !Array.isArray(result['supportedVersions'])) return null
-    const chosen = MODERN_VERSIONS.find((known) => (result['supportedVersions'] as unknown[]).includes(known))
-    if (chosen === undefined) return null
-    channel.established(chosen, true)
-    const info = isObject(result['_meta']) ? result['_meta'][META.serverInfo] : undefined
-    return {
-      era: 'modern',
-      version: chosen,
-      capabilities: isObject(result['capabilities']) ? result['capabilities'] : {},
-      serverInfo: isObject(info) ? info : null,
-      instructions: typeof result['instructions'] === 'string' ? result['instructions'] : null,
-    }
-  }
-
-  async function handshake(): Promise<ServerHello> {
-    await channel.open()
-    if (options.era !== 'legacy') {
-      const modern = await discover(LATEST_MODERN).catch(async (error: unknown) => {
-        // Some servers end themselves at a request before `initialize`; they get a fresh process and no probe.
-        if (options.era === 'modern' || !(error instanceof UpstreamFailure) || error.reason.code !== 'exited')
-          throw error
-        closed = false
-        closeReason = null
-        channel = options.openChannel(handlers)
-        await channel.open()
-        return null
-      })
-      if (modern !== null) return modern
-      if (options.era === 'modern')
-        throw new UpstreamFailure(protocolReason('The server does not speak the modern era (no server/discover)'), true)
-      channel.resetSession()
-    }
-    return initialize()
   }
 
   return {
@@ -451,6 +356,12 @@ export function createConnection(options: ConnectionOptions): Connection {
     get lastFailure() {
       return lastFailure
     },
+    get isShared() {
+      return channel.isShared
+    },
+    get probeUnanswered() {
+      return handshake.probeUnanswered
+    },
     start: async () => {
       let timer: NodeJS.Timeout | undefined
       const expired = new Promise<never>((_resolve, reject) => {
@@ -465,7 +376,7 @@ export function createConnection(options: ConnectionOptions): Connection {
         }, options.startTimeoutMs)
       })
       try {
-        hello = await Promise.race([handshake(), expired])
+        hello = await Promise.race([handshake.start(), expired])
         return hello
       } catch (error) {
         throw error instanceof UpstreamFailure
@@ -481,6 +392,11 @@ export function createConnection(options: ConnectionOptions): Connection {
           launch: (round, params) => launch(round, params, options.callTimeoutMs),
           cancel,
         })
+      }
+      if (hello?.era === 'legacy' && call.clientEra === 'modern' && call.params?.['requestState'] !== undefined) {
+        // A legacy server gave no such handle; done without it the call could be done twice.
+        call.finish(Reply.error(staleState.toRpc()))
+        return () => undefined
       }
       const hop = launch(call, call.params, options.callTimeoutMs)
       return (reason) => cancel(hop, reason)
@@ -530,12 +446,4 @@ function hubCall(
       else reject(new McpError(error.code, error.message, error.data))
     },
   }
-}
-
-function protocolReason(message: string): Reason {
-  return { code: 'protocol-error', message, cure: 'Check that the command or URL is an MCP server, and its version.' }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -18,7 +18,8 @@ export function legacyParams(params: Params | undefined, call: Call, hop: number
     kept[key] = meta[key]
   }
   if (call.progressToken !== undefined) kept['progressToken'] = hop
-  const { _meta: _dropped, ...rest } = params ?? {}
+  // A legacy server asks on its own; answers to a question that the hub put in its name are the hub's.
+  const { _meta: _dropped, inputResponses: _answers, ...rest } = params ?? {}
   return Object.keys(kept).length === 0 ? rest : { ...rest, _meta: kept }
 }
 

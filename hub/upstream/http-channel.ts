@@ -25,6 +25,8 @@ interface Exchange {
   text: string
   hints: RequestHints
   startedAt: number
+  /** The session that it was sent in. */
+  session: string | null
   controller: Dispatcher.DispatchController | null
   done: boolean
   lastEventId: string
@@ -59,11 +61,32 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     return headers
   }
 
-  function fail(exchange: Exchange, message: string, undelivered: boolean, reason: Reason | null): void {
+  function fail(
+    exchange: Exchange,
+    message: string,
+    undelivered: boolean,
+    reason: Reason | null,
+    status?: number,
+  ): void {
     if (exchange.done) return
     exchange.done = true
     exchanges.delete(exchange.hop)
-    handlers.onFailure(exchange.hop, { code: rpc.serverUnavailable, message }, undelivered, reason)
+    handlers.onFailure(exchange.hop, { code: rpc.serverUnavailable, message }, undelivered, reason, status)
+  }
+
+  function tooLarge(exchange: Exchange): void {
+    if (exchange.done) return
+    exchange.done = true
+    exchanges.delete(exchange.hop)
+    handlers.onOversize(exchange.hop, 'limits.maxResponseBytes', options.maxResponseBytes)
+    exchange.controller?.abort(new Error('too large'))
+  }
+
+  /** An answer belongs to the exchange that it came on; one that names another request is a fault of the server. */
+  function isForeign(id: unknown, exchange: Exchange): boolean {
+    if (id === exchange.hop || id === undefined || id === null) return false
+    handlers.onLog('hub', 'warn', `An answer to ${JSON.stringify(id)} came as one to ${exchange.hop}; it was dropped`)
+    return true
   }
 
   function settle(exchange: Exchange, reply: Reply): void {
@@ -77,7 +100,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
   function receive(bytes: Buffer, exchange: Exchange | null): void {
     const quick = exchange === null ? null : Reply.fromBytes(bytes)
     if (quick !== null && exchange !== null) {
-      settle(exchange, quick)
+      if (!isForeign(quick.hopId, exchange)) settle(exchange, quick)
       return
     }
     let parsed: unknown
@@ -99,6 +122,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
       if (typeof message['method'] === 'string') {
         handlers.onMessage(message as unknown as JsonRpcMessage, exchange?.hop ?? null)
       } else if (exchange !== null && ('result' in message || 'error' in message)) {
+        if (isForeign(message['id'], exchange)) continue
         settle(exchange, Reply.of({ jsonrpc: '2.0', id: exchange.hop, ...(message as object) }))
       }
     }
@@ -132,26 +156,19 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
               if (event.data !== '') receive(Buffer.from(event.data), exchange)
             },
             onRetry: (ms) => (exchange.retryMs = ms),
+            onError: ({ type }) => {
+              if (type === 'max-buffer-size-exceeded') tooLarge(exchange)
+            },
+            maxBufferSize: options.maxResponseBytes,
           })
         }
       },
-      onResponseData: (controller, chunk) => {
+      onResponseData: (_controller, chunk) => {
+        if (exchange.done) return
         size += chunk.length
-        if (parser !== null && decoder !== null) {
-          parser.feed(decoder.write(chunk))
-          return
-        }
-        if (size > options.maxResponseBytes) {
-          fail(
-            exchange,
-            `The answer is larger than ${options.maxResponseBytes} bytes (limits.maxResponseBytes)`,
-            false,
-            null,
-          )
-          controller.abort(new Error('too large'))
-          return
-        }
-        chunks.push(chunk)
+        if (parser !== null && decoder !== null) parser.feed(decoder.write(chunk))
+        else if (size > options.maxResponseBytes) tooLarge(exchange)
+        else chunks.push(chunk)
       },
       onResponseEnd: () => {
         if (exchange.done) return
@@ -169,12 +186,12 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
           return
         }
         const undelivered = status === 0 && isUndelivered(error)
-        if (
-          undelivered &&
-          !closed &&
-          performance.now() - exchange.startedAt < HOLD_MS &&
-          exchange.hints.method !== 'initialize'
-        ) {
+        if (undelivered && exchange.resumes > 0) {
+          streamEnded(exchange)
+          return
+        }
+        const held = performance.now() - exchange.startedAt
+        if (undelivered && !closed && held < HOLD_MS && exchange.hints.method !== 'initialize') {
           setTimeout(() => dispatch(exchange), HOLD_STEP_MS)
           return
         }
@@ -189,18 +206,30 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
   }
 
   function answered(exchange: Exchange, status: number, body: Buffer): void {
-    const isRpc = body.length > 0 && body[0] === 0x7b && body.includes('"jsonrpc"')
-    if (status === 404 && sessionId !== null && !modern && exchange.hints.method !== 'initialize') {
-      exchange.done = true
-      exchanges.delete(exchange.hop)
-      handlers.onSessionLost(exchange.hop)
+    // To a POST of `initialize` these say that the URL is of another transport, whatever the body says.
+    const isRefusal = exchange.hints.method === 'initialize' && (status === 400 || status === 404 || status === 405)
+    const isRpc = !isRefusal && body.length > 0 && body[0] === 0x7b && body.includes('"jsonrpc"')
+    if (forgotSession(status, body) && exchange.session !== null && !modern) {
+      if (exchange.resumes > 0) {
+        // It had begun to answer: asked again under a new session, it might do a thing twice.
+        fail(exchange, 'The server forgot its session while it answered', false, null)
+        handlers.onSessionLost(null)
+      } else if (exchange.session === sessionId) {
+        exchange.done = true
+        exchanges.delete(exchange.hop)
+        handlers.onSessionLost(exchange.hop)
+      } else {
+        // Another call has renewed the session meanwhile.
+        exchange.session = sessionId
+        dispatch(exchange)
+      }
     } else if (status === 200 || (isRpc && status >= 400 && status !== 401 && status !== 403)) {
       if (body.length === 0) fail(exchange, 'The server answered 200 without a body', false, null)
       else receive(body, exchange)
       if (!exchange.done) fail(exchange, 'The server’s answer holds no response to the request', false, null)
     } else {
       const reason = statusReason(status, bodyText(body), target.url)
-      fail(exchange, reason.message, false, reason)
+      fail(exchange, reason.message, false, reason, status)
     }
   }
 
@@ -230,12 +259,13 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
       { method, name: undefined, paramHeaders: undefined },
       'application/json, text/event-stream',
     )
+    const session = sessionId
     requester.send(
       { method: 'POST', headers, body: text },
       {
         onRequestStart: ignore,
         onResponseStart: (_controller, status) => {
-          if (status === 404 && sessionId !== null) handlers.onSessionLost(null)
+          if (status === 404 && session !== null && session === sessionId) handlers.onSessionLost(null)
         },
         onResponseData: ignore,
         onResponseEnd: () => then?.(),
@@ -249,9 +279,13 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     )
   }
 
-  /** The stream for messages that belong to no request; a server without one answers 405. */
-  function listen(lastEventId: string, attempt: number): void {
+  /**
+   * The stream for messages that belong to no request; a server without one answers 405. Once it was there it is asked for
+   * again and again: a server that went away comes back, and has then to be heard.
+   */
+  function listen(lastEventId: string, attempt: number, wasOpen: boolean): void {
     if (closed || modern) return
+    const session = sessionId
     let retryMs = Math.min(1_000 * 2 ** attempt, 30_000)
     let last = lastEventId
     let opened = false
@@ -262,10 +296,17 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
         if (event.data !== '') receive(Buffer.from(event.data), null)
       },
       onRetry: (ms) => (retryMs = ms),
+      onError: ({ type }) => {
+        if (type !== 'max-buffer-size-exceeded') return
+        handlers.onOversize(null, 'limits.maxResponseBytes', options.maxResponseBytes)
+        listening?.abort(new Error('too large'))
+      },
+      maxBufferSize: options.maxResponseBytes,
     })
     const again = (): void => {
       listening = null
-      if (!closed && opened) listenTimer = setTimeout(() => listen(last, attempt + 1), retryMs).unref()
+      if (closed || session !== sessionId || !(opened || wasOpen)) return
+      listenTimer = setTimeout(() => listen(last, opened ? 0 : attempt + 1, true), retryMs).unref()
     }
     const headers = {
       ...headersFor(null, 'text/event-stream'),
@@ -277,7 +318,9 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
         onRequestStart: (controller) => (listening = controller),
         onResponseStart: (controller, status, responseHeaders) => {
           opened = status === 200 && String(responseHeaders['content-type'] ?? '').startsWith('text/event-stream')
-          if (status === 404 && sessionId !== null && lastEventId !== '') handlers.onSessionLost(null)
+          if (opened && wasOpen && lastEventId === '') handlers.onGap()
+          else if (wasOpen && status === 400 && lastEventId !== '') last = ''
+          else if (wasOpen && (status === 404 || status === 400)) handlers.onSessionLost(null)
           if (!opened) controller.abort(new Error('no stream'))
         },
         onResponseData: (_controller, chunk) => parser.feed(decoder.write(chunk)),
@@ -318,6 +361,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     get openStreams() {
       return exchanges.size + (listening === null ? 0 : 1)
     },
+    isShared: false,
     open: () => requester.open(),
     send: (hop, text, hints) => {
       const exchange: Exchange = {
@@ -325,6 +369,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
         text,
         hints,
         startedAt: performance.now(),
+        session: sessionId,
         controller: null,
         done: false,
         lastEventId: '',
@@ -336,7 +381,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     },
     notify: (text, method) => {
       // The stream for unasked messages may only be opened once the server knows that the handshake is over.
-      if (method === 'notifications/initialized') post(text, method, () => listen('', 0))
+      if (method === 'notifications/initialized') post(text, method, () => listen('', 0, false))
       else post(text, method)
     },
     answer: (_id, text) => post(text, 'response'),
@@ -366,4 +411,9 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
       requester.close()
     },
   }
+}
+
+/** 404 as the specification has it; many servers built on its examples answer 400 and say that the session is not known. */
+function forgotSession(status: number, body: Buffer): boolean {
+  return status === 404 || (status === 400 && /session/i.test(bodyText(body)))
 }

@@ -6,7 +6,7 @@ import { UpstreamFailure } from './channel.ts'
 import { createConnection, type Connection, type ConnectionOptions } from './connection.ts'
 import type { Reason } from '../contract/index.ts'
 
-export interface InstanceOptions extends Omit<ConnectionOptions, 'onNotification' | 'onClose' | 'onRenewed'> {
+export interface InstanceOptions extends Omit<ConnectionOptions, 'onNotification' | 'onClose' | 'onRenewed' | 'onGap'> {
   onCatalog: (kinds: readonly ListKind[]) => void
   onResourceUpdated: (params: Params) => void
   /** Any other notification that belongs to no call. */
@@ -36,6 +36,9 @@ const changedKinds: Record<string, readonly ListKind[]> = {
   'notifications/resources/list_changed': ['resources', 'resourceTemplates'],
 }
 const LISTEN_RETRY_MS = 1_000
+const MAX_LISTEN_RETRY_MS = 30_000
+/** A subscription that lived this long was well; its next try need not wait. */
+const HEALTHY_LISTEN_MS = 5_000
 
 export function createInstance(options: InstanceOptions): Instance {
   let catalog: Catalog = emptyCatalog
@@ -53,12 +56,19 @@ export function createInstance(options: InstanceOptions): Instance {
       if (!closed) options.onLost(reason)
     },
     onRenewed: () => {
-      refresh(listKinds)
       const wanted = subscribed
       subscribed = new Set()
       setSubscriptions(wanted)
+      missed()
     },
+    onGap: missed,
   })
+
+  /** Whatever may have changed unheard is taken to have changed. */
+  function missed(): void {
+    refresh(listKinds)
+    for (const uri of subscribed) options.onResourceUpdated({ uri })
+  }
 
   function onNotification(method: string, params: Params | undefined): void {
     const kinds = changedKinds[method]
@@ -92,8 +102,9 @@ export function createInstance(options: InstanceOptions): Instance {
     }
   }
 
-  function listen(): void {
-    stopListen?.('subscriptions changed')
+  /** One subscription for all that is wanted. A new one replaces it once it is acknowledged, so that nothing falls between. */
+  function listen(attempt = 0, isAgain = false): void {
+    const replaced = stopListen
     stopListen = null
     const { capabilities } = connection.hello
     const has = (name: string): boolean => (capabilities[name] as Params | undefined)?.['listChanged'] === true
@@ -103,8 +114,12 @@ export function createInstance(options: InstanceOptions): Instance {
       ...(has('resources') ? { resourcesListChanged: true } : {}),
       ...(subscribed.size > 0 ? { resourceSubscriptions: [...subscribed] } : {}),
     }
-    if (closed || Object.keys(filter).length === 0) return
-    stopListen = connection.call({
+    if (closed || Object.keys(filter).length === 0) {
+      replaced?.('nothing to listen for')
+      return
+    }
+    const startedAt = performance.now()
+    const stop = connection.call({
       method: 'subscriptions/listen',
       params: { notifications: filter },
       clientEra: 'modern',
@@ -115,14 +130,27 @@ export function createInstance(options: InstanceOptions): Instance {
       progressToken: undefined,
       logLevel: undefined,
       paramHeaders: undefined,
-      notify: onNotification,
+      notify: (method, params) => {
+        if (method !== 'notifications/subscriptions/acknowledged') onNotification(method, params)
+        else {
+          replaced?.('subscriptions changed')
+          if (isAgain) missed()
+        }
+      },
       ask: () => Promise.reject(new McpError(rpc.noOwner, 'A subscription has nobody to ask')),
       finish: (reply) => {
+        replaced?.('subscriptions changed')
+        if (closed || stopListen !== stop) return
         stopListen = null
-        const unsupported = reply.isError && reply.message.error?.code === rpc.methodNotFound
-        if (!closed && !unsupported) setTimeout(listen, LISTEN_RETRY_MS).unref()
+        if (reply.isError && reply.message.error?.code === rpc.methodNotFound) return
+        const next = performance.now() - startedAt > HEALTHY_LISTEN_MS ? 0 : attempt + 1
+        const delay = Math.min(LISTEN_RETRY_MS * 2 ** Math.max(0, next - 1), MAX_LISTEN_RETRY_MS)
+        setTimeout(() => {
+          if (stopListen === null) listen(next, true)
+        }, delay).unref()
       },
     })
+    stopListen = stop
   }
 
   function setSubscriptions(uris: ReadonlySet<string>): void {

@@ -11,8 +11,8 @@ export function redactFailures(
 ): Channel {
   const channel = create({
     ...handlers,
-    onFailure: (hop, error, undelivered, reason) =>
-      handlers.onFailure(hop, redactor.value(error), undelivered, redactor.value(reason)),
+    onFailure: (hop, error, undelivered, reason, status) =>
+      handlers.onFailure(hop, redactor.value(error), undelivered, redactor.value(reason), status),
   })
   const { open } = channel
   channel.open = () =>

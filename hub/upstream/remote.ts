@@ -61,9 +61,10 @@ export function createRemote(options: RemoteOptions): Remote {
         connect: async () => (await network()).dispatcher(networkTarget(resolved)),
         authorization: place === null ? null : options.authorization(name, place),
       }
+      const { maxResponseBytes } = options
       return config.type === 'sse'
-        ? createSseChannel(target, handlers)
-        : createHttpChannel(target, handlers, { maxResponseBytes: options.maxResponseBytes })
+        ? createSseChannel(target, handlers, { maxResponseBytes })
+        : createHttpChannel(target, handlers, { maxResponseBytes })
     },
     place: (config) => placeOf(resolvedOf(name, config, references)),
     close: async () => (await loading)?.close(),

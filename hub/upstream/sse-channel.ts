@@ -5,10 +5,11 @@ import type { Reason } from '../contract/index.ts'
 import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import { bodyText, failureReason, statusReason } from './http-failures.ts'
+import type { HttpOptions } from './http-channel.ts'
 import { createHttpRequester, type HttpTarget } from './http-requester.ts'
 
 /** HTTP+SSE of 2024-11-05: one stream brings everything; messages are posted to the address that it names first. */
-export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers): Channel {
+export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, options: HttpOptions): Channel {
   const url = new URL(target.url)
   const requester = createHttpRequester(target)
   let stream: Dispatcher.DispatchController | null = null
@@ -56,6 +57,10 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers):
             receive(event.data)
             return
           }
+          if (!URL.canParse(event.data, url.href)) {
+            stream?.abort(new Error(`the server names no usable endpoint: ${event.data.slice(0, 200)}`))
+            return
+          }
           const address = new URL(event.data, url)
           // A server that names another origin would have us post elsewhere what is meant for it.
           if (address.origin !== url.origin) {
@@ -75,6 +80,12 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers):
           messages = address
           resolve()
         },
+        onError: ({ type }) => {
+          if (type !== 'max-buffer-size-exceeded') return
+          handlers.onOversize(null, 'limits.maxResponseBytes', options.maxResponseBytes)
+          parser.reset()
+        },
+        maxBufferSize: options.maxResponseBytes,
       })
       requester.send(
         { method: 'GET', headers: { accept: 'text/event-stream' } },
@@ -114,7 +125,10 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers):
         onResponseStart: (_controller, statusCode) => (status = statusCode),
         onResponseData: () => undefined,
         onResponseEnd: () => {
-          if (status >= 400) failed(`The server answered with HTTP status ${status}`, null)
+          if (status < 400) return
+          failed(`The server answered with HTTP status ${status}`, null)
+          // It forgot the session, though the stream is open: only a new one helps.
+          if (status === 404) stream?.abort(new Error('the server forgot the session'))
         },
         onResponseError: (_controller, error) => failed(error.message, null),
         onRefused: (reason, refusal) => {
@@ -130,6 +144,7 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers):
     get openStreams() {
       return messages === null || closed ? 0 : 1
     },
+    isShared: true,
     open,
     send: (hop, text) =>
       post(text, (message, reason) => handlers.onFailure(hop, { code: rpc.serverUnavailable, message }, false, reason)),

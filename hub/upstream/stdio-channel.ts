@@ -82,6 +82,7 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
       else if (typeof message['method'] === 'string') handlers.onMessage(message as unknown as JsonRpcMessage, null)
       else if (typeof message['id'] === 'number')
         handlers.onReply(message['id'], Reply.of({ jsonrpc: '2.0', id: message['id'], ...message }))
+      else onGarbage(`A response without a usable id on stdout: ${line.subarray(0, SHOWN_GARBAGE).toString()}`)
     }
   }
 
@@ -100,10 +101,7 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
 
   /** A line over the limit is not kept; the call that it answers is told so, when its id stands at either end. */
   function onOverflow(head: Buffer, tail: Buffer): void {
-    const message = `A message longer than ${options.maxLineBytes} bytes on stdout was dropped (limits.maxStdioLineBytes)`
-    handlers.onLog('hub', 'error', message)
-    const hop = idAtEitherEnd(head, tail)
-    if (hop !== null) handlers.onFailure(hop, { code: rpc.limitExceeded, message }, false, null)
+    handlers.onOversize(idAtEitherEnd(head, tail), 'limits.maxStdioLineBytes', options.maxLineBytes)
   }
 
   async function open(): Promise<void> {
@@ -189,6 +187,7 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
       return child?.pid ?? null
     },
     openStreams: 0,
+    isShared: true,
     open,
     send: (hop, text) => {
       if (closing)

@@ -93,6 +93,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
           redactFailures(options.redactor, handlers, (quiet) =>
             isRemote(current) ? remote.openChannel(current, quiet) : openStdio(name, current, quiet),
           ),
+        maxResponseBytes: options.maxResponseBytes,
         redactor: options.redactor,
         dispose: remote.close,
         log: options.createLog(silent ? '' : name),

@@ -1,5 +1,6 @@
 import {
   isEnabled,
+  isRemote,
   serverPrefix,
   transportOf,
   type Era,
@@ -17,7 +18,7 @@ import { createCalls } from './calls.ts'
 import { emptyCatalog, listKinds, type Catalog, type ListKind } from './catalog.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import { createClientInstances } from './client-instances.ts'
-import type { ServerHello } from './connection.ts'
+import type { ServerHello } from './handshake.ts'
 import { createHealthProbe, type HealthProbe } from './health.ts'
 import { createInstance, type Instance } from './instance.ts'
 import type { OpenedLane } from './lanes.ts'
@@ -32,6 +33,7 @@ export interface UpstreamOptions {
   defaults: ServerLimits
   /** Opens the transport of an entry; throws UpstreamFailure when a reference cannot be resolved. */
   openChannel: (config: ServerConfig, handlers: ChannelHandlers) => Channel
+  maxResponseBytes: number
   log: LogRing
   /** Reasons quote what servers say, and that may hold a secret. */
   redactor: Redactor
@@ -117,7 +119,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   const clients = createClientInstances(() => ({
     open: openForClient,
     // On Streamable HTTP each call has a stream of its own, which tells whose question it is.
-    exclusive: transportOf(config) !== 'http',
+    exclusive: primary?.connection.isShared ?? true,
     max: MAX_LANES,
     waitMs: limits.startTimeoutMs,
   }))
@@ -216,8 +218,8 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       events.onCatalog(listKinds)
     } catch (error) {
       if (mine !== run) return
-      // The verdict may be stale: the next start probes again.
-      era = null
+      // The verdict may be stale: the next start probes again, unless it was the probe that silenced the server.
+      era = primary?.connection.probeUnanswered === true ? 'legacy' : null
       const failure = error instanceof UpstreamFailure ? error : null
       const reason: Reason = failure?.reason ?? {
         code: 'protocol-error',
@@ -266,15 +268,20 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
 
   function newInstance(profile: string, onLost: (why: Reason) => void): Instance {
     const wanted = config.hub?.era ?? 'auto'
+    const sse = isRemote(config) && config.type !== 'sse' ? { ...config, type: 'sse' as const } : null
     const instance: Instance = createInstance({
       clientInfo: options.clientInfo,
       profile,
-      era: wanted === 'auto' ? (era ?? 'auto') : wanted,
+      // That it was modern is asked again, which costs nothing: a server may have become another one.
+      era: wanted === 'auto' && era === 'legacy' ? era : wanted,
       startTimeoutMs: limits.startTimeoutMs,
       callTimeoutMs: limits.callTimeoutMs,
       totalTimeoutMs: limits.totalTimeoutMs,
       probeTimeoutMs: Math.min(PROBE_TIMEOUT_MS, limits.startTimeoutMs / 2),
+      maxResponseBytes: options.maxResponseBytes,
       openChannel: (handlers) => options.openChannel(config, handlers),
+      openAsSse: sse === null ? null : (handlers) => options.openChannel(sse, handlers),
+      onQuestion: () => null,
       onLog: (stream, level, text) => log.add(stream, level, text),
       onCatalog: (kinds) => {
         if (primary !== null && instance === primary) lastCatalog = primary.catalog

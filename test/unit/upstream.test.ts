@@ -29,6 +29,7 @@ function setUp(config: ServerConfig = { command: 'memory' }) {
       clientInfo: { name: 'test', version: '1' },
       defaults: defaultLimits,
       openChannel: server.open,
+      maxResponseBytes: 1_000_000,
       log: createLogRing({ redactor, onLines: () => undefined }),
       redactor,
       clock,

@@ -1,0 +1,100 @@
+import type { Call } from '../gateway/call.ts'
+import type { IdTable } from './id-table.ts'
+import { rpc, toRpcError, type JsonRpcId, type Params, type RpcError } from '../gateway/json-rpc.ts'
+
+/** A call in flight, as far as the server may ask its client something. */
+export interface Asked {
+  readonly call: Call
+  /** Questions of the server that wait for this call's client. */
+  asked: number
+}
+
+export interface QuestionsOptions<Entry extends Asked> {
+  inFlight: Pick<IdTable<Entry>, 'get' | 'values'>
+  answer: (id: JsonRpcId, body: { result: unknown } | { error: RpcError }) => void
+  notify: (method: string, params: Params) => void
+  /** A question that no call can have asked; null when there is nobody to put it to either. */
+  unowned: (method: string, params: Params | undefined, signal: AbortSignal) => Promise<unknown> | null
+  /** The client of a call has answered: its time runs again. */
+  onAnswered: (entry: Entry) => void
+}
+
+/** What a server asks of its clients: whose it is, and that it ends with its call. */
+export interface Questions<Entry extends Asked> {
+  /** `hop` names the call on whose stream it came, where the transport tells. */
+  ask: (id: JsonRpcId, method: string, params: Params | undefined, hop: number | null) => void
+  /** The server takes a question back. */
+  withdraw: (id: JsonRpcId) => void
+  /** The call is over, and with it what was asked for it. */
+  endOf: (entry: Entry) => void
+}
+
+export function createQuestions<Entry extends Asked>(options: QuestionsOptions<Entry>): Questions<Entry> {
+  const open = new Map<JsonRpcId, { owner: Entry | null; controller: AbortController }>()
+
+  /** The call that a question belongs to: its stream tells on HTTP; on a pipe the newest that does not wait already. */
+  function ownerOf(method: string, hop: number | null): Entry | string {
+    if (hop !== null) return options.inFlight.get(hop) ?? 'the call that it belongs to has ended'
+    const candidates = options.inFlight.values().filter((entry) => entry.call.owner !== 'hub')
+    const newest = candidates.findLast((entry) => entry.asked === 0) ?? candidates.at(-1)
+    if (newest === undefined) return `no call is in flight that ${method} could belong to`
+    if (candidates.some((entry) => entry.call.owner !== newest.call.owner))
+      return `${method} could belong to calls of different clients`
+    return newest
+  }
+
+  function ask(id: JsonRpcId, method: string, params: Params | undefined, hop: number | null): void {
+    if (method === 'ping') {
+      options.answer(id, { result: {} })
+      return
+    }
+    const controller = new AbortController()
+    const { signal } = controller
+    const owner = ownerOf(method, hop)
+    const asked =
+      typeof owner === 'string'
+        ? options.unowned(method, params, signal)
+        : owner.call.ask({
+            method,
+            params,
+            signal,
+            onProgress: (progress) => {
+              if (!signal.aborted) options.notify('notifications/progress', progress)
+            },
+          })
+    if (asked === null) {
+      // Often asked right after the handshake, when there is no call yet.
+      if (method === 'roots/list') options.answer(id, { result: { roots: [] } })
+      else
+        options.answer(id, {
+          error: { code: rpc.noOwner, message: `The hub cannot tell whom to ask: ${owner as string}` },
+        })
+      return
+    }
+    const entry = typeof owner === 'string' ? null : owner
+    if (entry !== null) entry.asked++
+    open.set(id, { owner: entry, controller })
+    void asked
+      .then(
+        (result) => ({ result }),
+        (error: unknown) => ({ error: toRpcError(error) }),
+      )
+      .then((body) => {
+        open.delete(id)
+        if (entry !== null) {
+          entry.asked--
+          options.onAnswered(entry)
+        }
+        // What was taken back has no answer.
+        if (!signal.aborted) options.answer(id, body)
+      })
+  }
+
+  return {
+    ask,
+    withdraw: (id) => open.get(id)?.controller.abort(),
+    endOf: (entry) => {
+      for (const { owner, controller } of [...open.values()]) if (owner === entry) controller.abort()
+    },
+  }
+}
