@@ -66,10 +66,12 @@ export function failureReason(error: unknown, url: string): Reason {
       detail,
     }
   }
+  // Some servers say so in TLS, others only hang up.
+  const mutual = new URL(url).protocol === 'https:' && (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET')
   return {
     code: 'connection-refused',
     message: `The connection to ${host} failed: ${detail}`,
-    cure: 'Check that the server runs and the network reaches it.',
+    cure: `Check that the server runs and the network reaches it${mutual ? '; if it asks for a client certificate, give that in hub.tls.cert and hub.tls.key' : ''}.`,
     detail: code || detail,
   }
 }
@@ -91,6 +93,14 @@ function isProxyFailure(error: unknown, code: string, url: string): boolean {
 export function statusReason(status: number, body: string, url: string): Reason {
   const where = new URL(url)
   const detail = body === '' ? {} : { detail: body }
+  // nginx answers so where others break the connection off.
+  if (status === 400 && /SSL certificate/i.test(body))
+    return {
+      code: 'tls',
+      message: `${where.host} did not accept the client certificate, or got none (400)`,
+      cure: 'Give the client certificate that it asks for in hub.tls.cert and hub.tls.key.',
+      ...detail,
+    }
   if (status === 401)
     return {
       code: 'needs-auth',

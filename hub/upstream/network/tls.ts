@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
@@ -26,9 +27,15 @@ export function readTlsMaterial(options: TlsOptions, baseDir: string): TlsMateri
   return material
 }
 
+/** Node passes over an authority that it cannot read, and the connection would fail without a word of it. */
+function checkCertificates(material: TlsMaterial): void {
+  for (const field of ['ca', 'cert'] as const) if (material[field] !== undefined) new X509Certificate(material[field])
+}
+
 /** One context for all connections of a server: building one parses every authority there is. */
 export function secureContextOf(material: TlsMaterial): SecureContext {
   try {
+    checkCertificates(material)
     return createSecureContext({
       ...(material.ca === undefined ? {} : { ca: [...usualAuthorities(), material.ca] }),
       ...(material.cert === undefined ? {} : { cert: material.cert }),
