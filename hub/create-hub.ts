@@ -4,7 +4,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { join } from 'node:path'
 import type { Express, Request } from 'express'
 import type { Endpoint, Fault, HubStatus, Overview } from './contract/index.ts'
-import { guard } from './auth/guard.ts'
+import { createGuard } from './auth/guard.ts'
 import { anonymousCaller, may, type Caller } from './auth/caller.ts'
 import { clientAddress, isSecure, trustOf } from './auth/client-address.ts'
 import { readCookie } from './auth/cookies.ts'
@@ -381,10 +381,10 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     )
   }
 
-  const guardOptions = {
+  const guard = createGuard({
     allowedHosts: [...(serverConfig.allowedHosts ?? []), ...(publicUrl === null ? [] : [new URL(publicUrl).host])],
     allowedOrigins: serverConfig.cors?.origin ?? [],
-  }
+  })
 
   function onMcp(request: IncomingMessage, response: ServerResponse, path: string): void {
     if (!ready) {
@@ -426,7 +426,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       const query = url.indexOf('?')
       const path = query === -1 ? url : url.slice(0, query)
       if (path.startsWith('/health') && health(path, response)) return
-      const refusal = guard(request, guardOptions)
+      const refusal = guard(request)
       const isMcp =
         path === '/mcp' ||
         path.startsWith('/mcp/') ||

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { ErrorCode } from '../contract/index.ts'
+import { memoize } from '../memo.ts'
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]'])
 
@@ -10,32 +11,36 @@ export interface GuardOptions {
   allowedOrigins: readonly string[]
 }
 
-/** Why a request is turned away before anything else looks at it; null when it may pass. */
-export function guard(request: IncomingMessage, options: GuardOptions): { code: ErrorCode; message: string } | null {
-  const host = request.headers.host ?? ''
-  if (!isAllowedHost(host, options.allowedHosts)) {
-    // A page that rebinds its name to this address arrives with its own name here.
-    return {
-      code: 'HUB_HOST_REFUSED',
-      message: `The host name ${host === '' ? '(none)' : host} is not one of this hub’s; add it to server.allowedHosts in system.json`,
-    }
-  }
-  const { origin } = request.headers
-  if (origin !== undefined && !isAllowedOrigin(origin, host, options.allowedOrigins)) {
-    return {
-      code: 'HUB_ORIGIN_REFUSED',
-      message: `Requests from the origin ${origin} are not allowed; add it to server.cors.origin in system.json`,
-    }
-  }
-  return null
+export interface Refusal {
+  code: ErrorCode
+  message: string
 }
 
-function isAllowedHost(host: string, allowed: readonly string[]): boolean {
-  const name = host.toLowerCase().replace(/:\d+$/, '')
-  return (
-    LOOPBACK.has(name) ||
-    allowed.some((entry) => entry.toLowerCase() === name || entry.toLowerCase() === host.toLowerCase())
-  )
+/** Tells why a request is turned away before anything else looks at it; null when it may pass. */
+export function createGuard(options: GuardOptions): (request: IncomingMessage) => Refusal | null {
+  const allowed = new Set(options.allowedHosts.map((entry) => entry.toLowerCase()))
+  const isAllowedHost = memoize((host) => {
+    const name = host.toLowerCase().replace(/:\d+$/, '')
+    return LOOPBACK.has(name) || allowed.has(name) || allowed.has(host.toLowerCase())
+  })
+  return (request) => {
+    const host = request.headers.host ?? ''
+    if (!isAllowedHost(host)) {
+      // A page that rebinds its name to this address arrives with its own name here.
+      return {
+        code: 'HUB_HOST_REFUSED',
+        message: `The host name ${host === '' ? '(none)' : host} is not one of this hub’s; add it to server.allowedHosts in system.json`,
+      }
+    }
+    const { origin } = request.headers
+    if (origin !== undefined && !isAllowedOrigin(origin, host, options.allowedOrigins)) {
+      return {
+        code: 'HUB_ORIGIN_REFUSED',
+        message: `Requests from the origin ${origin} are not allowed; add it to server.cors.origin in system.json`,
+      }
+    }
+    return null
+  }
 }
 
 function isAllowedOrigin(origin: string, host: string, allowed: readonly string[]): boolean {

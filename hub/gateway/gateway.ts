@@ -3,6 +3,7 @@ import { isEnabled } from '../contract/index.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { ListKind } from '../upstream/catalog.ts'
 import type { Params } from './json-rpc.ts'
+import { memoize } from '../memo.ts'
 import { isObject, rpc } from './json-rpc.ts'
 import type { GatewayContext, GatewayLimits, HttpRequest, Principal } from './context.ts'
 import type { OnExchange } from './exchange.ts'
@@ -115,7 +116,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   function readBody(request: IncomingMessage, response: ServerResponse, then: (body: Buffer) => void): void {
-    if (!isJson(request.headers['content-type'])) {
+    if (!isJson(request.headers['content-type'] ?? '')) {
       refuse(response, 415, rpc.invalidRequest, 'Content-Type must be application/json')
       request.resume()
       return
@@ -184,22 +185,20 @@ export function createGateway(options: GatewayOptions): Gateway {
       })
       return true
     }
-    const match = /^\/(mcp|sse)(?:\/([^/]+))?\/?$/.exec(path)
-    if (match === null) return false
-    let name: string
-    try {
-      name = decodeURIComponent(match[2] ?? '')
-    } catch {
+    const place = placeOf(path)
+    if (place === 'elsewhere') return false
+    if (place === 'malformed') {
       refuse(response, 400, rpc.invalidRequest, 'The path is not valid percent-encoding')
       return true
     }
+    const { name } = place
     const view = viewFor(name)
     if (view === null) {
       refuse(response, 404, rpc.invalidRequest, `There is no server or profile named ${name}`)
       return true
     }
     const http: HttpRequest = { request, response, body: Buffer.alloc(0), principal, view }
-    if (match[1] === 'sse') {
+    if (place.sse) {
       if (request.method === 'GET') legacy.openSse(http, '/messages')
       else refuse(response, 405, rpc.invalidRequest, 'Use GET to open the stream')
     } else if (request.method === 'POST') {
@@ -250,9 +249,18 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 }
 
-function isJson(type: string | undefined): boolean {
-  return type === 'application/json' || (type !== undefined && /^application\/json\b/i.test(type))
-}
+/** The endpoint that a path names. */
+const placeOf = memoize((path): { sse: boolean; name: string } | 'elsewhere' | 'malformed' => {
+  const match = /^\/(mcp|sse)(?:\/([^/]+))?\/?$/.exec(path)
+  if (match === null) return 'elsewhere'
+  try {
+    return { sse: match[1] === 'sse', name: decodeURIComponent(match[2] ?? '') }
+  } catch {
+    return 'malformed'
+  }
+})
+
+const isJson = memoize((contentType) => /^application\/json\b/i.test(contentType))
 
 /** What makes a body no JSON-RPC message; null when it is one. */
 function shapeFault(body: unknown): string | null {

@@ -11,7 +11,7 @@ import {
 } from './json-rpc.ts'
 import { addWanted, changeMethod, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
 import { createLegacyRequests, viewerOf, type LegacyExchange } from './legacy-requests.ts'
-import { Outlet, acceptsStream } from './outlet.ts'
+import { Outlet, acceptOf } from './outlet.ts'
 import { Session } from './session.ts'
 import { Exchange, clientLabel } from './exchange.ts'
 import { listKinds, type ListKind } from '../upstream/catalog.ts'
@@ -148,10 +148,10 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
   }
 
   function outletFor(session: Session, http: HttpRequest): Outlet {
-    const accept = http.request.headers.accept ?? '*/*'
-    const outlet = new Outlet(http.response, acceptsStream(accept), session.outlets)
+    const { streams, streamsFirst } = acceptOf(http.request.headers.accept ?? '*/*')
+    const outlet = new Outlet(http.response, streams, session.outlets)
     // A client that names the stream first wants to be able to resume even before there is anything to send.
-    if (/text\/event-stream.*application\/json/.test(accept)) outlet.openStream()
+    if (streamsFirst) outlet.openStream()
     return outlet
   }
 
@@ -245,7 +245,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     get: (http) => {
       const session = sessionOf(http, null)
       if (session === null) return
-      if (!acceptsStream(http.request.headers.accept ?? '')) {
+      if (!acceptOf(http.request.headers.accept ?? '').streams) {
         refuse(http.response, 406, rpc.invalidRequest, 'Accept must include text/event-stream')
         return
       }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { memoize } from '../memo.ts'
 import type { CancelCall, Call, LogLevel } from './call.ts'
 import { canAnswer, hasProfile, logLevels } from './call.ts'
 import { addWanted, changeMethod, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
@@ -18,7 +19,7 @@ import {
   type Params,
 } from './json-rpc.ts'
 import { checkParamHeaders, decodeHeaderValue, paramHeaders } from './mcp-headers.ts'
-import { Outlet, acceptsStream } from './outlet.ts'
+import { Outlet, acceptOf } from './outlet.ts'
 import { staleState, type ParkedCall, type ParkingLot } from './parked.ts'
 import { Exchange, clientLabel, sizeOf } from './exchange.ts'
 import { nameOf } from '../upstream/envelope.ts'
@@ -65,8 +66,10 @@ export function isModern(message: unknown, headers: IncomingHttpHeaders): boolea
   const meta = isObject(message) && isObject(message['params']) ? message['params']['_meta'] : undefined
   if (isObject(meta) && META.version in meta) return true
   const header = headers['mcp-protocol-version']
-  return typeof header === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(header) && header >= MODERN_VERSIONS[0]
+  return typeof header === 'string' && isModernVersion(header)
 }
+
+const isModernVersion = memoize((version) => /^\d{4}-\d{2}-\d{2}$/.test(version) && version >= MODERN_VERSIONS[0])
 
 /** The stateless edge (2026-07-28). Checks stand in the order of PROTOCOL §3.3. */
 export function createModernEdge(context: GatewayContext, parking: ParkingLot): ModernEdge {
@@ -75,7 +78,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
 
   function handle(http: HttpRequest, message: Params): void {
     const { request, response } = http
-    const outlet = new Outlet(response, acceptsStream(request.headers.accept ?? '*/*'), {
+    const outlet = new Outlet(response, acceptOf(request.headers.accept ?? '*/*').streams, {
       maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
     })
     const id = message['id'] as JsonRpcId

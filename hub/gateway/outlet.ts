@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { memoize } from '../memo.ts'
 import type { Body } from './json-rpc.ts'
 
 /** Bodies up to this size leave in one write together with the head. */
@@ -152,10 +153,11 @@ export class Outlet {
   }
 }
 
-/** Whether a client that sent this `Accept` reads event streams. */
-export function acceptsStream(accept: string): boolean {
-  return accept.includes('text/event-stream') || accept.includes('*/*')
-}
+/** What a client that sent this `Accept` reads. */
+export const acceptOf = memoize((accept): { streams: boolean; streamsFirst: boolean } => ({
+  streams: /text\/event-stream|\*\/\*/.test(accept),
+  streamsFirst: /text\/event-stream.*application\/json/.test(accept),
+}))
 
 function latin1(pieces: Buffer[]): string {
   return pieces.map((piece) => piece.toString('latin1')).join('')

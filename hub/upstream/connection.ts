@@ -220,7 +220,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     // A subscription has no end of its own.
     const deadline = call.method === 'subscriptions/listen' ? Infinity : now + timeoutMs
     const entry: Pending = { call, startedAt: now, deadline, asked: 0, text, hints }
-    pending.set(hop, entry)
+    pending.add(hop, entry)
     sweeper ??= setInterval(sweep, SWEEP_MS).unref()
     if (closed)
       finish(hop, Reply.error({ code: rpc.serverUnavailable, message: 'The connection to the server is closed' }))

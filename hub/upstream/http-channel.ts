@@ -376,7 +376,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
         retryMs: 1_000,
         resumes: 0,
       }
-      exchanges.set(hop, exchange)
+      exchanges.add(hop, exchange)
       dispatch(exchange)
     },
     notify: (text, method) => {

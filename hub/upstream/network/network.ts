@@ -122,6 +122,8 @@ async function openDispatcher(
     if (proxy === 'direct') return new Agent(options)
     if (proxy !== undefined) return new ProxyAgent({ ...proxied, uri: proxy })
     const named = (name: string): string => env(name.toLowerCase()) ?? env(name) ?? ''
+    // Choosing a proxy costs every request; where there is none to choose, none is looked for.
+    if (named('HTTP_PROXY') === '' && named('HTTPS_PROXY') === '') return new Agent(options)
     return new EnvHttpProxyAgent({
       ...proxied,
       httpProxy: named('HTTP_PROXY'),
