@@ -18,15 +18,16 @@ import type { OnExchange } from './gateway/exchange.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { rpc } from './gateway/json-rpc.ts'
 import { createEvents } from './observe/events.ts'
-import { createLogRing } from './observe/log-ring.ts'
 import type { Log } from './observe/log.ts'
 import { rememberLog } from './observe/recent-log.ts'
+import { createServerLogs } from './observe/server-log.ts'
 import type { Redactor } from './observe/redactor.ts'
 import { createSecretKeeper } from './secrets/keeper.ts'
 import { createSecretLifter } from './secrets/lifter.ts'
 import { isOwnName } from './secrets/names.ts'
 import type { SecretVault } from './secrets/vault.ts'
 import { defaultLimits } from './upstream/limits.ts'
+import { createOffers } from './upstream/offers.ts'
 import { createProcessJournal } from './upstream/process/journal.ts'
 import { systemProcessTable } from './upstream/process/process-table.ts'
 import { createReaper } from './upstream/process/process-tree.ts'
@@ -163,6 +164,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     return token === null ? null : identity.identify(token, clientAddress(request, trust))
   }
 
+  const serverLogs = createServerLogs({ folder: join(options.dataDir, 'logs', 'servers'), redactor })
   const searchPath = createSearchPathSource(options.readSearchPath)
   /** What a server offers, and its sessions, belong to who is signed in. */
   function restartAs(server: string): void {
@@ -198,14 +200,23 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     references,
     redactor,
     configDir: options.configDir,
+    offers: createOffers(join(options.dataDir, 'offers')),
+    table,
     journal,
     reaper,
+    isUsageWatched: () => events.isUsageWatched,
+    onUsage: () => {
+      const servers = [...supervisor.upstreams.values()].map((upstream) => {
+        const { name, usage, connections, openStreams } = upstream.status()
+        return { name, usage, connections, openStreams }
+      })
+      events.emit({ type: 'server.usage', servers })
+    },
     searchPath,
     maxStdioLineBytes: limits.maxStdioLineBytes ?? 64 * 1_048_576,
     maxResponseBytes: limits.maxResponseBytes ?? 16 * 1_048_576,
     authorization: accounts.authorization,
-    createLog: (server) =>
-      createLogRing({ redactor, onLines: (lines) => events.emit({ type: 'server.log', server, lines }) }),
+    createLog: (server) => serverLogs.open(server, (lines) => events.emit({ type: 'server.log', server, lines })),
     onState: (upstream) => {
       const status = upstream.status()
       options.log(status.reason === null ? 'info' : 'warn', 'Server state', {
@@ -232,6 +243,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       hub.onOverview?.(overview())
     },
   })
+
+  events.onUsageWatched = supervisor.usageWatched
 
   const onExchange: OnExchange = () => undefined
   const gateway = createGateway({
@@ -451,6 +464,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         profilesChanged()
       })
       ready = true
+      void serverLogs.prune(Object.keys(config.servers.mcpServers))
       await apply()
     },
     get ready() {
@@ -486,6 +500,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       events.close()
       accounts.close()
       await supervisor.stop()
+      await serverLogs.flush()
       await pins.flush()
       await identity.dispose()
       await vault.dispose()

@@ -18,6 +18,7 @@ export function hubRoutes(
 
   on('GET /api/events', (request, response) => {
     const logsOf = typeof request.query['logs'] === 'string' ? request.query['logs'] : null
-    options.events.stream(response, { lastEventId: request.get('last-event-id'), logsOf })
+    const usage = request.query['usage'] === '1'
+    options.events.stream(response, { lastEventId: request.get('last-event-id'), logsOf, usage })
   })
 }

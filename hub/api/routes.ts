@@ -100,9 +100,18 @@ export function bodyOf<S extends z.ZodType>(request: Request, schema: S): z.infe
   return body.value as z.infer<S>
 }
 
-/** What is wrong is told field by field. */
 function parseBody(request: Request, schema: z.ZodType): unknown {
-  const result = schema.safeParse(request.body ?? {})
+  return checked(request.body ?? {}, schema, 'body')
+}
+
+/** What stands behind the `?`, as a schema has it. */
+export function queryOf<S extends z.ZodType>(request: Request, schema: S): z.infer<S> {
+  return checked(request.query, schema, 'query') as z.infer<S>
+}
+
+/** What is wrong is told field by field. */
+function checked(value: unknown, schema: z.ZodType, what: string): unknown {
+  const result = schema.safeParse(value)
   if (result.success) return result.data
   const faults = result.error.issues.map((issue) => ({
     file: null,
@@ -115,7 +124,7 @@ function parseBody(request: Request, schema: z.ZodType): unknown {
   const [first] = faults
   throw new HubError(
     'HUB_BAD_REQUEST',
-    first === undefined ? 'The body is not valid' : `${first.path === '' ? 'body' : first.path}: ${first.message}`,
+    first === undefined ? `The ${what} is not valid` : `${first.path === '' ? what : first.path}: ${first.message}`,
     { faults },
   )
 }

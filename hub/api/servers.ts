@@ -6,6 +6,7 @@ import {
   editServerSchema,
   findSecretsSchema,
   isEnabled,
+  logsQuerySchema,
   parsePasteSchema,
   type DryRunResult,
   type ServerConfig,
@@ -19,7 +20,7 @@ import { clearSecrets } from '../secrets/lift.ts'
 import type { SecretLifter } from '../secrets/lifter.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { bodyOf, callerOf, nameParam, verbatim, type On } from './routes.ts'
+import { bodyOf, callerOf, nameParam, queryOf, verbatim, type On } from './routes.ts'
 
 const DRY_RUN_MS = 60_000
 
@@ -49,7 +50,7 @@ export function serverRoutes(
     const detail: ServerDetail = {
       ...redactor.value({
         ...upstream.status(),
-        capabilities: upstream.instance?.connection.hello.capabilities ?? null,
+        capabilities: upstream.hello?.capabilities ?? null,
         history: upstream.history(),
       }),
       config: upstream.config,
@@ -179,7 +180,8 @@ export function serverRoutes(
     sendDetail(request, response, upstream)
   })
 
-  on('GET /api/servers/:name/logs', (request, response) => {
-    response.json({ lines: upstreamOf(nameParam(request)).log.lines() })
+  on('GET /api/servers/:name/logs', async (request, response) => {
+    const query = queryOf(request, logsQuerySchema)
+    response.json(await upstreamOf(nameParam(request)).log.query(query))
   })
 }

@@ -106,7 +106,7 @@ export function catalogRoutes(
       const call: Call = {
         method: 'tools/call',
         params,
-        clientEra: upstream.instance?.connection.hello.era ?? 'legacy',
+        clientEra: upstream.hello?.era ?? 'legacy',
         owner: `api ${caller.id}`,
         principal: caller.id,
         capabilities: {},

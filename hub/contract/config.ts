@@ -61,6 +61,12 @@ export const hubOptionsSchema = z.strictObject({
   healthCheckTimeoutMs: milliseconds.optional(),
   /** Probes in a row that may go without an answer before the server is restarted. */
   healthCheckMisses: z.number().int().min(0).max(100).optional(),
+  /** Memory of all its processes together from which on it is `overLimit`. */
+  maxMemoryMb: z.number().int().positive().max(1_048_576).optional(),
+  /** Percent of one CPU that it may use for longer than half a minute. */
+  maxCpuPercent: z.number().positive().max(100_000).optional(),
+  /** What happens over a limit: the state says so (`warn`), or the server is started anew. */
+  overLimit: z.enum(['warn', 'restart']).optional(),
   /** Failed starts in a row before the state is `failed`. */
   maxStartAttempts: z.number().int().positive().max(1_000).optional(),
 })

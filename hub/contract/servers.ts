@@ -41,6 +41,7 @@ export const reasonSchema = z.object({
     'protocol-error',
     'unresolved-reference',
     'unresponsive',
+    'over-limit',
   ]),
   message: z.string(),
   cure: z.string(),
@@ -48,6 +49,17 @@ export const reasonSchema = z.object({
   detail: z.string().optional(),
 })
 export type Reason = z.infer<typeof reasonSchema>
+
+/** What the processes of a server consume, together. */
+export const usageSchema = z.object({
+  memoryBytes: z.number(),
+  /** Percent of one CPU since the measurement before; null for the first. */
+  cpuPercent: z.number().nullable(),
+  processes: z.number().int(),
+  /** Milliseconds since the epoch. */
+  at: z.number(),
+})
+export type Usage = z.infer<typeof usageSchema>
 
 export const serverStatusSchema = z.object({
   name: z.string(),
@@ -77,6 +89,14 @@ export const serverStatusSchema = z.object({
     prompts: z.number().int(),
   }),
   endpointPath: z.string(),
+  /** Milliseconds since the epoch at which what runs now was started. */
+  startedAt: z.number().nullable(),
+  /** Connections of the hub to it: the plain one and those of single clients. */
+  connections: z.number().int(),
+  /** Streams that are open to a remote server. */
+  openStreams: z.number().int(),
+  /** Measured while somebody watches (`GET /api/events?usage=1`) or a limit is set; null for remote servers. */
+  usage: usageSchema.nullable(),
 })
 export type ServerStatus = z.infer<typeof serverStatusSchema>
 
@@ -146,5 +166,17 @@ export const logLineSchema = z.object({
   text: z.string(),
 })
 export type LogLine = z.infer<typeof logLineSchema>
-/** `GET /api/servers/:name/logs` answers the newest lines, oldest first. */
-export const logsSchema = z.object({ lines: z.array(logLineSchema) })
+/** Which lines `GET /api/servers/:name/logs` answers: the newest that fit. */
+export const logsQuerySchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(10_000).optional(),
+  /** Lines older than the one with this `seq`. */
+  before: z.coerce.number().int().positive().optional(),
+  /** This level and worse. */
+  level: logLineSchema.shape.level.optional(),
+  /** A part of the text, in whatever case. */
+  search: z.string().max(1_000).optional(),
+})
+export type LogsQuery = z.infer<typeof logsQuerySchema>
+
+/** The lines, oldest first; `more` when there are older ones that fit. */
+export const logsSchema = z.object({ lines: z.array(logLineSchema), more: z.boolean() })

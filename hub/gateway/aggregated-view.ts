@@ -187,7 +187,7 @@ export function createAggregatedView(
       const uri = String(URI_METHODS.has(method) ? params?.['uri'] : ref['uri'])
       const able = index.upstreams.filter(
         (upstream) =>
-          upstream.instance?.connection.hello.capabilities['resources'] !== undefined &&
+          upstream.hello?.capabilities['resources'] !== undefined &&
           index.shape.show('resources', upstream, [{ uri }]).length > 0,
       )
       const [only] = able
@@ -224,9 +224,7 @@ export function createAggregatedView(
       const upstreams = members()
       // What they can do is the hub's to say, so a client's greeting waits for servers that are quick, and no longer.
       await Promise.all(upstreams.map((upstream) => started(upstream, GREETING_WAIT_MS)))
-      const declared = upstreams.flatMap((upstream) =>
-        upstream.instance === null ? [] : [upstream.instance.connection.hello.capabilities],
-      )
+      const declared = upstreams.flatMap((upstream) => (upstream.hello === null ? [] : [upstream.hello.capabilities]))
       const always = {
         tools: { listChanged: true },
         prompts: { listChanged: true },
@@ -236,7 +234,7 @@ export function createAggregatedView(
       }
       const down = upstreams.filter((upstream) => upstream.unavailable() !== null)
       const parts = upstreams.flatMap((upstream) => {
-        const text = upstream.instance?.connection.hello.instructions
+        const text = upstream.hello?.instructions
         return text ? [`## ${upstream.prefix}\n${text}`] : []
       })
       const notice = down.map((upstream) => `Not available now: ${upstream.unavailable()?.message ?? upstream.name}`)

@@ -216,7 +216,7 @@ export function createLegacyRequests(context: GatewayContext, sessions: Readonly
           finished = true
           session.inFlight.delete(id)
           session.lastUsed = Date.now()
-          const modern = upstream.instance?.connection.hello.era === 'modern'
+          const modern = upstream.hello?.era === 'modern'
           let body: Body
           try {
             body = (modern ? legacyReply(reply, method) : reply).render(JSON.stringify(id))

@@ -235,8 +235,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     const { method } = exchange
     const start = (route: Route): void => {
       const isRetry = WITH_INPUT.has(method) && params['requestState'] !== undefined
-      if (isRetry && route.upstream.instance?.connection.hello.era === 'legacy')
-        resume(http, id, method, params, outlet)
+      if (isRetry && route.upstream.hello?.era === 'legacy') resume(http, id, method, params, outlet)
       else launch(http, id, exchange, route, viewer, outlet)
     }
     const route = http.view.route(method, params, viewer)
@@ -382,7 +381,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
 
   /** Sends the answer; returns how many bytes of it there are. */
   function render(outlet: Outlet, id: JsonRpcId, reply: Reply, method: string, upstream: Target): number {
-    const legacy = upstream.instance?.connection.hello.era === 'legacy'
+    const legacy = upstream.hello?.era === 'legacy'
     if (reply.isError) {
       const error = reply.message.error ?? { code: rpc.internalError, message: 'The server sent an empty error' }
       return sendError(outlet, id, legacy ? modernError(error) : withoutHopErrors(error))

@@ -48,7 +48,7 @@ export function createServerView(name: string, find: () => Upstream | undefined,
           ? catalog.lists.tools.filter((tool) => admission.admits(upstream.name, tool))
           : catalog.lists[kind],
         viewer.era,
-        upstream.instance?.connection.hello.serverInfo ?? { name: upstream.name, version: '' },
+        upstream.hello?.serverInfo ?? { name: upstream.name, version: '' },
       ),
     )
   }
@@ -84,8 +84,9 @@ export function createServerView(name: string, find: () => Upstream | undefined,
     describe: async (viewer) => {
       const upstream = current()
       await upstream.settled(LIST_WAIT_MS)
-      const instance = await upstream.instanceFor(viewer.principal, viewer.capabilities)
-      const { hello } = instance.connection
+      const hello =
+        (upstream.isAsleep ? upstream.hello : null) ??
+        (await upstream.instanceFor(viewer.principal, viewer.capabilities)).connection.hello
       return {
         capabilities: capabilitiesFor(viewer.era, [hello.capabilities], hello.era),
         serverInfo: hello.serverInfo ?? { name: upstream.name, version: '' },

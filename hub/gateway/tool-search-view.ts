@@ -58,7 +58,7 @@ export function createToolSearchView(inner: View, hubInfo: HubInfo): View {
 
   const target = (name: string, viewer: Viewer): Target => ({
     name: 'hub',
-    instance: null,
+    hello: null,
     call: (call) => {
       answer(name, call.params?.['arguments'] ?? {}, viewer).then(
         (result) => call.finish(Reply.result(result)),

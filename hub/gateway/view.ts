@@ -13,7 +13,7 @@ export interface Viewer {
 }
 
 /** What carries a call: a server, or the hub itself. */
-export type Target = Pick<Upstream, 'name' | 'instance' | 'call'>
+export type Target = Pick<Upstream, 'name' | 'hello' | 'call'>
 
 export interface Route {
   upstream: Target

@@ -53,17 +53,23 @@ export async function readCatalog(
         connection.hello.capabilities[capabilityOf[kind]] === undefined ? [] : await readList(connection, kind, warn)
     }),
   )
+  if (!kinds.includes('tools')) return { lists, headerParams: previous.headerParams }
+  return catalogOfLists(lists, warn)
+}
+
+/** What is derived from the lists. Tools whose annotations for headers are not valid are left out. */
+export function catalogOfLists(
+  lists: Record<ListKind, Item[]>,
+  warn: (text: string) => void = () => undefined,
+): Catalog {
   const params = new Map<string, HeaderParam[]>()
-  if (kinds.includes('tools')) {
-    lists.tools = lists.tools.filter((tool) => {
-      const found = headerParams(tool['inputSchema'])
-      if (found === null) warn(`Tool ${String(tool['name'])} is left out: its x-mcp-header annotation is not valid`)
-      else if (found.length > 0) params.set(String(tool['name']), found)
-      return found !== null
-    })
-    return { lists, headerParams: params }
-  }
-  return { lists, headerParams: previous.headerParams }
+  const tools = lists.tools.filter((tool) => {
+    const found = headerParams(tool['inputSchema'])
+    if (found === null) warn(`Tool ${String(tool['name'])} is left out: its x-mcp-header annotation is not valid`)
+    else if (found.length > 0) params.set(String(tool['name']), found)
+    return found !== null
+  })
+  return { lists: { ...lists, tools }, headerParams: params }
 }
 
 async function readList(connection: Connection, kind: ListKind, warn: (text: string) => void): Promise<Item[]> {

@@ -19,6 +19,7 @@ export interface InstanceOptions extends Omit<ConnectionOptions, 'onNotification
 export interface Instance {
   readonly connection: Connection
   readonly catalog: Catalog
+  readonly startedAt: number
   readonly lastUsed: number
   /** Whether a client waits for something. */
   readonly busy: boolean
@@ -42,7 +43,8 @@ const HEALTHY_LISTEN_MS = 5_000
 
 export function createInstance(options: InstanceOptions): Instance {
   let catalog: Catalog = emptyCatalog
-  let lastUsed = options.now()
+  const startedAt = options.now()
+  let lastUsed = startedAt
   let closed = false
   const stale = new Set<ListKind>()
   let refreshTimer: NodeJS.Timeout | null = null
@@ -172,6 +174,7 @@ export function createInstance(options: InstanceOptions): Instance {
     get catalog() {
       return catalog
     },
+    startedAt,
     get lastUsed() {
       return lastUsed
     },

@@ -1,4 +1,11 @@
-import { isRemote, serverPrefix, transportOf, type ServerConfig, type ServerStatus } from '../contract/index.ts'
+import {
+  isRemote,
+  serverPrefix,
+  transportOf,
+  type ServerConfig,
+  type ServerStatus,
+  type Usage,
+} from '../contract/index.ts'
 import { McpError, rpc } from '../gateway/json-rpc.ts'
 import type { Catalog } from './catalog.ts'
 import type { Instance } from './instance.ts'
@@ -10,11 +17,13 @@ export function statusOf(server: {
   config: ServerConfig
   machine: Machine
   catalog: Catalog
-  instance: Instance | null
+  usage: Usage | null
+  instances: readonly Instance[]
+  primary: Instance | null
   isUp: boolean
 }): ServerStatus {
-  const { name, config, machine, catalog, instance } = server
-  const hello = server.isUp && instance !== null ? instance.connection.hello : null
+  const { name, config, machine, catalog, instances, primary } = server
+  const hello = server.isUp && primary !== null ? primary.connection.hello : null
   const { tools, prompts, resources, resourceTemplates } = catalog.lists
   return {
     name,
@@ -27,7 +36,7 @@ export function statusOf(server: {
     restarts: machine.restarts,
     transport: transportOf(config),
     target: describeTarget(config),
-    pid: instance?.connection.pid ?? null,
+    pid: primary?.connection.pid ?? null,
     era: hello?.era ?? null,
     protocolVersion: hello?.version ?? null,
     serverInfo: hello === null ? null : infoOf(hello.serverInfo, name),
@@ -39,6 +48,10 @@ export function statusOf(server: {
       resourceTemplates: resourceTemplates.length,
     },
     endpointPath: `/mcp/${encodeURIComponent(name)}`,
+    startedAt: primary?.startedAt ?? null,
+    connections: instances.length,
+    openStreams: instances.reduce((sum, { connection }) => sum + connection.openStreams, 0),
+    usage: server.usage,
   }
 }
 

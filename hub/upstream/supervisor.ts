@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isEnabled, isRemote, type ServerConfig } from '../contract/index.ts'
+import { systemClock } from '../clock.ts'
 import type { ListKind } from './catalog.ts'
 import type { Params } from '../gateway/json-rpc.ts'
-import type { LogRing } from '../observe/log-ring.ts'
+import type { ServerLog } from '../observe/server-log.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import type { Authorization } from './authorization.ts'
 import type { Channel, ChannelHandlers } from './channel.ts'
@@ -15,17 +16,24 @@ import type { SearchPathSource } from './process/search-path.ts'
 import { redactFailures } from './redacted-channel.ts'
 import { createRemote, resolvedOf, type Remote } from './remote.ts'
 import { createStdioChannel } from './stdio-channel.ts'
-import { createUpstream, type Upstream } from './upstream.ts'
+import type { ProcessTable } from './process/process-table.ts'
+import { createUsageMonitor } from './process/usage.ts'
+import type { Offers } from './offers.ts'
+import { createSystemWatch } from './system-watch.ts'
+import { createUpstream } from './create-upstream.ts'
+import type { Upstream } from './upstream.ts'
 import type { ReferenceSources } from '../config/references.ts'
 
 export interface SupervisorOptions {
   clientInfo: { name: string; version: string }
   defaults: ServerLimits
   references: ReferenceSources
+  offers: Offers
   /** Failures quote what servers and libraries say, and that may hold a secret. */
   redactor: Redactor
   /** Folder that the paths of certificates start from. */
   configDir: string
+  table: ProcessTable
   journal: ProcessJournal
   reaper: ProcessReaper
   /** PATH for stdio servers: the login shell's on a desktop. */
@@ -34,10 +42,14 @@ export interface SupervisorOptions {
   maxResponseBytes: number
   /** The hub's account at a remote server. */
   authorization: (server: string, place: AccountPlace) => Authorization
-  createLog: (server: string) => LogRing
+  /** With no name: of a trial, kept in memory only. */
+  createLog: (server: string) => ServerLog
   onState: (upstream: Upstream) => void
   onCatalog: (upstream: Upstream, kinds: readonly ListKind[]) => void
   onResourceUpdated: (upstream: Upstream, params: Params) => void
+  /** Somebody looks at what the servers consume. */
+  isUsageWatched: () => boolean
+  onUsage: () => void
   /** Servers were added, removed, disabled or given another entry. */
   onServers: (change: { removed: string[]; disabled: string[] }) => void
 }
@@ -50,12 +62,35 @@ export interface Supervisor {
   createTrial: (name: string, config: ServerConfig) => Upstream
   /** The remote server of this name as its sign-in needs it; null when it is none, or brings its own Authorization. */
   placeOf: (name: string) => AccountPlace | null
+  /** Somebody began to look at what the servers consume. */
+  usageWatched: () => void
   stop: () => Promise<void>
 }
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   let upstreams = new Map<string, Upstream>()
   const remotes = new WeakMap<Upstream, Remote>()
+  const usage = createUsageMonitor({
+    table: options.table,
+    clock: systemClock,
+    servers: () =>
+      [...upstreams.values()].map((upstream) => ({
+        name: upstream.name,
+        config: upstream.config,
+        pids: upstream.instances.flatMap(({ connection }) => connection.pid ?? []),
+        measured: upstream.measured,
+        overLimit: upstream.overLimit,
+      })),
+    isWatched: options.isUsageWatched,
+    onSample: options.onUsage,
+  })
+
+  const systemWatch = createSystemWatch({
+    clock: systemClock,
+    onChange: () => {
+      for (const upstream of upstreams.values()) upstream.wake()
+    },
+  })
 
   function openStdio(name: string, config: ServerConfig, handlers: ChannelHandlers): Channel {
     const resolved = resolvedOf(name, config, options.references)
@@ -97,13 +132,19 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         redactor: options.redactor,
         dispose: remote.close,
         log: options.createLog(silent ? '' : name),
+        offer: silent || config.hub?.start !== 'on-demand' ? null : options.offers.load(name, config),
       },
       {
         onState: () => {
-          if (isCurrent()) options.onState(upstream)
+          if (!isCurrent()) return
+          options.onState(upstream)
+          usage.update()
         },
         onCatalog: (kinds) => {
-          if (isCurrent()) options.onCatalog(upstream, kinds)
+          if (!isCurrent()) return
+          options.onCatalog(upstream, kinds)
+          if (upstream.config.hub?.start === 'on-demand' && upstream.hello !== null)
+            void options.offers.save(name, upstream.config, { hello: upstream.hello, catalog: upstream.catalog })
         },
         onResourceUpdated: (params) => options.onResourceUpdated(upstream, params),
         onNotification: () => undefined,
@@ -126,7 +167,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
           const known = before.get(name)
           if (known === undefined) {
             const added = create(name, config, false)
-            changes.push(() => (isEnabled(config) ? added.start() : options.onState(added)))
+            // A server that starts on demand is started once, to learn what it offers.
+            const starts = isEnabled(config) && (config.hub?.start !== 'on-demand' || added.hello === null)
+            changes.push(() => (starts ? added.start() : options.onState(added)))
             return [name, added]
           }
           if (!isDeepStrictEqual(known.config, config)) {
@@ -140,6 +183,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const applied = changes.map((change) => change())
       options.onServers({ removed: removed.map(({ name }) => name), disabled })
       await Promise.all([...applied, ...removed.map((upstream) => upstream.stop())])
+      await Promise.all(removed.flatMap(({ name, log }) => [log.remove(), options.offers.remove(name)]))
     },
     placeOf: (name) => {
       const upstream = upstreams.get(name)
@@ -147,7 +191,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       return remotes.get(upstream)?.place(upstream.config) ?? null
     },
     createTrial: (name, config) => create(name, config, true),
+    usageWatched: usage.update,
     stop: async () => {
+      usage.dispose()
+      systemWatch.dispose()
       await Promise.all([...upstreams.values()].map((upstream) => upstream.stop()))
     },
   }

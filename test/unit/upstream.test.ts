@@ -3,11 +3,12 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { Reason, ServerConfig } from '../../hub/contract/index.ts'
 import type { Call } from '../../hub/gateway/call.ts'
 import type { Reply } from '../../hub/gateway/json-rpc.ts'
-import { createLogRing } from '../../hub/observe/log-ring.ts'
 import { createRedactor } from '../../hub/observe/redactor.ts'
+import { createServerLogs } from '../../hub/observe/server-log.ts'
 import { UpstreamFailure } from '../../hub/upstream/channel.ts'
 import { defaultLimits } from '../../hub/upstream/limits.ts'
-import { createUpstream, type Upstream } from '../../hub/upstream/upstream.ts'
+import { createUpstream } from '../../hub/upstream/create-upstream.ts'
+import type { Upstream } from '../../hub/upstream/upstream.ts'
 import { fakeClock } from '../fixtures/clock.ts'
 import { createMemoryServer, crashed } from '../fixtures/memory-server.ts'
 
@@ -30,7 +31,7 @@ function setUp(config: ServerConfig = { command: 'memory' }) {
       defaults: defaultLimits,
       openChannel: server.open,
       maxResponseBytes: 1_000_000,
-      log: createLogRing({ redactor, onLines: () => undefined }),
+      log: createServerLogs({ folder: '', redactor }).open('', () => undefined),
       redactor,
       clock,
       random: () => 0.5,

@@ -1,0 +1,403 @@
+import {
+  isEnabled,
+  isRemote,
+  serverPrefix,
+  transportOf,
+  type Era,
+  type Reason,
+  type ServerConfig,
+  type ServerState,
+  type Usage,
+} from '../contract/index.ts'
+import { systemClock, type Clock } from '../clock.ts'
+import { McpError, rpc, type Params } from '../gateway/json-rpc.ts'
+import type { ServerLog } from '../observe/server-log.ts'
+import type { Redactor } from '../observe/redactor.ts'
+import { createCalls } from './calls.ts'
+import { emptyCatalog, listKinds, type Catalog, type ListKind } from './catalog.ts'
+import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
+import { createClientInstances } from './client-instances.ts'
+import type { ServerHello } from './handshake.ts'
+import type { Upstream } from './upstream.ts'
+import { createHealthProbe, type HealthProbe } from './health.ts'
+import { createInstance, type Instance } from './instance.ts'
+import type { OpenedLane } from './lanes.ts'
+import { attemptsFor, idleStopOf, limitsOf, type ServerLimits } from './limits.ts'
+import type { Offer } from './offers.ts'
+import { initialMachine, transition, type ServerEvent } from './state-machine.ts'
+import { describeTarget, statusOf, unavailableError } from './server-status.ts'
+
+export interface UpstreamOptions {
+  name: string
+  config: ServerConfig
+  clientInfo: { name: string; version: string }
+  defaults: ServerLimits
+  /** Opens the transport of an entry; throws UpstreamFailure when a reference cannot be resolved. */
+  openChannel: (config: ServerConfig, handlers: ChannelHandlers) => Channel
+  maxResponseBytes: number
+  log: ServerLog
+  /** What it offered when it ran last, in an earlier run of the hub. */
+  offer?: Offer | null
+  /** Reasons quote what servers say, and that may hold a secret. */
+  redactor: Redactor
+  clock?: Clock
+  /** Ends what all connections of this server share, when it is stopped for good. */
+  dispose?: () => Promise<void>
+  /** Randomness of the backoff, 0 to 1. */
+  random?: () => number
+}
+
+export interface UpstreamEvents {
+  onState: () => void
+  onCatalog: (kinds: readonly ListKind[]) => void
+  onResourceUpdated: (params: Params) => void
+  onNotification: (method: string, params: Params | undefined) => void
+}
+
+const HEALTHY_MS = 60_000
+const MAX_HISTORY = 50
+const MAX_LANES = 8
+const PROBE_TIMEOUT_MS = 5_000
+
+export function createUpstream(options: UpstreamOptions, events: UpstreamEvents): Upstream {
+  const { name, log, clock = systemClock } = options
+  let config = options.config
+  let limits = limitsOf(config, options.defaults)
+  let machine = initialMachine(isEnabled(config), clock.now())
+  let primary: Instance | null = null
+  /** What the server offered last: it stays listed while the server is down, and its calls say why they fail. */
+  let lastCatalog: Catalog = options.offer?.catalog ?? emptyCatalog
+  let lastHello: ServerHello | null = options.offer?.hello ?? null
+  let era: Era | null = null
+  let subscriptions: ReadonlySet<string> = new Set()
+  let usage: Usage | null = null
+  /** For good: nothing starts it again. */
+  let ended = false
+  /** Each start has a number, so that what an earlier one still reports is not taken for this one's. */
+  let run = 0
+  /** Settles once the processes and connections of earlier runs are gone. */
+  let closing: Promise<unknown> = Promise.resolve()
+  let health: HealthProbe | null = null
+  const impairments = new Map<'probe' | 'limit', Reason>()
+  /** Timers of the present state. */
+  let timers: (() => void)[] = []
+  const history: { state: ServerState; at: number; reason: string | null }[] = []
+  const waiters = new Set<() => void>()
+  const clients = createClientInstances(() => ({
+    open: openForClient,
+    // On Streamable HTTP each call has a stream of its own, which tells whose question it is.
+    exclusive: primary?.connection.isShared ?? true,
+    max: MAX_LANES,
+    waitMs: limits.startTimeoutMs,
+  }))
+  const calls = createCalls({
+    name,
+    clock,
+    clients,
+    get config() {
+      return config
+    },
+    get limits() {
+      return limits
+    },
+    get machine() {
+      return machine
+    },
+    get instance() {
+      return isUp() ? primary : null
+    },
+    start,
+    settled,
+  })
+
+  function dispatch(cause: ServerEvent): void {
+    const event = options.redactor.value(cause)
+    if (ended && (event.type === 'start' || event.type === 'restart')) return
+    const before = machine
+    const why = 'reason' in event ? event.reason : null
+    const maxAttempts = attemptsFor(config, limits, why)
+    machine = transition(before, event, { now: clock.now(), random: (options.random ?? Math.random)(), maxAttempts })
+    const { state, reason } = machine
+    if (state === before.state && reason === before.reason) return
+    history.push({ state, at: clock.now(), reason: reason?.message ?? null })
+    if (history.length > MAX_HISTORY) history.shift()
+    if (reason === null) log.add('hub', 'info', `State: ${state}`)
+    else {
+      const text = reason.detail === undefined ? reason.message : `${reason.message}\n${reason.detail}`
+      log.add('hub', state === 'degraded' ? 'warn' : 'error', text)
+    }
+    events.onState()
+    if (state !== before.state) entered(before.state)
+    for (const wake of [...waiters]) wake()
+  }
+
+  const isUp = (state: ServerState = machine.state): boolean => state === 'running' || state === 'degraded'
+
+  const isAsleep = (): boolean =>
+    !ended && (machine.state === 'idle' || (machine.state === 'stopping' && machine.then === 'idle'))
+
+  /** What a state needs is begun when it is entered, whatever led to it. */
+  function entered(before: ServerState): void {
+    const { state } = machine
+    if (isUp(before) && isUp()) return
+    for (const cancel of timers) cancel()
+    timers = []
+    health?.dispose()
+    health = null
+    impairments.clear()
+    if (state === 'starting') void open()
+    else if (isUp()) watch()
+    else {
+      run++
+      release(machine.reason?.code === 'unresponsive')
+      if (state === 'backoff')
+        later((machine.nextTryAt ?? clock.now()) - clock.now(), () => dispatch({ type: 'delay-over' }))
+      if (state === 'stopping') void closing.then(() => dispatch({ type: 'stopped' }))
+    }
+    if (!isUp()) calls.flush()
+  }
+
+  function later(ms: number, then: () => void): void {
+    timers.push(clock.after(ms, then))
+  }
+
+  function release(atOnce: boolean): void {
+    const ending = primary
+    primary = null
+    usage = null
+    closing = Promise.all([closing, ending?.close(atOnce), clients.close(atOnce)])
+  }
+
+  async function open(): Promise<void> {
+    const mine = ++run
+    // Two processes of one server would fight for its port or its files.
+    await closing
+    if (mine !== run) return
+    try {
+      primary = newInstance('', (reason) => {
+        if (mine === run) dispatch({ type: 'lost', reason })
+      })
+      const instance = primary
+      await instance.start()
+      if (mine !== run) return
+      const { hello } = instance.connection
+      era = hello.era
+      lastHello = hello
+      lastCatalog = instance.catalog
+      instance.setSubscriptions(subscriptions)
+      dispatch({ type: 'started' })
+      events.onCatalog(listKinds)
+    } catch (error) {
+      if (mine !== run) return
+      // The verdict may be stale: the next start probes again, unless it was the probe that silenced the server.
+      era = primary?.connection.probeUnanswered === true ? 'legacy' : null
+      const failure = error instanceof UpstreamFailure ? error : null
+      const reason: Reason = failure?.reason ?? {
+        code: 'protocol-error',
+        message: String(error),
+        cure: 'Read the server’s log.',
+      }
+      dispatch({ type: 'start-failed', reason, permanent: failure?.permanent ?? false })
+    }
+  }
+
+  /** While it runs: forgets old failures, probes it, closes what idles. */
+  function watch(): void {
+    const instance = primary
+    if (instance === null) return
+    const onHealthy = (): void => {
+      if (machine.state === 'degraded') later(HEALTHY_MS, onHealthy)
+      else dispatch({ type: 'healthy' })
+    }
+    later(HEALTHY_MS, onHealthy)
+    health = createHealthProbe({
+      connection: instance.connection,
+      clock,
+      limits,
+      onImpaired: (reason) => impaired('probe', reason),
+      onRecovered: () => impaired('probe', null),
+      onDead: (reason) => dispatch({ type: 'lost', reason }),
+    })
+    const idleStop = idleStopOf(config)
+    const tick = Math.max(250, Math.min(30_000, limits.instanceIdleMs / 2, (idleStop ?? Infinity) / 2))
+    const look = (): void => {
+      void clients.reap(clock.now() - limits.instanceIdleMs)
+      const used = Math.max(instance.lastUsed, ...clients.all.map(({ lastUsed }) => lastUsed))
+      const isIdle = !instance.busy && subscriptions.size === 0 && clients.all.length === 0
+      if (idleStop !== null && isIdle && clock.now() - used > idleStop) dispatch({ type: 'stop' })
+      else later(tick, look)
+    }
+    later(tick, look)
+  }
+
+  function impaired(kind: 'probe' | 'limit', reason: Reason | null): void {
+    if (reason === null) impairments.delete(kind)
+    else impairments.set(kind, reason)
+    const [worst] = impairments.values()
+    dispatch(worst === undefined ? { type: 'recovered' } : { type: 'impaired', reason: worst })
+  }
+
+  function newInstance(profile: string, onLost: (why: Reason) => void): Instance {
+    const wanted = config.hub?.era ?? 'auto'
+    const sse = isRemote(config) && config.type !== 'sse' ? { ...config, type: 'sse' as const } : null
+    const instance: Instance = createInstance({
+      clientInfo: options.clientInfo,
+      profile,
+      // That it was modern is asked again, which costs nothing: a server may have become another one.
+      era: wanted === 'auto' && era === 'legacy' ? era : wanted,
+      startTimeoutMs: limits.startTimeoutMs,
+      callTimeoutMs: limits.callTimeoutMs,
+      totalTimeoutMs: limits.totalTimeoutMs,
+      probeTimeoutMs: Math.min(PROBE_TIMEOUT_MS, limits.startTimeoutMs / 2),
+      maxResponseBytes: options.maxResponseBytes,
+      openChannel: (handlers) => options.openChannel(config, handlers),
+      openAsSse: sse === null ? null : (handlers) => options.openChannel(sse, handlers),
+      onQuestion: () => null,
+      onLog: (stream, level, text) => log.add(stream, level, text),
+      onCatalog: (kinds) => {
+        if (primary !== null && instance === primary) lastCatalog = primary.catalog
+        events.onCatalog(kinds)
+      },
+      onResourceUpdated: events.onResourceUpdated,
+      onNotification: (method, params) => {
+        if (method === 'notifications/message') log.add('mcp', 'info', JSON.stringify(params?.['data'] ?? params))
+        events.onNotification(method, params)
+      },
+      onLost,
+      now: clock.now,
+      onSettled: calls.settled,
+      onTrouble: () => health?.check(),
+    })
+    return instance
+  }
+
+  function openForClient(profile: string, onLost: () => void): OpenedLane {
+    const instance = newInstance(profile, () => {
+      onLost()
+      void instance.close()
+    })
+    const ready = instance.start().catch((error: unknown) => {
+      const cause = error instanceof Error ? error.message : String(error)
+      throw new McpError(rpc.serverUnavailable, `Server ${name} did not start for this client: ${cause}`)
+    })
+    return { instance, ready }
+  }
+
+  /** Waits until the state is as `done` has it, at the latest for `ms`. */
+  function until(done: () => boolean, ms = Infinity): Promise<void> {
+    if (done()) return Promise.resolve()
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancelDeadline()
+        waiters.delete(check)
+        resolve()
+      }
+      const check = (): void => {
+        if (done()) end()
+      }
+      const cancelDeadline = ms === Infinity ? () => undefined : clock.after(ms, end)
+      waiters.add(check)
+    })
+  }
+
+  function settled(ms: number): Promise<void> {
+    return until(
+      () => machine.state !== 'starting' && !(machine.state === 'stopping' && machine.then === 'starting'),
+      ms,
+    )
+  }
+
+  const instances = (): Instance[] => [...(primary === null ? [] : [primary]), ...clients.all]
+
+  function start(): void {
+    dispatch({ type: 'start' })
+  }
+
+  return {
+    name,
+    prefix: serverPrefix(name),
+    get config() {
+      return config
+    },
+    log,
+    get catalog() {
+      return lastCatalog
+    },
+    get hello() {
+      return lastHello
+    },
+    get isAsleep() {
+      return isAsleep()
+    },
+    get instance() {
+      return isUp() ? primary : null
+    },
+    get instances() {
+      return instances()
+    },
+    get startingSince() {
+      return machine.state === 'starting' && machine.attempt === 0 ? machine.since : null
+    },
+    status: () => ({
+      ...statusOf({
+        name,
+        config,
+        machine,
+        catalog: lastCatalog,
+        usage,
+        instances: instances(),
+        primary,
+        isUp: isUp(),
+      }),
+      target: options.redactor.text(describeTarget(config)),
+    }),
+    history: () => [...history],
+    start,
+    stop: async () => {
+      ended = true
+      dispatch({ type: 'stop' })
+      await until(() => machine.state !== 'stopping')
+      await closing
+      await options.dispose?.()
+    },
+    restart: async () => {
+      dispatch({ type: 'restart' })
+      await until(() => machine.state !== 'stopping')
+    },
+    reconfigure: async (next) => {
+      const [wasOn, isOn] = [isEnabled(config), isEnabled(next)]
+      config = next
+      limits = limitsOf(config, options.defaults)
+      lastCatalog = emptyCatalog
+      lastHello = null
+      era = null
+      if (!isOn) dispatch({ type: 'disable' })
+      else {
+        if (!wasOn) dispatch({ type: 'enable' })
+        dispatch({ type: 'restart' })
+      }
+      await until(() => machine.state !== 'stopping')
+    },
+    wake: () => {
+      if (transportOf(config) === 'stdio') return
+      const passes = machine.reason !== null && attemptsFor(config, limits, machine.reason) === Infinity
+      if (machine.state === 'backoff' || (machine.state === 'failed' && passes)) dispatch({ type: 'restart' })
+      else health?.check()
+    },
+    measured: (next) => {
+      usage = next
+    },
+    overLimit: (reason, restart) => {
+      if (reason !== null && restart) dispatch({ type: 'lost', reason })
+      else if (isUp()) impaired('limit', reason)
+    },
+    settled,
+    unavailable: () => (isUp() || isAsleep() ? null : unavailableError(name, machine)),
+    call: calls.call,
+    instanceFor: calls.instanceFor,
+    setSubscriptions: (uris) => {
+      subscriptions = uris
+      if (isUp()) primary?.setSubscriptions(uris)
+    },
+  }
+}
