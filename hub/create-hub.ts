@@ -65,6 +65,8 @@ export interface HubOptions {
   redactor: Redactor
   /** Where browsers reach this hub, when the environment tells; else `server.publicUrl`, else its own address on loopback. */
   publicUrl: string | undefined
+  /** Accounts at remote servers that several hubs share, and the key that all of them have; else they are in DATA_DIR. */
+  sharedAccounts?: { dir: string; key: string | null }
 }
 
 /** What a listener serves: everything, or only the MCP endpoints. */
@@ -175,8 +177,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   const publicUrl = (options.publicUrl ?? serverConfig.publicUrl)?.replace(/\/+$/, '') ?? null
   const baseUrl = (): string | null => publicUrl ?? loopbackOrigin(endpoint)
   const accounts = createAccountService({
-    dir: join(options.dataDir, 'accounts'),
-    vault,
+    dir: options.sharedAccounts?.dir ?? join(options.dataDir, 'accounts'),
+    key: options.sharedAccounts === undefined ? vault : options.sharedAccounts.key,
     know: (secrets) => redactor.know('accounts', secrets),
     baseUrl,
     placeOf: (server) => supervisor.placeOf(server),

@@ -47,6 +47,7 @@ const environmentSchema = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis: or rediss: URL' }).optional(),
   LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
   LOG_FILE: z.string().min(1).optional(),
+  ACCOUNTS_DIR: z.string().min(1).optional(),
   PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http: or https: URL' }).optional(),
   MCP_HUB_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   MCP_HUB_ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').optional(),
@@ -113,6 +114,9 @@ async function main(): Promise<void> {
     logDir: null,
     redactor,
     publicUrl: env.PUBLIC_URL,
+    ...(env.ACCOUNTS_DIR === undefined
+      ? {}
+      : { sharedAccounts: { dir: env.ACCOUNTS_DIR, key: env.MCP_HUB_SECRETS_KEY ?? null } }),
   }).catch((error: unknown): Hub => endOnBroken(error))
   if (hub.faults.length > 0) endOnFaults(hub.faults)
   process.on('exit', hub.abandon)

@@ -71,6 +71,24 @@ describe('signing in to a remote server', () => {
     expect(as.tokenRequests).toHaveLength(1)
   })
 
+  it('at one of several hubs signs in all of them, and each refresh token is used by one', async () => {
+    const folder = await temporaryFolder()
+    cleanUp.push(() => folder.dispose())
+    const accountsDir = path.join(folder.path, 'shared')
+    const { hub, as, server, signIn, call } = await stage({ accountsDir })
+    const other = await startHub({ guarded: { type: 'http', url: server.url } }, {}, { accountsDir })
+    cleanUp.push(() => other.close())
+    await Promise.all([hub.until('guarded', 'needs-auth'), other.until('guarded', 'needs-auth')])
+    await signIn('alice')
+    await other.until('guarded', 'running')
+    server.expireTokens()
+    const calls = Array.from({ length: 4 }, () => [call('whoami'), callTool(other, 'guarded', 'whoami')]).flat()
+    expect(await Promise.all(calls)).toEqual(Array<string>(8).fill('alice'))
+    expect(as.tokenRequests.map(({ grantType }) => grantType)).toEqual(['authorization_code', 'refresh_token'])
+    await hub.api('POST', '/api/accounts/guarded/sign-out')
+    await other.until('guarded', 'needs-auth')
+  })
+
   it('uses a client that was registered by hand', async () => {
     const { hub, as, server, signIn, call } = await stage()
     const registered = (await (

@@ -89,6 +89,7 @@ describe('a bundle', () => {
       auth: { mcp: 'token', bcryptRounds: 12 },
       server: {
         allowedHosts: ['hub.example.com'],
+        publicUrl: 'https://hub.example.com:8443',
         trustProxy: ['loopback', 'uniquelocal'],
         cors: { origin: ['https://hub.example.com:8443'] },
       },

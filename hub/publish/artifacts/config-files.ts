@@ -24,6 +24,7 @@ export function systemForTarget({ system, target }: Pick<BundleContext, 'system'
     server: {
       ...server,
       allowedHosts: [target.domain],
+      publicUrl: publicOrigin(target),
       // nginx on the same machine, or in the neighbouring container.
       trustProxy: ['loopback', 'uniquelocal'],
       cors: { ...server.cors, origin: [publicOrigin(target)] },

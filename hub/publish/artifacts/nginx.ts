@@ -140,7 +140,7 @@ map $upstream_addr $mcp_hub_csp {
 map $uri $mcp_hub_cache {
   default "no-cache";
   ~^/assets/ "public, max-age=31536000, immutable";
-  ~^/(?:api|mcp|sse|messages|health|\\.well-known)(?:/|$) "";
+  ~^/(?:api|mcp|sse|messages|health|oauth|\\.well-known)(?:/|$) "";
 }
 
 upstream mcp_hub {
@@ -272,6 +272,12 @@ ${insiders}    deny all;
   }
 
   location ~ ^/\\.well-known/ {
+    proxy_pass http://mcp_hub;
+  }
+
+  # Where browsers come back to from signing in to a remote server; the hub then asks that server's own for tokens.
+  location ~ ^/oauth/ {
+    proxy_read_timeout 60s;
     proxy_pass http://mcp_hub;
   }
 

@@ -35,6 +35,8 @@ ${mode}
     PORT: String(port),
     CONFIG_DIR: \`\${root}/config\`,
     DATA_DIR: \`\${root}/data/\${port}\`,
+    // Of all hubs: who signs in at one is signed in at the others.
+    ACCOUNTS_DIR: \`\${root}/data/accounts\`,
     LOG_FILE: \`\${root}/logs/hub-\${port}.log\`,
   },
   // The hub calls process.send('ready') when it listens. Its drain takes up to 30 s for running calls.

@@ -24,12 +24,11 @@ export interface AccountOptions {
 export interface ServerAccount {
   readonly server: string
   readonly reason: Reason | null
-  readonly signedIn: boolean
   /** Values that must not appear anywhere else. */
   readonly secrets: readonly string[]
   load: () => Promise<void>
-  /** Reads again what another hub may have written; true when its tokens are others now. */
-  reload: () => Promise<boolean>
+  /** Reads again what another hub may have written: whether somebody signed in or out there. A renewal is neither. */
+  reload: () => Promise<'signed-in' | 'widened' | 'signed-out' | null>
   authorization: (place: AccountPlace) => Authorization
   beginSignIn: (
     place: AccountPlace,
@@ -84,12 +83,15 @@ export function createAccount(options: AccountOptions): ServerAccount {
     return loading
   }
 
-  async function reload(): Promise<boolean> {
-    const before = record?.tokens?.access_token
+  async function reload(): Promise<'signed-in' | 'widened' | 'signed-out' | null> {
+    const before = record
     const found = await store.read(key)
-    if (isDeepStrictEqual(found, record)) return false
+    if (isDeepStrictEqual(found, before)) return null
     adopt(found)
-    return record?.tokens?.access_token !== before
+    const [was, is] = [before?.signedInAt ?? null, found?.signedInAt ?? null]
+    if (was === is) return null
+    if (is === null) return 'signed-out'
+    return was !== null && (before?.wantedScope ?? null) !== null ? 'widened' : 'signed-in'
   }
 
   function change(edit: (before: AccountRecord) => AccountRecord, url: string): Promise<unknown> {
@@ -258,9 +260,6 @@ export function createAccount(options: AccountOptions): ServerAccount {
     server,
     get reason() {
       return record?.reason ?? null
-    },
-    get signedIn() {
-      return (record?.tokens ?? null) !== null
     },
     get secrets() {
       const { tokens, clients, pending } = record ?? emptyRecord(server, '')

@@ -88,10 +88,10 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   store.watch((key) => {
     const account = [...accounts.values()].find(({ server }) => store.keyOf(server) === key)
     account?.reload().then(
-      (others) => {
-        if (!others || closed) return
-        if (account.signedIn) options.onSignedIn(account.server, false)
-        else options.onSignedOut(account.server)
+      (change) => {
+        if (change === null || closed) return
+        if (change === 'signed-out') options.onSignedOut(account.server)
+        else options.onSignedIn(account.server, change === 'widened')
       },
       () => undefined,
     )

@@ -11,8 +11,8 @@ import type { AccountPlace } from './place.ts'
 export interface AccountServiceOptions {
   /** Folder of the accounts. Several hubs may share it. */
   dir: string
-  /** Where the key is kept that the accounts are encrypted with. */
-  vault: Pick<SecretVault, 'get' | 'set'>
+  /** The key that the accounts are encrypted with, or the vault that keeps one; null leaves them to the mode of their files. */
+  key: Pick<SecretVault, 'get' | 'set'> | string | null
   /** Every value that must not show; told anew with each change. */
   know: (secrets: string[]) => void
   /** URL below which browsers reach this hub; null while there is none. */
@@ -60,7 +60,7 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
     ])
     const store = await openFileTokenStore({
       dir: options.dir,
-      key: await accountKey(options.vault, options.log),
+      key: await accountKey(options.key, options.log),
       onUnreadable: (file, message) => options.log('warn', 'An account cannot be read', { file, error: message }),
     })
     return openAccounts({
@@ -121,7 +121,9 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
 const KEY_NAME = 'oauth:key'
 
 /** A vault that takes nothing leaves the accounts in files that only this user can read. */
-async function accountKey({ get, set }: AccountServiceOptions['vault'], log: Log): Promise<string | null> {
+async function accountKey(key: AccountServiceOptions['key'], log: Log): Promise<string | null> {
+  if (key === null || typeof key === 'string') return key
+  const { get, set } = key
   try {
     if (get(KEY_NAME) === undefined) await set(KEY_NAME, randomBytes(32).toString('base64url'))
     return get(KEY_NAME) ?? null
