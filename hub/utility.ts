@@ -1,5 +1,4 @@
 import { dirname } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
 import { fileURLToPath } from 'node:url'
 import { appCaller, desktopClient } from './auth/caller.ts'
 import { helloSchema, toHubSchema, type FromHub, type Hello } from './contract/index.ts'
@@ -26,9 +25,6 @@ interface ParentPort {
 const DRAIN_MS = 2_000
 /** What nothing of this process writes anywhere. */
 const redactor = createRedactor()
-
-// Half the memory and half the tail latency for a tenth of the peak rate (PERFORMANCE, "V8 settings").
-setFlagsFromString('--max-semi-space-size=8')
 
 // Electron only warns of it; a hub in an unknown state must end and be started anew.
 for (const event of ['unhandledRejection', 'uncaughtException'])

@@ -10,7 +10,9 @@ import { report } from './lib/setup-error.mjs'
 try {
   await bootstrap({ packagesOnly: true })
   await buildStale()
-  const hub = spawn(toolNode(), [path.join(root, 'dist', 'hub', 'server.js'), ...process.argv.slice(2)], {
+  const entry = path.join(root, 'dist', 'hub', 'server.js')
+  // The small young generation of the published hub: half the memory under load (docs/performance.md).
+  const hub = spawn(toolNode(), ['--max-semi-space-size=8', entry, ...process.argv.slice(2)], {
     stdio: 'inherit',
     detached: process.platform !== 'win32',
   })

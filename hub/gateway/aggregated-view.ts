@@ -5,6 +5,7 @@ import { capabilityProfile, hasProfile } from './call.ts'
 import { McpError, isObject, rpc, type Params } from './json-rpc.ts'
 import {
   GREETING_WAIT_MS,
+  LIST_WAIT_MS,
   capabilitiesFor,
   catalogNow,
   catalogOf,
@@ -180,6 +181,14 @@ export function createAggregatedView(
     return index.resources.get(uri) ?? index.templates.find(({ pattern }) => pattern.test(uri)) ?? null
   }
 
+  /** The member that a name belongs to by its prefix, when it is just starting: the others are not waited for then. */
+  function startingOwner(name: unknown): Upstream | undefined {
+    return members().find(
+      ({ prefix, startingSince }) =>
+        startingSince !== null && typeof name === 'string' && name.startsWith(`${prefix}__`),
+    )
+  }
+
   /** Where a request goes that names nothing which a member lists: to the only server that it can be meant for, or nowhere. */
   function elsewhere(index: Index, method: string, params: Params | undefined): Route {
     const ref = isObject(params?.['ref']) ? params['ref'] : {}
@@ -217,8 +226,16 @@ export function createAggregatedView(
       const found = now === null ? null : find(now, method, params)
       if (found !== null) return found
       const route = (index: Index): Route => find(index, method, params) ?? elsewhere(index, method, params)
-      const whole = wholeIndex(viewer)
-      return whole instanceof Promise ? whole.then(route) : route(whole)
+      const anywhere = (): Route | Promise<Route> => {
+        const whole = wholeIndex(viewer)
+        return whole instanceof Promise ? whole.then(route) : route(whole)
+      }
+      const owner = startingOwner(params?.['name'])
+      if (now === null || owner === undefined) return anywhere()
+      return started(owner, LIST_WAIT_MS).then(() => {
+        const then = indexNow(viewer)
+        return (then === null ? null : find(then, method, params)) ?? anywhere()
+      })
     },
     describe: async (viewer) => {
       const upstreams = members()

@@ -42,7 +42,7 @@ export interface View {
 
 /** How long after its first start began a server is waited for: a list by its nature, a greeting only for what is quick. */
 export const LIST_WAIT_MS = 10_000
-export const GREETING_WAIT_MS = 300
+export const GREETING_WAIT_MS = 150
 
 export interface HubInfo {
   name: string

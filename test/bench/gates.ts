@@ -74,6 +74,19 @@ function against(row: string, other: string, figure: string, limits: [number, nu
   }
 }
 
+/** What may not happen once in any row; given to the row that every run should have. */
+function never(figure: string, key: string): Gate {
+  return {
+    figure,
+    row: 'echo-stdio-16',
+    better: 'lower',
+    gate: 0,
+    aim: 0,
+    unit: '',
+    value: (results, who) => results.total(who, key) + (who === 'ours' ? results.total('ours+dead', key) : 0),
+  }
+}
+
 /** CPU a call first: it is the least noisy. */
 export const gates: Gate[] = [
   ratio('echo-stdio-16', 'CPU a call, stdio, to rawproxy', 'cpuUs', 'rawproxy', 'lower', [1.8, 1.3]),
@@ -176,6 +189,11 @@ export const gates: Gate[] = [
     (of) => of('ours+dead', 'firstMs') - of('ours', 'firstMs'),
   ),
 ]
+
+gates.push(
+  never('calls without an answer, all rows', 'hung'),
+  never('calls answered wrongly or to another client, all rows', 'wrong'),
+)
 
 export type Verdict = 'aim' | 'pass' | 'out of reach' | 'FAIL' | 'not measured'
 

@@ -12,17 +12,23 @@ export interface Options {
   window: Window
   hub: string
   nodeFlags: string[]
+  /** Only writes the documentation, from the JSON that is there. */
+  writeDocs: boolean
   /** Where the JSON goes. */
   out: string
 }
+
+/** As `npm run hub`, the published bundle and the app start it. */
+const SHIPPED_FLAGS = ['--max-semi-space-size=8']
 
 export const usage = `npm run bench -- [options]
   --rounds N           rounds, 5 unless told (medians over them)
   --rows a,b           only rows whose id begins with one of these
   --contenders a,b     of ${contenderNames.join(', ')}
   --quick              one round with short windows, to see that everything works
+  --write-docs         measures nothing: writes the table of docs/performance.md from the JSON
   --hub FILE           the built hub, dist/hub/server.js unless told
-  --node-flags "…"     flags for the Node of our hub, such as --cpu-prof
+  --node-flags "…"     more flags for the Node of our hub, such as --cpu-prof
   --out FILE           the JSON, test/bench/results/latest.json unless told`
 
 export function readOptions(args: string[]): Options {
@@ -33,6 +39,7 @@ export function readOptions(args: string[]): Options {
       rows: { type: 'string' },
       contenders: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      'write-docs': { type: 'boolean', default: false },
       hub: { type: 'string', default: join(root, 'dist', 'hub', 'server.js') },
       'node-flags': { type: 'string', default: '' },
       out: { type: 'string', default: join(root, 'test', 'bench', 'results', 'latest.json') },
@@ -52,9 +59,10 @@ export function readOptions(args: string[]): Options {
     rounds,
     rows: values.rows?.split(',') ?? [],
     contenders: contenderNames.filter((name) => asked.includes(name)),
-    window: values.quick ? { warmUpMs: 50, ms: 150 } : { warmUpMs: 100, ms: 400 },
+    window: values.quick ? { warmUpMs: 50, ms: 200 } : { warmUpMs: 100, ms: 400 },
+    writeDocs: values['write-docs'],
     hub: values.hub,
-    nodeFlags: values['node-flags'].split(' ').filter((flag) => flag !== ''),
+    nodeFlags: [...SHIPPED_FLAGS, ...values['node-flags'].split(' ')].filter((flag) => flag !== ''),
     out: values.out,
   }
 }

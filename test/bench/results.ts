@@ -8,6 +8,8 @@ export interface Results {
   figure: (row: string, contender: string, key: string) => number
   /** The median of what is made of one round's figures of several contenders, so that noise of a round cancels out. */
   combine: (row: string, make: (of: (contender: string, key: string) => number) => number) => number
+  /** The sum of a figure over every row and round. */
+  total: (contender: string, key: string) => number
   has: (row: string) => boolean
   toJson: () => object
 }
@@ -30,6 +32,10 @@ export function createResults(): Results {
     figure: (row, contender, key) => median(roundsOf(row).map((round) => value(round, contender, key))),
     combine: (row, make) =>
       median(roundsOf(row).map((round) => make((contender, key) => value(round, contender, key)))),
+    total: (contender, key) =>
+      [...rows.values()]
+        .flatMap((rounds) => [...rounds.values()])
+        .reduce((sum, round) => sum + (round.get(contender)?.[key] ?? 0), 0),
     has: (row) => rows.has(row),
     toJson: () =>
       Object.fromEntries(

@@ -17,11 +17,21 @@ import { httpRestart, stdioKill } from './rows/faults.ts'
 import { progress } from './rows/progress.ts'
 import type { Stage } from './rows/stage.ts'
 import { startOne, startTwenty } from './rows/start.ts'
+import { writeDocs } from './write-docs.ts'
 
 /** `npm run bench`: interleaved rounds of every contender in one run; see docs/performance.md. */
 const stages: Stage[] = [stdioCalls, httpCalls, lists, startOne, startTwenty, stdioKill, httpRestart, progress, dead]
 
+const names = [...contenderNames, 'ours+dead']
 const options = readOptions(process.argv.slice(2))
+if (options.writeDocs) {
+  await writeDocs(
+    options.out,
+    stages.flatMap((stage) => stage.rows),
+    names,
+  )
+  process.exit(0)
+}
 if (options.contenders.includes('ours') && !existsSync(options.hub)) {
   console.error(`${options.hub} is not there: run npm run build first.`)
   process.exit(2)
@@ -57,7 +67,6 @@ for (let round = 0; round < options.rounds; round++) {
   }
 }
 
-const names = [...contenderNames, 'ours+dead']
 const rows = wanted.flatMap((stage) => stage.rows).filter(({ id }) => results.has(id))
 for (const row of rows) console.log(`${rowTable(row, names, results)}\n`)
 const summary = gateTable(results)
