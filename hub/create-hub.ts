@@ -338,6 +338,9 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         lifter,
         redactor,
         apply,
+        allowRuntimeStdio: () =>
+          config.system.server?.allowRuntimeStdio ??
+          (options.mode === 'desktop' || options.env('NODE_ENV') !== 'production'),
         renamed: async (from, to) => (await accounts.open()).rename(from, to),
       },
       accounts: { accounts, baseUrl },

@@ -1,6 +1,7 @@
 import { moveEndpointSchema, type HubStatus } from '../contract/index.ts'
 import type { Events } from '../observe/events.ts'
-import { bodyOf, type On } from './routes.ts'
+import { serverInScope } from '../auth/scope.ts'
+import { bodyOf, callerOf, type On } from './routes.ts'
 
 /** `/api/hub`: the hub itself, and the events of everything. */
 export function hubRoutes(
@@ -19,6 +20,13 @@ export function hubRoutes(
   on('GET /api/events', (request, response) => {
     const logsOf = typeof request.query['logs'] === 'string' ? request.query['logs'] : null
     const usage = request.query['usage'] === '1'
-    options.events.stream(response, { lastEventId: request.get('last-event-id'), logsOf, usage })
+    const { scopes } = callerOf(request)
+    options.events.stream(response, {
+      lastEventId: request.get('last-event-id'),
+      logsOf,
+      usage,
+      sees: (server) => serverInScope(scopes, server),
+      narrowed: scopes.length > 0,
+    })
   })
 }

@@ -79,3 +79,23 @@ export const routeNeeds = {
 } as const satisfies Record<`${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /api/${string}`, Need>
 
 export type RouteKey = keyof typeof routeNeeds
+
+/** Routes that show and do only what a caller's scope names. Whoever has a scope gets no other that needs a permission. */
+export const scopedRoutes: ReadonlySet<RouteKey> = new Set<RouteKey>([
+  'GET /api/hub',
+  'GET /api/keys',
+  'POST /api/keys',
+  'PUT /api/keys/:id',
+  'DELETE /api/keys/:id',
+  'GET /api/events',
+  'GET /api/servers',
+  'GET /api/servers/:name',
+  'POST /api/servers/:name/enable',
+  'POST /api/servers/:name/disable',
+  'POST /api/servers/:name/restart',
+  'GET /api/servers/:name/logs',
+  'GET /api/tools',
+  'GET /api/prompts',
+  'GET /api/resources',
+  'POST /api/tools/call',
+])

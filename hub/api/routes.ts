@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import { may, type Caller } from '../auth/caller.ts'
 import { HubError } from '../hub-error.ts'
 import { operations } from './operations.ts'
-import { routeNeeds, type Need, type RouteKey } from './permissions.ts'
+import { routeNeeds, scopedRoutes, type Need, type RouteKey } from './permissions.ts'
 
 export type Handler = (request: Request, response: Response) => void | Promise<void>
 /** Registers the handler of a route of the table, behind what the table asks for. */
@@ -25,7 +25,7 @@ export function createRoutes(
 ): Routes {
   const json = express.json({ limit: options.maxBodyBytes })
 
-  async function admit(need: Need, request: Request, response: Response): Promise<void> {
+  async function admit(need: Need, request: Request, response: Response, route: RouteKey | null): Promise<void> {
     if (need === 'open') return
     const caller = await options.identify(request)
     if (caller === null) {
@@ -45,6 +45,10 @@ export function createRoutes(
         cure: 'Ask an administrator to do it, or for a role or key that may.',
       })
     }
+    if (caller.scopes.length > 0 && route !== null && !scopedRoutes.has(route))
+      throw new HubError('HUB_FORBIDDEN', `${caller.name} is narrowed to some servers, and this concerns all`, {
+        cure: 'Use a user or a key without a scope.',
+      })
   }
 
   return {
@@ -54,7 +58,7 @@ export function createRoutes(
       app[method.toLowerCase() as 'get'](
         path,
         async (request: Request, response: Response, next: NextFunction) => {
-          await admit(routeNeeds[route], request, response)
+          await admit(routeNeeds[route], request, response, route)
           next()
         },
         // Not parsed for somebody who may not send it.
@@ -68,7 +72,7 @@ export function createRoutes(
     refuseRest: () => {
       app.use('/api', async (request, response) => {
         // Who is not signed in does not learn which routes there are.
-        await admit('signed-in', request, response)
+        await admit('signed-in', request, response, null)
         const path = request.baseUrl + request.path
         const allowed = methodsOf(path)
         if (allowed.length === 0) throw new HubError('HUB_NOT_FOUND', `There is no ${request.method} ${path}`)

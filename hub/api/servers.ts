@@ -1,11 +1,14 @@
 import type { Request, Response } from 'express'
 import { may } from '../auth/caller.ts'
+import { execStamp } from '../auth/exec-stamp.ts'
+import { serverInScope } from '../auth/scope.ts'
 import {
   addServerSchema,
   dryRunSchema,
   editServerSchema,
   findSecretsSchema,
   isEnabled,
+  isRemote,
   logsQuerySchema,
   parsePasteSchema,
   type DryRunResult,
@@ -33,15 +36,19 @@ export function serverRoutes(
     lifter: SecretLifter
     redactor: Redactor
     apply: () => Promise<void>
+    /** Whether the API may add and change what programs run. */
+    allowRuntimeStdio: () => boolean
     /** An entry has another name; its account goes with it. */
     renamed: (from: string, to: string) => Promise<void>
   },
 ): void {
   const { config, supervisor, lifter, redactor, apply } = options
 
-  function upstreamOf(name: string): Upstream {
+  /** What is beyond the caller's scope is not there for them. */
+  function upstreamOf(request: Request, name = nameParam(request)): Upstream {
     const upstream = supervisor.upstreams.get(name)
-    if (upstream === undefined) throw new HubError('HUB_SERVER_NOT_FOUND', `There is no server named ${name}`)
+    if (upstream === undefined || !serverInScope(callerOf(request).scopes, name))
+      throw new HubError('HUB_SERVER_NOT_FOUND', `There is no server named ${name}`)
     return upstream
   }
 
@@ -76,15 +83,30 @@ export function serverRoutes(
     await lifter.keep(lifted.secrets, () => save(name, lifted.config, rename))
   }
 
-  async function setEnabled(name: string, enabled: boolean): Promise<void> {
-    const upstream = upstreamOf(name)
-    if (isEnabled(upstream.config) === enabled) return
-    const { disabled: _disabled, enabled: _enabled, ...rest } = upstream.config
-    await save(name, { ...rest, hub: { ...upstream.config.hub, enabled } })
+  /** Who decides which program runs runs code on this machine: a permission of its own, and on some hubs nobody's. */
+  function checkExec(request: Request, before: ServerConfig | null, after: ServerConfig): void {
+    if (isRemote(after) || (before !== null && execStamp(before) === execStamp(after))) return
+    if (!may(callerOf(request), 'servers:exec'))
+      throw new HubError('HUB_EXEC_REFUSED', 'This would run another program on the hub, which needs servers:exec', {
+        cure: 'Ask an administrator to do it.',
+      })
+    if (!options.allowRuntimeStdio())
+      throw new HubError('HUB_EXEC_REFUSED', 'This hub takes programs from its configuration folder only', {
+        cure: 'Publish the server, or set server.allowRuntimeStdio in system.json.',
+      })
   }
 
-  on('GET /api/servers', (_request, response) => {
-    response.json([...supervisor.upstreams.values()].map((upstream) => upstream.status()))
+  async function setEnabled(request: Request, enabled: boolean): Promise<void> {
+    const upstream = upstreamOf(request)
+    if (isEnabled(upstream.config) === enabled) return
+    const { disabled: _disabled, enabled: _enabled, ...rest } = upstream.config
+    await save(upstream.name, { ...rest, hub: { ...upstream.config.hub, enabled } })
+  }
+
+  on('GET /api/servers', (request, response) => {
+    const { scopes } = callerOf(request)
+    const seen = [...supervisor.upstreams.values()].filter((upstream) => serverInScope(scopes, upstream.name))
+    response.json(seen.map((upstream) => upstream.status()))
   })
 
   on('POST /api/servers', async (request, response) => {
@@ -93,8 +115,9 @@ export function serverRoutes(
       throw new HubError('HUB_SERVER_EXISTS', `There is already a server named ${name}`, {
         cure: 'Choose another name, or edit that one.',
       })
+    checkExec(request, null, entry)
     await saveLifted(name, entry, inClear)
-    sendDetail(request, response.status(201), upstreamOf(name))
+    sendDetail(request, response.status(201), upstreamOf(request, name))
   })
 
   on('POST /api/servers/parse', (request, response) => {
@@ -110,6 +133,7 @@ export function serverRoutes(
 
   on('POST /api/servers/dry-run', async (request, response) => {
     const { name = 'trial', config: entry } = bodyOf(request, dryRunSchema)
+    checkExec(request, null, entry)
     const startedAt = performance.now()
     const trialId = `trial ${startedAt}`
     redactor.know(trialId, clearSecrets(entry))
@@ -141,39 +165,39 @@ export function serverRoutes(
   })
 
   on('GET /api/servers/:name', (request, response) => {
-    sendDetail(request, response, upstreamOf(nameParam(request)))
+    sendDetail(request, response, upstreamOf(request))
   })
 
   on('PUT /api/servers/:name', async (request, response) => {
     const name = nameParam(request)
     const body = bodyOf(request, editServerSchema)
-    upstreamOf(name)
     const rename = body.name ?? name
     if (rename !== name && Object.hasOwn(config.servers.mcpServers, rename))
       throw new HubError('HUB_SERVER_EXISTS', `There is already a server named ${rename}`)
+    checkExec(request, upstreamOf(request, name).config, body.config)
     await saveLifted(name, body.config, body.inClear, rename)
-    sendDetail(request, response, upstreamOf(rename))
+    sendDetail(request, response, upstreamOf(request, rename))
   })
 
   on('DELETE /api/servers/:name', async (request, response) => {
-    const upstream = upstreamOf(nameParam(request))
+    const upstream = upstreamOf(request)
     await save(upstream.name, null)
     // What was removed, so that it can be brought back.
     verbatim(response).json({ name: upstream.name, config: upstream.config })
   })
 
   on('POST /api/servers/:name/enable', async (request, response) => {
-    await setEnabled(nameParam(request), true)
-    sendDetail(request, response, upstreamOf(nameParam(request)))
+    await setEnabled(request, true)
+    sendDetail(request, response, upstreamOf(request))
   })
 
   on('POST /api/servers/:name/disable', async (request, response) => {
-    await setEnabled(nameParam(request), false)
-    sendDetail(request, response, upstreamOf(nameParam(request)))
+    await setEnabled(request, false)
+    sendDetail(request, response, upstreamOf(request))
   })
 
   on('POST /api/servers/:name/restart', async (request, response) => {
-    const upstream = upstreamOf(nameParam(request))
+    const upstream = upstreamOf(request)
     if (!isEnabled(upstream.config))
       throw new HubError('HUB_CONFLICT', `Server ${upstream.name} is disabled`, { cure: 'Enable it first.' })
     await upstream.restart()
@@ -182,6 +206,6 @@ export function serverRoutes(
 
   on('GET /api/servers/:name/logs', async (request, response) => {
     const query = queryOf(request, logsQuerySchema)
-    response.json(await upstreamOf(nameParam(request)).log.query(query))
+    response.json(await upstreamOf(request).log.query(query))
   })
 }

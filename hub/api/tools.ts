@@ -7,6 +7,8 @@ import {
 } from '../contract/index.ts'
 import type { Pins } from '../catalog/pins.ts'
 import { loadTokenizer, tokenCost } from '../catalog/token-cost.ts'
+import type { Request } from 'express'
+import { serverInScope, toolInScope } from '../auth/scope.ts'
 import type { Call } from '../gateway/call.ts'
 import { Exchange, type OnExchange } from '../gateway/exchange.ts'
 import { McpError, isObject, rpc, type Reply } from '../gateway/json-rpc.ts'
@@ -29,16 +31,22 @@ export function catalogRoutes(
 ): void {
   function each<T>(
     kind: 'tools' | 'prompts' | 'resources' | 'resourceTemplates',
+    request: Request,
     make: (upstream: Upstream, item: Item) => T,
   ): T[] {
-    return [...options.supervisor.upstreams.values()].flatMap((upstream) =>
-      upstream.catalog.lists[kind].map((item) => make(upstream, item)),
-    )
+    const { scopes } = callerOf(request)
+    return [...options.supervisor.upstreams.values()]
+      .filter(({ name }) => serverInScope(scopes, name))
+      .flatMap((upstream) =>
+        upstream.catalog.lists[kind]
+          .filter((item) => kind !== 'tools' || toolInScope(scopes, upstream.name, String(item['name'])))
+          .map((item) => make(upstream, item)),
+      )
   }
 
-  on('GET /api/tools', async (_request, response) => {
+  on('GET /api/tools', async (request, response) => {
     const count = await loadTokenizer()
-    const entries: ToolEntry[] = each('tools', (upstream, tool) => ({
+    const entries: ToolEntry[] = each('tools', request, (upstream, tool) => ({
       server: upstream.name,
       name: String(tool['name']),
       exposedName: exposedName(upstream.prefix, String(tool['name'])),
@@ -53,8 +61,8 @@ export function catalogRoutes(
     response.json(entries)
   })
 
-  on('GET /api/prompts', (_request, response) => {
-    const entries: PromptEntry[] = each('prompts', (upstream, prompt) => ({
+  on('GET /api/prompts', (request, response) => {
+    const entries: PromptEntry[] = each('prompts', request, (upstream, prompt) => ({
       server: upstream.name,
       name: String(prompt['name']),
       exposedName: exposedName(upstream.prefix, String(prompt['name'])),
@@ -71,7 +79,7 @@ export function catalogRoutes(
     response.json(entries)
   })
 
-  on('GET /api/resources', (_request, response) => {
+  on('GET /api/resources', (request, response) => {
     const entry = (template: boolean) => (upstream: Upstream, item: Item) => ({
       server: upstream.name,
       uri: String(item[template ? 'uriTemplate' : 'uri']),
@@ -81,14 +89,21 @@ export function catalogRoutes(
       description: textOf(item['description']),
       mimeType: textOf(item['mimeType']),
     })
-    const entries: ResourceEntry[] = [...each('resources', entry(false)), ...each('resourceTemplates', entry(true))]
+    const entries: ResourceEntry[] = [
+      ...each('resources', request, entry(false)),
+      ...each('resourceTemplates', request, entry(true)),
+    ]
     response.json(entries)
   })
 
   on('POST /api/tools/call', async (request, response) => {
     const body = bodyOf(request, callToolSchema)
     const upstream = options.supervisor.upstreams.get(body.server)
-    if (upstream === undefined) throw new HubError('HUB_SERVER_NOT_FOUND', `There is no server named ${body.server}`)
+    const { scopes } = callerOf(request)
+    if (upstream === undefined || !serverInScope(scopes, body.server))
+      throw new HubError('HUB_SERVER_NOT_FOUND', `There is no server named ${body.server}`)
+    if (!toolInScope(scopes, body.server, body.tool))
+      throw new HubError('HUB_TOOL_NOT_FOUND', `Server ${body.server} has no tool named ${body.tool}`)
     if (!upstream.catalog.lists.tools.some((tool) => tool['name'] === body.tool)) {
       throw new HubError(
         'HUB_TOOL_NOT_FOUND',

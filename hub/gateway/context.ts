@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Scopes } from '../auth/scope.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Params } from './json-rpc.ts'
 import type { ListKind } from '../upstream/catalog.ts'
@@ -9,6 +10,8 @@ import type { HubInfo, View } from './view.ts'
 export interface Principal {
   /** Stable name, e.g. `key:desktop` or `anonymous`. */
   id: string
+  /** What they are narrowed to; empty for everything. */
+  scopes: Scopes
 }
 
 export interface GatewayLimits {

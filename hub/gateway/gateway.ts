@@ -15,6 +15,7 @@ import type { Profile } from '../contract/index.ts'
 import { createProfileView } from './profile-view.ts'
 import { createAggregatedView } from './aggregated-view.ts'
 import { createServerView } from './server-view.ts'
+import { createScopedViews } from './scoped-views.ts'
 import type { Admission, HubInfo, View } from './view.ts'
 
 export interface GatewayOptions {
@@ -86,6 +87,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     options.hubInfo,
   )
 
+  const scoped = createScopedViews({ ...options, enabled: enabledUpstreams })
+
   function profileView(name: string): View | null {
     if (!Object.hasOwn(options.profiles(), name)) return null
     const known = profileViews.get(name)
@@ -95,7 +98,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     return view
   }
 
-  function viewFor(name: string): View | null {
+  function viewFor(name: string, principal: Principal): View | null {
+    if (principal.scopes.length > 0) return scoped.find(principal.scopes, name)
     if (name === '') return aggregated
     const all = options.upstreams()
     const upstream = all.get(name) ?? [...all.values()].find((candidate) => candidate.prefix === name)
@@ -180,7 +184,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       }
       const url = new URL(request.url ?? '/', 'http://hub')
       readBody(request, response, (body) => {
-        const http: HttpRequest = { request, response, body, principal, view: aggregated }
+        const http: HttpRequest = { request, response, body, principal, view: viewFor('', principal) ?? aggregated }
         onPost(http, (message) => legacy.postSse(http, url.searchParams.get('sessionId') ?? '', message))
       })
       return true
@@ -192,7 +196,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       return true
     }
     const { name } = place
-    const view = viewFor(name)
+    const view = viewFor(name, principal)
     if (view === null) {
       refuse(response, 404, rpc.invalidRequest, `There is no server or profile named ${name}`)
       return true
@@ -230,7 +234,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     listsChanged: (removed) => {
       for (const name of removed) views.delete(name)
-      for (const view of [aggregated, ...profileViews.values()]) {
+      for (const view of [aggregated, ...profileViews.values(), ...scoped.aggregated()]) {
         modern.listsChanged(view)
         legacy.listsChanged(view)
       }

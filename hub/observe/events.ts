@@ -6,10 +6,16 @@ const MAX_HELD = 1_000
 const HEARTBEAT_MS = 15_000
 const MAX_BUFFERED = 1_048_576
 
-export interface StreamOptions {
-  lastEventId: string | undefined
+interface ReaderOptions {
   logsOf: string | null
   usage: boolean
+  /** A narrowed reader gets only what concerns servers that it sees. */
+  narrowed: boolean
+  sees: (server: string) => boolean
+}
+
+export interface StreamOptions extends ReaderOptions {
+  lastEventId: string | undefined
 }
 
 /** The events of `/api/events`: numbered, the newest held for readers that come back with `Last-Event-ID`. */
@@ -23,11 +29,36 @@ export interface Events {
   close: () => void
 }
 
+/** The server that an event is about; null for none, undefined when it is nobody's business but everybody's. */
+function subjectOf(event: HubEvent): string | null | undefined {
+  switch (event.type) {
+    case 'server.changed':
+      return event.server.name
+    case 'server.removed':
+      return event.name
+    case 'catalog.changed':
+    case 'server.log':
+      return event.server
+    case 'resync':
+      return null
+    default:
+      return undefined
+  }
+}
+
+function isFor(event: HubEvent, reader: ReaderOptions): boolean {
+  if (event.type === 'server.log' && event.server !== reader.logsOf) return false
+  if (event.type === 'server.usage' && !reader.usage) return false
+  if (!reader.narrowed) return true
+  const subject = subjectOf(event)
+  return subject === null || (subject !== undefined && reader.sees(subject))
+}
+
 export function createEvents(redactor: Redactor): Events {
   /** Ids of another start of the hub must not be taken for ours. */
   const epoch = Date.now().toString(36)
   const held: { seq: number; event: HubEvent }[] = []
-  const readers = new Set<{ response: ServerResponse; logsOf: string | null; usage: boolean }>()
+  const readers = new Set<ReaderOptions & { response: ServerResponse }>()
   let seq = 0
   const heartbeat = setInterval(() => {
     for (const { response } of readers) response.write(': keep-alive\n\n')
@@ -51,13 +82,14 @@ export function createEvents(redactor: Redactor): Events {
       }
       if (readers.size === 0) return
       const text = frame(seq, event)
-      for (const { response, logsOf, usage } of readers) {
-        if ((isLog && event.server !== logsOf) || (isUsage && !usage)) continue
+      for (const reader of readers) {
+        if (!isFor(event, reader)) continue
+        const { response } = reader
         response.write(text)
         if (response.writableLength > MAX_BUFFERED) response.destroy()
       }
     },
-    stream: (response, { lastEventId, logsOf, usage }) => {
+    stream: (response, { lastEventId, ...options }) => {
       response.writeHead(200, {
         'content-type': 'text/event-stream',
         'cache-control': 'no-cache, no-transform',
@@ -69,11 +101,13 @@ export function createEvents(redactor: Redactor): Events {
       if (lastEventId !== undefined) {
         const oldest = held[0]?.seq ?? seq + 1
         if (at !== epoch || !(from >= oldest - 1 && from <= seq)) response.write(frame(seq, { type: 'resync' }))
-        else for (const entry of held) if (entry.seq > from) response.write(frame(entry.seq, entry.event))
+        else
+          for (const entry of held)
+            if (entry.seq > from && isFor(entry.event, options)) response.write(frame(entry.seq, entry.event))
       }
-      const reader = { response, logsOf, usage }
+      const reader = { ...options, response }
       readers.add(reader)
-      if (usage) events.onUsageWatched?.()
+      if (options.usage) events.onUsageWatched?.()
       response.once('close', () => readers.delete(reader))
     },
     close: () => {
