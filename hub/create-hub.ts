@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Express, Request } from 'express'
-import type { Endpoint, Fault, HubStatus, Overview } from './contract/index.ts'
+import { limitsSchema, type Endpoint, type Fault, type HubStatus, type Overview } from './contract/index.ts'
 import { createGuard } from './auth/guard.ts'
 import { anonymousCaller, may, type Caller } from './auth/caller.ts'
 import { clientAddress, isSecure, trustOf } from './auth/client-address.ts'
@@ -81,6 +81,8 @@ export interface Hub {
   readonly faults: Fault[]
   readonly mcpAuth: 'token' | 'none'
   readonly endpointPort: number | undefined
+  /** What one request's headers may have (limits.maxHeaderBytes); for whoever makes the HTTP server. */
+  readonly maxHeaderBytes: number
   readonly host: string | undefined
   /** One-time code for the first administrator; null when none is needed. Announced by `onSetupCode`, too. */
   setupCode: () => Promise<string | null>
@@ -121,9 +123,10 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   const startedAt = Date.now()
   const { vault, redactor } = options
   const events = createEvents(redactor)
-  const { auth: authConfig = {}, server: serverConfig = {}, limits = {} } = config.system
+  const { auth: authConfig = {}, server: serverConfig = {} } = config.system
+  const limits = limitsSchema.parse(config.system.limits ?? {})
   // One limit for all that is sent to the hub.
-  const maxRequestBytes = limits.maxRequestBytes ?? 4 * 1_048_576
+  const { maxRequestBytes } = limits
   let ready = false
   let running = 0
   let endpoint: Endpoint = { state: 'starting', url: '', port: 0, takenBy: null, message: null }
@@ -197,6 +200,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     clientInfo: { name: 'mcp-hub', version: options.version },
     defaults: {
       ...defaultLimits,
+      maxConcurrentCalls: limits.maxCallsPerServer,
+      maxQueuedCalls: limits.maxQueuedCallsPerServer,
       healthCheckIntervalMs: config.system.monitoring?.healthCheckInterval ?? defaultLimits.healthCheckIntervalMs,
     },
     references,
@@ -215,8 +220,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       events.emit({ type: 'server.usage', servers })
     },
     searchPath,
-    maxStdioLineBytes: limits.maxStdioLineBytes ?? 64 * 1_048_576,
-    maxResponseBytes: limits.maxResponseBytes ?? 16 * 1_048_576,
+    maxStdioLineBytes: limits.maxStdioLineBytes,
+    maxResponseBytes: limits.maxResponseBytes,
     authorization: accounts.authorization,
     createLog: (server) => serverLogs.open(server, (lines) => events.emit({ type: 'server.log', server, lines })),
     onState: (upstream) => {
@@ -251,18 +256,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   const onExchange: OnExchange = () => undefined
   const gateway = createGateway({
     hubInfo: { name: 'mcp-hub', version: options.version },
-    limits: {
-      maxRequestBytes,
-      maxNestingDepth: limits.maxNestingDepth ?? 256,
-      maxSessions: limits.maxSessions ?? 10_000,
-      maxSessionsPerPrincipal: limits.maxSessionsPerPrincipal ?? 5_000,
-      maxListens: limits.maxListens ?? 1_024,
-      maxParkedCalls: limits.maxParkedCalls ?? 1_024,
-      maxCallsPerClient: limits.maxCallsPerClient ?? 1_000,
-      maxBufferedBytesPerReader: limits.maxBufferedBytesPerReader ?? 32 * 1_048_576,
-      sessionIdleMs: limits.sessionIdleMs ?? 60 * 60_000,
-      parkedCallTtlMs: limits.parkedCallTtlMs ?? 5 * 60_000,
-    },
+    limits,
     upstreams: () => supervisor.upstreams,
     profiles: () => config.profiles.profiles,
     admission: pins,
@@ -480,6 +474,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     },
     mcpAuth,
     endpointPort: serverConfig.port,
+    maxHeaderBytes: limits.maxHeaderBytes,
     host: serverConfig.host,
     setupCode: () => identity.setupCode(),
     overview,

@@ -1,6 +1,7 @@
 import { readFile, readdir, readlink } from 'node:fs/promises'
 import type { RequestListener, Server } from 'node:http'
 import type { Endpoint } from './contract/index.ts'
+import { rpc } from './gateway/json-rpc.ts'
 
 // An `import` of node:http reads all that it exports, and with that loads fetch and WebSocket: 50 ms and 14 MB for nothing.
 const { createServer } = process.getBuiltinModule('node:http')
@@ -16,6 +17,7 @@ export interface EndpointListener {
 
 export function createEndpointListener(options: {
   host: string
+  maxHeaderBytes: number
   listener: RequestListener
   onChange: () => void
 }): EndpointListener {
@@ -43,7 +45,7 @@ export function createEndpointListener(options: {
     },
     listen: async (port) => {
       await close()
-      const next = createHttpServer(options.listener)
+      const next = createHttpServer(options.maxHeaderBytes, options.listener)
       const url = (bound: number): string => `http://${options.host}:${bound}/mcp`
       try {
         const bound = await listenOn(next, port, options.host)
@@ -67,11 +69,37 @@ export function createEndpointListener(options: {
 }
 
 /** An HTTP server with the time limits that a proxy in front expects (DEPLOY §2.2). */
-export function createHttpServer(listener: RequestListener): Server {
+export function createHttpServer(maxHeaderBytes: number, listener: RequestListener): Server {
   const server = createServer(
-    { keepAliveTimeout: 75_000, headersTimeout: 10_000, requestTimeout: 0, maxHeaderSize: 32_768, noDelay: true },
+    {
+      keepAliveTimeout: 75_000,
+      headersTimeout: 10_000,
+      requestTimeout: 0,
+      maxHeaderSize: maxHeaderBytes,
+      noDelay: true,
+    },
     listener,
   )
+  // What is no HTTP request never comes to the listener; its sender is told here what is wrong with it.
+  server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
+    if (code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy()
+      return
+    }
+    const [status, message] =
+      code === 'HPE_HEADER_OVERFLOW'
+        ? [
+            '431 Request Header Fields Too Large',
+            `The headers are larger than ${maxHeaderBytes} bytes (limits.maxHeaderBytes)`,
+          ]
+        : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+          ? ['408 Request Timeout', 'The request did not arrive in time']
+          : ['400 Bad Request', 'This is no HTTP/1.1 request']
+    const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: rpc.invalidRequest, message } })
+    socket.end(
+      `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    )
+  })
   return server
 }
 

@@ -136,7 +136,7 @@ async function main(): Promise<void> {
   }
   const listener = hub.requestListener('all')
   let announcing = false
-  const server = createHttpServer((request, response) => {
+  const server = createHttpServer(hub.maxHeaderBytes, (request, response) => {
     if (announcing) {
       response.setHeader('connection', 'close')
       if (request.url === '/health/ready') {

@@ -188,6 +188,38 @@ export const serversFileSchema = z.strictObject({
 })
 export type ServersFile = z.infer<typeof serversFileSchema>
 
+const limit = (fallback: number): z.ZodDefault<z.ZodNumber> => z.number().int().positive().default(fallback)
+const MiB = 1_048_576
+
+/** `limits` of `system.json`: what bounds clients and servers, with its default. Each error names the setting that it met. */
+export const limitsSchema = z.strictObject({
+  /** Body of one request of a client. */
+  maxRequestBytes: limit(4 * MiB),
+  /** One answer of a server. */
+  maxResponseBytes: limit(16 * MiB),
+  /** One line on a server's stdout. */
+  maxStdioLineBytes: limit(64 * MiB),
+  /** All headers of one request of a client. */
+  maxHeaderBytes: z.number().int().min(1_024).default(32_768),
+  maxNestingDepth: limit(256),
+  maxSessions: limit(10_000),
+  maxSessionsPerPrincipal: limit(5_000),
+  /** Open subscriptions of modern clients. */
+  maxListens: limit(1_024),
+  /** Calls that wait for the client's next round. */
+  maxParkedCalls: limit(1_024),
+  maxCallsPerClient: limit(1_000),
+  /** For servers whose entry does not say `hub.maxConcurrentCalls`. */
+  maxCallsPerServer: limit(1_000),
+  /** For servers whose entry does not say `hub.maxQueuedCalls`. */
+  maxQueuedCallsPerServer: limit(1_000),
+  /** What may wait for a client that does not read. */
+  maxBufferedBytesPerReader: limit(32 * MiB),
+  sessionIdleMs: limit(60 * 60_000),
+  parkedCallTtlMs: limit(5 * 60_000),
+})
+export type Limits = z.infer<typeof limitsSchema>
+
 /** `system.json`: the founding guide's keys, plus `auth.mcp` and `limits`. Durations are in milliseconds unless a string such as `1h`. */
 export const systemFileSchema = z.strictObject({
   $schema: z.string().optional(),
@@ -277,22 +309,7 @@ export const systemFileSchema = z.strictObject({
       auditDays: z.number().int().positive().max(3_650).optional(),
     })
     .optional(),
-  limits: z
-    .strictObject({
-      maxRequestBytes: z.number().int().positive().optional(),
-      maxResponseBytes: z.number().int().positive().optional(),
-      maxStdioLineBytes: z.number().int().positive().optional(),
-      maxNestingDepth: z.number().int().positive().optional(),
-      maxSessions: z.number().int().positive().optional(),
-      maxSessionsPerPrincipal: z.number().int().positive().optional(),
-      maxListens: z.number().int().positive().optional(),
-      maxParkedCalls: z.number().int().positive().optional(),
-      maxCallsPerClient: z.number().int().positive().optional(),
-      maxBufferedBytesPerReader: z.number().int().positive().optional(),
-      sessionIdleMs: z.number().int().positive().optional(),
-      parkedCallTtlMs: z.number().int().positive().optional(),
-    })
-    .optional(),
+  limits: limitsSchema.optional(),
 })
 export type SystemFile = z.infer<typeof systemFileSchema>
 

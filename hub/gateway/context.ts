@@ -1,3 +1,4 @@
+import type { Limits } from '../contract/index.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Scopes } from '../auth/scope.ts'
 import type { Upstream } from '../upstream/upstream.ts'
@@ -14,18 +15,7 @@ export interface Principal {
   scopes: Scopes
 }
 
-export interface GatewayLimits {
-  maxRequestBytes: number
-  maxNestingDepth: number
-  maxSessions: number
-  maxSessionsPerPrincipal: number
-  maxListens: number
-  maxParkedCalls: number
-  maxCallsPerClient: number
-  maxBufferedBytesPerReader: number
-  sessionIdleMs: number
-  parkedCallTtlMs: number
-}
+export type GatewayLimits = Limits
 
 export interface GatewayContext {
   hubInfo: HubInfo
@@ -36,7 +26,7 @@ export interface GatewayContext {
   /** Counts and records; called after the answer is on its way. */
   onExchange: OnExchange
   /** Tells that a client was cut off because it did not read. */
-  slowReader: (principal: string) => void
+  slowReader: (principal: string | null) => void
 }
 
 export interface HttpRequest {

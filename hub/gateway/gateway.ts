@@ -56,7 +56,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     slowReader: (principal) =>
       options.warn(
         `A client that does not read its stream was cut off: more than ${limits.maxBufferedBytesPerReader} bytes waited for it (limits.maxBufferedBytesPerReader)`,
-        { principal },
+        principal === null ? {} : { principal },
       ),
   }
   const parking = createParkingLot({ ttlMs: limits.parkedCallTtlMs, max: limits.maxParkedCalls })

@@ -19,7 +19,7 @@ import {
   type Params,
 } from './json-rpc.ts'
 import { checkParamHeaders, decodeHeaderValue, paramHeaders } from './mcp-headers.ts'
-import { Outlet, acceptOf } from './outlet.ts'
+import { Outlet, acceptOf, type OutletOptions } from './outlet.ts'
 import { staleState, type ParkedCall, type ParkingLot } from './parked.ts'
 import { Exchange, clientLabel, sizeOf } from './exchange.ts'
 import { nameOf } from '../upstream/envelope.ts'
@@ -74,13 +74,15 @@ const isModernVersion = memoize((version) => /^\d{4}-\d{2}-\d{2}$/.test(version)
 /** The stateless edge (2026-07-28). Checks stand in the order of PROTOCOL §3.3. */
 export function createModernEdge(context: GatewayContext, parking: ParkingLot): ModernEdge {
   const listens = new Set<Listen>()
+  const reader: OutletOptions = {
+    maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
+    onOverflow: () => context.slowReader(null),
+  }
   const callsOf = new Map<string, number>()
 
   function handle(http: HttpRequest, message: Params): void {
     const { request, response } = http
-    const outlet = new Outlet(response, acceptOf(request.headers.accept ?? '*/*').streams, {
-      maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
-    })
+    const outlet = new Outlet(response, acceptOf(request.headers.accept ?? '*/*').streams, reader)
     const id = message['id'] as JsonRpcId
     const method = message['method'] as string
     if (message['id'] === undefined) {

@@ -65,7 +65,7 @@ export function createCallQueue(options: CallQueueOptions): CallQueue {
       if (waiting.length >= maxQueuedCalls) {
         refuse(
           call,
-          `Server ${options.server} has ${maxConcurrentCalls} calls in flight and ${waiting.length} waiting (hub.maxConcurrentCalls, hub.maxQueuedCalls)`,
+          `Server ${options.server} has ${maxConcurrentCalls} calls in flight and ${waiting.length} waiting (hub.maxConcurrentCalls, hub.maxQueuedCalls; limits.maxCallsPerServer, limits.maxQueuedCallsPerServer)`,
         )
         return () => undefined
       }

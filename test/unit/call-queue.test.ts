@@ -53,7 +53,8 @@ it('calls beyond the queue fail at once, naming both settings', () => {
   expect(Object.keys(replies)).toEqual(['e'])
   expect(replies['e']?.message.error).toMatchObject({
     code: -31003,
-    message: 'Server busy has 2 calls in flight and 2 waiting (hub.maxConcurrentCalls, hub.maxQueuedCalls)',
+    message:
+      'Server busy has 2 calls in flight and 2 waiting (hub.maxConcurrentCalls, hub.maxQueuedCalls; limits.maxCallsPerServer, limits.maxQueuedCallsPerServer)',
   })
 })
 

@@ -1,0 +1,190 @@
+import { connect } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { limitsSchema, type Limits } from '../../hub/contract/index.ts'
+import { TOKEN, fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
+import { answerBasics, openStream, sendEvent, sendJson, startScripted } from '../fixtures/scripted-server.ts'
+import { LegacyWire, ModernWire, textOf, waitFor } from '../fixtures/wire.ts'
+
+const opened: (() => Promise<unknown>)[] = []
+let logged: string[] = []
+afterEach(async () => {
+  for (const close of opened.splice(0).reverse()) await close()
+})
+
+async function hubWith(limits: Partial<Limits>, servers: Record<string, unknown> = {}): Promise<TestHub> {
+  logged = []
+  const log = (_level: string, message: string): void => void logged.push(message)
+  const hub = await startHub({ echo: fixtureServer('echo.ts'), ...servers }, { limits }, { hub: { log } })
+  opened.push(hub.close)
+  await Promise.all(['echo', ...Object.keys(servers)].map((name) => hub.until(name, 'running')))
+  return hub
+}
+
+const modern = (hub: TestHub, path = '/mcp/echo', capabilities = {}): ModernWire =>
+  new ModernWire(hub.url + path, { headers: hub.headers, capabilities })
+const legacy = (hub: TestHub, token = TOKEN): Promise<LegacyWire> =>
+  LegacyWire.open(`${hub.url}/mcp/echo`, { headers: { authorization: `Bearer ${token}` } })
+const echo = (text: string): Record<string, unknown> => ({ name: 'echo', arguments: { text } })
+const slow = { name: 'slow', arguments: { ms: 60_000, steps: 1 } }
+
+/** Starts calls that stay open, until the next one is refused; the refusal. */
+async function refusalAfter(client: ModernWire, open: number, params: Record<string, unknown>): Promise<string> {
+  const abort = new AbortController()
+  opened.push(() => {
+    abort.abort()
+    return Promise.resolve()
+  })
+  for (let n = 0; n < open; n++) client.request('tools/call', params, { signal: abort.signal }).catch(() => undefined)
+  let refusal = ''
+  await expect
+    .poll(async () => {
+      const one = AbortSignal.timeout(200)
+      const answer = await client.request('tools/call', params, { signal: one }).catch(() => null)
+      return (refusal = answer?.error?.message ?? '')
+    })
+    .not.toBe('')
+  return refusal
+}
+
+it('the defaults are those that the documentation names', () => {
+  expect(limitsSchema.parse({})).toMatchObject({ maxRequestBytes: 4 * 1_048_576, maxResponseBytes: 16 * 1_048_576 })
+})
+
+describe('a limit of system.json holds and its error names it:', () => {
+  it('maxRequestBytes, with and without Content-Length', async () => {
+    const hub = await hubWith({ maxRequestBytes: 5_000 })
+    expect(textOf(await modern(hub).request('tools/call', echo('x'.repeat(3_000))))).toHaveLength(3_000)
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping', params: { text: 'x'.repeat(6_000) } })
+    for (const sent of [body, new Blob([body]).stream()]) {
+      const response = await fetch(`${hub.url}/mcp/echo`, {
+        method: 'POST',
+        headers: { ...hub.headers, 'content-type': 'application/json' },
+        body: sent,
+        ...(typeof sent === 'string' ? {} : { duplex: 'half' }),
+      })
+      expect(response.status).toBe(413)
+      expect(await response.text()).toContain('larger than 5000 bytes (limits.maxRequestBytes)')
+    }
+  })
+
+  it('maxHeaderBytes', async () => {
+    const hub = await hubWith({ maxHeaderBytes: 4_096 })
+    const response = await fetch(`${hub.url}/mcp/echo`, { headers: { ...hub.headers, 'x-large': 'x'.repeat(5_000) } })
+    expect(response.status).toBe(431)
+    expect(await response.text()).toContain('larger than 4096 bytes (limits.maxHeaderBytes)')
+  })
+
+  it('maxNestingDepth', async () => {
+    const hub = await hubWith({ maxNestingDepth: 20 })
+    const nested = (depth: number): unknown => (depth === 0 ? 1 : [nested(depth - 1)])
+    expect((await modern(hub).request('tools/call', { ...echo('a'), deep: nested(10) })).error).toBeUndefined()
+    const refused = await modern(hub).request('tools/call', { ...echo('a'), deep: nested(30) })
+    expect(refused).toMatchObject({ status: 400, error: { code: -32600 } })
+    expect(refused.error?.message).toContain('limits.maxNestingDepth')
+  })
+
+  it('maxSessions and maxSessionsPerPrincipal', async () => {
+    const hub = await hubWith({ maxSessions: 3, maxSessionsPerPrincipal: 2 })
+    const first = await legacy(hub)
+    await legacy(hub)
+    await expect(legacy(hub)).rejects.toThrow('limits.maxSessionsPerPrincipal')
+    await legacy(hub, `${TOKEN}-other`)
+    await expect(legacy(hub, `${TOKEN}-other`)).rejects.toThrow('limits.maxSessions)')
+    await first.close()
+    await legacy(hub)
+  })
+
+  it('maxListens', async () => {
+    const hub = await hubWith({ maxListens: 1 })
+    const listening = await modern(hub).listen({ toolsListChanged: true })
+    const refused = await modern(hub).request('subscriptions/listen', { notifications: {} })
+    expect(refused.error?.message).toContain('limits.maxListens')
+    listening.close()
+    await expect
+      .poll(() =>
+        modern(hub)
+          .listen({})
+          .then(({ close }) => close(), String),
+      )
+      .toBeUndefined()
+  })
+
+  it('maxParkedCalls', async () => {
+    const hub = await hubWith(
+      { maxParkedCalls: 1 },
+      { interactive: fixtureServer('interactive.ts', '--era', 'legacy') },
+    )
+    const client = modern(hub, '/mcp/interactive', { elicitation: {} })
+    const ask = { name: 'ask_user', arguments: { message: '?' } }
+    expect(await client.request('tools/call', ask)).toMatchObject({ result: { resultType: 'input_required' } })
+    expect(textOf(await client.request('tools/call', ask))).toContain('limits.maxParkedCalls')
+  })
+
+  it('maxCallsPerClient, in both eras', async () => {
+    const hub = await hubWith({ maxCallsPerClient: 2 })
+    expect(await refusalAfter(modern(hub), 2, slow)).toContain('limits.maxCallsPerClient')
+    const session = await legacy(hub)
+    for (const id of [1, 2]) session.request('tools/call', slow, { id }).catch(() => undefined)
+    await expect
+      .poll(async () => {
+        const answer = await session.request('tools/call', echo('third'))
+        return answer.error?.message ?? ''
+      })
+      .toContain('limits.maxCallsPerClient')
+    await session.close()
+  })
+
+  it('maxCallsPerServer and maxQueuedCallsPerServer', async () => {
+    const hub = await hubWith({ maxCallsPerServer: 2, maxQueuedCallsPerServer: 1 })
+    expect(await refusalAfter(modern(hub), 3, slow)).toMatch(
+      /limits\.maxCallsPerServer.*limits\.maxQueuedCallsPerServer/,
+    )
+  })
+
+  it('maxStdioLineBytes and maxResponseBytes on a pipe: the call concerned fails, the others go on', async () => {
+    const hub = await hubWith({ maxStdioLineBytes: 60_000, maxResponseBytes: 30_000 })
+    const big = (bytes: number): Record<string, unknown> => ({ name: 'big', arguments: { bytes } })
+    const [line, answer, fine] = await Promise.all([
+      modern(hub).request('tools/call', big(100_000)),
+      modern(hub).request('tools/call', big(40_000)),
+      modern(hub).request('tools/call', big(20_000)),
+    ])
+    expect(line.error?.message).toContain('60000 bytes (limits.maxStdioLineBytes)')
+    expect(answer.error?.message).toContain('30000 bytes (limits.maxResponseBytes)')
+    expect(textOf(fine)).toHaveLength(20_000)
+  })
+
+  it('maxBufferedBytesPerReader: a client that does not read is cut off, and the log says so', async () => {
+    const piece = 'x'.repeat(100_000)
+    const server = await startScripted((asked) => {
+      if (answerBasics(asked, { era: 'modern', tools: ['flood'] })) return
+      const { response, message } = asked
+      if (message?.method !== 'tools/call') {
+        sendJson(response, { jsonrpc: '2.0', id: message?.id, error: { code: -32601, message: 'no' } }, 404)
+        return
+      }
+      openStream(response)
+      for (let n = 0; n < 300; n++)
+        sendEvent(response, { jsonrpc: '2.0', method: 'notifications/custom', params: { n, piece } })
+      sendEvent(response, { jsonrpc: '2.0', id: message.id, result: { resultType: 'complete', content: [] } })
+      response.end()
+    })
+    opened.push(server.close)
+    const hub = await hubWith({ maxBufferedBytesPerReader: 1_000_000 }, { s: { type: 'http', url: server.url } })
+    const client = modern(hub, '/mcp/s')
+    const params = { name: 'flood', arguments: {}, _meta: client.envelope() }
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params })
+    const headers = Object.entries({ ...client.headersFor('tools/call', params), 'content-length': body.length })
+    const { hostname, port } = new URL(hub.url)
+    const socket = connect(Number(port), hostname)
+    let isClosed = false
+    socket.on('close', () => (isClosed = true)).on('error', () => undefined)
+    socket.write(
+      `POST /mcp/s HTTP/1.1\r\nhost: ${hostname}\r\n${headers.map(([key, value]) => `${key}: ${value}\r\n`).join('')}\r\n${body}`,
+    )
+    // Its window is full before the flood has passed: nothing here reads.
+    await waitFor(() => logged.find((text) => text.includes('limits.maxBufferedBytesPerReader')), 10_000)
+    socket.resume()
+    await waitFor(() => isClosed)
+  })
+})
