@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
-import { BrowserWindow, app, clipboard, dialog, nativeTheme, safeStorage, session, shell } from 'electron'
-import { exportResultSchema, problemSchema, type Overview } from '../hub/contract/index.ts'
+import { BrowserWindow, Notification, app, clipboard, dialog, nativeTheme, safeStorage, session, shell } from 'electron'
+import { exportResultSchema, problemSchema, signInStartedSchema, type Overview } from '../hub/contract/index.ts'
 import { createRedactor } from '../hub/observe/redactor.ts'
 import type { AppInfo } from '../preload/contract.ts'
 import { handleAppProtocol } from './app-protocol.ts'
-import { APP_URL } from './app-url.ts'
+import { APP_URL, mayOpenOutside } from './app-url.ts'
 import { createHubSupervisor } from './hub/supervisor.ts'
 import { forkHub } from './hub/utility-process.ts'
 import { handleCommands, sendToPage } from './ipc.ts'
@@ -15,8 +15,9 @@ import { openSecretBox } from './secret-box.ts'
 import { openVault } from './secrets.ts'
 import { hardenSession } from './security.ts'
 import { openSettings } from './settings.ts'
+import { createSignInNotices } from './sign-in-notices.ts'
 import { clientSnippet } from './snippets.ts'
-import { chooseLocale, textsOf, type Texts } from './texts.ts'
+import { chooseLocale, fill, textsOf, type Texts } from './texts.ts'
 import { trayModel, type TrayCommand } from './tray-menu.ts'
 import { createTrayView } from './tray.ts'
 import { createWindow, preloadFile } from './window.ts'
@@ -43,6 +44,9 @@ export async function start(): Promise<void> {
   let lastExport: string | null = null
   let quitting = false
   let announced = ''
+  const signInNotices = createSignInNotices()
+  /** One that nobody refers to may be collected, and its click is lost. */
+  const notifications = new Set<Notification>()
 
   const texts = (): Texts => textsOf(chooseLocale(settings.desktop.locale, app.getLocale()))
   nativeTheme.themeSource = settings.desktop.theme
@@ -72,6 +76,7 @@ export async function start(): Promise<void> {
     onOverview: (overview) => {
       announce(overview)
       showTray()
+      for (const notice of signInNotices(overview)) notifySignIn(notice.server, notice.reason)
     },
     onFaults: (faults) => log.scope('hub').error('Fatal configuration faults', faults),
     keepSecret: async (name, value) => {
@@ -107,6 +112,32 @@ export async function start(): Promise<void> {
     process.stdout.write(`${line}\nMCP Hub UI: ${APP_URL}\n`)
   }
 
+  /** Somebody is needed, and may be elsewhere: whoever looks at the window sees it there. */
+  function notifySignIn(server: string, reason: string | null): void {
+    if (window?.isFocused() === true || !Notification.isSupported()) return
+    const notification = new Notification({
+      title: fill(texts().signInTitle, { server }),
+      body: reason ?? texts().signInBody,
+    })
+    notifications.add(notification)
+    notification.on('click', () => void signIn(server))
+    notification.on('close', () => notifications.delete(notification))
+    notification.show()
+  }
+
+  /** Opens the sign-in page in the browser; where that cannot be, the server's page says why. */
+  async function signIn(server: string): Promise<void> {
+    try {
+      const route = `/api/accounts/${encodeURIComponent(server)}/sign-in`
+      const { authorizationUrl } = signInStartedSchema.parse(await callHub('POST', route, {}))
+      if (!mayOpenOutside(authorizationUrl)) throw new Error('The address of the sign-in is none for a browser')
+      await shell.openExternal(authorizationUrl)
+    } catch (error) {
+      log.error('The sign-in could not begin', error)
+      openWindow(`/servers/${encodeURIComponent(server)}`)
+    }
+  }
+
   function openWindow(route?: string): void {
     if (window === null) {
       pageReady = false
@@ -136,6 +167,7 @@ export async function start(): Promise<void> {
     if (command.type === 'open') openWindow(command.path)
     else if (command.type === 'quit') app.quit()
     else if (command.type === 'restart-hub') supervisor.restart()
+    else if (command.type === 'sign-in') void signIn(command.name)
     else if (command.type === 'copy-endpoint') void copy(supervisor.overview?.endpoint.url ?? '')
     else
       void callHub('POST', `/api/servers/${encodeURIComponent(command.name)}/restart`).catch((error: unknown) =>

@@ -10,6 +10,7 @@ export type TrayCommand =
   | { type: 'copy-endpoint' }
   | { type: 'restart-hub' }
   | { type: 'restart-server'; name: string }
+  | { type: 'sign-in'; name: string }
 
 export interface TrayItem {
   id: string
@@ -58,6 +59,15 @@ export function trayModel(state: TrayState, texts: Texts): TrayModel {
       enabled: true,
       command: { type: 'open', path: '/settings' },
     })
+  const signIns = state.overview?.signIns ?? []
+  if (up)
+    for (const name of signIns)
+      items.push({
+        id: `sign-in:${name}`,
+        label: fill(texts.signInAgain, { server: name }),
+        enabled: true,
+        command: { type: 'sign-in', name },
+      })
   if (state.hub.state === 'failed' || state.hub.state === 'backoff')
     items.push({ id: 'restart-hub', label: texts.restartHub, enabled: true, command: { type: 'restart-hub' } })
   if (up && broken.length > 0) {
@@ -129,7 +139,7 @@ export function trayModel(state: TrayState, texts: Texts): TrayModel {
   return {
     icon: iconOf(
       state,
-      broken.length,
+      broken.length + signIns.length,
       wanted.some((server) => WORKING.includes(server.state)),
     ),
     tooltip: `MCP Hub: ${line}`,

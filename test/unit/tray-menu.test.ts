@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Overview, ServerState } from '../../hub/contract/index.ts'
+import { createSignInNotices } from '../../main/sign-in-notices.ts'
 import { textsOf } from '../../main/texts.ts'
 import { trayModel, type TrayItem, type TrayModel, type TrayState } from '../../main/tray-menu.ts'
 
@@ -50,6 +51,30 @@ describe('the icon shows the worst state', () => {
   ])('%s', (_what, state, icon) => {
     expect(trayModel(state, textsOf('en')).icon).toBe(icon)
   })
+})
+
+it('offers to sign in again for each account that needs a person, also while its server runs', () => {
+  const state: TrayState = { hub: running, overview: overview({ work: 'running' }, { signIns: ['work'] }) }
+  const model = trayModel(state, textsOf('en'))
+  expect(find(model, 'sign-in:work')).toMatchObject({
+    label: 'Sign In Again: work…',
+    command: { type: 'sign-in', name: 'work' },
+  })
+  expect(model.icon).toBe('degraded')
+  expect(
+    find(trayModel({ ...state, hub: { ...running, state: 'backoff' } }, textsOf('en')), 'sign-in:work'),
+  ).toBeUndefined()
+})
+
+it('tells of an account that needs a person once, and again after somebody signed in', () => {
+  const notices = createSignInNotices()
+  const at = (...signIns: string[]): string[] =>
+    notices(overview({ a: 'needs-auth' }, { signIns })).map(({ server }) => server)
+  expect(at('a')).toEqual(['a'])
+  expect(at('a')).toEqual([])
+  expect(at('a', 'b')).toEqual(['b'])
+  expect(at('b')).toEqual([])
+  expect(at('a', 'b')).toEqual(['a'])
 })
 
 it('counts the servers that are wanted, in both languages', () => {
