@@ -43,6 +43,7 @@ const HEALTHY_LISTEN_MS = 5_000
 
 export function createInstance(options: InstanceOptions): Instance {
   let catalog: Catalog = emptyCatalog
+  let reading: Promise<unknown> = Promise.resolve()
   const startedAt = options.now()
   let lastUsed = startedAt
   let closed = false
@@ -90,9 +91,18 @@ export function createInstance(options: InstanceOptions): Instance {
     }, REFRESH_DELAY_MS)
   }
 
+  /** One reading after the other, each on what the one before it found: else the slower would undo the faster. */
+  function readLists(kinds: readonly ListKind[]): Promise<void> {
+    const done = reading.then(async () => {
+      catalog = await readCatalog(connection, kinds, catalog, (text) => options.onLog('hub', 'warn', text))
+    })
+    reading = done.catch(() => undefined)
+    return done
+  }
+
   async function read(kinds: readonly ListKind[]): Promise<void> {
     try {
-      catalog = await readCatalog(connection, kinds, catalog, (text) => options.onLog('hub', 'warn', text))
+      await readLists(kinds)
       options.onCatalog(kinds)
     } catch (error) {
       // What was offered before stays offered: a list never silently empties.
@@ -184,7 +194,7 @@ export function createInstance(options: InstanceOptions): Instance {
     start: async () => {
       await connection.start()
       try {
-        catalog = await readCatalog(connection, listKinds, emptyCatalog, (text) => options.onLog('hub', 'warn', text))
+        await readLists(listKinds)
       } catch (error) {
         throw new UpstreamFailure({
           code: 'protocol-error',

@@ -42,7 +42,7 @@ export const steps = [
   check('format', PRETTIER, ['--check', '--log-level=warn', '.'], 2),
   vitest('unit', 3),
   vitest('ui', 3),
-  vitest('integration', 6, true),
+  vitest('integration', 12, true),
   playwright('desktop', 7),
   playwright('web', 6),
   playwright('bundle', 6),
