@@ -44,7 +44,26 @@ export default defineConfig({
   html: { cspNonce: '__NONCE__' },
   environments: {
     client: {
-      build: { outDir: from('dist/renderer'), emptyOutDir: true, sourcemap: true },
+      build: {
+        outDir: from('dist/renderer'),
+        emptyOutDir: true,
+        sourcemap: true,
+        rolldownOptions: {
+          output: {
+            codeSplitting: {
+              groups: [
+                // In one chunk with its configuration, which must come before the first schema.
+                {
+                  name: 'zod',
+                  test: /[\\/](?:node_modules[\\/]zod|renderer[\\/]lib[\\/]zod-config)[\\/.]/,
+                  priority: 1,
+                },
+                { name: 'vue', test: /[\\/]node_modules[\\/](?:@vue|vue|vue-router|vue-i18n|@intlify|pinia)[\\/]/ },
+              ],
+            },
+          },
+        },
+      },
     },
     main: nodeTarget('main', ['main'], 'es'),
     preload: nodeTarget('preload', ['preload'], 'cjs'),

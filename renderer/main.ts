@@ -1,7 +1,7 @@
+import './lib/zod-config.ts'
 import { VueQueryPlugin } from '@tanstack/vue-query'
 import { createPinia } from 'pinia'
 import { createApp, watch } from 'vue'
-import { z } from 'zod'
 import App from './app/App.vue'
 import { createAppRouter } from './app/router.ts'
 import { commandsKey, createCommandRegistry } from './lib/commands.ts'
@@ -11,8 +11,6 @@ import { usePreferences } from './lib/preferences.ts'
 import { createQueryClient } from './lib/query-client.ts'
 import './styles.css'
 
-// Zod compiles its parsers with `new Function`, which the page's policy forbids.
-z.config({ jitless: true })
 reportPageErrors()
 
 const queryClient = createQueryClient()
