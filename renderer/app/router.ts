@@ -40,24 +40,21 @@ export function createAppRouter(client: QueryClient): Router {
         props: true,
         meta: { title: 'nav.servers' },
         children: [
-          { path: '', name: 'server', component: () => import('../features/server/ServerOverview.vue'), props: true },
+          { path: '', name: 'server', component: () => import('../features/server/ServerOverview.vue') },
           {
             path: 'tools',
             name: 'server-tools',
             component: () => import('../features/server/ServerTools.vue'),
-            props: true,
           },
           {
             path: 'logs',
             name: 'server-logs',
             component: () => import('../features/server/logs/ServerLogs.vue'),
-            props: true,
           },
           {
             path: 'settings',
             name: 'server-settings',
             component: () => import('../features/server/ServerSettings.vue'),
-            props: true,
           },
         ],
       },
