@@ -1,0 +1,145 @@
+import type { Locator, Page } from '@playwright/test'
+import { everything, expect, mcpServer, signIn, test } from './fixtures.ts'
+import { PASSWORD, startWebHub } from './hub.ts'
+
+const row = (page: Page, name: string): Locator =>
+  page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) })
+
+// The other files share this hub and count what is there.
+test.afterEach(async ({ context, hub }) => {
+  await signIn(context, hub.url)
+  const servers = (await (await context.request.get(`${hub.url}/api/servers`)).json()) as { name: string }[]
+  for (const { name } of servers.filter(({ name }) => name !== 'everything' && name !== 'broken')) {
+    await context.request.delete(`${hub.url}/api/servers/${name}`, { headers: { origin: hub.url } })
+  }
+})
+
+test('a pasted server is tried without being saved, added, and from then on can be worked with', async ({
+  admin: page,
+}) => {
+  await page.goto('/servers')
+  await page.getByRole('link', { name: 'Add server' }).click()
+  await expect(page.getByLabel('Configuration, command or URL')).toBeFocused()
+
+  await test.step('a paste that is none says what is wrong', async () => {
+    await page.getByLabel('Configuration, command or URL').fill('{ "mcpServers": ')
+    await page.getByRole('button', { name: 'Review' }).click()
+    await expect(page.getByRole('alert')).toBeVisible()
+  })
+
+  await test.step('dry run', async () => {
+    const paste = { mcpServers: { pasted: { ...everything, env: { MARK: '1' } } } }
+    await page.getByLabel('Configuration, command or URL').fill(JSON.stringify(paste))
+    await page.getByRole('button', { name: 'Review' }).click()
+    await expect(page.getByText(everything.args[0] ?? '')).toBeVisible()
+    await page.getByRole('button', { name: 'Try connection' }).click()
+    await expect(page.getByRole('heading', { name: /It works: connected in/ })).toBeVisible({ timeout: 20_000 })
+    await expect(page.getByText('Nothing has been saved yet', { exact: false })).toBeVisible()
+    const saved = (await (await page.request.get('/api/servers')).json()) as { name: string }[]
+    expect(saved.map(({ name }) => name)).not.toContain('pasted')
+  })
+
+  await test.step('add', async () => {
+    await page.getByRole('button', { name: 'Add server' }).click()
+    await expect(page).toHaveURL(/\/servers\/pasted$/)
+    await expect(page.getByRole('main').getByText('Running').first()).toBeVisible({ timeout: 20_000 })
+  })
+
+  await test.step('its tools, and one of them called', async () => {
+    await page.getByRole('link', { name: 'Tools', exact: true }).last().click()
+    await page.getByRole('searchbox').fill('echo')
+    await page.getByRole('row').getByRole('link').first().click()
+    await expect(page).toHaveURL(/\/tools\/pasted\/echo$/)
+    await page.getByLabel('message').fill('hello from the page')
+    await page.getByRole('button', { name: 'Run' }).click()
+    await expect(page.getByRole('status').filter({ hasText: 'Done' })).toBeVisible()
+    await expect(page.getByRole('region', { name: 'Text' })).toHaveText('Echo: hello from the page')
+  })
+
+  await test.step('what it wrote to stderr', async () => {
+    await page.goto('/servers/pasted/logs')
+    await expect(page.getByRole('log')).toContainText('stderr')
+    await page.getByRole('searchbox').fill('no line has this')
+    await expect(page.getByRole('heading', { name: 'No line matches' })).toBeVisible()
+  })
+
+  await test.step('restart, disable, enable', async () => {
+    await page.goto('/servers/pasted')
+    const pid = page.locator('dt', { hasText: 'Process ID' }).locator('+ dd')
+    const before = await pid.innerText()
+    await page.getByRole('button', { name: 'Restart' }).click()
+    await expect(pid).not.toHaveText(before, { timeout: 20_000 })
+    await page.getByRole('switch', { name: 'pasted on' }).click()
+    await expect(page.getByRole('main').getByText('Disabled').first()).toBeVisible()
+    await page.getByRole('switch', { name: 'pasted on' }).click()
+    await expect(page.getByRole('main').getByText('Running').first()).toBeVisible({ timeout: 20_000 })
+  })
+
+  await test.step('settings are changed after a look at the difference, and back', async () => {
+    await page.getByRole('link', { name: 'Settings', exact: true }).last().click()
+    await page.getByLabel('Value of MARK').fill('2')
+    await page.getByRole('button', { name: 'Review and save' }).click()
+    const dialog = page.getByRole('dialog')
+    await expect(dialog.getByRole('region', { name: 'Changes' })).toContainText('"MARK": "2"')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await expect(dialog).toBeHidden()
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await expect(page.getByLabel('Value of MARK')).toHaveValue('1')
+  })
+
+  await test.step('delete, and put back', async () => {
+    await page.goto('/servers')
+    await row(page, 'pasted').getByRole('button', { name: 'More actions for pasted' }).click()
+    await page.getByRole('menuitem', { name: 'Delete' }).click()
+    await expect(row(page, 'pasted')).toHaveCount(0)
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await expect(row(page, 'pasted')).toContainText('Running', { timeout: 20_000 })
+  })
+})
+
+test('a server that cannot start says why, and the same everywhere', async ({ admin: page }) => {
+  await page.goto('/')
+  const attention = page.getByRole('listitem').filter({ hasText: 'broken' })
+  await expect(attention).toContainText('no-such-command-anywhere was not found')
+  await attention.getByRole('button', { name: 'Edit broken' }).click()
+  await expect(page).toHaveURL(/\/servers\/broken\/settings$/)
+  await expect(page.getByLabel('Command')).toHaveValue('no-such-command-anywhere')
+  await page.getByRole('button', { name: 'Try connection' }).click()
+  await expect(page.getByRole('alert')).toContainText('no-such-command-anywhere was not found')
+})
+
+test('several servers are worked with at once, and only those in sight', async ({ admin: page, hub }) => {
+  for (const name of ['bulk-one', 'bulk-two', 'other']) {
+    const data = { name, config: mcpServer('echo') }
+    expect((await page.request.post('/api/servers', { data, headers: { origin: hub.url } })).ok()).toBe(true)
+  }
+  await page.goto('/servers')
+  await page.getByRole('searchbox').fill('bulk')
+  await page.getByRole('checkbox', { name: 'Select all' }).check()
+  const bar = page.getByRole('toolbar', { name: '2 selected' })
+  await bar.getByRole('button', { name: 'Disable' }).click()
+  await expect(row(page, 'bulk-one')).toContainText('Disabled')
+  await expect(row(page, 'bulk-two')).toContainText('Disabled')
+  await bar.getByRole('button', { name: 'Delete' }).click()
+  await expect(page.getByRole('heading', { name: 'No server matches the filter' })).toBeVisible()
+  await page.getByRole('button', { name: 'Clear filter' }).click()
+  await expect(row(page, 'other')).toContainText('Running')
+})
+
+test('a lost hub is said, and what changed meanwhile is there when it is back', async ({ page, context }) => {
+  const env = { MCP_HUB_ADMIN_PASSWORD: PASSWORD, JWT_SECRET: 'the same secret, so that the session goes on' }
+  const before = await startWebHub({ first: mcpServer('echo') }, env)
+  await signIn(context, before.url)
+  await page.goto(`${before.url}/servers`)
+  await expect(row(page, 'first')).toContainText('Running')
+  await before.close()
+  await expect(page.getByRole('alert')).toContainText('The connection to the hub is lost')
+  const after = await startWebHub({ second: mcpServer('echo') }, { ...env, PORT: new URL(before.url).port })
+  try {
+    await expect(row(page, 'second')).toContainText('Running')
+    await expect(row(page, 'first')).toHaveCount(0)
+    await expect(page.getByText('The connection to the hub is lost')).toBeHidden()
+  } finally {
+    await after.close()
+  }
+})

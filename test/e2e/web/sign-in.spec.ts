@@ -1,0 +1,73 @@
+import { expect, test } from './fixtures.ts'
+import { PASSWORD, startWebHub } from './hub.ts'
+
+test('a wrong password is told without telling whether the user exists, and the right one leads where one wanted to go', async ({
+  page,
+}) => {
+  await page.goto('/settings')
+  await expect(page).toHaveURL(/\/login\?next=\/settings$/)
+  await expect(page.getByLabel('User name')).toBeFocused()
+
+  const messages: string[] = []
+  for (const name of ['admin', 'nobody']) {
+    await page.getByLabel('User name').fill(name)
+    await page.getByLabel('Password').fill('wrong')
+    await page.getByLabel('Password').press('Enter')
+    await expect(page.getByRole('alert')).toContainText('You could not be signed in')
+    await expect(page.getByLabel('Password')).toHaveValue('')
+    messages.push(await page.getByRole('alert').innerText())
+  }
+  expect(messages[0]).toBe(messages[1])
+
+  await page.getByLabel('User name').fill('admin')
+  await page.getByLabel('Password').fill(PASSWORD)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await expect(page).toHaveURL(/\/settings$/)
+  await expect(page.getByRole('heading', { name: 'Settings', level: 1 })).toBeVisible()
+
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await expect(page).toHaveURL(/\/login/)
+  await page.goto('/servers')
+  await expect(page).toHaveURL(/\/login/)
+})
+
+test('a link may not send somebody who signs in elsewhere', async ({ page }) => {
+  await page.goto('/login?next=//example.com/')
+  await page.getByLabel('User name').fill('admin')
+  await page.getByLabel('Password').fill(PASSWORD)
+  await page.getByLabel('Password').press('Enter')
+  await expect(page.getByRole('heading', { name: 'Overview', level: 1 })).toBeVisible()
+  expect(new URL(page.url()).pathname).toBe('/')
+})
+
+test('the link that a new hub prints makes the first administrator, once', async ({ page }) => {
+  const hub = await startWebHub({}, {})
+  try {
+    await expect.poll(() => hub.output()).toContain('/setup?code=')
+    const link = /http\S+\/setup\?code=\S+/.exec(hub.output())?.[0] ?? ''
+    await page.goto(hub.url)
+    await expect(page).toHaveURL(/\/setup$/)
+
+    await page.getByLabel('Setup code').fill('guessed')
+    await page.getByLabel('Password', { exact: true }).fill('short')
+    await expect(page.getByText('At least 8 characters')).toBeVisible()
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD)
+    await page.getByLabel('Password again').fill('another one')
+    await expect(page.getByText('The two passwords differ')).toBeVisible()
+    await expect(page.getByRole('button', { name: 'Create administrator' })).toBeDisabled()
+    await page.getByLabel('Password again').fill(PASSWORD)
+    await page.getByRole('button', { name: 'Create administrator' }).click()
+    await expect(page.getByRole('alert')).toContainText('The setup code is wrong')
+
+    await page.goto(link)
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD)
+    await page.getByLabel('Password again').fill(PASSWORD)
+    await page.getByRole('button', { name: 'Create administrator' }).click()
+    await expect(page).toHaveURL(/\/(login)?$/)
+
+    await page.goto(link)
+    await expect(page).not.toHaveURL(/\/setup/)
+  } finally {
+    await hub.close()
+  }
+})
