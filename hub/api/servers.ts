@@ -12,6 +12,7 @@ import {
   logsQuerySchema,
   parsePasteSchema,
   type DryRunResult,
+  type FoundSecrets,
   type ServerConfig,
   type ServerDetail,
 } from '../contract/index.ts'
@@ -127,8 +128,12 @@ export function serverRoutes(
   })
 
   on('POST /api/servers/secrets', (request, response) => {
-    const { name, config: entry } = bodyOf(request, findSecretsSchema)
-    response.json({ secrets: lifter.find(name, entry).texts })
+    const { name, config: entry, inClear } = bodyOf(request, findSecretsSchema)
+    const answer: FoundSecrets = {
+      secrets: lifter.find(name, entry).texts,
+      config: lifter.find(name, entry, inClear).config,
+    }
+    verbatim(response).json(answer)
   })
 
   on('POST /api/servers/dry-run', async (request, response) => {

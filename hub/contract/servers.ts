@@ -138,8 +138,14 @@ export const dryRunResultSchema = z.object({
 export type DryRunResult = z.infer<typeof dryRunResultSchema>
 
 /** `POST /api/servers/secrets`: what saving this entry would move into the vault. Nothing is saved. */
-export const findSecretsSchema = z.strictObject({ name: serverNameSchema, config: serverConfigSchema })
-export const foundSecretsSchema = z.object({ secrets: z.array(liftedTextSchema) })
+export const findSecretsSchema = addServerSchema
+export const foundSecretsSchema = z.object({
+  /** Every text that looks like a secret, also those that `inClear` names. */
+  secrets: z.array(liftedTextSchema),
+  /** The entry as it would be saved. */
+  config: serverConfigSchema,
+})
+export type FoundSecrets = z.infer<typeof foundSecretsSchema>
 
 /** `POST /api/servers/parse`: what a person pasted (JSON, a command line, a URL) as entries to review. Nothing is saved. */
 export const parsePasteSchema = z.strictObject({ text: z.string().max(1_000_000) })

@@ -4,6 +4,7 @@ import {
   dryRunResultSchema,
   hubStatusSchema,
   logsSchema,
+  foundSecretsSchema,
   meSchema,
   parsedPasteSchema,
   pinSchema,
@@ -14,7 +15,9 @@ import {
   resourceEntrySchema,
   serverDetailSchema,
   serverStatusSchema,
+  secretsSchema,
   sessionSchema,
+  setSecretResultSchema,
   toolEntrySchema,
   type AddServer,
   type CallTool,
@@ -118,7 +121,9 @@ export const api = {
   servers: (signal?: AbortSignal) => request('/api/servers', z.array(serverStatusSchema), { signal }),
   server: (name: string, signal?: AbortSignal) => request(server(name), serverDetailSchema, { signal }),
   addServer: (body: AddServer) => request('/api/servers', nothing, { method: 'POST', body }),
-  editServer: (name: string, body: EditServer) => request(server(name), nothing, { method: 'PUT', body }),
+  findSecrets: (body: AddServer, signal?: AbortSignal) =>
+    request('/api/servers/secrets', foundSecretsSchema, { method: 'POST', body, signal }),
+  editServer: (name: string, body: EditServer) => request(server(name), serverDetailSchema, { method: 'PUT', body }),
   deleteServer: (name: string) => request(server(name), nothing, { method: 'DELETE' }),
   actOnServer: (name: string, action: 'enable' | 'disable' | 'restart') =>
     request(`${server(name)}/${action}`, nothing, { method: 'POST' }),
@@ -127,6 +132,12 @@ export const api = {
   parsePaste: (text: string, signal?: AbortSignal) =>
     request('/api/servers/parse', parsedPasteSchema, { method: 'POST', body: { text }, signal }),
   logs: (name: string, signal?: AbortSignal) => request(`${server(name)}/logs`, logsSchema, { signal }),
+
+  secrets: (signal?: AbortSignal) => request('/api/secrets', secretsSchema, { signal }),
+  setSecret: (name: string, value: string) =>
+    request(`/api/secrets/${encodeURIComponent(name)}`, setSecretResultSchema, { method: 'PUT', body: { value } }),
+  deleteSecret: (name: string, force: boolean) =>
+    request(`/api/secrets/${encodeURIComponent(name)}${force ? '?force=true' : ''}`, nothing, { method: 'DELETE' }),
 
   tools: (signal?: AbortSignal) => request('/api/tools', z.array(toolEntrySchema), { signal }),
   prompts: (signal?: AbortSignal) => request('/api/prompts', z.array(promptEntrySchema), { signal }),

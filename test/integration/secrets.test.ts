@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fixtureServer, startHub, TOKEN, VIEWER_TOKEN, type TestHub } from '../fixtures/hub.ts'
-import type { CallToolResult, ParsedPaste, Problem, Secrets } from '../../hub/contract/index.ts'
+import type { CallToolResult, FoundSecrets, ParsedPaste, Problem, Secrets } from '../../hub/contract/index.ts'
 
 let hub: TestHub
 beforeAll(async () => {
@@ -103,13 +103,17 @@ describe('secrets', () => {
     const entry = { ...fixtureServer('echo.ts'), env: { TOKEN: 'Bearer lifted-value-1', API_KEY: 'stays-in-clear' } }
     const found = await hub.api('POST', '/api/servers/secrets', { name: 'lifted', config: entry })
     expect(found.body).toEqual({
+      config: { ...entry, env: { TOKEN: 'Bearer ${secret:LIFTED_TOKEN}', API_KEY: '${secret:LIFTED_API_KEY}' } },
       secrets: [
         { path: 'env.TOKEN', text: 'Bearer ${secret:LIFTED_TOKEN}', names: ['LIFTED_TOKEN'] },
         { path: 'env.API_KEY', text: '${secret:LIFTED_API_KEY}', names: ['LIFTED_API_KEY'] },
       ],
     })
     const pasted = await hub.api('POST', '/api/servers/parse', { text: JSON.stringify({ lifted: entry }) })
-    expect((pasted.body as ParsedPaste).servers[0]).toMatchObject({ config: entry, ...(found.body as object) })
+    expect((pasted.body as ParsedPaste).servers[0]).toMatchObject({
+      config: entry,
+      secrets: (found.body as FoundSecrets).secrets,
+    })
 
     const config = { ...entry, env: { ...entry.env, TOKEN: 'Bearer ${secret:LIFTED_TOKEN}' } }
     const added = await hub.api('POST', '/api/servers', { name: 'lifted', config: entry, inClear: ['env.API_KEY'] })

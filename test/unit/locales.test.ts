@@ -93,6 +93,8 @@ describe('the keys of the page', () => {
     ['publish.outcome', contract.checkSchema.shape.outcome.options],
     ['publish.modes', contract.targetSchema.shape.mode.unwrap().options],
     ['server.eras', contract.eraSchema.options],
+    ['secrets.quality', contract.vaultQualitySchema.options],
+    ['secrets.source', contract.secretSourceSchema.options],
   ])('name each %s that the hub can answer', (prefix, values) => {
     expect(values.filter((value) => !english.has(`${prefix}.${value}`))).toEqual([])
   })

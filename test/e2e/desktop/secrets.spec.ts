@@ -18,6 +18,10 @@ test('a secret given to the hub is kept by the app, and without a keychain it sa
     await until('the hub answers', () => page.evaluate(async () => (await fetch('/api/secrets')).ok))
     // Xvfb has no keyring: the app must not pretend to have one.
     expect(await secretsOf(page)).toEqual({ quality: 'file', location: vault, secrets: [] })
+    await page.getByRole('link', { name: 'Settings', exact: true }).click()
+    const section = page.getByRole('region', { name: 'Secrets' })
+    await expect(section).toContainText('It is not encrypted')
+    await expect(section).toContainText(vault)
     const status = await page.evaluate(
       async (value) =>
         (

@@ -8,6 +8,8 @@ export interface Entry {
   readonly id: number
   name: string
   config: JsonObject
+  /** Paths of texts that look like secrets and stay in the file all the same. */
+  inClear: string[]
   include: boolean
   /** Why the hub refused it, when it was tried. */
   error: unknown
@@ -16,7 +18,7 @@ export interface Entry {
 let nextId = 1
 
 export function makeEntry(name: string, config: unknown): Entry {
-  return { id: nextId++, name, config: isObject(config) ? config : {}, include: true, error: null }
+  return { id: nextId++, name, config: isObject(config) ? config : {}, inClear: [], include: true, error: null }
 }
 
 export type EntryFault = { kind: 'name'; message: string } | { kind: 'taken' } | { kind: 'double' } | { kind: 'config' }
@@ -35,7 +37,8 @@ export async function addEntries(entries: readonly Entry[]): Promise<string[]> {
   const added: string[] = []
   for (const entry of entries) {
     try {
-      await api.addServer({ name: entry.name, config: entry.config as unknown as ServerConfig })
+      const { name, config, inClear } = entry
+      await api.addServer({ name, config: config as unknown as ServerConfig, inClear })
       added.push(entry.name)
     } catch (error) {
       entry.error = error
