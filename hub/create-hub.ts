@@ -14,9 +14,10 @@ import { openPins } from './catalog/pins.ts'
 import type { ReferenceSources } from './config/references.ts'
 import { openConfigStore } from './config/store.ts'
 import { errorCodes, type ErrorCode } from './contract/errors.ts'
-import type { OnExchange } from './gateway/exchange.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { rpc } from './gateway/json-rpc.ts'
+import { configChangedAct } from './history/acts.ts'
+import { createHistory } from './history/create-history.ts'
 import { createEvents } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
 import { rememberLog } from './observe/recent-log.ts'
@@ -40,6 +41,8 @@ export interface HubOptions {
   version: string
   configDir: string
   dataDir: string
+  /** PostgreSQL for what is kept, shared with other hubs; null for SQLite in `dataDir`. */
+  databaseUrl: string | null
   /** Folder of the built web UI, served at `/`; null when the app serves it. */
   webDir: string | null
   /** Folder with the built hub and web UI, which a bundle carries. */
@@ -253,7 +256,17 @@ export async function createHub(given: HubOptions): Promise<Hub> {
 
   events.onUsageWatched = supervisor.usageWatched
 
-  const onExchange: OnExchange = () => undefined
+  const history = createHistory({
+    mode: options.mode,
+    dataDir: options.dataDir,
+    databaseUrl: options.databaseUrl,
+    system: () => config.system,
+    redactor,
+    events,
+    log: options.log,
+    onBatch: () => undefined,
+  })
+  const onExchange = history.record
   const gateway = createGateway({
     hubInfo: { name: 'mcp-hub', version: options.version },
     limits,
@@ -366,6 +379,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         log: remembered.entries,
         redactor,
       },
+      history: { history },
       publisher: createPublisher({
         loadServers: () => config.servers,
         loadSystem: () => config.system,
@@ -458,6 +472,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       identity.watch()
       config.watch(() => {
         for (const fault of config.faults) options.log('error', 'Configuration fault', { ...fault })
+        history.audit(configChangedAct(config.faults.length))
         changed()
         void apply()
         profilesChanged()
@@ -503,6 +518,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       await serverLogs.flush()
       await pins.flush()
       await identity.dispose()
+      await history.dispose()
       await vault.dispose()
     },
     abandon: journal.killAll,
@@ -510,10 +526,16 @@ export async function createHub(given: HubOptions): Promise<Hub> {
 
   function health(path: string, response: ServerResponse): boolean {
     if (path === '/health' || path === '/health/live') sendJson(response, 200, '{"status":"ok"}')
-    else if (path === '/health/ready')
-      sendJson(response, ready ? 200 : 503, ready ? '{"status":"ready"}' : '{"status":"not ready"}')
+    else if (path === '/health/ready') sendReadiness(response)
     else return false
     return true
+  }
+
+  /** A hub that cannot keep what it is told is taken out of the balance; only a database elsewhere can be away. */
+  function sendReadiness(response: ServerResponse): void {
+    const reason = !ready ? 'not serving' : options.databaseUrl === null ? null : history.failure
+    if (reason === null) sendJson(response, 200, '{"status":"ready"}')
+    else sendJson(response, 503, JSON.stringify({ status: 'not ready', reason }))
   }
 
   return hub

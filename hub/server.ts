@@ -51,6 +51,10 @@ const environmentSchema = z.object({
   PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http: or https: URL' }).optional(),
   MCP_HUB_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   MCP_HUB_ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').optional(),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\/./, 'must be postgres://user:password@host:port/database')
+    .optional(),
   MCP_HUB_SECRETS_FILE: z.string().min(1).optional(),
   MCP_HUB_SECRETS_KEY: z
     .string()
@@ -97,6 +101,7 @@ async function main(): Promise<void> {
     version,
     configDir: env.CONFIG_DIR,
     dataDir: env.DATA_DIR,
+    databaseUrl: env.DATABASE_URL ?? null,
     // A published hub has it in `web`, where nginx serves it.
     webDir: ['renderer', 'web'].map((name) => join(dist, name)).find((folder) => existsSync(folder)) ?? null,
     distDir: dist,

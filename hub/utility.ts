@@ -53,6 +53,7 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     version: hello.appVersion,
     configDir: hello.paths.configDir,
     dataDir: hello.paths.dataDir,
+    databaseUrl: null,
     webDir: null,
     distDir: dirname(dirname(fileURLToPath(import.meta.url))),
     tokens: [

@@ -10,8 +10,10 @@ import type { Log } from '../observe/log.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import { accountRoutes } from './accounts.ts'
 import { authRoutes } from './auth.ts'
+import { auditActs, requestId, requestIdOf } from './audit-acts.ts'
 import { catalogRoutes } from './tools.ts'
 import { diagnosticsRoutes } from './diagnostics.ts'
+import { historyRoutes } from './history.ts'
 import { hubRoutes } from './hub.ts'
 import { keyRoutes } from './keys.ts'
 import { pinRoutes } from './pins.ts'
@@ -30,6 +32,7 @@ export interface AppOptions {
   profiles: Parameters<typeof profileRoutes>[1]
   pins: Parameters<typeof pinRoutes>[1]
   hub: Parameters<typeof hubRoutes>[1]
+  history: Parameters<typeof historyRoutes>[1]
   publisher: Parameters<typeof publishRoutes>[1]
   secrets: Parameters<typeof secretRoutes>[1]
   diagnostics: Parameters<typeof diagnosticsRoutes>[1]
@@ -48,6 +51,7 @@ export function createApp(options: AppOptions): Express {
   app.set('trust proxy', options.auth.trust)
   app.set('query parser', 'simple')
 
+  app.use('/api', requestId, auditActs(options.history.history.audit, options.redactor))
   app.use('/api', (request, response, next) => {
     redactAnswers(response, options.redactor)
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
@@ -67,6 +71,7 @@ export function createApp(options: AppOptions): Express {
   catalogRoutes(on, options.catalog)
   profileRoutes(on, options.profiles)
   pinRoutes(on, options.pins)
+  historyRoutes(on, options.history)
   publishRoutes(on, options.publisher)
   secretRoutes(on, options.secrets)
   diagnosticsRoutes(on, options.diagnostics)
@@ -128,6 +133,7 @@ function problemHandler(log: Log): ErrorRequestHandler {
     const known = error instanceof HubError ? error : fromExpress(error)
     if (known.code === 'HUB_INTERNAL')
       log('error', `${request.method} ${request.path} failed`, {
+        requestId: requestIdOf(response),
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       })
     sendProblem(response, known)

@@ -2,6 +2,10 @@ import { z } from 'zod'
 import {
   accountSchema,
   addServerSchema,
+  auditExportSchema,
+  auditPageSchema,
+  auditQuerySchema,
+  auditVerificationSchema,
   callToolResultSchema,
   callToolSchema,
   changePasswordSchema,
@@ -18,6 +22,9 @@ import {
   exportResultSchema,
   findSecretsSchema,
   foundSecretsSchema,
+  historyExportSchema,
+  historyPageSchema,
+  historyQuerySchema,
   hubStatusSchema,
   keySchema,
   loginSchema,
@@ -35,6 +42,7 @@ import {
   publishRequestSchema,
   refreshSchema,
   resetPasswordSchema,
+  requestDetailSchema,
   resourceEntrySchema,
   roleInfoSchema,
   saveProfileSchema,
@@ -51,6 +59,8 @@ import {
   signInSchema,
   signInStartedSchema,
   signedOutSchema,
+  statsQuerySchema,
+  statsSchema,
   toolEntrySchema,
   userSchema,
 } from '../contract/index.ts'
@@ -60,8 +70,9 @@ export interface Operation {
   summary: string
   /** The body is checked against it before the handler runs. */
   body?: z.ZodType
+  query?: z.ZodType
   /** What a success answers; nothing means 204, a media type what is no JSON. */
-  answer?: z.ZodType | 'text/event-stream' | 'application/gzip'
+  answer?: z.ZodType | 'text/event-stream' | 'application/gzip' | 'application/x-ndjson'
   status?: 201
 }
 
@@ -204,6 +215,30 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     answer: setSecretResultSchema,
   },
   'DELETE /api/secrets/:name': { summary: 'Forget a secret; `?force=true` although servers need it' },
+
+  'GET /api/history': {
+    summary: 'Requests of clients, newest first; only one’s own without history:read',
+    query: historyQuerySchema,
+    answer: historyPageSchema,
+  },
+  'GET /api/history/export': {
+    summary: 'The same without pages, as NDJSON or CSV',
+    query: historyExportSchema,
+    answer: 'application/x-ndjson',
+  },
+  'GET /api/history/:id': { summary: 'One request, with what is kept of its payloads', answer: requestDetailSchema },
+  'GET /api/stats': {
+    summary: 'Calls, errors and latencies of the last hour, day or week',
+    query: statsQuerySchema,
+    answer: statsSchema,
+  },
+  'GET /api/audit': { summary: 'Administrative acts, newest first', query: auditQuerySchema, answer: auditPageSchema },
+  'GET /api/audit/export': {
+    summary: 'The same without pages, as NDJSON or CSV',
+    query: auditExportSchema,
+    answer: 'application/x-ndjson',
+  },
+  'GET /api/audit/verify': { summary: 'Whether the audit log is whole', answer: auditVerificationSchema },
 
   'POST /api/publish/preview': {
     summary: 'What a bundle would hold',

@@ -74,6 +74,14 @@ export const routeNeeds = {
   'PUT /api/secrets/:name': 'secrets:manage',
   'DELETE /api/secrets/:name': 'secrets:manage',
 
+  'GET /api/history': 'history:own',
+  'GET /api/history/export': 'history:own',
+  'GET /api/history/:id': 'history:own',
+  'GET /api/stats': 'history:read',
+  'GET /api/audit': 'audit:read',
+  'GET /api/audit/export': 'audit:read',
+  'GET /api/audit/verify': 'audit:read',
+
   'POST /api/publish/preview': 'publish',
   'POST /api/publish/export': 'host:access',
 } as const satisfies Record<`${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /api/${string}`, Need>

@@ -97,6 +97,11 @@ export function callerOf(request: Request): Caller {
   return caller
 }
 
+/** The caller of any route; null when nobody was asked for. */
+export function knownCaller(request: Request): Caller | null {
+  return callers.get(request) ?? null
+}
+
 /** The body, as the operation's schema has it. */
 export function bodyOf<S extends z.ZodType>(request: Request, schema: S): z.infer<S> {
   const body = bodies.get(request)

@@ -132,8 +132,12 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
         throw new HubError('HUB_INVALID_CONFIG', parsed.faults[0]?.message ?? 'The configuration is not valid', {
           faults: parsed.faults,
         })
-      await writeFileAtomic(file, after)
+      // Before it is written: the watcher may be quicker, and would take it for somebody else's change.
       seen.set(file, after)
+      await writeFileAtomic(file, after).catch((error: unknown) => {
+        seen.set(file, before)
+        throw error
+      })
       await load()
     })
     queue = work.catch(() => undefined)
@@ -169,7 +173,10 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
       ),
     watch: (onChange) => {
       const look = (): void => {
-        void load().then((changed) => {
+        // Not beside a change of our own, which would be taken for somebody else's.
+        const work = queue.then(load)
+        queue = work.catch(() => undefined)
+        void work.then((changed) => {
           if (changed) onChange()
         })
       }

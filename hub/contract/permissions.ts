@@ -21,6 +21,12 @@ export const permissions = [
   'profiles:write',
   /** Call tools over REST. */
   'tools:call',
+  /** One's own requests in the history. */
+  'history:own',
+  /** Everybody's requests, and the statistics made of them. */
+  'history:read',
+  /** Who administered what. */
+  'audit:read',
   /** Connect to the MCP endpoints. */
   'mcp:connect',
   'publish',
@@ -37,9 +43,9 @@ export const permissions = [
 export const permissionSchema = z.enum(permissions)
 export type Permission = z.infer<typeof permissionSchema>
 
-const viewer: readonly Permission[] = ['hub:read', 'servers:read']
+const viewer: readonly Permission[] = ['hub:read', 'servers:read', 'history:own']
 const user: readonly Permission[] = [...viewer, 'tools:call', 'mcp:connect', 'keys:own']
-const operator: readonly Permission[] = [...user, 'servers:operate', 'profiles:write']
+const operator: readonly Permission[] = [...user, 'servers:operate', 'profiles:write', 'history:read']
 const admin: readonly Permission[] = permissions.filter((permission) => permission !== 'host:access')
 
 /** What each role is granted. */

@@ -44,23 +44,6 @@ function hashOf(before: string, entry: Omit<AuditEntry, 'hash'>): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-/** The act that stands for entries which the retention deleted. */
-export function prunedAct(last: ChainEnd, at: number): AuditAct {
-  return {
-    at,
-    actor: 'hub',
-    actorName: 'MCP Hub',
-    role: null,
-    address: null,
-    action: PRUNED,
-    target: null,
-    outcome: 'done',
-    status: null,
-    details: JSON.stringify({ through: last.seq, hash: last.hash }),
-    requestId: null,
-  }
-}
-
 /** Walks the chain, oldest first, and tells the first entry that was changed, put in or taken out. */
 export async function verifyChain(entries: AsyncIterable<AuditEntry>): Promise<AuditVerification> {
   let count = 0

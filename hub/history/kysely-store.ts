@@ -1,6 +1,7 @@
 import { sql, type Expression, type Kysely, type SqlBool, type Transaction } from 'kysely'
 import type { AuditEntry, AuditFilter, HistoryFilter } from '../contract/index.ts'
-import { chain, prunedAct } from './audit-chain.ts'
+import { prunedAct } from './acts.ts'
+import { chain } from './audit-chain.ts'
 import { searchTerms } from './search-terms.ts'
 import type { HistoryLimits, HistoryStore } from './store.ts'
 import { trafficSteps } from './traffic.ts'

@@ -1,15 +1,15 @@
 import { splitSecrets } from '../config/secret-patterns.ts'
 import type { Params, Reply } from '../gateway/json-rpc.ts'
+import type { Redactor } from '../observe/redactor.ts'
 
 export interface PayloadOptions {
   mode: 'off' | 'redacted' | 'full'
   maxBytes: number
-  /** Replaces the secrets that the hub knows. */
-  redact: (text: string) => string
+  redactor: Redactor
 }
 
 /** A payload this many times larger than what is kept is not worth the parsing. */
-const REDACTED_AT_MOST = 4
+const PARSED_AT_MOST = 4
 
 /** What is kept of a request and its answer, as JSON text. */
 export function capturePayloads(
@@ -25,16 +25,20 @@ export function capturePayloads(
 
 function responseOf(reply: Reply, options: PayloadOptions): string {
   const { bytes } = reply
-  if (bytes !== null && options.mode === 'full' && bytes.length > options.maxBytes)
-    return `${bytes.toString('utf8', 0, options.maxBytes)}${leftOut(bytes.length - options.maxBytes)}`
-  if (bytes !== null && options.mode === 'redacted' && bytes.length > options.maxBytes * REDACTED_AT_MOST)
-    return leftOut(bytes.length).trim()
+  const { mode, maxBytes, redactor } = options
+  if (bytes !== null && bytes.length > maxBytes * PARSED_AT_MOST) {
+    // What is not parsed cannot be searched by names.
+    if (mode === 'redacted') return leftOut(bytes.length).trim()
+    const head = redactor.head(bytes.toString('utf8', 0, maxBytes * PARSED_AT_MOST), maxBytes)
+    return `${head}${leftOut(bytes.length - maxBytes)}`
+  }
   const { result, error } = reply.message
-  return cut(textOf(error === undefined ? result : { error }, options), options.maxBytes)
+  return cut(textOf(error === undefined ? result : { error }, options), maxBytes)
 }
 
-function textOf(value: unknown, { mode, redact }: PayloadOptions): string {
-  return mode === 'full' ? JSON.stringify(value) : redact(redactedJson(value))
+/** What the vault holds is in no file in the clear, whatever the mode. */
+function textOf(value: unknown, { mode, redactor }: PayloadOptions): string {
+  return mode === 'full' ? redactor.json(value) : redactor.text(redactedJson(value))
 }
 
 /** JSON without what looks like a secret, by its name or by its form. */

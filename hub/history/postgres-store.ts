@@ -83,7 +83,9 @@ export function createPool({ url, onError }: PostgresStoreOptions): pg.Pool {
     keepAlive: true,
     types,
   })
-  pool.on('error', onError)
+  // A connection that breaks tells so itself, whether somebody uses it or not; of the latter the pool tells too.
+  pool.on('connect', (client) => client.on('error', onError))
+  pool.on('error', () => undefined)
   return pool
 }
 

@@ -2,6 +2,7 @@ import type { AuditEntry } from '../contract/index.ts'
 import type { Exchange, OnExchange } from '../gateway/exchange.ts'
 import type { Log } from '../observe/log.ts'
 import type { AuditAct } from './audit-chain.ts'
+import { clean } from './clean-text.ts'
 import { capturePayloads, type PayloadOptions } from './payloads.ts'
 import type { HistoryLimits, HistoryStore } from './store.ts'
 import type { NewRequest, TrafficRow } from './tables.ts'
@@ -119,7 +120,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
 
   function tidy(exchange: Exchange): NewRequest {
     const payload = captured.get(exchange)
-    const { redact } = options.payloads()
+    const { redactor } = options.payloads()
     return {
       at: exchange.at,
       durationMs: exchange.durationMs,
@@ -133,7 +134,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       bytesOut: exchange.bytesOut,
       outcome: exchange.outcome,
       errorCode: Number.isSafeInteger(exchange.errorCode) ? exchange.errorCode : null,
-      errorMessage: exchange.errorMessage === null ? null : clean(redact(exchange.errorMessage), MAX_MESSAGE),
+      errorMessage: exchange.errorMessage === null ? null : clean(redactor.head(exchange.errorMessage, MAX_MESSAGE)),
       traceId: exchange.traceId,
       request: clean(payload?.request ?? null),
       response: clean(payload?.response ?? null),
@@ -289,11 +290,4 @@ export function createRecorder(options: RecorderOptions): Recorder {
 /** SQLSTATE classes 22 and 23: the data is at fault, not the connection. */
 function isRefusedData(error: unknown): error is Error {
   return error instanceof Error && /^2[23]/.test((error as { code?: string }).code ?? '')
-}
-
-/** Text that every database takes: bounded, no NUL, no halves of characters. */
-function clean<T extends string | null>(text: T, max = Infinity): T {
-  if (text === null) return text
-  const cut = text.length > max ? text.slice(0, max) : text
-  return (cut.isWellFormed() && !cut.includes('\0') ? cut : cut.toWellFormed().replaceAll('\0', '\uFFFD')) as T
 }

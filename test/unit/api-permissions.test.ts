@@ -19,6 +19,7 @@ function routesOfExpress(webDir: string | null): string[] {
     profiles: part,
     pins: part,
     hub: part,
+    history: { history: part },
     publisher: part,
     identify: () => Promise.resolve(null),
     maxBodyBytes: 1_000,

@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto'
+import type { NextFunction, Request, Response } from 'express'
+import { splitSecrets } from '../config/secret-patterns.ts'
+import type { AuditAct } from '../history/audit-chain.ts'
+import { clean } from '../history/clean-text.ts'
+import type { Redactor } from '../observe/redactor.ts'
+import type { RouteKey } from './permissions.ts'
+import { knownCaller } from './routes.ts'
+
+/** Routes that change nothing, though they are no GET. Calls are in the history. */
+const noActs: ReadonlySet<string> = new Set<RouteKey>([
+  'POST /api/tools/call',
+  'POST /api/auth/refresh',
+  'POST /api/servers/parse',
+  'POST /api/servers/secrets',
+  'POST /api/profiles/preview',
+  'POST /api/publish/preview',
+])
+const MAX_DETAILS = 4_000
+const REDACTED = '[redacted]'
+const SECRET_KEY = /pass|secret|token|code|credential|authorization|cookie|key|value/i
+/** Their names say what was changed; their values may be secrets that look like nothing. */
+const SECRET_MAPS = new Set(['env', 'headers'])
+
+/** The id of a request, the caller's or the proxy's own if it gave one: it is in the answer, the log and the audit log. */
+export function requestId(request: Request, response: Response, next: NextFunction): void {
+  const given = request.get('x-request-id')
+  const id = given !== undefined && /^[\w.-]{8,64}$/.test(given) ? given : randomUUID()
+  response.locals['requestId'] = id
+  response.set('x-request-id', id)
+  next()
+}
+
+export function requestIdOf(response: Response): string | null {
+  return (response.locals['requestId'] as string | undefined) ?? null
+}
+
+/** Tells of each administrative act once it is answered, whether it was done, refused or failed. */
+export function auditActs(audit: (act: AuditAct) => void, redactor: Redactor) {
+  return (request: Request, response: Response, next: NextFunction): void => {
+    if (request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS') {
+      next()
+      return
+    }
+    response.once('finish', () => {
+      const act = actOf(request, response, redactor)
+      if (act !== null) audit(act)
+    })
+    next()
+  }
+}
+
+function actOf(request: Request, response: Response, redactor: Redactor): AuditAct | null {
+  const route = request.route as { path?: unknown } | undefined
+  if (typeof route?.path !== 'string') return null
+  const action = `${request.method} ${route.path}`
+  if (noActs.has(action)) return null
+  const { statusCode: status } = response
+  const caller = knownCaller(request)
+  const isDoor = action.startsWith('POST /api/auth/')
+  // Strangers at other doors are not worth an entry each, or they could flood the log.
+  if ((caller === null && !isDoor) || status === 429) return null
+  const body: unknown = request.body
+  return {
+    at: Date.now(),
+    actor: caller?.id ?? 'anonymous',
+    actorName: caller?.name ?? 'anonymous',
+    role: caller?.role ?? null,
+    address: request.ip ?? null,
+    action,
+    target: clean(redactor.head(targetOf(request, route.path, body), 300)) || null,
+    outcome: status < 400 ? 'done' : status === 401 || status === 403 ? 'refused' : 'failed',
+    status,
+    details: body === undefined ? null : redactor.head(details(body), MAX_DETAILS),
+    requestId: requestIdOf(response),
+  }
+}
+
+/** What it was done to: named by the path, or else by the body. Express has forgotten the parameters when a request failed. */
+function targetOf(request: Request, pattern: string, body: unknown): string {
+  const parts = `${request.baseUrl}${request.path}`.split('/')
+  const named = pattern.split('/').flatMap((part, index) => (part.startsWith(':') ? (parts[index] ?? '') : []))
+  if (named.length > 0) return named.map(decoded).join('/')
+  const fields = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}
+  const found = [fields['name'], fields['username'], fields['server']].find((value) => typeof value === 'string')
+  return typeof found === 'string' ? found : ''
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
+/** The body as JSON, without anything that is or might be a secret. */
+export function details(body: unknown): string {
+  return JSON.stringify(body, (key, value: unknown) => {
+    if (SECRET_MAPS.has(key) && typeof value === 'object' && value !== null)
+      return Object.fromEntries(Object.keys(value).map((name) => [name, REDACTED]))
+    if (typeof value !== 'string') return value
+    if (SECRET_KEY.test(key)) return REDACTED
+    return splitSecrets(key, value)
+      .map(({ text, secret }) => (secret ? REDACTED : text))
+      .join('')
+  })
+}
