@@ -35,6 +35,8 @@ interface Pending {
   deadline: number
   /** Questions of the server that wait for this call's client. */
   asked: number
+  /** It met a forgotten session before: a second time the fault is another one. */
+  renewed: boolean
   text: string
   hints: RequestHints
 }
@@ -219,7 +221,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     }
     // A subscription has no end of its own.
     const deadline = call.method === 'subscriptions/listen' ? Infinity : now + timeoutMs
-    const entry: Pending = { call, startedAt: now, deadline, asked: 0, text, hints }
+    const entry: Pending = { call, startedAt: now, deadline, asked: 0, renewed: false, text, hints }
     pending.add(hop, entry)
     sweeper ??= setInterval(sweep, SWEEP_MS).unref()
     if (closed)
@@ -286,6 +288,13 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   /** What was asked of a forgotten session was not done, so it is safe to ask again under a new one. */
   function onSessionLost(hop: number | null): void {
+    const entry = hop === null ? undefined : pending.get(hop)
+    if (hop !== null && entry?.renewed === true) {
+      const message = 'The server does not know the session that it has just begun'
+      finish(hop, Reply.error({ code: rpc.serverUnavailable, message }))
+      return
+    }
+    if (entry !== undefined) entry.renewed = true
     if (renewing === null) {
       renewing = renew()
       // The calls that wait for it tell of its failure.

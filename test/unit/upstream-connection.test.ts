@@ -272,6 +272,18 @@ describe('a session that the server forgot', () => {
     ).toEqual([...hops, hops[2]! + 2])
   })
 
+  it('and that it forgets at once again fails the call: it is not asked for ever', async () => {
+    const script = await legacy({ isShared: false })
+    const call = recordedCall()
+    script.connection.call(call)
+    const hop = hopOf(script)
+    script.last().handlers.onSessionLost(hop)
+    await expect.poll(() => script.last().sent.at(-1)?.id).toBe(hop)
+    script.last().handlers.onSessionLost(hop)
+    expect(call.replies[0]?.message.error?.message).toContain('does not know the session')
+    expect(script.last().sent.filter(({ method }) => method === 'initialize')).toHaveLength(2)
+  })
+
   it('and that cannot be renewed fails the calls with the reason', async () => {
     const script = await legacy({ isShared: false })
     script.last().respond = ({ method }) => (method === 'initialize' ? notFound : undefined)
