@@ -1,7 +1,7 @@
 import { mount, type VueWrapper } from '@vue/test-utils'
 import { createPinia } from 'pinia'
 import { VueQueryPlugin } from '@tanstack/vue-query'
-import type { Component } from 'vue'
+import type { Component, DefineComponent } from 'vue'
 import { createI18n } from 'vue-i18n'
 import { createMemoryHistory, createRouter } from 'vue-router'
 import en from '../../renderer/locales/en.json' with { type: 'json' }
@@ -13,9 +13,9 @@ export function mountInPage(component: Component, props: Record<string, unknown>
     history: createMemoryHistory(),
     routes: [{ path: '/:rest(.*)*', component: { template: '<div />' } }],
   })
-  return mount(component as never, {
-    props,
+  return mount(component as DefineComponent, {
+    props: props as never,
     attachTo: document.body,
     global: { plugins: [i18n, router, createPinia(), VueQueryPlugin] },
-  }) as VueWrapper
+  })
 }
