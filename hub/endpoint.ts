@@ -74,7 +74,9 @@ export function createHttpServer(maxHeaderBytes: number, listener: RequestListen
     {
       keepAliveTimeout: 75_000,
       headersTimeout: 10_000,
-      requestTimeout: 0,
+      // For what a client sends, not for the answer: who sends its body drop by drop is let go.
+      requestTimeout: 60_000,
+      connectionsCheckingInterval: 2_000,
       maxHeaderSize: maxHeaderBytes,
       noDelay: true,
     },

@@ -39,8 +39,21 @@ export function createGuard(options: GuardOptions): (request: IncomingMessage) =
         message: `Requests from the origin ${origin} are not allowed; add it to server.cors.origin in system.json`,
       }
     }
+    const site = request.headers['sec-fetch-site']
+    // A browser sends cookies by itself; what changes something must come from a page of ours. A bearer token it never adds.
+    const fromElsewhere = site === 'cross-site' || site === 'same-site'
+    if (fromElsewhere && origin === undefined && isUnsafe(request) && request.headers.authorization === undefined) {
+      return {
+        code: 'HUB_ORIGIN_REFUSED',
+        message: `A page of another site may not ask for this (Sec-Fetch-Site: ${site})`,
+      }
+    }
     return null
   }
+}
+
+function isUnsafe({ method = 'GET' }: IncomingMessage): boolean {
+  return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS'
 }
 
 function isAllowedOrigin(origin: string, host: string, allowed: readonly string[]): boolean {
