@@ -198,7 +198,7 @@ export const limitsSchema = z.strictObject({
   /** One answer of a server. */
   maxResponseBytes: limit(16 * MiB),
   /** One line on a server's stdout. */
-  maxStdioLineBytes: limit(64 * MiB),
+  maxStdioLineBytes: limit(16 * MiB),
   /** All headers of one request of a client. */
   maxHeaderBytes: z.number().int().min(1_024).default(32_768),
   maxNestingDepth: limit(256),
