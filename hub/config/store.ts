@@ -5,7 +5,7 @@ import type { FSWatcher } from 'chokidar'
 import { applyEdits, modify, parse as parseJson } from 'jsonc-parser'
 import type { Fault, Profile, ProfilesFile, ServerConfig, ServersFile, SystemFile } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
-import { writeFileAtomic } from './atomic-file.ts'
+import { replaceEditedFile, sweepTemporaries } from './atomic-file.ts'
 import { parseProfilesFile, parseServersFile, parseSystemFile, type Parsed } from './parse.ts'
 
 export interface ConfigStore {
@@ -134,9 +134,15 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
         })
       // Before it is written: the watcher may be quicker, and would take it for somebody else's change.
       seen.set(file, after)
-      await writeFileAtomic(file, after).catch((error: unknown) => {
+      await replaceEditedFile(file, after).catch((error: unknown) => {
         seen.set(file, before)
-        throw error
+        const { code, message } = error as NodeJS.ErrnoException
+        throw new HubError('HUB_CONFIG_NOT_SAVED', `${file} could not be saved: ${message}`, {
+          cure:
+            code === 'ENOSPC'
+              ? 'Free some space on that disk and save again; the file is as it was.'
+              : 'Let the hub’s user write the file and its folder; the file is as it was.',
+        })
       })
       await load()
     })
@@ -144,6 +150,7 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
     return work
   }
 
+  await sweepTemporaries(dir)
   await load()
   return {
     dir,

@@ -140,7 +140,7 @@ describe('the configuration on disk', () => {
     const store = await openConfigStore(dir)
     await Promise.all(Array.from({ length: 20 }, (_, index) => store.saveServer(`s${index}`, { command: 'x' })))
     expect(Object.keys(store.servers.mcpServers)).toHaveLength(20)
-    expect(await readdir(dir)).toEqual(['servers.json'])
+    expect(await readdir(dir)).toEqual(['servers.json', 'servers.json.bak'])
     await store.dispose()
   })
 })
