@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import {
+  accountSchema,
   callToolResultSchema,
   dryRunResultSchema,
   hubStatusSchema,
@@ -18,6 +19,8 @@ import {
   secretsSchema,
   sessionSchema,
   setSecretResultSchema,
+  signInStartedSchema,
+  signedOutSchema,
   toolEntrySchema,
   type AddServer,
   type CallTool,
@@ -138,6 +141,14 @@ export const api = {
     request(`/api/secrets/${encodeURIComponent(name)}`, setSecretResultSchema, { method: 'PUT', body: { value } }),
   deleteSecret: (name: string, force: boolean) =>
     request(`/api/secrets/${encodeURIComponent(name)}${force ? '?force=true' : ''}`, nothing, { method: 'DELETE' }),
+  accounts: (signal?: AbortSignal) => request('/api/accounts', z.array(accountSchema), { signal }),
+  signIn: (name: string, acceptIssuer?: string) =>
+    request(`/api/accounts/${encodeURIComponent(name)}/sign-in`, signInStartedSchema, {
+      method: 'POST',
+      body: acceptIssuer === undefined ? {} : { acceptIssuer },
+    }),
+  signOut: (name: string) =>
+    request(`/api/accounts/${encodeURIComponent(name)}/sign-out`, signedOutSchema, { method: 'POST' }),
 
   tools: (signal?: AbortSignal) => request('/api/tools', z.array(toolEntrySchema), { signal }),
   prompts: (signal?: AbortSignal) => request('/api/prompts', z.array(promptEntrySchema), { signal }),

@@ -72,6 +72,9 @@ export function createLive(client: QueryClient): Live {
             void client.invalidateQueries({ queryKey })
         }, CATALOG_MS)
         break
+      case 'account.changed':
+        void client.invalidateQueries({ queryKey: keys.accounts })
+        break
       case 'profiles.changed':
         void client.invalidateQueries({ queryKey: keys.profiles })
         break

@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter, type Ref } from 'vue'
 import type {
+  Account,
   HubStatus,
   Me,
   Pin,
@@ -22,6 +23,7 @@ export const keys = {
   hub: ['hub'],
   servers: ['servers'],
   server: (name: string) => ['server', name],
+  accounts: ['accounts'],
   tools: ['tools'],
   prompts: ['prompts'],
   resources: ['resources'],
@@ -46,6 +48,8 @@ export const useMe = (): Query<Me> => useQuery({ queryKey: keys.me, queryFn: ({ 
 export const useHub = (): Query<HubStatus> => useQuery({ queryKey: keys.hub, queryFn: ({ signal }) => api.hub(signal) })
 export const useServers = (): Query<ServerStatus[]> =>
   useQuery({ queryKey: keys.servers, queryFn: ({ signal }) => api.servers(signal) })
+export const useAccounts = (): Query<Account[]> =>
+  useQuery({ queryKey: keys.accounts, queryFn: ({ signal }) => api.accounts(signal) })
 export const useTools = (enabled: MaybeRefOrGetter<boolean> = true): Query<ToolEntry[]> =>
   useQuery({ queryKey: keys.tools, queryFn: ({ signal }) => api.tools(signal), enabled: () => toValue(enabled) })
 export const usePrompts = (): Query<PromptEntry[]> =>
