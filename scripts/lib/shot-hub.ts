@@ -7,19 +7,16 @@ import { modules, root } from './paths.mjs'
 
 export const PASSWORD = 'for-screenshots-only'
 
-const own = (name: string): string => path.join(modules, '@modelcontextprotocol', name, 'dist', 'index.js')
-
 /** What someone's hub looks like: some servers run, one is off, one cannot start, one cannot be reached. */
 export function exampleServers(folder: string): Record<string, unknown> {
   return {
-    everything: { command: process.execPath, args: [own('server-everything')] },
+    everything: { command: 'mcp-server-everything' },
     memory: {
-      command: process.execPath,
-      args: [own('server-memory')],
+      command: 'mcp-server-memory',
       env: { MEMORY_FILE_PATH: path.join(folder, 'memory.json') },
       hub: { description: 'What the assistant remembers' },
     },
-    files: { command: process.execPath, args: [own('server-filesystem'), folder] },
+    files: { command: 'mcp-server-filesystem', args: ['.'], cwd: folder },
     'issue-tracker': { command: 'issue-tracker-mcp', args: ['--read-only'] },
     search: { type: 'http', url: 'http://127.0.0.1:9/mcp' },
     'old-notes': { command: 'notes-mcp', hub: { enabled: false } },
@@ -49,7 +46,8 @@ export async function startHub(servers: (folder: string) => Record<string, unkno
   await writeFile(path.join(configDir, 'profiles.json'), JSON.stringify({ profiles }, null, 2))
   const child = spawn(process.execPath, [path.join(root, 'dist', 'hub', 'server.js')], {
     env: {
-      PATH: process.env['PATH'],
+      // The example's servers by their names: a picture must not carry a path of the machine that made it.
+      PATH: [path.join(modules, '.bin'), path.dirname(process.execPath), process.env['PATH']].join(path.delimiter),
       HOME: folder,
       PORT: '0',
       CONFIG_DIR: configDir,
