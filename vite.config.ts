@@ -44,6 +44,12 @@ export default defineConfig({
   html: { cspNonce: '__NONCE__' },
   environments: {
     client: {
+      // Parts of the libraries that no page of ours uses.
+      define: {
+        __VUE_OPTIONS_API__: 'false',
+        __VUE_I18N_LEGACY_API__: 'false',
+        __VUE_I18N_FULL_INSTALL__: 'false',
+      },
       build: {
         outDir: from('dist/renderer'),
         emptyOutDir: true,

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { createBuilder } from 'vite'
 import { fingerprint, isStale, markBuilt, type Target, targets } from './lib/fingerprint.ts'
+import { FIRST_LOAD_LIMIT, firstLoad } from './lib/first-load.ts'
 import { root } from './lib/paths.mjs'
 
 /** `npm run build -- [--stale] [client|main|preload|hub …]` */
@@ -37,4 +38,12 @@ if (due.length > 0) {
   }
   if (built.length > 0)
     console.log(`Built ${built.join(', ')} in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+  if (built.includes('client')) {
+    const bytes = firstLoad(path.join(root, 'dist', 'renderer'))
+    console.log(`First load of the page: ${(bytes / 1000).toFixed(0)} kB compressed`)
+    if (bytes > FIRST_LOAD_LIMIT) {
+      console.error(`✗ client: that is more than ${FIRST_LOAD_LIMIT / 1000} kB; load what not every page needs later`)
+      process.exitCode = 1
+    }
+  }
 }
