@@ -21,6 +21,7 @@ import { createHistory } from './history/create-history.ts'
 import { createEvents } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
 import { rememberLog } from './observe/recent-log.ts'
+import { createMetrics } from './observe/metrics.ts'
 import { createServerLogs } from './observe/server-log.ts'
 import type { Redactor } from './observe/redactor.ts'
 import { createSecretKeeper } from './secrets/keeper.ts'
@@ -264,7 +265,15 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     redactor,
     events,
     log: options.log,
-    onBatch: () => undefined,
+    onBatch: (requests) => metrics.count(requests),
+  })
+  const metrics = createMetrics({
+    version: options.version,
+    servers: () => [...supervisor.upstreams.values()].map((upstream) => upstream.status()),
+    sessions: () => gateway.sessions,
+    listens: () => gateway.listens,
+    eventReaders: () => events.readers,
+    dropped: () => history.dropped,
   })
   const onExchange = history.record
   const gateway = createGateway({
@@ -379,7 +388,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         log: remembered.entries,
         redactor,
       },
-      history: { history },
+      history: { history, metrics },
       publisher: createPublisher({
         loadServers: () => config.servers,
         loadSystem: () => config.system,

@@ -19,6 +19,7 @@ import type { Recorder } from '../history/recorder.ts'
 import type { HistoryStore } from '../history/store.ts'
 import { toStats, windowOf } from '../history/traffic.ts'
 import { HubError } from '../hub-error.ts'
+import type { Metrics } from '../observe/metrics.ts'
 import { callerOf, queryOf, type On } from './routes.ts'
 
 const requestColumns = [
@@ -54,9 +55,9 @@ const auditColumns = [
   'hash',
 ] as const satisfies readonly (keyof AuditEntry)[]
 
-/** `/api/history`, `/api/stats`, `/api/audit`: what happened. */
-export function historyRoutes(on: On, options: { history: Recorder }): void {
-  const { history } = options
+/** `/api/history`, `/api/stats`, `/api/metrics`, `/api/audit`: what happened. */
+export function historyRoutes(on: On, options: { history: Recorder; metrics: Metrics }): void {
+  const { history, metrics } = options
 
   /** Runs on the store; a database that is away is told as such. */
   async function withStore<T>(work: (store: HistoryStore) => Promise<T>): Promise<T> {
@@ -113,6 +114,11 @@ export function historyRoutes(on: On, options: { history: Recorder }): void {
     const { step, from } = windowOf(window, now)
     const rows = await withStore((store) => store.traffic(step, from))
     response.json(toStats(window, rows, now, history.dropped))
+  })
+
+  on('GET /api/metrics', async (_request, response) => {
+    const { contentType, text } = await metrics.scrape()
+    response.set('content-type', contentType).end(text)
   })
 
   on('GET /api/audit', async (request, response) => {

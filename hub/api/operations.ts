@@ -72,7 +72,7 @@ export interface Operation {
   body?: z.ZodType
   query?: z.ZodType
   /** What a success answers; nothing means 204, a media type what is no JSON. */
-  answer?: z.ZodType | 'text/event-stream' | 'application/gzip' | 'application/x-ndjson'
+  answer?: z.ZodType | 'text/event-stream' | 'application/gzip' | 'application/x-ndjson' | 'text/plain'
   status?: 201
 }
 
@@ -232,6 +232,7 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     query: statsQuerySchema,
     answer: statsSchema,
   },
+  'GET /api/metrics': { summary: 'Figures for Prometheus', answer: 'text/plain' },
   'GET /api/audit': { summary: 'Administrative acts, newest first', query: auditQuerySchema, answer: auditPageSchema },
   'GET /api/audit/export': {
     summary: 'The same without pages, as NDJSON or CSV',

@@ -78,6 +78,7 @@ export const routeNeeds = {
   'GET /api/history/export': 'history:own',
   'GET /api/history/:id': 'history:own',
   'GET /api/stats': 'history:read',
+  'GET /api/metrics': 'metrics:read',
   'GET /api/audit': 'audit:read',
   'GET /api/audit/export': 'audit:read',
   'GET /api/audit/verify': 'audit:read',

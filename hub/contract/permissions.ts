@@ -25,6 +25,8 @@ export const permissions = [
   'history:own',
   /** Everybody's requests, and the statistics made of them. */
   'history:read',
+  /** Figures for Prometheus. */
+  'metrics:read',
   /** Who administered what. */
   'audit:read',
   /** Connect to the MCP endpoints. */
@@ -45,7 +47,7 @@ export type Permission = z.infer<typeof permissionSchema>
 
 const viewer: readonly Permission[] = ['hub:read', 'servers:read', 'history:own']
 const user: readonly Permission[] = [...viewer, 'tools:call', 'mcp:connect', 'keys:own']
-const operator: readonly Permission[] = [...user, 'servers:operate', 'profiles:write', 'history:read']
+const operator: readonly Permission[] = [...user, 'servers:operate', 'profiles:write', 'history:read', 'metrics:read']
 const admin: readonly Permission[] = permissions.filter((permission) => permission !== 'host:access')
 
 /** What each role is granted. */

@@ -20,6 +20,8 @@ export interface StreamOptions extends ReaderOptions {
 
 /** The events of `/api/events`: numbered, the newest held for readers that come back with `Last-Event-ID`. */
 export interface Events {
+  /** How many streams are open. */
+  readonly readers: number
   emit: (event: HubEvent) => void
   /** Streams to a response until it closes. `logsOf` also sends that server's log lines. */
   stream: (response: ServerResponse, options: StreamOptions) => void
@@ -54,6 +56,9 @@ function isFor(event: HubEvent, reader: ReaderOptions): boolean {
   return subject === null || (subject !== undefined && reader.sees(subject))
 }
 
+/** They are many, and what they tell of can be read again. */
+const notHeld: ReadonlySet<HubEvent['type']> = new Set(['server.log', 'server.usage', 'history.appended'])
+
 export function createEvents(redactor: Redactor): Events {
   /** Ids of another start of the hub must not be taken for ours. */
   const epoch = Date.now().toString(36)
@@ -67,16 +72,16 @@ export function createEvents(redactor: Redactor): Events {
   const frame = (at: number, event: HubEvent): string => `id: ${epoch}-${at}\ndata: ${redactor.json(event)}\n\n`
 
   const events: Events = {
+    get readers() {
+      return readers.size
+    },
     get isUsageWatched() {
       for (const { usage } of readers) if (usage) return true
       return false
     },
     onUsageWatched: null,
     emit: (event) => {
-      // Log lines and measurements are many, and can be read again: they are not held.
-      const isLog = event.type === 'server.log'
-      const isUsage = event.type === 'server.usage'
-      if (!isLog && !isUsage) {
+      if (!notHeld.has(event.type)) {
         held.push({ seq: ++seq, event })
         if (held.length > MAX_HELD) held.shift()
       }
