@@ -128,6 +128,7 @@ export function catalogRoutes(
         clientInfo: { name: UI_CLIENT, version: '1' },
         progressToken: callId,
         logLevel: undefined,
+        wantsLogs: false,
         paramHeaders: paramHeaders(upstream.catalog.headerParams.get(body.tool) ?? [], body.arguments),
         notify: (method, params) => {
           if (method !== 'notifications/progress' || callId === undefined) return

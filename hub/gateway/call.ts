@@ -33,6 +33,8 @@ export interface Call {
   readonly progressToken: string | number | undefined
   /** Level from which the client wants log messages; undefined for none. */
   readonly logLevel: LogLevel | undefined
+  /** The client itself has named that level; without it the hub takes one for granted. */
+  readonly wantsLogs: boolean
   /** `Mcp-Param-*` headers for a modern HTTP server. */
   readonly paramHeaders: Record<string, string> | undefined
   /** A notification within the call's scope, with tokens as the client knows them. */

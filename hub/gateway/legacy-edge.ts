@@ -34,7 +34,7 @@ export interface LegacyEdge extends Edge {
 export function createLegacyEdge(context: GatewayContext): LegacyEdge {
   const sessions = new Map<string, Session>()
   const perPrincipal = new Map<string, number>()
-  const requests = createLegacyRequests(context, sessions)
+  const requests = createLegacyRequests(context)
 
   const reaper = setInterval(() => {
     const limit = Date.now() - context.limits.sessionIdleMs

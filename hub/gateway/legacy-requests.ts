@@ -51,7 +51,7 @@ export function viewerOf(session: Session): Viewer {
 }
 
 /** What a legacy session asks, whatever transport brought it: answered here, or carried to a server. */
-export function createLegacyRequests(context: GatewayContext, sessions: ReadonlyMap<string, Session>): LegacyRequests {
+export function createLegacyRequests(context: GatewayContext): LegacyRequests {
   function notification(session: Session, method: string, params: Params | undefined): void {
     if (method === 'notifications/cancelled') {
       const id = params?.['requestId'] as JsonRpcId
@@ -113,26 +113,19 @@ export function createLegacyRequests(context: GatewayContext, sessions: Readonly
     }
   }
 
-  /** Servers log from one level for all; each session's own level is applied to what comes. */
+  /** A server logs from the lowest level that a session wants; each session's own is applied to what comes. */
   async function setLevel(session: Session, params: Params | undefined): Promise<void> {
     const level = params?.['level'] as LogLevel
     if (!logLevels.includes(level))
       throw new McpError(rpc.invalidParams, `level must be one of ${logLevels.join(', ')}`)
     session.logLevel = level
     await Promise.all(
-      session.view.upstreams.map(async (upstream) => {
-        const instance = await upstream.instanceFor(session.principal, session.capabilities).catch(() => null)
-        if (
-          instance?.connection.hello.era !== 'legacy' ||
-          instance.connection.hello.capabilities['logging'] === undefined
-        )
-          return
-        const levels = [...sessions.values()]
-          .filter((other) => other.view.includes(upstream))
-          .flatMap((other) => other.logLevel ?? [])
-        const lowest = levels.sort((a, b) => logLevels.indexOf(a) - logLevels.indexOf(b))[0]
-        await instance.connection.request('logging/setLevel', { level: lowest }).catch(() => undefined)
-      }),
+      session.view.upstreams.map((upstream) =>
+        upstream.instanceFor(session.principal, session.capabilities).then(
+          (instance) => instance.wantLogs(level),
+          () => undefined,
+        ),
+      ),
     )
   }
 
@@ -201,6 +194,7 @@ export function createLegacyRequests(context: GatewayContext, sessions: Readonly
         clientInfo: session.clientInfo,
         progressToken: meta?.['progressToken'] as string | number | undefined,
         logLevel: session.logLevel ?? 'info',
+        wantsLogs: session.logLevel !== undefined,
         paramHeaders: expected === undefined ? undefined : paramHeaders(expected, routed?.['arguments']),
         notify: (name, body) => {
           if (finished) return

@@ -282,15 +282,17 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       method,
       params,
       clientEra: 'modern',
-      // Only a server that can ask needs to know whose call is whose.
-      owner: !hasProfile(viewer.capabilities)
-        ? 'modern'
-        : `modern ${principal} ${JSON.stringify(meta[META.clientInfo])}`,
+      // Only where a server can ask or log it has to be known whose call is whose.
+      owner:
+        !hasProfile(viewer.capabilities) && meta[META.logLevel] === undefined
+          ? 'modern'
+          : `modern ${principal} ${JSON.stringify(meta[META.clientInfo])}`,
       principal,
       capabilities: viewer.capabilities,
       clientInfo: meta[META.clientInfo],
       progressToken: meta['progressToken'] as string | number | undefined,
       logLevel: meta[META.logLevel] as LogLevel | undefined,
+      wantsLogs: meta[META.logLevel] !== undefined,
       paramHeaders: headers,
       notify: (name, body) => {
         // Between rounds there is no response to carry a notification.

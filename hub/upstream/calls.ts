@@ -64,11 +64,15 @@ export function createCalls(target: CallTarget): Calls {
     available()
   }
 
-  /** The connections that declare what this client can be asked; null when the plain one serves it. */
-  function lanesFor(plain: Instance, principal: string, capabilities: ClientCapabilities): Lanes | null {
-    if (plain.connection.hello.era === 'modern') return null
-    const profile = capabilityProfile(capabilities)
-    return profile === '' ? null : target.clients.of(principal, profile)
+  /**
+   * The connections that declare what this client can be asked, or that keep its log messages apart from those of others;
+   * null when the plain one serves it.
+   */
+  function lanesFor(plain: Instance, principal: string, capabilities: ClientCapabilities, logs: boolean): Lanes | null {
+    const { hello, isShared } = plain.connection
+    const profile = hello.era === 'modern' ? '' : capabilityProfile(capabilities)
+    const isPlain = profile === '' && !(logs && isShared && hello.capabilities['logging'] !== undefined)
+    return isPlain ? null : target.clients.of(principal, profile)
   }
 
   /** On the plain connection, which may have gone while the call waited for its turn. */
@@ -79,16 +83,20 @@ export function createCalls(target: CallTarget): Calls {
   function call(request: Call): CancelCall {
     const { instance } = target
     // The common case takes no turn of the event loop.
-    if (instance !== null && lanesFor(instance, request.principal, request.capabilities) === null)
+    const { principal, capabilities, wantsLogs, logLevel } = request
+    if (instance !== null && lanesFor(instance, principal, capabilities, wantsLogs) === null) {
+      if (wantsLogs && logLevel !== undefined) instance.wantLogs(logLevel)
       return callPlain(request)
+    }
     let cancelled = false
     let cancel: CancelCall | null = null
     const begin = async (): Promise<void> => {
       await ready()
-      const taken = await lanesFor(available(), request.principal, request.capabilities)?.take(request.owner)
+      const taken = await lanesFor(available(), principal, capabilities, wantsLogs)?.take(request.owner)
       if (cancelled) taken?.release()
       else if (taken === undefined) cancel = callPlain(request)
       else {
+        if (wantsLogs && logLevel !== undefined) taken.instance.wantLogs(logLevel)
         const finish = (reply: Reply): void => {
           taken.release()
           request.finish(reply)
@@ -114,7 +122,7 @@ export function createCalls(target: CallTarget): Calls {
     call,
     instanceFor: async (principal, capabilities) => {
       const plain = available()
-      return (await lanesFor(plain, principal, capabilities)?.any()) ?? plain
+      return (await lanesFor(plain, principal, capabilities, false)?.any()) ?? plain
     },
     settled: queue.settled,
     flush: queue.flush,

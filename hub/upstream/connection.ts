@@ -260,26 +260,20 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   /**
-   * On a shared pipe a log message names no call. Those that asked for logs get it, once for each client, as long as all
-   * that run are of one principal: what a server logs of one must not show to another.
+   * On a shared pipe a log message names no call. It goes to the newest that wants it as long as all that run are of one
+   * client: what a server logs of one must not show to another. (Who asks for logs has a pipe of its own, see calls.ts.)
    */
   function onLogMessage(params: Params | undefined, hop: number | null): void {
-    const running = (hop === null ? pending.values() : [pending.get(hop)]).filter(
-      (entry) => entry !== undefined && entry.call.owner !== 'hub',
-    ) as Pending[]
-    const principal = running[0]?.call.principal
-    if (principal === undefined || running.some(({ call }) => call.principal !== principal)) {
-      options.onNotification('notifications/message', params)
-      return
-    }
-    const told = new Set<string>()
-    for (const { call } of running.reverse()) {
-      const client = `${call.owner} ${JSON.stringify(call.clientInfo)}`
-      if (told.has(client) || call.logLevel === undefined || !isLogged(params?.['level'], call.logLevel)) continue
-      told.add(client)
-      call.notify('notifications/message', params)
-    }
-    if (told.size === 0) options.onNotification('notifications/message', params)
+    const concerned = hop === null ? pending.values() : [pending.get(hop)]
+    const running = concerned.flatMap((entry) =>
+      entry === undefined || entry.call.owner === 'hub' ? [] : [entry.call],
+    )
+    const clients = new Set(
+      running.map(({ principal, owner, clientInfo }) => JSON.stringify([principal, owner, clientInfo])),
+    )
+    const wanted = running.findLast(({ logLevel }) => logLevel !== undefined && isLogged(params?.['level'], logLevel))
+    if (clients.size === 1 && wanted !== undefined) wanted.notify('notifications/message', params)
+    else options.onNotification('notifications/message', params)
   }
 
   function notify(method: string, params?: Params): void {
@@ -445,6 +439,7 @@ function hubCall(
     clientInfo: undefined,
     progressToken: undefined,
     logLevel: undefined,
+    wantsLogs: false,
     paramHeaders: undefined,
     notify: () => undefined,
     ask: ({ method: asked }) =>

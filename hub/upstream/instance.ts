@@ -1,5 +1,5 @@
 import type { Params } from '../gateway/json-rpc.ts'
-import type { Call, CancelCall } from '../gateway/call.ts'
+import { isLogged, type Call, type CancelCall, type LogLevel } from '../gateway/call.ts'
 import { McpError, rpc } from '../gateway/json-rpc.ts'
 import { emptyCatalog, listKinds, readCatalog, type Catalog, type ListKind } from './catalog.ts'
 import { UpstreamFailure } from './channel.ts'
@@ -25,6 +25,8 @@ export interface Instance {
   readonly busy: boolean
   start: () => Promise<void>
   call: (call: Call) => CancelCall
+  /** A client wants log messages from this level on; the server is told when it is lower than what it was told before. */
+  wantLogs: (level: LogLevel) => void
   /** The URIs that somebody wants `notifications/resources/updated` for. */
   setSubscriptions: (uris: ReadonlySet<string>) => void
   close: (atOnce?: boolean) => Promise<void>
@@ -47,6 +49,8 @@ export function createInstance(options: InstanceOptions): Instance {
   const startedAt = options.now()
   let lastUsed = startedAt
   let closed = false
+  /** The level that the server was told. */
+  let logLevel: LogLevel | null = null
   const stale = new Set<ListKind>()
   let refreshTimer: NodeJS.Timeout | null = null
   let subscribed: ReadonlySet<string> = new Set()
@@ -59,6 +63,9 @@ export function createInstance(options: InstanceOptions): Instance {
       if (!closed) options.onLost(reason)
     },
     onRenewed: () => {
+      const level = logLevel
+      logLevel = null
+      if (level !== null) wantLogs(level)
       const wanted = subscribed
       subscribed = new Set()
       setSubscriptions(wanted)
@@ -141,6 +148,7 @@ export function createInstance(options: InstanceOptions): Instance {
       clientInfo: options.clientInfo,
       progressToken: undefined,
       logLevel: undefined,
+      wantsLogs: false,
       paramHeaders: undefined,
       notify: (method, params) => {
         if (method !== 'notifications/subscriptions/acknowledged') onNotification(method, params)
@@ -179,8 +187,17 @@ export function createInstance(options: InstanceOptions): Instance {
       if (!uris.has(uri)) connection.request('resources/unsubscribe', { uri }).catch(() => undefined)
   }
 
+  function wantLogs(level: LogLevel): void {
+    const { era, capabilities } = connection.hello
+    if (era !== 'legacy' || capabilities['logging'] === undefined) return
+    if (logLevel !== null && isLogged(level, logLevel)) return
+    logLevel = level
+    connection.request('logging/setLevel', { level }).catch(() => undefined)
+  }
+
   return {
     connection,
+    wantLogs,
     get catalog() {
       return catalog
     },

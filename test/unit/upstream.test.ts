@@ -63,6 +63,7 @@ function setUp(config: ServerConfig = { command: 'memory' }) {
         clientInfo: undefined,
         progressToken: undefined,
         logLevel: undefined,
+        wantsLogs: false,
         paramHeaders: undefined,
         notify: () => undefined,
         ask: () => Promise.reject(new Error('nobody')),
