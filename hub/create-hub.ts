@@ -14,6 +14,8 @@ import { openPins } from './catalog/pins.ts'
 import type { ReferenceSources } from './config/references.ts'
 import { openConfigStore } from './config/store.ts'
 import { errorCodes, type ErrorCode } from './contract/errors.ts'
+import type { OnExchange } from './gateway/exchange.ts'
+import type { Traces } from './gateway/trace-context.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { rpc } from './gateway/json-rpc.ts'
 import { configChangedAct } from './history/acts.ts'
@@ -44,6 +46,8 @@ export interface HubOptions {
   dataDir: string
   /** PostgreSQL for what is kept, shared with other hubs; null for SQLite in `dataDir`. */
   databaseUrl: string | null
+  /** Null where no traces are made. */
+  traces: Traces | null
   /** Folder of the built web UI, served at `/`; null when the app serves it. */
   webDir: string | null
   /** Folder with the built hub and web UI, which a bundle carries. */
@@ -275,7 +279,14 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     eventReaders: () => events.readers,
     dropped: () => history.dropped,
   })
-  const onExchange = history.record
+  const { traces } = options
+  const onExchange: OnExchange =
+    traces === null
+      ? history.record
+      : (exchange, params, reply) => {
+          history.record(exchange, params, reply)
+          traces.end(exchange)
+        }
   const gateway = createGateway({
     hubInfo: { name: 'mcp-hub', version: options.version },
     limits,
@@ -283,6 +294,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     profiles: () => config.profiles.profiles,
     admission: pins,
     onExchange,
+    traces,
     warn: (text, data) => options.log('warn', text, data),
   })
 
@@ -528,6 +540,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       await pins.flush()
       await identity.dispose()
       await history.dispose()
+      await traces?.dispose()
       await vault.dispose()
     },
     abandon: journal.killAll,

@@ -9,6 +9,7 @@ import { weaknessOfKey } from './auth/access-tokens.ts'
 import { bootstrapCaller } from './auth/caller.ts'
 import { parseDuration } from './auth/duration.ts'
 import { takeEnvironment } from './config/environment.ts'
+import type { Traces } from './gateway/trace-context.ts'
 import { createHub, type Hub } from './create-hub.ts'
 import { createHttpServer, listenOn } from './endpoint.ts'
 import { createLog } from './observe/log.ts'
@@ -55,6 +56,8 @@ const environmentSchema = z.object({
     .string()
     .regex(/^postgres(ql)?:\/\/./, 'must be postgres://user:password@host:port/database')
     .optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/, error: 'must be an http: or https: URL' }).optional(),
+  OTEL_SERVICE_NAME: z.string().min(1).default('mcp-hub'),
   MCP_HUB_SECRETS_FILE: z.string().min(1).optional(),
   MCP_HUB_SECRETS_KEY: z
     .string()
@@ -102,6 +105,7 @@ async function main(): Promise<void> {
     configDir: env.CONFIG_DIR,
     dataDir: env.DATA_DIR,
     databaseUrl: env.DATABASE_URL ?? null,
+    traces: await openTraces(env),
     // A published hub has it in `web`, where nginx serves it.
     webDir: ['renderer', 'web'].map((name) => join(dist, name)).find((folder) => existsSync(folder)) ?? null,
     distDir: dist,
@@ -201,6 +205,16 @@ async function main(): Promise<void> {
 function endOnBroken(error: unknown): never {
   if (error instanceof BrokenFile) endOnFaults(error.faults)
   throw error
+}
+
+/** Loaded only where traces are wanted: most hubs never pay for the SDK. */
+async function openTraces(env: {
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined
+  OTEL_SERVICE_NAME: string
+}): Promise<Traces | null> {
+  if (env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return null
+  const { createTraces } = await import('./observe/traces.ts')
+  return createTraces({ version, serviceName: env.OTEL_SERVICE_NAME })
 }
 
 /** A signing key of our own, kept so that sign-ins outlast a restart. */

@@ -54,6 +54,7 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     configDir: hello.paths.configDir,
     dataDir: hello.paths.dataDir,
     databaseUrl: null,
+    traces: null,
     webDir: null,
     distDir: dirname(dirname(fileURLToPath(import.meta.url))),
     tokens: [

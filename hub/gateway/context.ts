@@ -5,6 +5,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import type { Params } from './json-rpc.ts'
 import type { ListKind } from '../upstream/catalog.ts'
 import type { OnExchange } from './exchange.ts'
+import type { Traces } from './trace-context.ts'
 import type { HubInfo, View } from './view.ts'
 
 /** Who sent a request, as the guard found out. */
@@ -25,6 +26,8 @@ export interface GatewayContext {
   subscriptionsChanged: () => void
   /** Counts and records; called after the answer is on its way. */
   onExchange: OnExchange
+  /** Null where the hub makes no traces. */
+  traces: Traces | null
   /** Tells that a client was cut off because it did not read. */
   slowReader: (principal: string | null) => void
 }

@@ -7,6 +7,7 @@ import { memoize } from '../memo.ts'
 import { isObject, rpc } from './json-rpc.ts'
 import type { GatewayContext, GatewayLimits, HttpRequest, Principal } from './context.ts'
 import type { OnExchange } from './exchange.ts'
+import type { Traces } from './trace-context.ts'
 import { createLegacyEdge } from './legacy-edge.ts'
 import { createModernEdge, isModern } from './modern-edge.ts'
 import { createParkingLot } from './parked.ts'
@@ -26,6 +27,7 @@ export interface GatewayOptions {
   profiles: () => Readonly<Record<string, Profile>>
   admission: Admission
   onExchange: OnExchange
+  traces: Traces | null
   warn: (text: string, data: Record<string, unknown>) => void
 }
 
@@ -53,6 +55,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     upstreams: options.upstreams,
     subscriptionsChanged,
     onExchange: options.onExchange,
+    traces: options.traces,
     slowReader: (principal) =>
       options.warn(
         `A client that does not read its stream was cut off: more than ${limits.maxBufferedBytesPerReader} bytes waited for it (limits.maxBufferedBytesPerReader)`,

@@ -110,6 +110,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       requests.request(session, single, {
         outlet,
         bytesIn: http.body.length,
+        headers: http.request.headers,
         answer: (body) => outlet.finish(body),
         abandon: () => outlet.end(),
       })
@@ -139,6 +140,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       requests.request(session, message, {
         outlet,
         bytesIn: http.body.length,
+        headers: http.request.headers,
         answer: (body) => outlet.finish(body, 200, --left === 0),
         abandon: () => {
           if (--left === 0) outlet.end()
@@ -289,6 +291,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       const exchange: LegacyExchange = {
         outlet: stream,
         bytesIn: http.body.length,
+        headers: http.request.headers,
         answer: (body) => stream.finish(body, 200, false),
         abandon: () => undefined,
       }

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import {
   McpError,
   Reply,
@@ -17,6 +18,7 @@ import { legacyQuestion, legacyReply, unreadable } from './era-bridge.ts'
 import { checkCursor } from './modern-edge.ts'
 import { paramHeaders } from './mcp-headers.ts'
 import type { Outlet } from './outlet.ts'
+import { traced } from './trace-context.ts'
 import type { Session } from './session.ts'
 import type { Route, Viewer } from './view.ts'
 import type { ListKind } from '../upstream/catalog.ts'
@@ -35,6 +37,7 @@ const FOREIGN = new Set(['initialize', 'server/discover', 'subscriptions/listen'
 export interface LegacyExchange {
   outlet: Outlet
   bytesIn: number
+  headers: IncomingHttpHeaders
   /** One answer; the last one ends the response. */
   answer: (body: Body) => void
   /** A request that was cancelled has no answer; the response ends without it. */
@@ -179,9 +182,10 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
       refuse(error)
     }
 
-    function callFor({ upstream, params: routed, catalog }: Route): Call {
+    function callFor({ upstream, params: given, catalog }: Route): Call {
       const { outlet } = exchange
-      record.routed(upstream.name, routed)
+      record.routed(upstream.name, given)
+      const routed = traced(context.traces, record, exchange.headers, given)
       const meta = isObject(routed?.['_meta']) ? routed['_meta'] : undefined
       const expected = method === 'tools/call' ? catalog.headerParams.get(String(routed?.['name'])) : undefined
       return {

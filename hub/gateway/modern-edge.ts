@@ -22,6 +22,7 @@ import { checkParamHeaders, decodeHeaderValue, paramHeaders } from './mcp-header
 import { Outlet, acceptOf, type OutletOptions } from './outlet.ts'
 import { staleState, type ParkedCall, type ParkingLot } from './parked.ts'
 import { Exchange, clientLabel, sizeOf } from './exchange.ts'
+import { traced } from './trace-context.ts'
 import { nameOf } from '../upstream/envelope.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Route, Target, View, Viewer } from './view.ts'
@@ -263,7 +264,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
         rpc.limitExceeded,
         `This client already has ${running} calls in flight (limits.maxCallsPerClient)`,
       )
-    const params = route.params
+    let params = route.params
     let headers: Record<string, string> | undefined
     if (method === 'tools/call') {
       const expected = route.catalog.headerParams.get(String(params?.['name']))
@@ -275,6 +276,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     }
     callsOf.set(principal, running + 1)
     exchange.routed(upstream.name, params)
+    params = traced(context.traces, exchange, http.request.headers, params)
     const carrier: { outlet: Outlet; id: JsonRpcId; parked: ParkedCall | null } = { outlet, id, parked: null }
     let finished = false
     const meta = params?.['_meta'] as Params

@@ -7,6 +7,8 @@ export interface RequestHints {
   /** Value for `Mcp-Name`, when the method has one. */
   name: string | undefined
   paramHeaders: Record<string, string> | undefined
+  /** W3C trace context, when the call has one. */
+  traceHeaders?: Record<string, string> | undefined
 }
 
 export interface ChannelHandlers {

@@ -1,6 +1,7 @@
 import type { Reason } from '../contract/index.ts'
 import { capabilitiesOfProfile, isLogged, type Call, type CancelCall } from '../gateway/call.ts'
 import { McpError, Reply, rpc, type JsonRpcId, type JsonRpcMessage, type Params } from '../gateway/json-rpc.ts'
+import { traceHeaders } from '../gateway/trace-context.ts'
 import { UpstreamFailure, type ChannelHandlers, type RequestHints } from './channel.ts'
 import { legacyParams, modernParams, nameOf } from './envelope.ts'
 import { IdTable } from './id-table.ts'
@@ -218,6 +219,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       method: call.method,
       name: nameOf(call.method, outgoing),
       paramHeaders: call.paramHeaders,
+      traceHeaders: traceHeaders(outgoing),
     }
     // A subscription has no end of its own.
     const deadline = call.method === 'subscriptions/listen' ? Infinity : now + timeoutMs

@@ -53,6 +53,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     if (hints !== null) headers['content-type'] = 'application/json'
     if (sessionId !== null) headers['mcp-session-id'] = sessionId
     if (version !== null) headers['mcp-protocol-version'] = version
+    if (hints?.traceHeaders !== undefined) Object.assign(headers, hints.traceHeaders)
     if (modern && hints !== null) {
       headers['mcp-method'] = hints.method
       if (hints.name !== undefined) headers['mcp-name'] = encodeHeaderValue(hints.name)
