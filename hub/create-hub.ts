@@ -18,7 +18,7 @@ import type { OnExchange } from './gateway/exchange.ts'
 import type { Traces } from './gateway/trace-context.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { rpc } from './gateway/json-rpc.ts'
-import { configChangedAct } from './history/acts.ts'
+import { configChangedAct, identityAct } from './history/acts.ts'
 import { createHistory } from './history/create-history.ts'
 import { createEvents } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
@@ -144,6 +144,16 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     secret: (name) => (isOwnName(name) ? undefined : vault.get(name)),
     explain: vault.explain,
   }
+  const history = createHistory({
+    mode: options.mode,
+    dataDir: options.dataDir,
+    databaseUrl: options.databaseUrl,
+    system: () => config.system,
+    redactor,
+    events,
+    log: options.log,
+    onBatch: (requests) => metrics.count(requests),
+  })
   const trust = trustOf(serverConfig.trustProxy)
   const identity = await openIdentity({
     mode: options.mode,
@@ -168,7 +178,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       })
     },
     announceSetup: (code) => hub.onSetupCode?.(code),
-    audit: ({ by, ...act }) => options.log(act.ok === false ? 'warn' : 'info', 'Act', { by: by?.id ?? null, ...act }),
+    audit: (act) => history.audit(identityAct(act)),
   })
   const mcpAuth = authConfig.mcp ?? 'token'
 
@@ -261,16 +271,6 @@ export async function createHub(given: HubOptions): Promise<Hub> {
 
   events.onUsageWatched = supervisor.usageWatched
 
-  const history = createHistory({
-    mode: options.mode,
-    dataDir: options.dataDir,
-    databaseUrl: options.databaseUrl,
-    system: () => config.system,
-    redactor,
-    events,
-    log: options.log,
-    onBatch: (requests) => metrics.count(requests),
-  })
   const metrics = createMetrics({
     version: options.version,
     servers: () => [...supervisor.upstreams.values()].map((upstream) => upstream.status()),

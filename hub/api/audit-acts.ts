@@ -10,12 +10,12 @@ import { knownCaller } from './routes.ts'
 /** Routes that change nothing, though they are no GET. Calls are in the history. */
 const noActs: ReadonlySet<string> = new Set<RouteKey>([
   'POST /api/tools/call',
-  'POST /api/auth/refresh',
   'POST /api/servers/parse',
   'POST /api/servers/secrets',
   'POST /api/profiles/preview',
   'POST /api/publish/preview',
 ])
+const OF_IDENTITY = /^\/api\/(?:auth|users|keys|sessions)\b/
 const MAX_DETAILS = 4_000
 const REDACTED = '[redacted]'
 const SECRET_KEY = /pass|secret|token|code|credential|authorization|cookie|key|value/i
@@ -57,15 +57,16 @@ function actOf(request: Request, response: Response, redactor: Redactor): AuditA
   if (noActs.has(action)) return null
   const { statusCode: status } = response
   const caller = knownCaller(request)
-  const isDoor = action.startsWith('POST /api/auth/')
-  // Strangers at other doors are not worth an entry each, or they could flood the log.
-  if ((caller === null && !isDoor) || status === 429) return null
+  // Strangers are not worth an entry each, or they could flood the log.
+  if (caller === null || status === 429) return null
+  // Users, keys and sign-ins tell of what they do themselves; who was not let in, they never hear of.
+  if (OF_IDENTITY.test(route.path) && status !== 403) return null
   const body: unknown = request.body
   return {
     at: Date.now(),
-    actor: caller?.id ?? 'anonymous',
-    actorName: caller?.name ?? 'anonymous',
-    role: caller?.role ?? null,
+    actor: caller.id,
+    actorName: caller.name,
+    role: caller.role,
     address: request.ip ?? null,
     action,
     target: clean(redactor.head(targetOf(request, route.path, body), 300)) || null,

@@ -1,4 +1,8 @@
+import type { Act } from '../auth/audit.ts'
 import { PRUNED, type AuditAct, type ChainEnd } from './audit-chain.ts'
+import { clean } from './clean-text.ts'
+
+const MAX_TARGET = 300
 
 const ofTheHub: AuditAct = {
   at: 0,
@@ -17,6 +21,21 @@ const ofTheHub: AuditAct = {
 /** The act that stands for entries which the retention deleted. */
 export function prunedAct(last: ChainEnd, at: number): AuditAct {
   return { ...ofTheHub, at, action: PRUNED, details: JSON.stringify({ through: last.seq, hash: last.hash }) }
+}
+
+/** What users, keys and sign-ins tell of themselves. */
+export function identityAct({ action, by, target, address, ok, details }: Act): AuditAct {
+  return {
+    ...ofTheHub,
+    at: Date.now(),
+    actor: by?.id ?? 'anonymous',
+    actorName: by?.name ?? 'anonymous',
+    address: address ?? null,
+    action,
+    target: clean(target ?? null, MAX_TARGET),
+    outcome: ok === false ? 'refused' : 'done',
+    details: details === undefined ? null : JSON.stringify(details),
+  }
 }
 
 /** The files of CONFIG_DIR were changed by somebody else than the hub: who, only the system can tell. */

@@ -318,23 +318,25 @@ describe('the audit log', () => {
     await hub.api('DELETE', '/api/servers/second')
     await fetch(`${hub.url}/api/auth/login`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-request-id': 'proxy-request-1' },
+      headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ username: 'admin', password: '12345' }),
     })
-    await fetch(`${hub.url}/api/servers/echo/restart`, { method: 'POST', headers: { authorization: `Bearer ${ANNA}` } })
+    const annas = { authorization: `Bearer ${ANNA}`, 'x-request-id': 'proxy-request-1' }
+    await fetch(`${hub.url}/api/servers/echo/restart`, { method: 'POST', headers: annas })
     // Strangers do not fill the log.
     await fetch(`${hub.url}/api/servers/echo/restart`, { method: 'POST' })
     const items = await acts('', 5)
     expect(items.map(({ actor, action, target, outcome, status }) => [actor, action, target, outcome, status])).toEqual(
       [
         ['user:anna', 'POST /api/servers/:name/restart', 'echo', 'refused', 403],
-        ['anonymous', 'POST /api/auth/login', 'admin', 'refused', 401],
+        ['anonymous', 'auth.login', 'admin', 'refused', null],
         ['key:bootstrap', 'DELETE /api/servers/:name', 'second', 'done', 200],
         ['key:bootstrap', 'PUT /api/servers/:name', 'second', 'failed', 400],
         ['key:bootstrap', 'POST /api/servers', 'second', 'done', 201],
       ],
     )
-    expect(items[1]).toMatchObject({ address: '127.0.0.1', requestId: 'proxy-request-1', role: null })
+    expect(items[0]).toMatchObject({ address: '127.0.0.1', requestId: 'proxy-request-1', role: 'user' })
+    expect(items[1]).toMatchObject({ address: '127.0.0.1', role: null })
     expect(items[4]!.details).toContain('PLAIN_LOOKING')
     const all = JSON.stringify(items)
     expect(all).not.toContain('canary-in-the-environment')
