@@ -28,6 +28,7 @@ import { createServerLogs } from './observe/server-log.ts'
 import type { Redactor } from './observe/redactor.ts'
 import { createSecretKeeper } from './secrets/keeper.ts'
 import { createSecretLifter } from './secrets/lifter.ts'
+import { readFileBelow, readSecretFile, secretFolders } from './secrets/environment.ts'
 import { isOwnName } from './secrets/names.ts'
 import type { SecretVault } from './secrets/vault.ts'
 import { defaultLimits } from './upstream/limits.ts'
@@ -63,6 +64,10 @@ export interface HubOptions {
   redisUrl: string | null
   /** Values of `${secret:NAME}`. */
   vault: SecretVault
+  /** The environment as system.json sees it, with the hub's own secrets; the same as `env` when absent. */
+  systemEnv?: (name: string) => string | undefined
+  /** The signing key to use when neither the environment nor system.json has one. */
+  keptJwtSecret?: () => Promise<Uint8Array>
   env: (name: string) => string | undefined
   /** Reads the PATH for stdio servers; asked when the first one starts. */
   readSearchPath: () => Promise<SearchPath>
@@ -122,7 +127,12 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   const reaper = createReaper(table)
   const journal = await createProcessJournal(join(options.dataDir, 'processes.json'), table, reaper)
   await journal.reap()
-  const config = await openConfigStore(options.configDir)
+  const config = await openConfigStore(options.configDir, {
+    env: options.systemEnv ?? options.env,
+    secret: (name) => (isOwnName(name) ? undefined : options.vault.get(name)),
+    explain: options.vault.explain,
+    file: readSecretFile,
+  })
   const pins = await openPins({
     file: join(options.dataDir, 'pins.json'),
     policy: () => config.system.pinning ?? {},
@@ -132,6 +142,10 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   const { vault, redactor } = options
   const events = createEvents(redactor)
   const { auth: authConfig = {}, server: serverConfig = {} } = config.system
+  redactor.know(
+    'system',
+    [authConfig.jwtSecret, authConfig.jwtSecretPrevious].filter((value) => value !== undefined),
+  )
   const limits = limitsSchema.parse(config.system.limits ?? {})
   // One limit for all that is sent to the hub.
   const { maxRequestBytes } = limits
@@ -143,6 +157,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     env: options.env,
     secret: (name) => (isOwnName(name) ? undefined : vault.get(name)),
     explain: vault.explain,
+    file:
+      options.mode === 'desktop' ? readSecretFile : readFileBelow([options.configDir, ...secretFolders(options.env)]),
   }
   const history = createHistory({
     mode: options.mode,
@@ -161,7 +177,10 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     dataDir: options.dataDir,
     tokens: options.tokens,
     signingKeys: [
-      options.jwtSecret ?? randomBytes(32),
+      options.jwtSecret ??
+        (authConfig.jwtSecret === undefined ? null : new TextEncoder().encode(authConfig.jwtSecret)) ??
+        (await options.keptJwtSecret?.()) ??
+        randomBytes(32),
       ...(authConfig.jwtSecretPrevious === undefined ? [] : [new TextEncoder().encode(authConfig.jwtSecretPrevious)]),
     ],
     auth: authConfig,
@@ -389,7 +408,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         logDir: options.logDir,
         status,
         servers: () => config.servers,
-        system: () => config.system,
+        system: () => config.systemAsWritten,
         states: () =>
           [...supervisor.upstreams.values()].map((upstream) => ({
             name: upstream.name,
@@ -403,7 +422,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       history: { history, metrics },
       publisher: createPublisher({
         loadServers: () => config.servers,
-        loadSystem: () => config.system,
+        loadSystem: () => config.systemAsWritten,
         distDir: options.distDir,
         version: options.version,
       }),

@@ -1,11 +1,4 @@
-import {
-  parseTree,
-  getNodePath,
-  findNodeAtLocation,
-  printParseErrorCode,
-  type Node,
-  type ParseError,
-} from 'jsonc-parser'
+import { getNodePath, findNodeAtLocation, type Node } from 'jsonc-parser'
 import { z } from 'zod'
 import {
   serverConfigSchemaFor,
@@ -19,6 +12,9 @@ import {
   type ServersFile,
   type SystemFile,
 } from '../contract/index.ts'
+import { interpolate, type Sources } from './interpolate.ts'
+import { keysAt } from './schema-shape.ts'
+import { keyFaults, parseSyntax, type SyntaxFault } from './syntax.ts'
 
 export type Parsed<T> = { ok: true; value: T } | { ok: false; faults: Fault[] }
 
@@ -31,8 +27,7 @@ export function parseServersFile(text: string, file: string | null): Parsed<Serv
   const where = (path: (string | number)[]): Position => positionOf(text, root, path)
 
   const outer = serversFileSchema.extend({ mcpServers: z.record(z.string(), z.unknown()) }).safeParse(value)
-  if (!outer.success)
-    return { ok: false, faults: faultsOf(outer.error, [], Object.keys(serversFileSchema.shape), file, where) }
+  if (!outer.success) return { ok: false, faults: faultsOf(outer.error, [], serversFileSchema, file, where) }
   for (const [name, entry] of Object.entries(outer.data.mcpServers)) {
     const path = ['mcpServers', name]
     const named = serverNameSchema.safeParse(name)
@@ -40,15 +35,18 @@ export function parseServersFile(text: string, file: string | null): Parsed<Serv
       faults.push(fault(file, path, where(path), named.error.issues[0]?.message ?? 'bad name', 'Rename the server.'))
     const schema = serverConfigSchemaFor(entry)
     const result = schema.safeParse(entry)
-    if (!result.success) faults.push(...faultsOf(result.error, path, Object.keys(schema.shape), file, where))
+    if (!result.success) faults.push(...faultsOf(result.error, path, schema, file, where))
   }
   faults.push(...prefixCollisions(Object.keys(outer.data.mcpServers), file, where))
   return faults.length > 0 ? { ok: false, faults } : { ok: true, value: value as ServersFile }
 }
 
-/** `system.json` as text. */
-export function parseSystemFile(text: string, file: string | null): Parsed<SystemFile> {
-  return parseWith(systemFileSchema, text, file)
+/**
+ * `system.json` as text. With `sources` every `${…}` in it gets its value, and one that has none is a fault: never is the
+ * reference itself taken for the value.
+ */
+export function parseSystemFile(text: string, file: string | null, sources?: Sources): Parsed<SystemFile> {
+  return parseWith(systemFileSchema, text, file, sources)
 }
 
 /** `profiles.json` as text. */
@@ -56,15 +54,32 @@ export function parseProfilesFile(text: string, file: string | null): Parsed<Pro
   return parseWith(profilesFileSchema, text, file)
 }
 
-function parseWith<T>(schema: z.ZodObject & z.ZodType<T>, text: string, file: string | null): Parsed<T> {
+function parseWith<T>(
+  schema: z.ZodObject & z.ZodType<T>,
+  text: string,
+  file: string | null,
+  sources?: Sources,
+): Parsed<T> {
   const parsed = parseJsonc(text, file)
   if (!parsed.ok) return parsed
   const { root, value } = parsed.value
-  const result = schema.safeParse(value)
-  if (result.success) return { ok: true, value: result.data }
-  return {
-    ok: false,
-    faults: faultsOf(result.error, [], Object.keys(schema.shape), file, (path) => positionOf(text, root, path)),
+  const where = (path: (string | number)[]): Position => positionOf(text, root, path)
+  const faults: Fault[] = []
+  const resolved = sources === undefined ? value : resolveTexts(value, [])
+  const result = schema.safeParse(resolved)
+  // A value that is missing is told once, as that.
+  if (!result.success && faults.length === 0) faults.push(...faultsOf(result.error, [], schema, file, where))
+  return faults.length === 0 && result.success ? { ok: true, value: result.data } : { ok: false, faults }
+
+  function resolveTexts(inner: unknown, path: (string | number)[]): unknown {
+    if (typeof inner === 'string' && sources !== undefined) {
+      const found = interpolate(inner, sources)
+      for (const { message, cure } of found.problems) faults.push(fault(file, path, where(path), message, cure))
+      return found.text
+    }
+    if (Array.isArray(inner)) return inner.map((item, index) => resolveTexts(item, [...path, index]))
+    if (typeof inner !== 'object' || inner === null) return inner
+    return Object.fromEntries(Object.entries(inner).map(([key, item]) => [key, resolveTexts(item, [...path, key])]))
   }
 }
 
@@ -99,28 +114,16 @@ interface Position {
   column: number | null
 }
 
-/** Everything that is wrong with the syntax, each with its line. */
+/** The document, or what is wrong with its syntax and its keys. */
 export function parseJsonc(text: string, file: string | null): Parsed<{ root: Node | undefined; value: unknown }> {
-  const errors: ParseError[] = []
-  const root = parseTree(text, errors, { allowTrailingComma: true, disallowComments: false })
-  const first = errors[0]
-  if (first !== undefined || root === undefined) {
-    const position = first === undefined ? { line: 1, column: 1 } : lineAndColumn(text, first.offset)
-    const what = first === undefined ? 'the file is empty' : readable(printParseErrorCode(first.error))
-    return {
-      ok: false,
-      faults: [
-        fault(
-          file,
-          [],
-          position,
-          `Not valid JSON: ${what}`,
-          'Correct the syntax at this place; the last good configuration stays in force.',
-        ),
-      ],
-    }
-  }
-  return { ok: true, value: { root, value: valueOf(root) } }
+  const parsed = parseSyntax(text)
+  const faults = 'fault' in parsed ? [parsed.fault] : keyFaults(parsed.root)
+  if ('root' in parsed && faults.length === 0)
+    return { ok: true, value: { root: parsed.root, value: valueOf(parsed.root) } }
+  const located = faults.map(({ path, offset, message, cure }: SyntaxFault) =>
+    fault(file, path, lineAndColumn(text, offset), message, cure),
+  )
+  return { ok: false, faults: located }
 }
 
 /** jsonc-parser's own getNodeValue assigns by key, which a `__proto__` in the file would turn against us. */
@@ -138,15 +141,18 @@ function valueOf(node: Node): unknown {
 function faultsOf(
   error: z.ZodError,
   base: (string | number)[],
-  knownKeys: string[],
+  schema: z.ZodType,
   file: string | null,
   where: (path: (string | number)[]) => Position,
 ): Fault[] {
-  return error.issues.flatMap((issue) => {
+  // A key that is not known often is the one that is missing, misspelt.
+  const unknownFirst = error.issues.toSorted((a, b) => rank(a) - rank(b))
+  return unknownFirst.flatMap((issue) => {
     const path = [...base, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))]
     if (issue.code !== 'unrecognized_keys') return [fault(file, path, where(path), issue.message, cureFor(issue))]
+    const knownKeys = keysAt(schema, path.slice(base.length))
     return issue.keys.map((key) => {
-      const guess = issue.path.length === 0 ? closest(key, knownKeys) : null
+      const guess = closest(key, knownKeys)
       return fault(
         file,
         [...path, key],
@@ -158,9 +164,13 @@ function faultsOf(
   })
 }
 
+const rank = ({ code }: z.core.$ZodIssue): number => (code === 'unrecognized_keys' ? 0 : 1)
+
 function cureFor(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type') return `Give a value of type ${issue.expected}.`
   if (issue.code === 'invalid_value') return `Use one of: ${issue.values.map(String).join(', ')}.`
+  if (issue.code === 'too_small') return `Give at least ${issue.minimum}.`
+  if (issue.code === 'too_big') return `Give at most ${issue.maximum}.`
   return 'Correct the value.'
 }
 
@@ -198,13 +208,6 @@ function positionOf(text: string, root: Node | undefined, path: (string | number
 function lineAndColumn(text: string, offset: number): { line: number; column: number } {
   const before = text.slice(0, offset).split('\n')
   return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }
-}
-
-function readable(code: string): string {
-  return code
-    .replace(/([A-Z])/g, ' $1')
-    .trim()
-    .toLowerCase()
 }
 
 function closest(key: string, known: string[]): string | null {

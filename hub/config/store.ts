@@ -1,17 +1,21 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { FSWatcher } from 'chokidar'
 import { applyEdits, modify, parse as parseJson } from 'jsonc-parser'
 import type { Fault, Profile, ProfilesFile, ServerConfig, ServersFile, SystemFile } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import type { Sources } from './interpolate.ts'
+import { readConfigText } from './read-file.ts'
 import { replaceEditedFile, sweepTemporaries } from './atomic-file.ts'
-import { parseProfilesFile, parseServersFile, parseSystemFile, type Parsed } from './parse.ts'
+import { parseJsonc, parseProfilesFile, parseServersFile, parseSystemFile, type Parsed } from './parse.ts'
 
 export interface ConfigStore {
   readonly dir: string
   readonly servers: ServersFile
+  /** With the values of its references. */
   readonly system: SystemFile
+  /** As it is written, for what goes elsewhere: a bundle, diagnostics. */
+  readonly systemAsWritten: SystemFile
   readonly profiles: ProfilesFile
   /** Faults of the files as they are on disk; while there are any, the last good configuration is in force. */
   readonly faults: Fault[]
@@ -28,8 +32,9 @@ const EMPTY_SERVERS = '{\n  "mcpServers": {}\n}\n'
 const EMPTY_PROFILES = '{\n  "profiles": {}\n}\n'
 const formatting = { formattingOptions: { tabSize: 2, insertSpaces: true, eol: '\n' } }
 
-/** Reads CONFIG_DIR. Files that are not there are empty configurations; broken ones are told by `faults`. */
-export async function openConfigStore(dir: string): Promise<ConfigStore> {
+/** Reads CONFIG_DIR. `sources` give the values of references in system.json. Files that are not there are empty configurations; broken ones are told by `faults`. */
+export async function openConfigStore(dir: string, sources?: Sources): Promise<ConfigStore> {
+  const parseSystem = (content: string, file: string): Parsed<SystemFile> => parseSystemFile(content, file, sources)
   const files = {
     servers: join(dir, 'servers.json'),
     system: join(dir, 'system.json'),
@@ -37,6 +42,7 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
   }
   let servers: ServersFile = { mcpServers: {} }
   let system: SystemFile = {}
+  let systemAsWritten: SystemFile = {}
   let profiles: ProfilesFile = { profiles: {} }
   let serverFaults: Fault[] = []
   let systemFaults: Fault[] = []
@@ -49,12 +55,12 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
   let queue: Promise<unknown> = Promise.resolve()
 
   async function text(file: string, fallback: string): Promise<string> {
-    try {
-      return (await readFile(file, 'utf8')).replace(/^\uFEFF/, '')
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return fallback
-      throw error
-    }
+    const read = await readConfigText(file)
+    if (read.ok) return read.text ?? fallback
+    throw new HubError('HUB_CONFIG_FILE_BROKEN', `${file} cannot be used: ${read.fault.message}`, {
+      faults: [read.fault],
+      cure: read.fault.cure,
+    })
   }
 
   async function read<T>(
@@ -62,36 +68,19 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
     fallback: string,
     parse: (text: string, file: string) => Parsed<T>,
   ): Promise<{ changed: boolean; parsed: Parsed<T> }> {
-    try {
-      const content = await text(file, fallback)
-      const changed = seen.get(file) !== content
-      seen.set(file, content)
-      return { changed, parsed: parse(content, file) }
-    } catch (error) {
-      const message = `Cannot be read: ${error instanceof Error ? error.message : String(error)}`
-      return {
-        changed: true,
-        parsed: {
-          ok: false,
-          faults: [
-            {
-              file,
-              path: '',
-              line: null,
-              column: null,
-              message,
-              cure: 'Check the permissions of the file and its folder.',
-            },
-          ],
-        },
-      }
-    }
+    const found = await readConfigText(file)
+    // What cannot be read has no text to compare: it is told each time.
+    if (!found.ok) return { changed: seen.delete(file), parsed: { ok: false, faults: [found.fault] } }
+    const content = found.text ?? fallback
+    const changed = seen.get(file) !== content
+    seen.set(file, content)
+    return { changed, parsed: parse(content, file) }
   }
 
   async function load(): Promise<boolean> {
     const [first, second, third] = await Promise.all([
       read(files.servers, EMPTY_SERVERS, parseServersFile),
-      read(files.system, '{}\n', parseSystemFile),
+      read(files.system, '{}\n', parseSystem),
       read(files.profiles, EMPTY_PROFILES, parseProfilesFile),
     ])
     if (first.parsed.ok) {
@@ -100,6 +89,9 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
     } else serverFaults = first.parsed.faults
     if (second.parsed.ok) {
       system = second.parsed.value
+      const written = parseJsonc(seen.get(files.system) ?? '{}', null)
+      // It is valid but for the lengths of what its references stand for.
+      systemAsWritten = written.ok ? (written.value.value as SystemFile) : {}
       systemFaults = []
     } else systemFaults = second.parsed.faults
     if (third.parsed.ok) {
@@ -160,6 +152,9 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
     get system() {
       return system
     },
+    get systemAsWritten() {
+      return systemAsWritten
+    },
     get profiles() {
       return profiles
     },
@@ -175,9 +170,7 @@ export async function openConfigStore(dir: string): Promise<ConfigStore> {
         withEntry(before, 'profiles', name, config, rename),
       ),
     saveSystem: (path, value) =>
-      edit(files.system, '{}\n', parseSystemFile, (before) =>
-        applyEdits(before, modify(before, path, value, formatting)),
-      ),
+      edit(files.system, '{}\n', parseSystem, (before) => applyEdits(before, modify(before, path, value, formatting))),
     watch: (onChange) => {
       const look = (): void => {
         // Not beside a change of our own, which would be taken for somebody else's.

@@ -1,4 +1,5 @@
-import { readFileSync, statSync, unwatchFile, watchFile } from 'node:fs'
+import { readFileSync, realpathSync, statSync, unwatchFile, watchFile } from 'node:fs'
+import { isAbsolute, relative, resolve } from 'node:path'
 import { MAX_SECRET_LENGTH } from '../contract/index.ts'
 
 /** Secrets that the operator gives: `NAME`, or the file that `NAME_FILE` names, as Docker and Kubernetes mount them. */
@@ -70,5 +71,34 @@ export function readSecretFile(path: string): { value: string | undefined; probl
       value: undefined,
       problem: `${path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
     }
+  }
+}
+
+/** Reads only files below these folders: who may change a server's entry need not be who may read every file of the hub. */
+export function readFileBelow(
+  folders: readonly string[],
+): (path: string) => { value: string | undefined; problem: string | null } {
+  return (path) => {
+    const real = realPathOf(path)
+    const inside = folders.some((folder) => {
+      const way = relative(realPathOf(folder), real)
+      return way !== '' && !way.startsWith('..') && !isAbsolute(way)
+    })
+    return inside
+      ? readSecretFile(path)
+      : { value: undefined, problem: `only files below ${folders.join(', ')} may be referred to here` }
+  }
+}
+
+/** Where Docker, Kubernetes and systemd put secrets. */
+export function secretFolders(env: (name: string) => string | undefined): string[] {
+  return ['/run/secrets', ...[env('CREDENTIALS_DIRECTORY')].filter((folder) => folder !== undefined)]
+}
+
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return resolve(path)
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -7,6 +7,7 @@ import { parsePaste, splitCommandLine } from '../../hub/config/paste.ts'
 import { resolveReferences } from '../../hub/config/references.ts'
 import { openConfigStore } from '../../hub/config/store.ts'
 import { serverPrefix, type ServerConfig } from '../../hub/contract/index.ts'
+import { readFileBelow, readSecretFile } from '../../hub/secrets/environment.ts'
 import { parseDuration } from '../../hub/auth/duration.ts'
 
 const faults = (text: string) => {
@@ -41,7 +42,7 @@ describe('servers.json', () => {
   })
   it('does not fall for __proto__', () => {
     expect(faults('{ "mcpServers": { "a": { "command": "x", "__proto__": { "y": 1 } } } }')[0]?.message).toBe(
-      'Unknown key __proto__',
+      'The key __proto__ is not allowed',
     )
   })
 })
@@ -134,6 +135,43 @@ describe('the configuration on disk', () => {
     await store.saveServer('a', { command: 'x' }, 'renamed')
     expect(Object.keys(store.servers.mcpServers)).toEqual(['renamed', 'b'])
     await store.dispose()
+  })
+
+  it('gives system.json the values of its references, and keeps what is written for whatever goes elsewhere', async () => {
+    await writeFile(path.join(dir, 'key'), `${'k'.repeat(40)}\n`)
+    const written = {
+      server: { host: '${HUB_HOST:-127.0.0.1}' },
+      auth: { jwtSecret: `\${file:${path.join(dir, 'key')}}`, jwtExpiresIn: '${secret:TTL}' },
+    }
+    await writeFile(path.join(dir, 'system.json'), JSON.stringify(written))
+    const store = await openConfigStore(dir, {
+      env: () => undefined,
+      secret: (name) => (name === 'TTL' ? '15m' : undefined),
+      file: readSecretFile,
+    })
+    expect(store.faults).toEqual([])
+    expect(store.system).toEqual({
+      server: { host: '127.0.0.1' },
+      auth: { jwtSecret: 'k'.repeat(40), jwtExpiresIn: '15m' },
+    })
+    expect(store.systemAsWritten).toEqual(written)
+    await store.saveSystem(['server', 'port'], 4_000)
+    expect(await readFile(path.join(dir, 'system.json'), 'utf8')).toContain('${secret:TTL}')
+    await store.dispose()
+  })
+
+  it('lets an entry refer only to files of the folders that are meant for it', async () => {
+    await mkdir(path.join(dir, 'secrets'))
+    await writeFile(path.join(dir, 'secrets', 'token'), 'inside')
+    await writeFile(path.join(dir, 'outside'), 'outside')
+    await symlink('../outside', path.join(dir, 'secrets', 'link'))
+    const read = readFileBelow([path.join(dir, 'secrets')])
+    expect(read(path.join(dir, 'secrets', 'token')).value).toBe('inside')
+    for (const way of ['outside', 'secrets/../outside', 'secrets/link', 'secrets'])
+      expect(read(path.join(dir, way))).toMatchObject({
+        value: undefined,
+        problem: expect.stringContaining('only files below') as string,
+      })
   })
 
   it('loses none of many edits at once, and leaves no other file', async () => {

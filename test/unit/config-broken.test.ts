@@ -1,0 +1,41 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openConfigStore, type ConfigStore } from '../../hub/config/store.ts'
+import { readSecretFile } from '../../hub/secrets/environment.ts'
+import { brokenConfigs, plant } from '../fixtures/broken-config.ts'
+import { temporaryFolder } from '../fixtures/built-program.ts'
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let store: ConfigStore | null = null
+beforeEach(async () => {
+  folder = await temporaryFolder()
+})
+afterEach(async () => {
+  await store?.dispose()
+  await folder.dispose()
+})
+
+const open = () => openConfigStore(folder.path, { env: () => undefined, secret: () => undefined, file: readSecretFile })
+
+describe('a broken configuration file', () => {
+  it('comes in more than forty kinds', () => expect(brokenConfigs.length).toBeGreaterThanOrEqual(40))
+
+  it.each(brokenConfigs.map((broken) => [broken.what, broken] as const))(
+    'is told with its place and its cure, and nothing is written over it: %s',
+    async (_what, broken) => {
+      const file = await plant(folder.path, broken)
+      store = await open()
+      const [fault] = store.faults
+      const [line, column] = broken.at ?? [null, null]
+      expect(fault).toMatchObject({ file, path: broken.key, line, column })
+      expect(fault?.message).toContain(broken.message)
+      expect(fault?.cure).toContain(broken.cure)
+      const change =
+        broken.file === 'servers.json'
+          ? store.saveServer('new', { command: 'x' })
+          : broken.file === 'system.json'
+            ? store.saveSystem(['server', 'port'], 1)
+            : store.saveProfile('new', null)
+      await expect(change).rejects.toMatchObject({ code: 'HUB_CONFIG_FILE_BROKEN' })
+    },
+  )
+})
