@@ -40,12 +40,12 @@ export const steps = [
   check('typecheck', path.join(root, 'scripts', 'typecheck.ts'), []),
   check('lint', ESLINT, ['.', '--max-warnings=0']),
   check('format', PRETTIER, ['--check', '--log-level=warn', '.'], 2),
-  vitest('unit', 3),
-  vitest('ui', 3),
+  vitest('unit', 2),
+  vitest('ui', 1),
   vitest('integration', 12, true),
-  playwright('desktop', 7),
+  playwright('desktop', 5),
   playwright('web', 6),
-  playwright('bundle', 6),
+  playwright('bundle', 5),
 ]
 
 /**

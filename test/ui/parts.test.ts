@@ -1,0 +1,137 @@
+import { flushPromises } from '@vue/test-utils'
+import { nextTick } from 'vue'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { ServerStatus } from '../../hub/contract/index.ts'
+import CommandPalette from '../../renderer/app/CommandPalette.vue'
+import PasteBox from '../../renderer/features/servers/add/PasteBox.vue'
+import ServerRow from '../../renderer/features/servers/ServerRow.vue'
+import { ApiError } from '../../renderer/lib/problem.ts'
+import ErrorPanel from '../../renderer/ui/ErrorPanel.vue'
+import { press, show, type, type Shown } from './show.ts'
+
+let shown: Shown
+/** The hub's answers by path; everything else is not there. */
+let answers: Record<string, unknown>
+const requests: { path: string; body: unknown }[] = []
+
+beforeEach(() => {
+  answers = { '/api/servers': [], '/api/tools': [] }
+  requests.length = 0
+  vi.stubGlobal('fetch', (path: string, init?: RequestInit) => {
+    requests.push({ path, body: typeof init?.body === 'string' ? JSON.parse(init.body) : null })
+    const answer = answers[path]
+    return Promise.resolve(Response.json(answer ?? {}, { status: answer === undefined ? 404 : 200 }))
+  })
+})
+afterEach(() => {
+  shown.wrapper.unmount()
+  vi.unstubAllGlobals()
+})
+
+const server: ServerStatus = {
+  name: 'notes',
+  prefix: 'notes',
+  state: 'failed',
+  since: 0,
+  reason: { code: 'command-not-found', message: 'The command notes-mcp was not found', cure: 'Install it.' },
+  attempt: 1,
+  nextTryAt: null,
+  restarts: 0,
+  transport: 'stdio',
+  target: 'notes-mcp',
+  pid: null,
+  era: null,
+  protocolVersion: null,
+  serverInfo: null,
+  instructions: null,
+  counts: { tools: 0, resources: 0, resourceTemplates: 0, prompts: 0 },
+  endpointPath: '/mcp/notes',
+  startedAt: null,
+  connections: 0,
+  openStreams: 0,
+  usage: null,
+}
+
+describe('a row of the server list', () => {
+  const row = (changes: Partial<ServerStatus> = {}) => {
+    const actions = { busy: new Set<string>(), act: vi.fn(), remove: vi.fn() }
+    shown = show(ServerRow, { server: { ...server, ...changes }, selected: false, tab: 0, actions })
+    return actions
+  }
+
+  it('says its state in words and why, and is switched off with its switch', () => {
+    const actions = row()
+    expect(shown.wrapper.text()).toContain('Failed')
+    expect(shown.wrapper.text()).toContain('The command notes-mcp was not found')
+    const toggle = shown.get('switch', 'notes on')
+    expect(toggle.getAttribute('aria-checked')).toBe('true')
+    toggle.click()
+    expect(actions.act).toHaveBeenCalledWith(['notes'], 'disable')
+  })
+
+  it('is switched on when it is off', () => {
+    const actions = row({ state: 'disabled', reason: null })
+    expect(shown.wrapper.text()).toContain('notes-mcp')
+    shown.get('switch', 'notes on').click()
+    expect(actions.act).toHaveBeenCalledWith(['notes'], 'enable')
+  })
+})
+
+describe('an error', () => {
+  it('copies everything that a report needs', async () => {
+    const writeText = vi.fn(() => Promise.resolve())
+    vi.stubGlobal('navigator', { ...navigator, clipboard: { writeText } })
+    const error = new ApiError({ kind: 'unexpected', message: 'HTTP 500: oops', request: 'GET /api/x', status: 500 })
+    shown = show(ErrorPanel, { title: 'It failed', error })
+    shown.get('button', 'Copy details').click()
+    await flushPromises()
+    expect(writeText).toHaveBeenCalledWith('GET /api/x\n500 UNEXPECTED_ANSWER\nHTTP 500: oops')
+  })
+})
+
+describe('the paste box', () => {
+  it('hands on what the hub reads in the text', async () => {
+    answers['/api/servers/parse'] = {
+      servers: [{ name: 'a', config: { command: 'npx' }, exists: false, faults: [], secrets: [] }],
+      faults: [],
+    }
+    const found = vi.fn()
+    shown = show(PasteBox, { onFound: found })
+    const box = shown.get('textbox', 'Configuration, command or URL')
+    type(box, 'npx a')
+    await nextTick()
+    press(box, 'Enter', { ctrlKey: true })
+    await flushPromises()
+    expect(requests.at(-1)).toEqual({ path: '/api/servers/parse', body: { text: 'npx a' } })
+    expect(found).toHaveBeenCalledWith([expect.objectContaining({ name: 'a', config: { command: 'npx' } })])
+  })
+
+  it('says where the text is wrong', async () => {
+    const fault = { file: null, path: 'mcpServers', line: 1, column: 3, message: 'A brace is missing', cure: 'Add it.' }
+    answers['/api/servers/parse'] = { servers: [], faults: [fault] }
+    shown = show(PasteBox)
+    type(shown.get('textbox', 'Configuration, command or URL'), '{')
+    await nextTick()
+    shown.get('button', 'Review').click()
+    await flushPromises()
+    expect(shown.wrapper.find('[role="alert"]').text()).toContain('A brace is missing')
+  })
+})
+
+describe('the command palette', () => {
+  it('finds a server that is typed, and opens it with Enter', async () => {
+    answers['/api/servers'] = [server]
+    shown = show(CommandPalette, { open: true, 'onUpdate:open': () => undefined })
+    await flushPromises()
+    const run = vi.fn()
+    shown.commands.add(() => [{ id: 'x', group: 'act', title: 'Do something', run }])
+    const field = shown.get('combobox', 'Find a page, server, tool or action')
+    type(field, 'not')
+    await flushPromises()
+    expect(shown.find('option', /Do something/)).toBeNull()
+    expect(shown.get('option', /^notes/).hasAttribute('data-highlighted')).toBe(true)
+    press(field, 'Enter')
+    await vi.waitFor(() => expect(shown.router.currentRoute.value.path).toBe('/servers/notes'))
+    expect(run).not.toHaveBeenCalled()
+  })
+})
