@@ -79,8 +79,7 @@ describe('a row of the server list', () => {
 
 describe('an error', () => {
   it('copies everything that a report needs', async () => {
-    const writeText = vi.fn(() => Promise.resolve())
-    vi.stubGlobal('navigator', { ...navigator, clipboard: { writeText } })
+    const writeText = vi.spyOn(navigator.clipboard, 'writeText').mockResolvedValue()
     const error = new ApiError({ kind: 'unexpected', message: 'HTTP 500: oops', request: 'GET /api/x', status: 500 })
     shown = show(ErrorPanel, { title: 'It failed', error })
     shown.get('button', 'Copy details').click()
