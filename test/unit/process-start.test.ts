@@ -17,14 +17,14 @@ import { quoteForBatch, windowsCommand } from '../../hub/upstream/process/window
 import { temporaryFolder } from '../fixtures/built-program.ts'
 
 const windows = { platform: 'win32', path: 'C:\\node;C:\\uv', pathExt: '.COM;.EXE;.BAT;.CMD', cwd: 'C:\\work' } as const
-const linux = { platform: 'linux', path: '/usr/bin:/opt/bin:/usr/bin:', pathExt: undefined, cwd: '/work' } as const
+const linux = { platform: 'linux', path: '/usr/bin:/opt/bin:/usr/bin:', pathExt: undefined, cwd: '/srv' } as const
 
 describe('a command stands for', () => {
   it('the file of that name in each folder of PATH, once', () => {
     expect(executableCandidates('npx', linux)).toEqual(['/usr/bin/npx', '/opt/bin/npx'])
   })
   it('a file from the working directory on, when it has a folder', () => {
-    expect(executableCandidates('./server', linux)).toEqual(['/work/server'])
+    expect(executableCandidates('./server', linux)).toEqual(['/srv/server'])
     expect(executableCandidates('/opt/server', linux)).toEqual(['/opt/server'])
     expect(executableCandidates('bin\\server.exe', windows)[0]).toBe('C:\\work\\bin\\server.exe')
   })
