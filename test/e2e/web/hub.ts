@@ -16,10 +16,12 @@ export interface WebHub {
 export async function startWebHub(
   servers: Record<string, unknown> = {},
   env: Record<string, string> = { MCP_HUB_ADMIN_PASSWORD: PASSWORD },
+  /** A folder of the caller's, in which another hub goes on with what this one leaves. */
+  lasting?: string,
 ): Promise<WebHub & { output: () => string }> {
-  const folder = await temporaryFolder()
+  const folder = lasting === undefined ? await temporaryFolder() : { path: lasting, dispose: () => Promise.resolve() }
   const configDir = path.join(folder.path, 'config')
-  await mkdir(configDir)
+  await mkdir(configDir, { recursive: true })
   await writeFile(path.join(configDir, 'servers.json'), JSON.stringify({ mcpServers: servers }, null, 2))
   await writeFile(path.join(configDir, 'system.json'), '{ "auth": { "bcryptRounds": 10 } }')
   const child: ChildProcess = spawn(process.execPath, [entry], {

@@ -1,4 +1,5 @@
 import type { Locator, Page } from '@playwright/test'
+import { temporaryFolder } from '../../fixtures/built-program.ts'
 import { everything, expect, mcpServer, signIn, test } from './fixtures.ts'
 import { PASSWORD, startWebHub } from './hub.ts'
 
@@ -128,18 +129,21 @@ test('several servers are worked with at once, and only those in sight', async (
 
 test('a lost hub is said, and what changed meanwhile is there when it is back', async ({ page, context }) => {
   const env = { MCP_HUB_ADMIN_PASSWORD: PASSWORD, JWT_SECRET: 'the same secret, so that the session goes on' }
-  const before = await startWebHub({ first: mcpServer('echo') }, env)
+  const folder = await temporaryFolder()
+  const before = await startWebHub({ first: mcpServer('echo') }, env, folder.path)
   await signIn(context, before.url)
   await page.goto(`${before.url}/servers`)
   await expect(row(page, 'first')).toContainText('Running')
   await before.close()
   await expect(page.getByRole('alert')).toContainText('The connection to the hub is lost')
-  const after = await startWebHub({ second: mcpServer('echo') }, { ...env, PORT: new URL(before.url).port })
+  const { port } = new URL(before.url)
+  const after = await startWebHub({ second: mcpServer('echo') }, { ...env, PORT: port }, folder.path)
   try {
     await expect(row(page, 'second')).toContainText('Running')
     await expect(row(page, 'first')).toHaveCount(0)
     await expect(page.getByText('The connection to the hub is lost')).toBeHidden()
   } finally {
     await after.close()
+    await folder.dispose()
   }
 })
