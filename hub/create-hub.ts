@@ -188,8 +188,12 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     jwtRefreshExpiresIn: options.jwtRefreshExpiresIn,
     adminPassword: options.adminPassword,
     openCluster: async () => {
-      if (options.redisUrl === null)
-        return (await import('./cluster/local.ts')).openLocalCluster(join(options.dataDir, 'identity.db'))
+      if (options.redisUrl === null) {
+        // The hubs of one machine share their accounts' folder: a sign-in at one must count at the others.
+        const dir = options.sharedAccounts?.dir ?? options.dataDir
+        await mkdir(dir, { recursive: true, mode: 0o700 })
+        return (await import('./cluster/local.ts')).openLocalCluster(join(dir, 'identity.db'))
+      }
       const { openRedisCluster } = await import('./cluster/redis.ts')
       return openRedisCluster({
         url: options.redisUrl,
