@@ -1,7 +1,7 @@
 import { flushPromises } from '@vue/test-utils'
 import { nextTick } from 'vue'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { ServerStatus } from '../../hub/contract/index.ts'
+import type { ParsedPaste, ServerStatus } from '../../hub/contract/index.ts'
 import CommandPalette from '../../renderer/app/CommandPalette.vue'
 import PasteBox from '../../renderer/features/servers/add/PasteBox.vue'
 import ServerRow from '../../renderer/features/servers/ServerRow.vue'
@@ -26,6 +26,7 @@ beforeEach(() => {
 afterEach(() => {
   shown.wrapper.unmount()
   vi.unstubAllGlobals()
+  vi.restoreAllMocks()
 })
 
 const server: ServerStatus = {
@@ -93,27 +94,26 @@ describe('the paste box', () => {
     answers['/api/servers/parse'] = {
       servers: [{ name: 'a', config: { command: 'npx' }, exists: false, faults: [], secrets: [] }],
       faults: [],
-    }
+    } satisfies ParsedPaste
     const found = vi.fn()
     shown = show(PasteBox, { onFound: found })
     const box = shown.get('textbox', 'Configuration, command or URL')
     type(box, 'npx a')
     await nextTick()
     press(box, 'Enter', { ctrlKey: true })
-    await flushPromises()
+    await vi.waitFor(() => expect(found).toHaveBeenCalledOnce())
     expect(requests.at(-1)).toEqual({ path: '/api/servers/parse', body: { text: 'npx a' } })
     expect(found).toHaveBeenCalledWith([expect.objectContaining({ name: 'a', config: { command: 'npx' } })])
   })
 
   it('says where the text is wrong', async () => {
     const fault = { file: null, path: 'mcpServers', line: 1, column: 3, message: 'A brace is missing', cure: 'Add it.' }
-    answers['/api/servers/parse'] = { servers: [], faults: [fault] }
+    answers['/api/servers/parse'] = { servers: [], faults: [fault] } satisfies ParsedPaste
     shown = show(PasteBox)
     type(shown.get('textbox', 'Configuration, command or URL'), '{')
     await nextTick()
     shown.get('button', 'Review').click()
-    await flushPromises()
-    expect(shown.wrapper.find('[role="alert"]').text()).toContain('A brace is missing')
+    await vi.waitFor(() => expect(shown.wrapper.find('[role="alert"]').text()).toContain('A brace is missing'))
   })
 })
 
