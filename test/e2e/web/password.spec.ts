@@ -35,7 +35,7 @@ test('somebody with a password from an administrator must change it, and then st
     await page.reload()
     await renewed
     await page.getByRole('link', { name: 'Servers', exact: true }).click()
-    await expect(page.getByRole('heading', { name: 'Servers' })).toBeVisible()
+    await expect(page.getByRole('heading', { name: 'Servers', exact: true })).toBeVisible()
   } finally {
     await hub.close()
   }
