@@ -171,7 +171,8 @@ describe('parseNumber', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }), (number) => {
         const parsed = parseNumber(String(number), true)
-        if (parsed.ok) expect(BigInt(parsed.value)).toBe(number)
+        // As it goes over the wire: a double may stand for more digits than JSON writes of it.
+        if (parsed.ok) expect(JSON.stringify(parsed.value)).toBe(String(number))
         else expect(Number.isSafeInteger(Number(number))).toBe(false)
       }),
     )
