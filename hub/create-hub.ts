@@ -383,6 +383,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     ])
     return createApp({
       auth: { identity, mode: options.mode, trust, identify: (request: Request) => identify(request) },
+      doctor: { supervisor, searchPath, redactor },
       servers: {
         config,
         supervisor,

@@ -21,12 +21,14 @@ import { profileRoutes } from './profiles.ts'
 import { publishRoutes } from './publish.ts'
 import { createRoutes } from './routes.ts'
 import { secretRoutes } from './secrets.ts'
+import { doctorRoutes } from './doctor.ts'
 import { serverRoutes } from './servers.ts'
 import { userRoutes } from './users.ts'
 
 export interface AppOptions {
   auth: Parameters<typeof authRoutes>[1]
   servers: Parameters<typeof serverRoutes>[1]
+  doctor: Parameters<typeof doctorRoutes>[1]
   accounts: Parameters<typeof accountRoutes>[1]
   catalog: Parameters<typeof catalogRoutes>[1]
   profiles: Parameters<typeof profileRoutes>[1]
@@ -67,6 +69,7 @@ export function createApp(options: AppOptions): Express {
   keyRoutes(on, options.auth.identity.keys)
   hubRoutes(on, options.hub)
   serverRoutes(on, options.servers)
+  doctorRoutes(on, options.doctor)
   accountRoutes(on, options.accounts)
   catalogRoutes(on, options.catalog)
   profileRoutes(on, options.profiles)

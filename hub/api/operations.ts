@@ -14,6 +14,8 @@ import {
   createdKeySchema,
   createdUserSchema,
   dryRunResultSchema,
+  doctorReportSchema,
+  doctorRequestSchema,
   dryRunSchema,
   editKeySchema,
   editServerSchema,
@@ -45,6 +47,7 @@ import {
   requestDetailSchema,
   resourceEntrySchema,
   roleInfoSchema,
+  runtimesSchema,
   saveProfileSchema,
   secretsSchema,
   serverConfigSchema,
@@ -172,6 +175,11 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
   'POST /api/servers/:name/enable': { summary: 'Enable a server', answer: serverDetailSchema },
   'POST /api/servers/:name/disable': { summary: 'Disable a server', answer: serverDetailSchema },
   'POST /api/servers/:name/restart': { summary: 'Restart a server', answer: serverDetailSchema },
+  'POST /api/servers/:name/doctor': {
+    summary: 'Examine a server, or an entry that is not saved, step by step',
+    body: doctorRequestSchema,
+    answer: doctorReportSchema,
+  },
   'GET /api/servers/:name/logs': { summary: 'The newest lines of its log', answer: logsSchema },
 
   'GET /api/accounts': { summary: 'The hub’s accounts at remote servers', answer: z.array(accountSchema) },
@@ -184,6 +192,9 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     summary: 'Revoke and forget the credentials at a remote server',
     answer: signedOutSchema,
   },
+
+  'GET /api/runtimes': { summary: 'The PATH that servers get, and the runtimes in it', answer: runtimesSchema },
+  'POST /api/runtimes/refresh': { summary: 'Read the PATH of the login shell again', answer: runtimesSchema },
 
   'GET /api/tools': { summary: 'Tools of all servers', answer: z.array(toolEntrySchema) },
   'GET /api/prompts': { summary: 'Prompts of all servers', answer: z.array(promptEntrySchema) },

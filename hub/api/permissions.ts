@@ -49,11 +49,15 @@ export const routeNeeds = {
   'POST /api/servers/:name/enable': 'servers:operate',
   'POST /api/servers/:name/disable': 'servers:operate',
   'POST /api/servers/:name/restart': 'servers:operate',
+  'POST /api/servers/:name/doctor': 'servers:operate',
   'GET /api/servers/:name/logs': 'servers:read',
 
   'GET /api/accounts': 'servers:read',
   'POST /api/accounts/:name/sign-in': 'servers:operate',
   'POST /api/accounts/:name/sign-out': 'servers:operate',
+
+  'GET /api/runtimes': 'servers:read',
+  'POST /api/runtimes/refresh': 'servers:operate',
 
   'GET /api/tools': 'servers:read',
   'GET /api/prompts': 'servers:read',

@@ -22,6 +22,10 @@ import type { Offers } from './offers.ts'
 import { createSystemWatch } from './system-watch.ts'
 import { createUpstream } from './create-upstream.ts'
 import type { Upstream } from './upstream.ts'
+import { createDoctor, type Doctor } from './doctor/doctor.ts'
+import { remotePatient } from './doctor/remote-patient.ts'
+import type { StdioCommand } from './process/prepare-command.ts'
+import { watchChannel, type ChannelWatch } from './watched-channel.ts'
 import type { ReferenceSources } from '../config/references.ts'
 
 export interface SupervisorOptions {
@@ -59,7 +63,8 @@ export interface Supervisor {
   readonly upstreams: ReadonlyMap<string, Upstream>
   apply: (servers: Record<string, ServerConfig>) => Promise<void>
   /** A server that is not part of the configuration, for a trial; the caller stops it. */
-  createTrial: (name: string, config: ServerConfig) => Upstream
+  createTrial: (name: string, config: ServerConfig, watch?: ChannelWatch) => Upstream
+  readonly doctor: Doctor
   /** The remote server of this name as its sign-in needs it; null when it is none, or brings its own Authorization. */
   placeOf: (name: string) => AccountPlace | null
   /** Somebody began to look at what the servers consume. */
@@ -92,15 +97,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     },
   })
 
+  /** With every reference resolved; throws UpstreamFailure when one has no value. */
+  function commandOf(name: string, config: ServerConfig): () => Promise<StdioCommand> {
+    const { command, args, env, cwd } = resolvedOf(name, config, options.references)
+    return async () => ({ command: command ?? '', args, env: await environmentFor(env), cwd })
+  }
+
   function openStdio(name: string, config: ServerConfig, handlers: ChannelHandlers): Channel {
-    const resolved = resolvedOf(name, config, options.references)
     return createStdioChannel(handlers, {
-      command: async () => ({
-        command: resolved.command ?? '',
-        args: resolved.args,
-        env: await environmentFor(resolved.env),
-        cwd: resolved.cwd,
-      }),
+      command: commandOf(name, config),
       maxLineBytes: options.maxStdioLineBytes,
       mark: { variable: MARK_VARIABLE, value: options.journal.nextMark() },
       onSpawn: options.journal.add,
@@ -115,7 +120,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return mergeEnvironment(minimalEnvironment(env, value, platform), own, platform)
   }
 
-  function create(name: string, config: ServerConfig, silent: boolean): Upstream {
+  function create(name: string, config: ServerConfig, silent: boolean, watch: ChannelWatch | null = null): Upstream {
     const remote = createRemote({ ...options, name })
     const isCurrent = (): boolean => !silent && upstreams.get(name) === upstream
     const upstream: Upstream = createUpstream(
@@ -126,7 +131,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         defaults: options.defaults,
         openChannel: (current, handlers) =>
           redactFailures(options.redactor, handlers, (quiet) =>
-            isRemote(current) ? remote.openChannel(current, quiet) : openStdio(name, current, quiet),
+            watchChannel(watch, quiet, (seen) =>
+              isRemote(current) ? remote.openChannel(current, seen) : openStdio(name, current, seen),
+            ),
           ),
         maxResponseBytes: options.maxResponseBytes,
         redactor: options.redactor,
@@ -153,6 +160,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     remotes.set(upstream, remote)
     return upstream
   }
+
+  const createTrial: Supervisor['createTrial'] = (name, config, watch) => create(name, config, true, watch ?? null)
 
   return {
     get upstreams() {
@@ -190,7 +199,17 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (upstream === undefined || !isRemote(upstream.config)) return null
       return remotes.get(upstream)?.place(upstream.config) ?? null
     },
-    createTrial: (name, config) => create(name, config, true),
+    createTrial,
+    doctor: createDoctor({
+      local: (name, config) => ({
+        command: () => Promise.resolve().then(() => commandOf(name, config)()),
+        searchPath: options.searchPath.current,
+      }),
+      remote: (name, config) =>
+        remotePatient(() => resolvedOf(name, config, options.references), options.references.env, options.configDir),
+      createTrial,
+      redact: options.redactor.value,
+    }),
     usageWatched: usage.update,
     stop: async () => {
       usage.dispose()

@@ -14,6 +14,7 @@ function routesOfExpress(webDir: string | null): string[] {
   const app = createApp({
     auth: { identity: { keys: part }, mode: 'server', trust: () => false, identify: () => Promise.resolve(null) },
     servers: part,
+    doctor: part,
     accounts: part,
     catalog: part,
     profiles: part,

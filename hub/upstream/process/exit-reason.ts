@@ -1,6 +1,8 @@
 import type { Reason } from '../../contract/index.ts'
 import { diagnose } from './diagnose.ts'
 
+const SHOWN_LINES = 20
+
 /** Why a server process ended: what it wrote last tells more than its exit code. */
 export function exitReason(code: number | null, signal: NodeJS.Signals | null, lines: string[]): Reason {
   const how = signal === null ? `exited with code ${code ?? 'unknown'}` : `was ended by ${signal}`
@@ -14,7 +16,7 @@ export function exitReason(code: number | null, signal: NodeJS.Signals | null, l
     code: 'exited',
     message: found === null ? `The server process ${how}` : `The server process ${how}: ${found.cause}`,
     cure,
-    ...(lines.length > 0 ? { detail: lines.join('\n') } : {}),
+    ...(lines.length > 0 ? { detail: lines.slice(-SHOWN_LINES).join('\n') } : {}),
   }
 }
 

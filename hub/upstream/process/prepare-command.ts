@@ -11,11 +11,16 @@ export interface StdioCommand {
   cwd: string | undefined
 }
 
+export interface PreparedCommand extends WindowsCommand {
+  /** The file that the command stands for, also where another program runs it. */
+  program: string
+}
+
 /** What is spawned for a command, or why it cannot be; nothing has been started in either case. */
 export async function prepareCommand(
   { command, args, env, cwd }: StdioCommand,
   platform: NodeJS.Platform = process.platform,
-): Promise<WindowsCommand | { reason: Reason }> {
+): Promise<PreparedCommand | { reason: Reason }> {
   const folder = cwd === undefined ? null : await checkFolder(cwd)
   if (folder !== null) return { reason: folder }
   const found = await findExecutable(command, {
@@ -25,9 +30,12 @@ export async function prepareCommand(
     cwd: cwd ?? process.cwd(),
   })
   if (found.file === null) return { reason: found.reason }
-  if (platform !== 'win32') return { file: found.file, args, verbatim: false }
+  if (platform !== 'win32') return { file: found.file, args, verbatim: false, program: found.file }
   try {
-    return windowsCommand(found.file, args, variableOf(env, 'COMSPEC', platform) || 'cmd.exe')
+    return {
+      ...windowsCommand(found.file, args, variableOf(env, 'COMSPEC', platform) || 'cmd.exe'),
+      program: found.file,
+    }
   } catch (error) {
     return {
       reason: {

@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 import type { LogLine } from '../../contract/index.ts'
 
-const KEPT_LINES = 12
+/** A stack trace stands below the line that says what happened. */
+const KEPT_LINES = 40
 const MAX_LINE = 10_000
 /** So much is looked at in each second; a server that writes more waits for the rest of it. */
 const BYTES_A_SECOND = 2 * 1_048_576

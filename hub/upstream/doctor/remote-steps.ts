@@ -1,0 +1,93 @@
+import { lookup } from 'node:dns/promises'
+import { connect as connectSocket, isIP } from 'node:net'
+import { connect as connectTls, type PeerCertificate, type SecureContext } from 'node:tls'
+import { failureReason } from '../http-failures.ts'
+import { StepFailure, type Finding, type StepList } from './step-list.ts'
+
+export interface RemotePatient {
+  /** The address with its references resolved; throws UpstreamFailure when one has no value. */
+  url: () => string
+  /** Set when something stands between: then the hub's own connection says nothing. */
+  proxy: string | null
+  secureContext: () => SecureContext | undefined
+  servername: string | undefined
+}
+
+const TIMEOUT_MS = 10_000
+const DAY_MS = 86_400_000
+
+/** What can be known of a remote server before MCP is spoken: name, port, certificate. */
+export async function examineAddress(steps: StepList, patient: RemotePatient): Promise<void> {
+  const { url } = await steps.take('configuration', () => {
+    const url = new URL(patient.url())
+    return { message: 'Every reference has a value', url }
+  })
+  if (patient.proxy !== null) {
+    const message = `Left to the proxy ${patient.proxy}`
+    for (const id of ['resolve', 'connect', 'tls'] as const) steps.add(id, 0, { outcome: 'skipped', message })
+    return
+  }
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
+  const failed = (error: unknown): StepFailure => new StepFailure(failureReason(error, url.href))
+
+  await steps.take('resolve', async () => {
+    const addresses = await lookup(host, { all: true }).catch((error: unknown) => {
+      throw failed(error)
+    })
+    return { message: addresses.map(({ address }) => address).join(', ') }
+  })
+  await steps.take('connect', async () => {
+    await new Promise<void>((resolve, reject) => {
+      const socket = connectSocket({ host, port, autoSelectFamily: true, timeout: TIMEOUT_MS })
+      const end = (error?: unknown): void => {
+        socket.destroy()
+        if (error === undefined) resolve()
+        else reject(failed(error))
+      }
+      socket.once('connect', () => end())
+      socket.once('error', end)
+      socket.once('timeout', () => end(timeout(host, port)))
+    })
+    return { message: `Port ${port} answers` }
+  })
+  await steps.take('tls', async (): Promise<Finding> => {
+    if (url.protocol !== 'https:') return { outcome: 'skipped', message: 'The address is http:, without TLS' }
+    return new Promise((resolve, reject) => {
+      const secureContext = patient.secureContext()
+      const socket = connectTls({
+        host,
+        port,
+        // An address is no name that could be asked for.
+        ...(patient.servername !== undefined || isIP(host) === 0 ? { servername: patient.servername ?? host } : {}),
+        ALPNProtocols: ['http/1.1'],
+        timeout: TIMEOUT_MS,
+        ...(secureContext === undefined ? {} : { secureContext }),
+      })
+      socket.once('secureConnect', () => {
+        const { subject, issuer, valid_to: until } = socket.getPeerCertificate() as Partial<PeerCertificate>
+        const days = Math.floor((Date.parse(until ?? '') - Date.now()) / DAY_MS)
+        const message = `${socket.getProtocol() ?? 'TLS'}, ${nameOf(subject)} by ${nameOf(issuer)}, valid for ${days} days`
+        socket.destroy()
+        resolve(days > 14 ? { message } : { outcome: 'warning', message, cure: 'Have the certificate renewed soon.' })
+      })
+      socket.once('error', (error) => {
+        socket.destroy()
+        reject(failed(error))
+      })
+      socket.once('timeout', () => {
+        socket.destroy()
+        reject(failed(timeout(host, port)))
+      })
+    })
+  })
+}
+
+const nameOf = (of: { CN?: string | string[]; O?: string | string[] } | undefined): string =>
+  [of?.CN ?? of?.O ?? 'unknown'].flat().join(', ')
+
+function timeout(host: string, port: number): Error {
+  return Object.assign(new Error(`${host}:${port} did not answer within ${TIMEOUT_MS / 1_000} s`), {
+    code: 'ETIMEDOUT',
+  })
+}
