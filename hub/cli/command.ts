@@ -34,6 +34,8 @@ export interface Command {
   name: string
   summary: string
   options: Readonly<Record<string, CommandOption>>
+  /** What may stand behind the command without an option's name. */
+  positional?: { name: string; help: string }
   run(values: Values, io: Io): Promise<number>
 }
 
@@ -61,13 +63,22 @@ export function parseOptions(command: Command, args: string[]): Values {
     ]),
   )
   const { tokens } = parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true })
+  let positional: string | undefined
   for (const token of tokens) {
-    if (token.kind === 'positional') throw new UsageError(`Unexpected argument '${token.value}'.`)
+    if (token.kind === 'positional') {
+      if (command.positional === undefined || positional !== undefined)
+        throw new UsageError(`Unexpected argument '${token.value}'.`)
+      positional = token.value
+    }
     if (token.kind === 'option' && !Object.hasOwn(options, token.name))
       throw new UsageError(`Unknown option '${token.rawName}'.${didYouMean(token.name, Object.keys(options), '--')}`)
   }
   try {
-    return parseArgs({ args, options, strict: true }).values as Values
+    const allowPositionals = command.positional !== undefined
+    const values = parseArgs({ args, options, strict: true, allowPositionals }).values as Values
+    return command.positional === undefined || positional === undefined
+      ? values
+      : { ...values, [command.positional.name]: positional }
   } catch (error) {
     throw new UsageError(error instanceof Error ? `${error.message.split('. ')[0] ?? ''}.` : String(error))
   }
@@ -100,18 +111,22 @@ function editDistance(a: string, b: string): number {
   return row[b.length] ?? 0
 }
 
-export function usageLine({ name, options }: Command): string {
+export function usageLine({ name, options, positional }: Command): string {
   const parts = Object.entries(options).map(
     ([option, { type, value }]) => `[--${option}${type === 'string' ? ` ${value ?? 'VALUE'}` : ''}]`,
   )
+  if (positional !== undefined) parts.unshift(`[${positional.name.toUpperCase()}]`)
   return `Usage: mcp-hub ${name}${parts.length === 0 ? '' : ` ${parts.join(' ')}`}`
 }
 
 export function helpOf(command: Command): string {
-  const rows = Object.entries(command.options).map(([name, { type, value, help }]) => [
-    `--${name}${type === 'string' ? ` ${value ?? 'VALUE'}` : ''}`,
-    help,
-  ])
+  const rows = [
+    ...(command.positional === undefined ? [] : [[command.positional.name.toUpperCase(), command.positional.help]]),
+    ...Object.entries(command.options).map(([name, { type, value, help }]) => [
+      `--${name}${type === 'string' ? ` ${value ?? 'VALUE'}` : ''}`,
+      help,
+    ]),
+  ]
   const width = Math.max(0, ...rows.map(([left = '']) => left.length))
   return [
     command.summary,

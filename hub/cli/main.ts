@@ -1,5 +1,6 @@
 import { configCheckCommand } from './config-check.ts'
 import { connectCommand } from './connect.ts'
+import { doctorCommand } from './doctor.ts'
 import { envCommand } from './env.ts'
 import { publishCommand } from './publish.ts'
 import { HubError } from '../hub-error.ts'
@@ -15,7 +16,7 @@ import {
   type Io,
 } from './command.ts'
 
-const commands: readonly Command[] = [publishCommand, configCheckCommand, envCommand, connectCommand]
+const commands: readonly Command[] = [publishCommand, configCheckCommand, doctorCommand, envCommand, connectCommand]
 
 /** Runs one command line and answers its exit code. */
 export async function runCli(args: string[], io: Io): Promise<number> {

@@ -1,0 +1,87 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { PassThrough } from 'node:stream'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { runCli } from '../../hub/cli/main.ts'
+import type { DoctorReport } from '../../hub/contract/index.ts'
+import { temporaryFolder } from '../fixtures/built-program.ts'
+import { fixtureServer, startHub, TOKEN, type TestHub } from '../fixtures/hub.ts'
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let hub: TestHub
+const broken = { command: 'no-such-runtime' }
+beforeAll(async () => {
+  folder = await temporaryFolder()
+  await mkdir(path.join(folder.path, 'config'))
+  const mcpServers = { echo: fixtureServer('echo.ts'), broken, off: { ...broken, disabled: true } }
+  await writeFile(path.join(folder.path, 'config', 'servers.json'), JSON.stringify({ mcpServers }))
+  hub = await startHub({ remote: fixtureServer('echo.ts') })
+})
+afterAll(async () => {
+  await hub.close()
+  await folder.dispose()
+})
+
+async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  let [out, err] = ['', '']
+  const code = await runCli(['doctor', ...args], {
+    stdin: new PassThrough(),
+    out: (text) => (out += text),
+    err: (text) => (err += text),
+    env: { ...process.env, CONFIG_DIR: path.join(folder.path, 'config'), MCP_HUB_TOKEN: TOKEN },
+    distDir: folder.path,
+    version: '1.2.3',
+    signal: new AbortController().signal,
+  })
+  return { code, out, err }
+}
+
+it('one server that works: every step with its time, exit 0', async () => {
+  const { code, out } = await run('echo')
+  expect(code).toBe(0)
+  expect(out).toContain('echo: works')
+  expect(out).toMatch(/✓ tools +\d+ ms {2}10 tools/)
+})
+
+it('all that are enabled, with the runtimes that there are: the cure of the one that fails, exit 69', async () => {
+  const { code, out } = await run()
+  expect(code).toBe(69)
+  expect(out).toMatch(/^PATH from .*: \d+ folders/)
+  expect(out).toMatch(/✓ node +\d+\.\d+/)
+  expect(out).toContain('broken: fails at executable')
+  expect(out).toContain('→ Check its spelling, install it, or give its full path.')
+  expect(out).not.toContain('off:')
+})
+
+it('as JSON for programs', async () => {
+  const { code, out } = await run('broken', '--json')
+  expect(code).toBe(69)
+  expect((JSON.parse(out) as DoctorReport[])[0]).toMatchObject({ server: 'broken', failed: 'executable' })
+})
+
+it('asks a hub that runs', async () => {
+  expect(await run('--url', hub.url)).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('remote: works') as string,
+  })
+  expect(await run('none', '--url', hub.url)).toMatchObject({
+    code: 69,
+    err: expect.stringContaining('no server named none') as string,
+  })
+  expect(await run('--url', 'http://127.0.0.1:9')).toMatchObject({
+    code: 69,
+    err: expect.stringContaining('cannot be reached') as string,
+  })
+})
+
+it('says what it does not understand', async () => {
+  expect(await run('none')).toMatchObject({
+    code: 64,
+    err: expect.stringContaining('There are: echo, broken, off.') as string,
+  })
+  expect(await run('echo', 'broken')).toMatchObject({
+    code: 64,
+    err: expect.stringContaining("Unexpected argument 'broken'") as string,
+  })
+  expect((await run('--help')).out).toContain('Usage: mcp-hub doctor [SERVER]')
+})
