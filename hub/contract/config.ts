@@ -131,19 +131,34 @@ const foreignKeys = {
   version: z.unknown().optional(),
 }
 
+/** What a process can be given: the system ends such a text at its first NUL. */
+const processText = z.string().regex(/^[^\0]*$/, 'may not hold a NUL character')
+
 export const stdioServerSchema = z.strictObject({
   type: z.literal('stdio').optional(),
-  command: z.string().min(1, 'a stdio server needs a command'),
-  args: z.array(z.string()).optional(),
-  env: z.record(z.string(), z.string()).optional(),
-  cwd: z.string().optional(),
+  command: processText.min(1, 'a stdio server needs a command'),
+  args: z.array(processText).optional(),
+  env: z
+    .record(z.string(), processText)
+    .refine(
+      (env) => Object.keys(env).every((name) => /^[^=\0]+$/.test(name)),
+      'the name of a variable may not be empty or hold = or a NUL character',
+    )
+    .optional(),
+  cwd: processText.optional(),
   hub: hubOptionsSchema.optional(),
   ...foreignKeys,
 })
 
 export const remoteServerSchema = z.strictObject({
   type: z.enum(['http', 'streamable-http', 'sse']).optional(),
-  url: z.string().refine(isHttpUrl, 'url must be an absolute http: or https: URL'),
+  url: z
+    .string()
+    .refine(isHttpUrl, 'url must be an absolute http: or https: URL')
+    .refine(
+      hasNoCredentials,
+      'url may not hold a password in clear: set the header Authorization to a ${secret:NAME} instead',
+    ),
   headers: z.record(z.string(), z.string()).optional(),
   hub: remoteHubOptionsSchema.optional(),
   ...foreignKeys,
@@ -321,6 +336,12 @@ function isHttpUrl(value: string): boolean {
   } catch {
     return false
   }
+}
+
+/** A password in clear; a reference in its place is none, and publish puts one there. */
+function hasNoCredentials(value: string): boolean {
+  const url = URL.parse(value.replace(/\$\{[^}]*\}/g, ''))
+  return url === null || url.password === ''
 }
 
 function isPublicUrl(value: string): boolean {

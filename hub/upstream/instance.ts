@@ -4,6 +4,7 @@ import { McpError, rpc } from '../gateway/json-rpc.ts'
 import { emptyCatalog, listKinds, readCatalog, type Catalog, type ListKind } from './catalog.ts'
 import { UpstreamFailure } from './channel.ts'
 import { createConnection, type Connection, type ConnectionOptions } from './connection.ts'
+import { diagnose } from './process/diagnose.ts'
 import type { Reason } from '../contract/index.ts'
 
 export interface InstanceOptions extends Omit<ConnectionOptions, 'onNotification' | 'onClose' | 'onRenewed' | 'onGap'> {
@@ -213,10 +214,12 @@ export function createInstance(options: InstanceOptions): Instance {
       try {
         await readLists(listKinds)
       } catch (error) {
+        const said = error instanceof Error ? error.message : String(error)
+        const found = diagnose([said])
         throw new UpstreamFailure({
           code: 'protocol-error',
-          message: `The server started, but did not list what it offers: ${error instanceof Error ? error.message : String(error)}`,
-          cure: 'Read its log; update the server if the fault is its own.',
+          message: `The server started, but did not list what it offers: ${found === null ? said : `${found.cause} (${said})`}`,
+          cure: found?.cure ?? 'Read its log; update the server if the fault is its own.',
         })
       }
       if (connection.hello.era === 'modern') listen()

@@ -54,6 +54,7 @@ export function createRemote(options: RemoteOptions): Remote {
   return {
     openChannel: (config, handlers) => {
       const resolved = resolvedOf(name, config, references)
+      refuseCredentials(name, resolved.url ?? '')
       const place = placeOf(resolved)
       const target: HttpTarget = {
         url: resolved.url ?? '',
@@ -82,6 +83,20 @@ export function resolvedOf(
   if (first === undefined) return resolved
   throw new UpstreamFailure(
     { code: 'unresolved-reference', message: `${first.path} of ${name}: ${first.message}`, cure: first.cure },
+    true,
+  )
+}
+
+/** Nothing would send them: better said than a server that asks for a sign-in for no reason that can be seen. */
+function refuseCredentials(name: string, url: string): void {
+  const { username, password } = new URL(url)
+  if (username + password === '') return
+  throw new UpstreamFailure(
+    {
+      code: 'unresolved-reference',
+      message: `The url of ${name} holds a user or password`,
+      cure: 'Take them out, and set the header Authorization to Basic or Bearer with a ${secret:NAME}.',
+    },
     true,
   )
 }

@@ -186,6 +186,14 @@ describe('a running hub', () => {
     ['an unknown key', { name: 'a', config: { command: 'node', comand: 'x' } }, 400, 'Unknown key comand'],
     ['a name with a slash', { name: 'a/b', config: { command: 'node' } }, 400, 'name'],
     ['a URL that is none', { name: 'a', config: { url: 'nonsense' } }, 400, 'url must be'],
+    ['a URL with credentials', { name: 'a', config: { url: 'https://user:pass@x.example/mcp' } }, 400, 'Authorization'],
+    [
+      'a variable with =',
+      { name: 'a', config: { command: 'node', env: { 'A=B': 'c' } } },
+      400,
+      'may not be empty or hold =',
+    ],
+    ['a NUL in an argument', { name: 'a', config: { command: 'node', args: ['a\0b'] } }, 400, 'NUL'],
     ['a name that is taken', { name: 'silent', config: { command: 'node' } }, 409, 'already'],
   ])('refuses %s in the API', async (_what, body, status, text) => {
     const answer = await hub.api('POST', '/api/servers', body)

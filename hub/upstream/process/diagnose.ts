@@ -164,6 +164,11 @@ const patterns: readonly Pattern[] = [
     cure: 'Start what it connects to, or correct the address in args or env.',
   },
   {
+    when: /\bfetch failed\b|\bnetwork error\b|\bsocket hang up\b/i,
+    cause: 'it cannot reach a service that it needs',
+    cure: 'Check the network connection, and the address and proxy in args or env.',
+  },
+  {
     when: /^\s*(?:usage|error: (?:the following arguments are required|missing required)):?/im,
     cause: 'its arguments are not what it expects',
     cure: 'Correct args, as the lines below say.',
