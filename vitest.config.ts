@@ -23,6 +23,16 @@ export default defineConfig({
           hookTimeout: 30_000,
         },
       },
+      {
+        // `npm run chaos`: the long form of what `integration` runs in short.
+        test: {
+          name: 'chaos',
+          environment: 'node',
+          include: ['test/integration/chaos/**/*.test.ts'],
+          pool: 'forks',
+          env: { MCP_HUB_CHAOS: 'long' },
+        },
+      },
     ],
   },
 })

@@ -1,7 +1,7 @@
 import type { LogLine } from '../contract/index.ts'
 import type { Redactor } from './redactor.ts'
 
-const MAX_LINES = 2_000
+const MAX_LINES = 500
 const MAX_TEXT = 10_000
 /** Lines kept in each second; a flood would cost everybody else. */
 const LINES_A_SECOND = 1_000

@@ -29,7 +29,8 @@ export async function startHubProcess(
   await mkdir(config, { recursive: true })
   await writeFile(path.join(config, 'servers.json'), JSON.stringify({ mcpServers: servers }))
   await writeFile(path.join(config, 'system.json'), JSON.stringify(system))
-  const child: ChildProcess = spawn(process.execPath, [entry], {
+  // With the flag that `npm run hub` and a bundle give it.
+  const child: ChildProcess = spawn(process.execPath, ['--max-semi-space-size=8', entry], {
     env: {
       PATH: process.env['PATH'] ?? '',
       HOME: folder,
