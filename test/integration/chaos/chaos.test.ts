@@ -100,9 +100,10 @@ it(
       await hub.until('running')
       const client = await connect()
       let over = false
+      const isOver = (): boolean => over
 
       const keepCalling = servers.map(async (server) => {
-        while (!over) {
+        while (!isOver()) {
           await delay(CALL_EVERY_MS)
           if (server.troubled) continue
           const faultsBefore = server.faults
@@ -120,14 +121,19 @@ it(
       const memoryAtStart = residentBytes(hub.pid)
       let memoryPeak = memoryAtStart
       const keepMeasuring = (async () => {
-        for (; !over; await delay(100)) memoryPeak = Math.max(memoryPeak, residentBytes(hub.pid))
+        while (!isOver()) {
+          memoryPeak = Math.max(memoryPeak, residentBytes(hub.pid))
+          await delay(100)
+        }
       })()
 
       const faults = faultsOn(client)
       const kinds = Object.keys(faults)
       const recoveries: Promise<void>[] = []
       let next = 0
-      for (const end = Date.now() + CHAOS_MS; Date.now() < end; await delay(FAULT_EVERY_MS)) {
+      const end = Date.now() + CHAOS_MS
+      while (Date.now() < end) {
+        await delay(FAULT_EVERY_MS)
         const free = servers.filter(({ troubled }) => !troubled)
         const server = free[Math.floor(Math.random() * free.length)]
         if (server === undefined || SERVERS - free.length >= MAX_TROUBLED) continue
