@@ -52,6 +52,11 @@ export function createAppRouter(client: QueryClient): Router {
             component: () => import('../features/server/logs/ServerLogs.vue'),
           },
           {
+            path: 'doctor',
+            name: 'server-doctor',
+            component: () => import('../features/server/ServerDoctor.vue'),
+          },
+          {
             path: 'settings',
             name: 'server-settings',
             component: () => import('../features/server/ServerSettings.vue'),

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import {
   accountSchema,
   callToolResultSchema,
+  doctorReportSchema,
   dryRunResultSchema,
   hubStatusSchema,
   logsSchema,
@@ -16,6 +17,7 @@ import {
   resourceEntrySchema,
   serverDetailSchema,
   serverStatusSchema,
+  runtimesSchema,
   secretsSchema,
   sessionSchema,
   setSecretResultSchema,
@@ -134,6 +136,9 @@ export const api = {
     request('/api/servers/dry-run', dryRunResultSchema, { method: 'POST', body, signal }),
   parsePaste: (text: string, signal?: AbortSignal) =>
     request('/api/servers/parse', parsedPasteSchema, { method: 'POST', body: { text }, signal }),
+  examine: (name: string, signal: AbortSignal) =>
+    request(`${server(name)}/doctor`, doctorReportSchema, { method: 'POST', body: {}, signal }),
+  refreshRuntimes: () => request('/api/runtimes/refresh', runtimesSchema, { method: 'POST' }),
   logs: (name: string, signal?: AbortSignal) => request(`${server(name)}/logs`, logsSchema, { signal }),
 
   secrets: (signal?: AbortSignal) => request('/api/secrets', secretsSchema, { signal }),

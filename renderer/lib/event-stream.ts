@@ -7,6 +7,8 @@ export type StreamState = 'connecting' | 'open' | 'lost' | 'signed-out'
 export interface EventStream {
   /** Has the stream also carry the log of one server, or of none. */
   watchLogs: (server: string | null) => void
+  /** Has the stream also carry what the servers consume, which is measured only then. */
+  watchUsage: (on: boolean) => void
   /** Tries at once instead of after the current delay. */
   retry: () => void
   dispose: () => void
@@ -29,6 +31,7 @@ const SILENCE_MS = 60_000
  */
 export function createEventStream({ onEvent, onState, onGap }: Options): EventStream {
   let logs: string | null = null
+  let usage = false
   let lastId: string | null = null
   let failures = 0
   let connectedOnce = false
@@ -37,7 +40,8 @@ export function createEventStream({ onEvent, onState, onGap }: Options): EventSt
   let disposed = false
 
   async function readOnce(signal: AbortSignal): Promise<'ended' | 'signed-out'> {
-    const url = logs === null ? '/api/events' : `/api/events?logs=${encodeURIComponent(logs)}`
+    const query = new URLSearchParams({ ...(logs === null ? {} : { logs }), ...(usage ? { usage: '1' } : {}) })
+    const url = query.size === 0 ? '/api/events' : `/api/events?${query}`
     const headers = { accept: 'text/event-stream', ...(lastId === null ? {} : { 'last-event-id': lastId }) }
     const response = await fetch(url, { headers, signal, credentials: 'same-origin', cache: 'no-store' })
     if (response.status === 401) return (await renewSession()) ? 'ended' : 'signed-out'
@@ -105,6 +109,11 @@ export function createEventStream({ onEvent, onState, onGap }: Options): EventSt
     watchLogs(server) {
       if (server === logs) return
       logs = server
+      abort.abort()
+    },
+    watchUsage(on) {
+      if (on === usage) return
+      usage = on
       abort.abort()
     },
     retry: () => wake(),

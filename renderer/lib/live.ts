@@ -11,6 +11,7 @@ export interface Live {
   /** Events that no query holds: log lines and the progress of calls. */
   on: (listener: Listener) => () => void
   watchLogs: (server: string | null) => void
+  watchUsage: (on: boolean) => void
   retry: () => void
   dispose: () => void
 }
@@ -54,6 +55,10 @@ export function createLive(client: QueryClient): Live {
         break
       case 'server.changed':
         note(event.server.name, event.server)
+        break
+      case 'server.usage':
+        for (const { name, ...measured } of event.servers)
+          client.setQueryData<ServerDetail>(keys.server(name), (detail) => detail && { ...detail, ...measured })
         break
       case 'server.removed':
         note(event.name, null)
@@ -102,6 +107,7 @@ export function createLive(client: QueryClient): Live {
       return () => listeners.delete(listener)
     },
     watchLogs: stream.watchLogs,
+    watchUsage: stream.watchUsage,
     retry: stream.retry,
     dispose() {
       stream.dispose()
@@ -138,4 +144,11 @@ export function useLive(): Live {
 /** Listens for as long as the component lives. */
 export function useLiveEvents(listener: Listener): void {
   onScopeDispose(useLive().on(listener))
+}
+
+/** Has what the servers consume measured for as long as the component lives. */
+export function useUsage(): void {
+  const live = useLive()
+  live.watchUsage(true)
+  onScopeDispose(() => live.watchUsage(false))
 }
