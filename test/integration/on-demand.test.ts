@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { CallToolResult, LogLine, ServerStatus, ToolEntry } from '../../hub/contract/index.ts'
+import { temporaryFolder } from '../fixtures/built-program.ts'
+import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+beforeAll(async () => {
+  folder = await temporaryFolder()
+})
+afterAll(() => folder.dispose())
+
+const echo = { ...fixtureServer('echo.ts'), hub: { start: 'on-demand', idleStopMs: 500 } }
+const start = (entry: object): Promise<TestHub> => startHub({ echo: entry }, {}, { folder: folder.path })
+const tools = async (hub: TestHub): Promise<ToolEntry[]> => (await hub.api('GET', '/api/tools')).body as ToolEntry[]
+const states = async (hub: TestHub): Promise<string[]> =>
+  ((await hub.api('GET', '/api/servers/echo')).body as { history: { state: string }[] }).history.map(
+    ({ state }) => state,
+  )
+
+it('a server on demand is listed without being started, started by a call, and stopped when idle', async () => {
+  const first = await start(echo)
+  await first.until('echo', 'running')
+  await first.until('echo', 'idle')
+  await first.close()
+
+  const second = await start(echo)
+  try {
+    expect((await tools(second)).map(({ name }) => name)).toContain('echo')
+    expect(await states(second)).toEqual([])
+    const answer = await second.api('POST', '/api/tools/call', {
+      server: 'echo',
+      tool: 'echo',
+      arguments: { text: 'hi' },
+    })
+    expect((answer.body as CallToolResult).result).toMatchObject({ content: [{ text: 'hi' }] })
+    await second.until('echo', 'idle')
+    expect(await states(second)).toEqual(['starting', 'running', 'stopping', 'idle'])
+    const { lines } = (await second.api('GET', '/api/servers/echo/logs?search=State:%20running')).body as {
+      lines: LogLine[]
+    }
+    expect(lines.length).toBeGreaterThanOrEqual(2)
+  } finally {
+    await second.close()
+  }
+})
+
+it('a server over its limit of memory is started anew', async () => {
+  const hub = await start({ ...fixtureServer('echo.ts'), hub: { maxMemoryMb: 1, overLimit: 'restart' } })
+  try {
+    const { pid } = await hub.until('echo', 'running')
+    let now: ServerStatus
+    do now = await hub.until('echo', 'running', 'backoff', 'starting')
+    while (now.restarts === 0)
+    expect(now.restarts).toBe(1)
+    expect((await hub.until('echo', 'running')).pid).not.toBe(pid)
+  } finally {
+    await hub.close()
+  }
+})
