@@ -35,7 +35,7 @@ const keyEntrySchema = z.strictObject({
 })
 export type KeyEntry = z.infer<typeof keyEntrySchema>
 
-const identitySchema = z.strictObject({
+export const identitySchema = z.strictObject({
   $schema: z.string().optional(),
   users: z.array(userEntrySchema).default([]),
   keys: z.array(keyEntrySchema).default([]),
