@@ -15,12 +15,11 @@ import { canAnswer, logLevels, type Call, type CancelCall, type LogLevel, type Q
 import type { GatewayContext } from './context.ts'
 import { Exchange, sizeOf } from './exchange.ts'
 import { legacyQuestion, legacyReply, unreadable } from './era-bridge.ts'
-import { checkCursor } from './modern-edge.ts'
 import { paramHeaders } from './mcp-headers.ts'
 import type { Outlet } from './outlet.ts'
 import { traced } from './trace-context.ts'
 import type { Session } from './session.ts'
-import type { Route, Viewer } from './view.ts'
+import { checkCursor, type Route, type Viewer } from './view.ts'
 import type { ListKind } from '../upstream/catalog.ts'
 
 const LISTS: Record<string, ListKind> = {

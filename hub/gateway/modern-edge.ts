@@ -1,15 +1,12 @@
-import type { IncomingHttpHeaders } from 'node:http'
-import { memoize } from '../memo.ts'
 import type { CancelCall, Call, LogLevel } from './call.ts'
-import { canAnswer, hasProfile, logLevels } from './call.ts'
-import { addWanted, changeMethod, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
+import { canAnswer, hasProfile } from './call.ts'
+import type { Edge, GatewayContext, HttpRequest } from './context.ts'
 import { modernError, modernFields, unreadable, withoutHopErrors } from './era-bridge.ts'
 import {
   META,
   MODERN_VERSIONS,
   McpError,
   type Reply,
-  isObject,
   resultBody,
   rpc,
   toRpcError,
@@ -18,15 +15,16 @@ import {
   type RpcError,
   type Params,
 } from './json-rpc.ts'
-import { checkParamHeaders, decodeHeaderValue, paramHeaders } from './mcp-headers.ts'
+import { createListens } from './listens.ts'
+import { checkParamHeaders, paramHeaders } from './mcp-headers.ts'
+import { BadEnvelope, checkEnvelope, checkMethodHeaders, clientOf, statusOf } from './modern-envelope.ts'
 import { Outlet, acceptOf, type OutletOptions } from './outlet.ts'
 import { staleState, type ParkedCall, type ParkingLot } from './parked.ts'
-import { Exchange, clientLabel, sizeOf } from './exchange.ts'
+import { Exchange, sizeOf } from './exchange.ts'
 import { traced } from './trace-context.ts'
 import { nameOf } from '../upstream/envelope.ts'
-import type { Upstream } from '../upstream/upstream.ts'
-import type { Route, Target, View, Viewer } from './view.ts'
-import { listKinds, type ListKind } from '../upstream/catalog.ts'
+import { checkCursor, type Route, type Target, type View, type Viewer } from './view.ts'
+import type { ListKind } from '../upstream/catalog.ts'
 
 const LISTS: Record<string, ListKind> = {
   'tools/list': 'tools',
@@ -49,32 +47,15 @@ const WITH_INPUT = new Set(['tools/call', 'prompts/get', 'resources/read'])
 /** What a server may ask for. */
 const SPECIFIED = new Set(['elicitation/create', 'sampling/createMessage', 'roots/list'])
 
-interface Listen {
-  id: JsonRpcId
-  view: View
-  filter: { tools: boolean; prompts: boolean; resources: boolean; uris: Set<string> }
-  outlet: Outlet
-}
-
 export interface ModernEdge extends Edge {
   handle: (http: HttpRequest, message: Params) => void
   readonly listens: number
   closeAll: () => void
 }
 
-/** A request claims the modern era by its `_meta` version key, or by a version header of that era. */
-export function isModern(message: unknown, headers: IncomingHttpHeaders): boolean {
-  const meta = isObject(message) && isObject(message['params']) ? message['params']['_meta'] : undefined
-  if (isObject(meta) && META.version in meta) return true
-  const header = headers['mcp-protocol-version']
-  return typeof header === 'string' && isModernVersion(header)
-}
-
-const isModernVersion = memoize((version) => /^\d{4}-\d{2}-\d{2}$/.test(version) && version >= MODERN_VERSIONS[0])
-
 /** The stateless edge (2026-07-28). Checks stand in the order of PROTOCOL §3.3. */
 export function createModernEdge(context: GatewayContext, parking: ParkingLot): ModernEdge {
-  const listens = new Set<Listen>()
+  const listens = createListens(context)
   const reader: OutletOptions = {
     maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
     onOverflow: () => context.slowReader(null),
@@ -130,7 +111,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       return answerList(http.view, LISTS[method] ?? 'tools', id, exchange, params, viewer, outlet)
     if (method === 'server/discover') return discover(http.view, id, exchange, viewer, outlet)
     if (method === 'subscriptions/listen') {
-      listen(http.view, id, params, outlet, http)
+      listens.open(http, id, params, outlet)
       exchange.succeeded(0)
       context.onExchange(exchange, undefined, null)
       return null
@@ -173,58 +154,6 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       _meta: { [META.serverInfo]: serverInfo },
     }
     succeed(outlet, exchange, [Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, result }))])
-  }
-
-  function listen(view: View, id: JsonRpcId, params: Params, outlet: Outlet, http: HttpRequest): void {
-    if (listens.size >= context.limits.maxListens)
-      throw new McpError(
-        rpc.limitExceeded,
-        `More than ${context.limits.maxListens} subscriptions are open (limits.maxListens)`,
-      )
-    if (!isObject(params['notifications']))
-      throw new McpError(rpc.invalidParams, 'params.notifications must be an object')
-    const wanted = params['notifications']
-    const uris = Array.isArray(wanted['resourceSubscriptions'])
-      ? wanted['resourceSubscriptions'].filter((uri): uri is string => typeof uri === 'string')
-      : []
-    const filter = {
-      tools: wanted['toolsListChanged'] === true,
-      prompts: wanted['promptsListChanged'] === true,
-      resources: wanted['resourcesListChanged'] === true,
-      uris: new Set(uris),
-    }
-    const entry: Listen = { id, view, filter, outlet }
-    listens.add(entry)
-    http.response.once('close', () => {
-      listens.delete(entry)
-      if (uris.length > 0) context.subscriptionsChanged()
-    })
-    const granted = {
-      ...(filter.tools ? { toolsListChanged: true } : {}),
-      ...(filter.prompts ? { promptsListChanged: true } : {}),
-      ...(filter.resources ? { resourcesListChanged: true } : {}),
-      ...(uris.length > 0 ? { resourceSubscriptions: uris } : {}),
-    }
-    tell(entry, 'notifications/subscriptions/acknowledged', { notifications: granted })
-    if (uris.length > 0) context.subscriptionsChanged()
-  }
-
-  function tell(entry: Listen, method: string, params: Params): void {
-    const meta = isObject(params['_meta']) ? params['_meta'] : {}
-    entry.outlet.send(
-      JSON.stringify({
-        jsonrpc: '2.0',
-        method,
-        params: { ...params, _meta: { ...meta, [META.subscriptionId]: entry.id } },
-      }),
-    )
-  }
-
-  function tellChanges(entry: Listen, kinds: readonly ListKind[]): void {
-    for (const kind of kinds) {
-      const method = changeMethod[kind]
-      if (method !== undefined && entry.filter[kind as 'tools' | 'prompts' | 'resources']) tell(entry, method, {})
-    }
   }
 
   function forward(
@@ -413,100 +342,10 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     get listens() {
       return listens.size
     },
-    closeAll: () => {
-      for (const entry of listens)
-        entry.outlet.finish([
-          Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: entry.id, result: { resultType: 'complete' } })),
-        ])
-      listens.clear()
-    },
-    catalogChanged: (upstream, kinds) => {
-      for (const entry of listens) if (entry.view.includes(upstream)) tellChanges(entry, kinds)
-    },
-    listsChanged: (view) => {
-      for (const entry of listens) if (entry.view === view) tellChanges(entry, listKinds)
-    },
-    resourceUpdated: (upstream, params) => {
-      for (const entry of listens)
-        if (entry.view.includes(upstream) && entry.filter.uris.has(String(params['uri'])))
-          tell(entry, 'notifications/resources/updated', params)
-    },
-    wantedResources: () => {
-      const wanted = new Map<Upstream, Set<string>>()
-      for (const entry of listens)
-        for (const uri of entry.filter.uris)
-          for (const upstream of entry.view.upstreams) addWanted(wanted, upstream, uri)
-      return wanted
-    },
+    closeAll: listens.closeAll,
+    catalogChanged: listens.catalogChanged,
+    listsChanged: listens.listsChanged,
+    resourceUpdated: listens.resourceUpdated,
+    wantedResources: listens.wantedResources,
   }
-}
-
-function clientOf(message: Params): string | null {
-  const params = message['params']
-  const meta = isObject(params) ? params['_meta'] : undefined
-  return isObject(meta) ? clientLabel(meta[META.clientInfo]) : null
-}
-
-/** A fault of the envelope itself, which is a 400 where the same code in an answer is a 200. */
-class BadEnvelope extends McpError {}
-
-function statusOf(code: number, badEnvelope: boolean): number {
-  if (code === rpc.methodNotFound) return 404
-  if (badEnvelope || code === rpc.headerMismatch || code === rpc.missingCapability || code === rpc.unsupportedVersion)
-    return 400
-  return 200
-}
-
-function checkEnvelope(http: HttpRequest, message: Params): Viewer {
-  const header = http.request.headers['mcp-protocol-version']
-  const params = message['params']
-  const meta = isObject(params) ? params['_meta'] : undefined
-  const version = isObject(meta) ? meta[META.version] : undefined
-  if (version !== undefined && version !== header) {
-    throw new McpError(
-      rpc.headerMismatch,
-      header === undefined
-        ? 'The header MCP-Protocol-Version is missing'
-        : `MCP-Protocol-Version is ${String(header)}, but _meta says ${JSON.stringify(version)}`,
-    )
-  }
-  if (!isObject(meta) || typeof version !== 'string')
-    throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.version}"] is missing`)
-  if (!(MODERN_VERSIONS as readonly string[]).includes(version)) {
-    throw new McpError(rpc.unsupportedVersion, `Protocol version ${version} is not supported`, {
-      supported: [...MODERN_VERSIONS],
-      requested: version,
-    })
-  }
-  const capabilities = meta[META.capabilities]
-  if (!isObject(capabilities))
-    throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.capabilities}"] must be an object`)
-  const level = meta[META.logLevel]
-  if (level !== undefined && !logLevels.includes(level as LogLevel))
-    throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.logLevel}"] is no log level`)
-  return { principal: http.principal.id, capabilities, era: 'modern' }
-}
-
-function checkMethodHeaders(http: HttpRequest, message: Params): void {
-  const { headers } = http.request
-  const method = message['method'] as string
-  if (headers['mcp-method'] === undefined) throw new McpError(rpc.headerMismatch, 'The header Mcp-Method is missing')
-  if (headers['mcp-method'] !== method)
-    throw new McpError(
-      rpc.headerMismatch,
-      `Mcp-Method is ${String(headers['mcp-method'])}, but the request is ${method}`,
-    )
-  const name = nameOf(method, message['params'] as Params)
-  if (name === undefined) return
-  const given = headers['mcp-name']
-  if (typeof given !== 'string') throw new McpError(rpc.headerMismatch, 'The header Mcp-Name is missing')
-  const decoded = decodeHeaderValue(given)
-  if (decoded === null) throw new McpError(rpc.headerMismatch, 'The header Mcp-Name is not valid Base64')
-  if (decoded !== name) throw new McpError(rpc.headerMismatch, `Mcp-Name is ${decoded}, but the request names ${name}`)
-}
-
-/** The hub's lists have one page: only the first cursor there can be is good. */
-export function checkCursor(params: Params | undefined): void {
-  const cursor = params?.['cursor']
-  if (cursor !== undefined && cursor !== '') throw new McpError(rpc.invalidParams, 'The cursor is not valid')
 }

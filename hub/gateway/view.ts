@@ -83,6 +83,12 @@ export function listText(kind: ListKind, items: readonly Item[], era: Era, serve
   })
 }
 
+/** The hub's lists have one page: only the first cursor there can be is good. */
+export function checkCursor(params: Params | undefined): void {
+  const cursor = params?.['cursor']
+  if (cursor !== undefined && cursor !== '') throw new McpError(rpc.invalidParams, 'The cursor is not valid')
+}
+
 /** Which tools may be shown and called; `revision` grows with every change of that. */
 export interface Admission {
   readonly revision: number

@@ -1,0 +1,87 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { memoize } from '../memo.ts'
+import { nameOf } from '../upstream/envelope.ts'
+import { logLevels, type LogLevel } from './call.ts'
+import type { HttpRequest } from './context.ts'
+import { clientLabel } from './exchange.ts'
+import { META, MODERN_VERSIONS, McpError, isObject, rpc, type Params } from './json-rpc.ts'
+import { decodeHeaderValue } from './mcp-headers.ts'
+import type { Viewer } from './view.ts'
+
+/** A request claims the modern era by its `_meta` version key, or by a version header of that era. */
+export function isModern(message: unknown, headers: IncomingHttpHeaders): boolean {
+  const meta = isObject(message) && isObject(message['params']) ? message['params']['_meta'] : undefined
+  if (isObject(meta) && META.version in meta) return true
+  const header = headers['mcp-protocol-version']
+  return typeof header === 'string' && isModernVersion(header)
+}
+
+const isModernVersion = memoize((version) => /^\d{4}-\d{2}-\d{2}$/.test(version) && version >= MODERN_VERSIONS[0])
+
+/** The client as a person knows it, by what the request says of it. */
+export function clientOf(message: Params): string | null {
+  const params = message['params']
+  const meta = isObject(params) ? params['_meta'] : undefined
+  return isObject(meta) ? clientLabel(meta[META.clientInfo]) : null
+}
+
+/** A fault of the envelope itself, which is a 400 where the same code in an answer is a 200. */
+export class BadEnvelope extends McpError {}
+
+/** The HTTP status of an error, as long as nothing has been streamed. */
+export function statusOf(code: number, badEnvelope: boolean): number {
+  if (code === rpc.methodNotFound) return 404
+  if (badEnvelope || code === rpc.headerMismatch || code === rpc.missingCapability || code === rpc.unsupportedVersion)
+    return 400
+  return 200
+}
+
+/** What the request says of itself, checked in the order of PROTOCOL §3.3; throws McpError. */
+export function checkEnvelope(http: HttpRequest, message: Params): Viewer {
+  const header = http.request.headers['mcp-protocol-version']
+  const params = message['params']
+  const meta = isObject(params) ? params['_meta'] : undefined
+  const version = isObject(meta) ? meta[META.version] : undefined
+  if (version !== undefined && version !== header) {
+    throw new McpError(
+      rpc.headerMismatch,
+      header === undefined
+        ? 'The header MCP-Protocol-Version is missing'
+        : `MCP-Protocol-Version is ${String(header)}, but _meta says ${JSON.stringify(version)}`,
+    )
+  }
+  if (!isObject(meta) || typeof version !== 'string')
+    throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.version}"] is missing`)
+  if (!(MODERN_VERSIONS as readonly string[]).includes(version)) {
+    throw new McpError(rpc.unsupportedVersion, `Protocol version ${version} is not supported`, {
+      supported: [...MODERN_VERSIONS],
+      requested: version,
+    })
+  }
+  const capabilities = meta[META.capabilities]
+  if (!isObject(capabilities))
+    throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.capabilities}"] must be an object`)
+  const level = meta[META.logLevel]
+  if (level !== undefined && !logLevels.includes(level as LogLevel))
+    throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.logLevel}"] is no log level`)
+  return { principal: http.principal.id, capabilities, era: 'modern' }
+}
+
+/** The headers that repeat the method and the name of what is asked for; throws McpError. */
+export function checkMethodHeaders(http: HttpRequest, message: Params): void {
+  const { headers } = http.request
+  const method = message['method'] as string
+  if (headers['mcp-method'] === undefined) throw new McpError(rpc.headerMismatch, 'The header Mcp-Method is missing')
+  if (headers['mcp-method'] !== method)
+    throw new McpError(
+      rpc.headerMismatch,
+      `Mcp-Method is ${String(headers['mcp-method'])}, but the request is ${method}`,
+    )
+  const name = nameOf(method, message['params'] as Params)
+  if (name === undefined) return
+  const given = headers['mcp-name']
+  if (typeof given !== 'string') throw new McpError(rpc.headerMismatch, 'The header Mcp-Name is missing')
+  const decoded = decodeHeaderValue(given)
+  if (decoded === null) throw new McpError(rpc.headerMismatch, 'The header Mcp-Name is not valid Base64')
+  if (decoded !== name) throw new McpError(rpc.headerMismatch, `Mcp-Name is ${decoded}, but the request names ${name}`)
+}
