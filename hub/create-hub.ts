@@ -243,6 +243,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       ...defaultLimits,
       maxConcurrentCalls: limits.maxCallsPerServer,
       maxQueuedCalls: limits.maxQueuedCallsPerServer,
+      maxInstances: limits.maxInstancesPerServer,
       healthCheckIntervalMs: config.system.monitoring?.healthCheckInterval ?? defaultLimits.healthCheckIntervalMs,
     },
     references,

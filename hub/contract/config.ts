@@ -55,6 +55,8 @@ export const hubOptionsSchema = z.strictObject({
   idleStopMs: milliseconds.optional(),
   /** A connection that one client has for itself is closed after this long without a call. */
   instanceIdleMs: milliseconds.optional(),
+  /** Connections that single clients may have for themselves; beyond them the one idle longest makes room. */
+  maxInstances: z.number().int().positive().max(10_000).optional(),
   /** Time between health probes; 0 for none. */
   healthCheckIntervalMs: z.number().int().min(0).max(86_400_000).optional(),
   /** Time for the answer to a probe. */
@@ -228,6 +230,8 @@ export const limitsSchema = z.strictObject({
   maxCallsPerServer: limit(1_000),
   /** For servers whose entry does not say `hub.maxQueuedCalls`. */
   maxQueuedCallsPerServer: limit(1_000),
+  /** For servers whose entry does not say `hub.maxInstances`. */
+  maxInstancesPerServer: limit(64),
   /** What may wait for a client that does not read. */
   maxBufferedBytesPerReader: limit(32 * MiB),
   sessionIdleMs: limit(60 * 60_000),

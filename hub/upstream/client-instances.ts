@@ -1,8 +1,14 @@
+import { McpError, rpc } from '../gateway/json-rpc.ts'
 import { createLanes, type LaneOptions, type Lanes } from './lanes.ts'
 import type { Instance } from './instance.ts'
 
-export interface ClientInstancesOptions extends Omit<LaneOptions, 'open'> {
+export interface ClientInstancesOptions extends Omit<LaneOptions, 'open' | 'max'> {
+  server: string
   open: (profile: string, onLost: () => void) => ReturnType<LaneOptions['open']>
+  /** For one principal and profile. */
+  maxLanes: number
+  /** For all of them together. */
+  maxInstances: number
 }
 
 /**
@@ -21,6 +27,27 @@ export interface ClientInstances {
 export function createClientInstances(options: () => ClientInstancesOptions): ClientInstances {
   const groups = new Map<string, Lanes>()
 
+  function count(): number {
+    let sum = 0
+    for (const lanes of groups.values()) sum += lanes.instances.length
+    return sum
+  }
+
+  /** Where the limit is met, the connection goes that nobody has used for the longest time. */
+  function makeRoom(): void {
+    const { server, maxInstances } = options()
+    if (count() < maxInstances) return
+    let idlest: Lanes | null = null
+    for (const lanes of groups.values())
+      if (lanes.idleSince !== null && lanes.idleSince < (idlest?.idleSince ?? Infinity)) idlest = lanes
+    if (idlest === null)
+      throw new McpError(
+        rpc.limitExceeded,
+        `Server ${server} already has ${maxInstances} connections for single clients, all in use (hub.maxInstances; limits.maxInstancesPerServer); try again when a call has ended`,
+      )
+    idlest.evict()
+  }
+
   return {
     get all() {
       return [...groups.values()].flatMap((lanes) => lanes.instances)
@@ -34,8 +61,16 @@ export function createClientInstances(options: () => ClientInstancesOptions): Cl
       const key = `${profile} ${principal}`
       const known = groups.get(key)
       if (known !== undefined) return known
-      const { open, ...rest } = options()
-      const lanes = createLanes({ ...rest, open: (onLost) => open(profile, onLost) })
+      const { open, exclusive, maxLanes, waitMs } = options()
+      const lanes = createLanes({
+        exclusive,
+        max: maxLanes,
+        waitMs,
+        open: (onLost) => {
+          makeRoom()
+          return open(profile, onLost)
+        },
+      })
       groups.set(key, lanes)
       return lanes
     },

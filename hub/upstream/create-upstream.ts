@@ -84,10 +84,12 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   const history: { state: ServerState; at: number; reason: string | null }[] = []
   const waiters = new Set<() => void>()
   const clients = createClientInstances(() => ({
+    server: name,
     open: openForClient,
     // On Streamable HTTP each call has a stream of its own, which tells whose question it is.
     exclusive: primary?.connection.isShared ?? true,
-    max: MAX_LANES,
+    maxLanes: MAX_LANES,
+    maxInstances: limits.maxInstances,
     waitMs: limits.startTimeoutMs,
   }))
   const calls = createCalls({

@@ -5,6 +5,7 @@ interface Lane extends OpenedLane {
   /** Whose calls are in flight; null when none are. */
   owner: string | null
   inFlight: number
+  isReady: boolean
 }
 
 export interface OpenedLane {
@@ -14,7 +15,7 @@ export interface OpenedLane {
 }
 
 export interface LaneOptions {
-  /** Opens one more connection; `onLost` tells when it ended by itself. */
+  /** Opens one more connection; `onLost` tells when it ended by itself. Throws McpError when there may be no more. */
   open: (onLost: () => void) => OpenedLane
   /**
    * One client at a time on a connection: where a server's question does not name its call (a pipe, HTTP+SSE), nothing else
@@ -29,38 +30,62 @@ export interface LaneOptions {
 export interface Lanes {
   readonly instances: readonly Instance[]
   readonly inFlight: number
+  /** When the connection was used last that nobody uses for the longest time; null when all are in use. */
+  readonly idleSince: number | null
   /** Some connection, for what it offers. */
   any: () => Promise<Instance>
   /** A connection for a call of this client; `release` when the call is over. Rejects with McpError. */
   take: (owner: string) => Promise<{ instance: Instance; release: () => void }>
+  /** Closes the connection of `idleSince`. */
+  evict: () => void
   /** Closes connections that nobody used since then; false when none is left. */
   reap: (unusedSince: number) => Promise<boolean>
   close: (atOnce: boolean) => Promise<void>
 }
 
+/** Clients whose connection is remembered: sessions come and go, and each is another client. */
+const MAX_HOMES = 1_000
+
 export function createLanes(options: LaneOptions): Lanes {
   let lanes: Lane[] = []
+  /** The connection that served each client last: what it left in the process is there. */
+  const homes = new Map<string, Lane>()
   const waiting: (() => void)[] = []
 
   function add(): Lane {
-    const lane: Lane = { ...options.open(() => remove(lane)), owner: null, inFlight: 0 }
+    const lane: Lane = { ...options.open(() => remove(lane)), owner: null, inFlight: 0, isReady: false }
     lanes.push(lane)
-    lane.ready.catch(() => {
-      remove(lane)
-      void lane.instance.close()
-    })
+    lane.ready.then(
+      () => (lane.isReady = true),
+      () => {
+        remove(lane)
+        void lane.instance.close()
+      },
+    )
     return lane
   }
 
   function remove(lane: Lane): void {
     lanes = lanes.filter((other) => other !== lane)
+    for (const [owner, home] of homes) if (home === lane) homes.delete(owner)
     waiting.shift()?.()
   }
 
   function free(owner: string): Lane | null {
     if (!options.exclusive) return lanes[0] ?? add()
-    const own = lanes.find((lane) => lane.owner === owner) ?? lanes.find((lane) => lane.owner === null)
+    const home = homes.get(owner)
+    if (home !== undefined && (home.owner === owner || home.owner === null)) return home
+    const unused = lanes.filter((lane) => lane.owner === null)
+    const inhabited = new Set(homes.values())
+    const own = unused.find((lane) => !inhabited.has(lane)) ?? unused[0]
     return own ?? (lanes.length < options.max ? add() : null)
+  }
+
+  function settle(owner: string, lane: Lane): void {
+    homes.delete(owner)
+    homes.set(owner, lane)
+    const [oldest] = homes.keys()
+    if (homes.size > MAX_HOMES && oldest !== undefined) homes.delete(oldest)
   }
 
   async function take(owner: string): Promise<{ instance: Instance; release: () => void }> {
@@ -85,6 +110,7 @@ export function createLanes(options: LaneOptions): Lanes {
     const taken = lane
     taken.owner = owner
     taken.inFlight++
+    if (options.exclusive) settle(owner, taken)
     let released = false
     const release = (): void => {
       if (released) return
@@ -102,6 +128,15 @@ export function createLanes(options: LaneOptions): Lanes {
     }
   }
 
+  const idle = (): Lane[] => lanes.filter(({ inFlight, isReady }) => inFlight === 0 && isReady)
+
+  function longestIdle(): Lane | null {
+    return idle().reduce<Lane | null>(
+      (oldest, lane) => (oldest === null || lane.instance.lastUsed < oldest.instance.lastUsed ? lane : oldest),
+      null,
+    )
+  }
+
   return {
     get instances() {
       return lanes.map(({ instance }) => instance)
@@ -111,21 +146,31 @@ export function createLanes(options: LaneOptions): Lanes {
       for (const lane of lanes) sum += lane.inFlight
       return sum
     },
+    get idleSince() {
+      return longestIdle()?.instance.lastUsed ?? null
+    },
     any: async () => {
       const lane = lanes[0] ?? add()
       await lane.ready
       return lane.instance
     },
     take,
+    evict: () => {
+      const lane = longestIdle()
+      if (lane === null) return
+      remove(lane)
+      void lane.instance.close()
+    },
     reap: async (unusedSince) => {
-      const idle = lanes.filter(({ inFlight, instance }) => inFlight === 0 && instance.lastUsed <= unusedSince)
-      for (const lane of idle) remove(lane)
-      await Promise.all(idle.map(({ instance }) => instance.close()))
+      const unused = idle().filter(({ instance }) => instance.lastUsed <= unusedSince)
+      for (const lane of unused) remove(lane)
+      await Promise.all(unused.map(({ instance }) => instance.close()))
       return lanes.length > 0
     },
     close: async (atOnce) => {
       const open = lanes
       lanes = []
+      homes.clear()
       await Promise.all(open.map(({ instance }) => instance.close(atOnce)))
     },
   }

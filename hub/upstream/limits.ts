@@ -14,6 +14,8 @@ export interface ServerLimits {
   healthCheckMisses: number
   /** A connection of one client's own is closed after that long without a call. */
   instanceIdleMs: number
+  /** Connections that single clients may have for themselves. */
+  maxInstances: number
 }
 
 export const defaultLimits: ServerLimits = {
@@ -27,6 +29,7 @@ export const defaultLimits: ServerLimits = {
   healthCheckTimeoutMs: 10_000,
   healthCheckMisses: 2,
   instanceIdleMs: 5 * 60_000,
+  maxInstances: 64,
 }
 
 const ON_DEMAND_IDLE_MS = 5 * 60_000

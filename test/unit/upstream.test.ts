@@ -1,80 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Reason, ServerConfig } from '../../hub/contract/index.ts'
-import type { Call } from '../../hub/gateway/call.ts'
 import type { Reply } from '../../hub/gateway/json-rpc.ts'
-import { createRedactor } from '../../hub/observe/redactor.ts'
-import { createServerLogs } from '../../hub/observe/server-log.ts'
 import { UpstreamFailure } from '../../hub/upstream/channel.ts'
-import { defaultLimits } from '../../hub/upstream/limits.ts'
-import { createUpstream } from '../../hub/upstream/create-upstream.ts'
-import type { Upstream } from '../../hub/upstream/upstream.ts'
-import { fakeClock } from '../fixtures/clock.ts'
-import { createMemoryServer, crashed } from '../fixtures/memory-server.ts'
+import { crashed } from '../fixtures/memory-server.ts'
+import { memoryUpstream as setUp } from '../fixtures/memory-upstream.ts'
 
 const refused: Reason = { code: 'connection-refused', message: 'Nothing answers at x', cure: 'Start the server.' }
-const running: Upstream[] = []
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((upstream) => upstream.stop()))
-})
-
-function setUp(config: ServerConfig = { command: 'memory' }) {
-  const clock = fakeClock()
-  const server = createMemoryServer()
-  const states: string[] = []
-  const redactor = createRedactor()
-  const upstream = createUpstream(
-    {
-      name: 'one',
-      config,
-      clientInfo: { name: 'test', version: '1' },
-      defaults: defaultLimits,
-      openChannel: server.open,
-      maxResponseBytes: 1_000_000,
-      log: createServerLogs({ folder: '', redactor }).open('', () => undefined),
-      redactor,
-      clock,
-      random: () => 0.5,
-    },
-    {
-      onState: () => states.push(upstream.status().state),
-      onCatalog: () => undefined,
-      onResourceUpdated: () => undefined,
-      onNotification: () => undefined,
-    },
-  )
-  running.push(upstream)
-  const until = async (state: string): Promise<void> => {
-    for (let turns = 0; upstream.status().state !== state; turns++) {
-      if (turns > 200) throw new Error(`not ${state} but ${upstream.status().state}, by way of ${states.join(', ')}`)
-      await turn()
-    }
-  }
-  const call = (more: Partial<Call> = {}): Promise<Reply> & { cancel: (why: string) => void } => {
-    let cancel: (why: string) => void = () => undefined
-    const reply = new Promise<Reply>((finish) => {
-      cancel = upstream.call({
-        method: 'tools/call',
-        params: { name: 'work' },
-        clientEra: 'legacy',
-        owner: 'client',
-        principal: 'person',
-        capabilities: {},
-        clientInfo: undefined,
-        progressToken: undefined,
-        logLevel: undefined,
-        wantsLogs: false,
-        paramHeaders: undefined,
-        notify: () => undefined,
-        ask: () => Promise.reject(new Error('nobody')),
-        finish,
-        ...more,
-      })
-    })
-    return Object.assign(reply, { cancel: (why: string) => cancel(why) })
-  }
-  return { clock, server, states, upstream, until, call }
-}
 const errorOf = (reply: Reply): string | undefined => reply.message.error?.message
 
 describe('a crash', () => {
@@ -314,16 +246,4 @@ it('a server that misses a probe is degraded and still serves', async () => {
   server.silent.clear()
   clock.advance(1_000)
   await until('running')
-})
-
-it('a client that can be asked has a connection of its own, which is closed when idle', async () => {
-  const { clock, server, upstream, until, call } = setUp({ command: 'memory', hub: { instanceIdleMs: 500 } })
-  upstream.start()
-  await until('running')
-  expect((await call({ capabilities: { elicitation: {} } })).isError).toBe(false)
-  expect(upstream.instances).toHaveLength(2)
-  clock.advance(1_000)
-  for (let turns = 0; server.connections[1]?.closed !== true && turns < 50; turns++) await turn()
-  expect(upstream.instances).toHaveLength(1)
-  expect(server.connections.map(({ closed }) => closed)).toEqual([false, true])
 })

@@ -1,0 +1,76 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { memoryUpstream } from '../fixtures/memory-upstream.ts'
+
+const elicitation = { elicitation: {} }
+
+it('a client that can be asked has a connection of its own, which is closed when idle', async () => {
+  const { clock, server, upstream, until, call } = memoryUpstream({ command: 'memory', hub: { instanceIdleMs: 500 } })
+  upstream.start()
+  await until('running')
+  expect((await call({ capabilities: { elicitation: {} } })).isError).toBe(false)
+  expect(upstream.instances).toHaveLength(2)
+  clock.advance(1_000)
+  for (let turns = 0; server.connections[1]?.closed !== true && turns < 50; turns++) await turn()
+  expect(upstream.instances).toHaveLength(1)
+  expect(server.connections.map(({ closed }) => closed)).toEqual([false, true])
+})
+
+describe('clients of one principal that can be asked', () => {
+  it('come back to the connection that served them last', async () => {
+    const { server, upstream, until, call } = memoryUpstream()
+    upstream.start()
+    await until('running')
+    const work = (connection: number): number =>
+      server.connections[connection]?.sent.filter((method) => method === 'tools/call').length ?? 0
+    server.silent.add('tools/call')
+    const [first, second] = ['first', 'second'].map((owner) => call({ owner, capabilities: elicitation }))
+    await expect.poll(() => [work(1), work(2)]).toEqual([1, 1])
+    first!.cancel('enough')
+    second!.cancel('enough')
+    server.silent.clear()
+    for (let n = 0; n < 3; n++) await call({ owner: 'second', capabilities: elicitation })
+    await call({ owner: 'first', capabilities: elicitation })
+    expect([work(0), work(1), work(2)]).toEqual([0, 2, 4])
+    expect(upstream.instances).toHaveLength(3)
+  })
+
+  it('share a connection while it is free: each does not cost a process', async () => {
+    const { upstream, until, call } = memoryUpstream()
+    upstream.start()
+    await until('running')
+    for (const owner of ['first', 'second', 'third']) await call({ owner, capabilities: elicitation })
+    expect(upstream.instances).toHaveLength(2)
+  })
+})
+
+describe('the limit of connections for single clients', () => {
+  it('closes the one that is idle for the longest time', async () => {
+    const { clock, server, upstream, until, call } = memoryUpstream({ command: 'memory', hub: { maxInstances: 2 } })
+    upstream.start()
+    await until('running')
+    for (const principal of ['a', 'b', 'a', 'c']) {
+      clock.advance(10)
+      expect((await call({ principal, capabilities: elicitation })).isError).toBe(false)
+    }
+    await expect.poll(() => server.connections.map(({ closed }) => closed)).toEqual([false, false, true, false])
+    expect(upstream.instances).toHaveLength(3)
+  })
+
+  it('refuses a call while all are in use, and names the setting', async () => {
+    const { server, upstream, until, call } = memoryUpstream({ command: 'memory', hub: { maxInstances: 1 } })
+    upstream.start()
+    await until('running')
+    server.silent.add('tools/call')
+    const held = call({ principal: 'a', capabilities: elicitation })
+    await expect.poll(() => server.connections[1]?.sent.includes('tools/call')).toBe(true)
+    const refused = await call({ principal: 'b', capabilities: elicitation })
+    expect(refused.message.error).toMatchObject({ code: -31003 })
+    expect(refused.message.error?.message).toMatch(
+      /one already has 1 .*hub\.maxInstances; limits\.maxInstancesPerServer/,
+    )
+    held.cancel('enough')
+    server.silent.clear()
+    expect((await call({ principal: 'b', capabilities: elicitation })).isError).toBe(false)
+  })
+})
