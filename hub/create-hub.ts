@@ -5,15 +5,20 @@ import { join } from 'node:path'
 import type { Express, Request } from 'express'
 import { limitsSchema, type Endpoint, type Fault, type HubStatus, type Overview } from './contract/index.ts'
 import { createGuard } from './auth/guard.ts'
-import { anonymousCaller, may, type Caller } from './auth/caller.ts'
+import type { Caller } from './auth/caller.ts'
 import { clientAddress, isSecure, trustOf } from './auth/client-address.ts'
 import { readCookie } from './auth/cookies.ts'
 import { openIdentity } from './auth/identity.ts'
+import { createMcpDoor } from './auth/mcp-door.ts'
+import { createRateLimits } from './auth/rate-limits.ts'
 import { bearerOf, type StaticToken } from './auth/tokens.ts'
+import type { Cluster } from './cluster/cluster.ts'
+import { memoryLimiter } from './cluster/memory-limiter.ts'
 import { openPins } from './catalog/pins.ts'
 import type { ReferenceSources } from './config/references.ts'
 import { openConfigStore } from './config/store.ts'
-import { errorCodes, type ErrorCode } from './contract/errors.ts'
+import { errorCodes } from './contract/errors.ts'
+import { refuseMcp, refusePlain, sendJson } from './http-answers.ts'
 import type { OnExchange } from './gateway/exchange.ts'
 import type { Traces } from './gateway/trace-context.ts'
 import { createGateway } from './gateway/gateway.ts'
@@ -171,6 +176,21 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     onBatch: (requests) => metrics.count(requests),
   })
   const trust = trustOf(serverConfig.trustProxy)
+  let cluster: Promise<Cluster> | null = null
+  async function connectCluster(): Promise<Cluster> {
+    if (options.redisUrl === null) {
+      // The hubs of one machine share their accounts' folder: a sign-in at one must count at the others.
+      const dir = options.sharedAccounts?.dir ?? options.dataDir
+      await mkdir(dir, { recursive: true, mode: 0o700 })
+      return (await import('./cluster/local.ts')).openLocalCluster(join(dir, 'identity.db'))
+    }
+    const { openRedisCluster } = await import('./cluster/redis.ts')
+    return openRedisCluster({
+      url: options.redisUrl,
+      onState: (state, message) => options.log(state === 'up' ? 'info' : 'error', 'Redis', { state, message }),
+    })
+  }
+  const openCluster = (): Promise<Cluster> => (cluster ??= connectCluster())
   const identity = await openIdentity({
     mode: options.mode,
     configDir: options.configDir,
@@ -187,23 +207,21 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     jwtExpiresIn: options.jwtExpiresIn,
     jwtRefreshExpiresIn: options.jwtRefreshExpiresIn,
     adminPassword: options.adminPassword,
-    openCluster: async () => {
-      if (options.redisUrl === null) {
-        // The hubs of one machine share their accounts' folder: a sign-in at one must count at the others.
-        const dir = options.sharedAccounts?.dir ?? options.dataDir
-        await mkdir(dir, { recursive: true, mode: 0o700 })
-        return (await import('./cluster/local.ts')).openLocalCluster(join(dir, 'identity.db'))
-      }
-      const { openRedisCluster } = await import('./cluster/redis.ts')
-      return openRedisCluster({
-        url: options.redisUrl,
-        onState: (state, message) => options.log(state === 'up' ? 'info' : 'error', 'Redis', { state, message }),
-      })
-    },
+    openCluster,
     announceSetup: (code) => hub.onSetupCode?.(code),
     audit: (act) => history.audit(identityAct(act)),
   })
   const mcpAuth = authConfig.mcp ?? 'token'
+  const rates = createRateLimits({
+    mode: options.mode,
+    settings: config.system.rateLimit,
+    limiter: (policy) => {
+      // One machine counts without its store, so that nobody who only serves clients with keys opens it.
+      if (options.redisUrl === null) return memoryLimiter(policy)
+      const shared = openCluster().then((opened) => opened.limiter(policy))
+      return { take: async (key, points) => (await shared).take(key, points) }
+    },
+  })
 
   async function identify(request: IncomingMessage): Promise<Caller | null> {
     const token = bearerOf(request) ?? readCookie(request, 'session', isSecure(request, trust))
@@ -319,6 +337,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     admission: pins,
     onExchange,
     traces,
+    onBatch: (principal, more) => void rates.take('mcp', principal, '', more),
     warn: (text, data) => options.log('warn', text, data),
   })
 
@@ -433,6 +452,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         version: options.version,
       }),
       identify,
+      rates,
       maxBodyBytes: maxRequestBytes,
       webDir: options.webDir,
       log: options.log,
@@ -458,28 +478,18 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     allowedOrigins: serverConfig.cors?.origin ?? [],
   })
 
+  const door = createMcpDoor({
+    open: mcpAuth === 'none',
+    rates,
+    addressOf: (request) => clientAddress(request, trust),
+    quick: identity.quick,
+    identify,
+    serve,
+  })
+
   function onMcp(request: IncomingMessage, response: ServerResponse, path: string): void {
-    if (!ready) {
-      refuseMcp(response, 503, rpc.shuttingDown, 'The hub is shutting down', { 'retry-after': '1' })
-      return
-    }
-    const token = bearerOf(request)
-    const known = token === null ? null : identity.quick(token, clientAddress(request, trust))
-    if (known !== null && may(known, 'mcp:connect')) serve(request, response, path, known)
-    else if (mcpAuth === 'none') serve(request, response, path, anonymousCaller)
-    else {
-      void identify(request).then((caller) => {
-        if (caller !== null && may(caller, 'mcp:connect')) serve(request, response, path, caller)
-        else
-          refuseMcp(
-            response,
-            401,
-            rpc.invalidRequest,
-            token === null ? 'A bearer token is required' : 'The bearer token is not valid',
-            { 'www-authenticate': 'Bearer' },
-          )
-      })
-    }
+    if (ready) door(request, response, path)
+    else refuseMcp(response, 503, rpc.shuttingDown, 'The hub is shutting down', { 'retry-after': '1' })
   }
 
   const ended = (): void => {
@@ -564,6 +574,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       await serverLogs.flush()
       await pins.flush()
       await identity.dispose()
+      await (await cluster)?.dispose()
       await history.dispose()
       await traces?.dispose()
       await vault.dispose()
@@ -593,35 +604,4 @@ function loopbackOrigin({ state, url }: Endpoint): string | null {
   if (state !== 'listening') return null
   const { origin, hostname } = new URL(url)
   return ['127.0.0.1', 'localhost', '[::1]'].includes(hostname) ? origin : null
-}
-
-function sendJson(response: ServerResponse, status: number, body: string, headers: Record<string, string> = {}): void {
-  response
-    .writeHead(status, {
-      'content-type': 'application/json',
-      'cache-control': 'no-store',
-      'content-length': Buffer.byteLength(body),
-      ...headers,
-    })
-    .end(body)
-}
-
-function refuseMcp(
-  response: ServerResponse,
-  status: number,
-  code: number,
-  message: string,
-  headers: Record<string, string> = {},
-): void {
-  sendJson(response, status, JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message } }), headers)
-}
-
-function refusePlain(response: ServerResponse, code: ErrorCode, message: string): void {
-  const status = errorCodes[code]
-  sendJson(
-    response,
-    status,
-    JSON.stringify({ type: `https://mcphub.dev/errors/${code}`, title: code, status, code, detail: message }),
-    { 'content-type': 'application/problem+json' },
-  )
 }

@@ -5,6 +5,7 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Res
 import { NONCE_PLACEHOLDER, contentSecurityPolicy } from '../contract/csp.ts'
 import type { Problem } from '../contract/index.ts'
 import type { Caller } from '../auth/caller.ts'
+import type { RateLimits } from '../auth/rate-limits.ts'
 import { HubError } from '../hub-error.ts'
 import type { Log } from '../observe/log.ts'
 import type { Redactor } from '../observe/redactor.ts'
@@ -39,6 +40,7 @@ export interface AppOptions {
   secrets: Parameters<typeof secretRoutes>[1]
   diagnostics: Parameters<typeof diagnosticsRoutes>[1]
   identify: (request: Request) => Promise<Caller | null>
+  rates: RateLimits
   maxBodyBytes: number
   /** Folder of the built web UI; null where something else serves it. */
   webDir: string | null
@@ -63,7 +65,7 @@ export function createApp(options: AppOptions): Express {
       throw new HubError('HUB_UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json')
     next()
   })
-  const { on, refuseRest } = createRoutes(app, options)
+  const { on, refuseRest } = createRoutes(app, { ...options, trust: options.auth.trust })
   authRoutes(on, options.auth)
   userRoutes(on, options.auth.identity)
   keyRoutes(on, options.auth.identity.keys)

@@ -1,4 +1,4 @@
-import type { Permission } from '../contract/index.ts'
+import type { Permission, RateClass } from '../contract/index.ts'
 
 /** `open`: no credential. `signed-in`: whoever has one, also before a password that must be changed is. */
 export type Need = Permission | 'open' | 'signed-in'
@@ -92,6 +92,21 @@ export const routeNeeds = {
 } as const satisfies Record<`${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /api/${string}`, Need>
 
 export type RouteKey = keyof typeof routeNeeds
+
+/** Where passwords and codes are tried. */
+const doors: ReadonlySet<RouteKey | null> = new Set<RouteKey>([
+  'POST /api/auth/login',
+  'POST /api/auth/setup',
+  'POST /api/auth/password',
+])
+
+/** Which limit of `rateLimit` a request counts for; null stands for a route that is not there. */
+export function rateClassOf(route: RouteKey | null, method: string): RateClass {
+  if (doors.has(route)) return 'login'
+  // The same work as on an MCP endpoint.
+  if (route === 'POST /api/tools/call') return 'mcp'
+  return method === 'GET' || method === 'HEAD' ? 'apiRead' : 'apiWrite'
+}
 
 /** Routes that show and do only what a caller's scope names. Whoever has a scope gets no other that needs a permission. */
 export const scopedRoutes: ReadonlySet<RouteKey> = new Set<RouteKey>([

@@ -1,9 +1,11 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import type { z } from 'zod'
 import { may, type Caller } from '../auth/caller.ts'
+import { clientAddress, type Trust } from '../auth/client-address.ts'
+import { rateRefusal, type RateLimits } from '../auth/rate-limits.ts'
 import { HubError } from '../hub-error.ts'
 import { operations } from './operations.ts'
-import { routeNeeds, scopedRoutes, type Need, type RouteKey } from './permissions.ts'
+import { rateClassOf, routeNeeds, scopedRoutes, type Need, type RouteKey } from './permissions.ts'
 
 export type Handler = (request: Request, response: Response) => void | Promise<void>
 /** Registers the handler of a route of the table, behind what the table asks for. */
@@ -18,16 +20,37 @@ export interface Routes {
 const callers = new WeakMap<Request, Caller>()
 const bodies = new WeakMap<Request, { schema: z.ZodType; value: unknown }>()
 
-/** In this order for every route: who asks, whether they may, the body, the handler. */
+/** In this order for every route: who asks, how often, whether they may, the body, the handler. */
 export function createRoutes(
   app: Express,
-  options: { identify: (request: Request) => Promise<Caller | null>; maxBodyBytes: number },
+  options: {
+    identify: (request: Request) => Promise<Caller | null>
+    rates: RateLimits
+    trust: Trust
+    maxBodyBytes: number
+  },
 ): Routes {
   const json = express.json({ limit: options.maxBodyBytes })
 
+  async function count(
+    caller: Caller | null,
+    request: Request,
+    response: Response,
+    route: RouteKey | null,
+  ): Promise<void> {
+    const rateClass = rateClassOf(route, request.method)
+    const rate = await options.rates.take(rateClass, caller, clientAddress(request, options.trust))
+    if (rate === null) return
+    response.set(rate.headers)
+    if (rate.passed) return
+    const { message, cure } = rateRefusal(rateClass, rate)
+    throw new HubError('HUB_RATE_LIMITED', message, { cure, retryAfterMs: rate.retryAfterMs })
+  }
+
   async function admit(need: Need, request: Request, response: Response, route: RouteKey | null): Promise<void> {
+    const caller = need === 'open' ? null : await options.identify(request)
+    await count(caller, request, response, route)
     if (need === 'open') return
-    const caller = await options.identify(request)
     if (caller === null) {
       response.set('www-authenticate', 'Bearer')
       throw new HubError('HUB_UNAUTHENTICATED', 'This needs a sign-in or a bearer token', {

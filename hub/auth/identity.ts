@@ -23,6 +23,7 @@ export interface IdentityOptions {
   jwtRefreshExpiresIn: string | undefined
   /** Creates the user `admin` when there is none. */
   adminPassword: string | undefined
+  /** Opened when first needed; whoever gave it closes it. */
   openCluster: () => Promise<Cluster>
   announceSetup: (code: string) => void
   audit: Audit
@@ -57,8 +58,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const isServer = options.mode === 'server'
   const file = await openIdentityFile(join(options.configDir, 'users.json'))
   const fixed = createTokenTable(options.tokens)
-  let cluster: Promise<Cluster> | null = null
-  const openCluster = (): Promise<Cluster> => (cluster ??= options.openCluster())
+  const { openCluster } = options
   const keys = createKeys({
     file,
     notes: async () => (await openCluster()).notes('key-uses'),
@@ -126,7 +126,6 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       await keys.dispose()
       await file.dispose()
       await (await loaded)?.dispose()
-      await (await cluster)?.dispose()
     },
   }
 }

@@ -76,8 +76,8 @@ export interface Taken {
 
 /** Counts in windows that begin with the first use. Never fails: see `kind`. */
 export interface Limiter {
-  /** With negative points it gives back what was taken. */
-  take: (key: string, points?: number) => Promise<Taken>
+  /** With negative points it gives back what was taken. At once where one process counts alone. */
+  take: (key: string, points?: number) => Taken | Promise<Taken>
   peek: (key: string) => Promise<Taken>
   clear: (key: string) => Promise<void>
 }

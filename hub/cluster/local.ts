@@ -1,7 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
-import { RateLimiterMemory } from 'rate-limiter-flexible'
 import type { Cluster, Limiter, LimiterPolicy, Notes, SessionRecord, SessionStore } from './cluster.ts'
-import { flexibleLimiter } from './flexible-limiter.ts'
+import { memoryLimiter } from './memory-limiter.ts'
 
 const SCHEMA = `
   PRAGMA journal_mode = WAL;
@@ -32,17 +31,7 @@ export function openLocalCluster(file: string, now: () => number = Date.now): Cl
   return {
     sessions: sqliteSessions(db, now),
     notes: (kind) => sqliteNotes(db, kind),
-    limiter: (policy) =>
-      policy.kind === 'lockout'
-        ? sqliteLimiter(db, policy, now)
-        : flexibleLimiter(
-            new RateLimiterMemory({
-              keyPrefix: policy.name,
-              points: policy.points,
-              duration: policy.durationMs / 1_000,
-            }),
-            policy,
-          ),
+    limiter: (policy) => (policy.kind === 'lockout' ? sqliteLimiter(db, policy, now) : memoryLimiter(policy, now)),
     dispose: () => {
       clearInterval(sweeper)
       db.close()

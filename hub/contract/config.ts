@@ -219,6 +219,8 @@ export const limitsSchema = z.strictObject({
   /** All headers of one request of a client. */
   maxHeaderBytes: z.number().int().min(1_024).default(32_768),
   maxNestingDepth: limit(256),
+  /** Messages of one batch, which only clients of 2025-03-26 send. */
+  maxBatchMessages: limit(100),
   maxSessions: limit(10_000),
   maxSessionsPerPrincipal: limit(5_000),
   /** Open subscriptions of modern clients. */
@@ -238,6 +240,14 @@ export const limitsSchema = z.strictObject({
   parkedCallTtlMs: limit(5 * 60_000),
 })
 export type Limits = z.infer<typeof limitsSchema>
+
+const rate = {
+  windowMs: z.number().int().min(1_000).max(86_400_000).optional(),
+  maxRequests: z.number().int().positive().optional(),
+}
+/** One class of requests; `false` for no limit. */
+const rateSchema = z.union([z.literal(false), z.strictObject(rate)])
+export type RateClass = 'login' | 'apiRead' | 'apiWrite' | 'mcp'
 
 /** `system.json`: the founding guide's keys, plus `auth.mcp` and `limits`. Durations are in milliseconds unless a string such as `1h`. */
 export const systemFileSchema = z.strictObject({
@@ -309,10 +319,17 @@ export const systemFileSchema = z.strictObject({
       healthCheckInterval: z.number().int().positive().optional(),
     })
     .optional(),
+  /** Requests in a window, by class; `maxRequests` and `windowMs` themselves hold for `apiRead` and `apiWrite`. */
   rateLimit: z
     .strictObject({
-      windowMs: z.number().int().positive().optional(),
-      maxRequests: z.number().int().positive().optional(),
+      ...rate,
+      /** Signing in, from one address. */
+      login: rateSchema.optional(),
+      /** Reading by one user or key. */
+      apiRead: rateSchema.optional(),
+      apiWrite: rateSchema.optional(),
+      /** Requests of one key or user to the MCP endpoints. */
+      mcp: rateSchema.optional(),
     })
     .optional(),
   /** Which tools are shown before a person has approved their definition. */

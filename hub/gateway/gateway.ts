@@ -29,6 +29,8 @@ export interface GatewayOptions {
   admission: Admission
   onExchange: OnExchange
   traces: Traces | null
+  /** A batch came: so many messages beyond the one that was counted. */
+  onBatch: (principal: Principal, more: number) => void
   warn: (text: string, data: Record<string, unknown>) => void
 }
 
@@ -156,6 +158,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     })
   }
 
+  function batchFault(body: unknown): string | null {
+    return Array.isArray(body) && body.length > limits.maxBatchMessages
+      ? `The batch has ${body.length} messages, more than ${limits.maxBatchMessages} (limits.maxBatchMessages)`
+      : null
+  }
+
   function onPost(http: HttpRequest, dispatch: (body: unknown) => void): void {
     const text = http.body.toString()
     if (nestingDepth(text, limits.maxNestingDepth) > limits.maxNestingDepth) {
@@ -174,9 +182,13 @@ export function createGateway(options: GatewayOptions): Gateway {
       refuse(http.response, 400, rpc.parseError, `Parse error: ${error instanceof Error ? error.message : 'not JSON'}`)
       return
     }
-    const fault = shapeFault(body)
-    if (fault !== null) refuse(http.response, 400, rpc.invalidRequest, fault)
-    else dispatch(body)
+    const fault = batchFault(body) ?? shapeFault(body)
+    if (fault !== null) {
+      refuse(http.response, 400, rpc.invalidRequest, fault)
+      return
+    }
+    if (Array.isArray(body)) options.onBatch(http.principal, body.length - 1)
+    dispatch(body)
   }
 
   function handle(request: IncomingMessage, response: ServerResponse, path: string, principal: Principal): boolean {

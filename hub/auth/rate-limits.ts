@@ -1,0 +1,92 @@
+import type { Limiter, LimiterPolicy, Taken } from '../cluster/cluster.ts'
+import type { RateClass, SystemFile } from '../contract/index.ts'
+import { anonymousCaller, bootstrapCaller, type Caller } from './caller.ts'
+import { placeOf } from './client-address.ts'
+
+const MINUTE_MS = 60_000
+
+/** What one user or key may do in a minute; before it is known who asks, one place. */
+const defaults: Readonly<Record<RateClass, number>> = { login: 60, apiRead: 1_200, apiWrite: 300, mcp: 600 }
+
+/** MCP_HUB_TOKEN is the operator's own, and without tokens (`auth.mcp`) only this computer gets in at all. */
+const unlimited = new Set([bootstrapCaller.id, anonymousCaller.id])
+
+/** What came of one request: whether it may go on, and what its answer says of it. */
+export interface Rate {
+  passed: boolean
+  retryAfterMs: number
+  headers: Readonly<Record<string, string>>
+}
+
+export interface RateLimits {
+  /** Counts a request. Null where there is no limit; at once where this hub counts alone. */
+  take: (
+    rateClass: RateClass,
+    caller: Pick<Caller, 'id'> | null,
+    address: string,
+    points?: number,
+  ) => Rate | Promise<Rate> | null
+}
+
+/**
+ * `rateLimit` of system.json. The keys of the guide, `windowMs` and `maxRequests`, hold for the API; each class may have its
+ * own. On the desktop, where one person works, there is only what is written.
+ */
+export function createRateLimits(options: {
+  mode: 'desktop' | 'server'
+  settings: SystemFile['rateLimit']
+  limiter: (policy: LimiterPolicy) => Pick<Limiter, 'take'>
+}): RateLimits {
+  const limiters = new Map<RateClass, { limiter: Pick<Limiter, 'take'>; policy: LimiterPolicy }>()
+  for (const rateClass of Object.keys(defaults) as RateClass[]) {
+    const policy = policyOf(rateClass, options.mode, options.settings ?? {})
+    if (policy !== null) limiters.set(rateClass, { policy, limiter: options.limiter(policy) })
+  }
+  return {
+    take: (rateClass, caller, address, points = 1) => {
+      if (caller !== null && unlimited.has(caller.id)) return null
+      const found = limiters.get(rateClass)
+      if (found === undefined) return null
+      const taken = found.limiter.take(caller === null ? `from ${placeOf(address)}` : caller.id, points)
+      return taken instanceof Promise
+        ? taken.then((result) => rateOf(rateClass, found.policy, result))
+        : rateOf(rateClass, found.policy, taken)
+    },
+  }
+}
+
+function policyOf(
+  rateClass: RateClass,
+  mode: 'desktop' | 'server',
+  settings: NonNullable<SystemFile['rateLimit']>,
+): LimiterPolicy | null {
+  const own = settings[rateClass]
+  if (own === false) return null
+  const general = rateClass === 'apiRead' || rateClass === 'apiWrite' ? settings : {}
+  const points = own?.maxRequests ?? general.maxRequests
+  if (points === undefined && mode === 'desktop') return null
+  return {
+    name: `rate-${rateClass}`,
+    points: points ?? defaults[rateClass],
+    durationMs: own?.windowMs ?? settings.windowMs ?? MINUTE_MS,
+    kind: 'limit',
+  }
+}
+
+/** The fields of draft-ietf-httpapi-ratelimit-headers, and `Retry-After` of RFC 9110. */
+function rateOf(name: RateClass, { points, durationMs }: LimiterPolicy, { passed, left, resetMs }: Taken): Rate {
+  const seconds = Math.ceil(resetMs / 1_000)
+  const headers = {
+    'ratelimit-policy': `"${name}";q=${points};w=${Math.ceil(durationMs / 1_000)}`,
+    ratelimit: `"${name}";r=${left};t=${seconds}`,
+  }
+  return { passed, retryAfterMs: resetMs, headers: passed ? headers : { ...headers, 'retry-after': String(seconds) } }
+}
+
+/** What a person or a program reads on a 429. */
+export function rateRefusal(rateClass: RateClass, { retryAfterMs }: Rate): { message: string; cure: string } {
+  return {
+    message: `Too many requests (rateLimit.${rateClass} in system.json)`,
+    cure: `Try again in ${Math.max(1, Math.ceil(retryAfterMs / 1_000))} s.`,
+  }
+}
