@@ -137,3 +137,10 @@ export async function holderOf(port: number): Promise<string | null> {
   }
   return null
 }
+
+/** Where a browser on this computer reaches the hub; null when it listens elsewhere, or not at all. */
+export function loopbackOrigin({ state, url }: Endpoint): string | null {
+  if (state !== 'listening') return null
+  const { origin, hostname } = new URL(url)
+  return ['127.0.0.1', 'localhost', '[::1]'].includes(hostname) ? origin : null
+}

@@ -9,8 +9,13 @@ export interface LogEntry {
   data: Record<string, unknown>
 }
 
+export interface RememberedLog {
+  log: Log
+  entries: () => LogEntry[]
+}
+
 /** Passes a log on and remembers its newest entries, for diagnostics. */
-export function rememberLog(log: Log): { log: Log; entries: () => LogEntry[] } {
+export function rememberLog(log: Log): RememberedLog {
   const entries: LogEntry[] = []
   return {
     log: (level, message, data = {}) => {

@@ -1,0 +1,107 @@
+import type { IncomingMessage } from 'node:http'
+import type { Express } from 'express'
+import type { Caller } from '../auth/caller.ts'
+import type { Trust } from '../auth/client-address.ts'
+import type { Identity } from '../auth/identity.ts'
+import type { RateLimits } from '../auth/rate-limits.ts'
+import type { Pins } from '../catalog/pins.ts'
+import type { ConfigStore } from '../config/store.ts'
+import type { HubStatus } from '../contract/index.ts'
+import type { OnExchange } from '../gateway/exchange.ts'
+import type { Recorder } from '../history/recorder.ts'
+import type { HubOptions } from '../hub.ts'
+import type { Events } from '../observe/events.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { RememberedLog } from '../observe/recent-log.ts'
+import type { SecretKeeper } from '../secrets/keeper.ts'
+import type { SecretLifter } from '../secrets/lifter.ts'
+import type { AccountService } from '../upstream/oauth/service.ts'
+import type { SearchPathSource } from '../upstream/process/search-path.ts'
+import type { Supervisor } from '../upstream/supervisor.ts'
+
+/** What of the hub the API works on. */
+export interface AppParts {
+  options: HubOptions
+  trust: Trust
+  identity: Identity
+  identify: (request: IncomingMessage) => Promise<Caller | null>
+  rates: RateLimits
+  config: ConfigStore
+  supervisor: Supervisor
+  searchPath: SearchPathSource
+  accounts: AccountService
+  pins: Pins
+  keeper: SecretKeeper
+  lifter: SecretLifter
+  history: Recorder
+  metrics: Metrics
+  events: Events
+  log: RememberedLog
+  onExchange: OnExchange
+  maxBodyBytes: number
+  /** Where browsers reach the hub; null while nobody can tell. */
+  baseUrl: () => string | null
+  status: () => HubStatus
+  /** Brings servers.json into force. */
+  apply: () => Promise<void>
+  profilesChanged: () => void
+  pinsChanged: (server: string) => void
+  moveEndpoint: (port: number | undefined) => Promise<void>
+}
+
+/** The API, loaded with the first request for it: who only serves MCP clients carries neither it nor the publisher. */
+export async function loadApp(parts: AppParts): Promise<Express> {
+  const { options, config, supervisor, pins, events, history, status, identity, identify, onExchange } = parts
+  const { redactor } = options
+  const [{ createApp }, { createPublisher }] = await Promise.all([import('./app.ts'), import('../publish/index.ts')])
+  return createApp({
+    auth: { identity, mode: options.mode, trust: parts.trust, identify },
+    doctor: { supervisor, searchPath: parts.searchPath, redactor },
+    servers: {
+      config,
+      supervisor,
+      lifter: parts.lifter,
+      redactor,
+      apply: parts.apply,
+      allowRuntimeStdio: () =>
+        config.system.server?.allowRuntimeStdio ??
+        (options.mode === 'desktop' || options.env('NODE_ENV') !== 'production'),
+      renamed: async (from, to) => (await parts.accounts.open()).rename(from, to),
+    },
+    accounts: { accounts: parts.accounts, baseUrl: parts.baseUrl },
+    catalog: { supervisor, events, pins, onExchange },
+    profiles: { config, supervisor, pins, changed: parts.profilesChanged },
+    pins: { supervisor, pins, changed: parts.pinsChanged },
+    hub: { status, events, moveEndpoint: parts.moveEndpoint },
+    secrets: { vault: options.vault, keeper: parts.keeper },
+    diagnostics: {
+      dataDir: options.dataDir,
+      logDir: options.logDir,
+      status,
+      servers: () => config.servers,
+      system: () => config.systemAsWritten,
+      states: () =>
+        [...supervisor.upstreams.values()].map((upstream) => ({
+          name: upstream.name,
+          state: { ...upstream.status(), history: upstream.history() },
+          log: upstream.log.lines(),
+        })),
+      secrets: parts.keeper.entries,
+      log: parts.log.entries,
+      redactor,
+    },
+    history: { history, metrics: parts.metrics },
+    publisher: createPublisher({
+      loadServers: () => config.servers,
+      loadSystem: () => config.systemAsWritten,
+      distDir: options.distDir,
+      version: options.version,
+    }),
+    identify,
+    rates: parts.rates,
+    maxBodyBytes: parts.maxBodyBytes,
+    webDir: options.webDir,
+    log: parts.log.log,
+    redactor,
+  })
+}

@@ -1,0 +1,131 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Caller } from './auth/caller.ts'
+import { clientAddress, isSecure, type Trust } from './auth/client-address.ts'
+import { readCookie } from './auth/cookies.ts'
+import { createGuard, type GuardOptions } from './auth/guard.ts'
+import type { Identity } from './auth/identity.ts'
+import { createMcpDoor } from './auth/mcp-door.ts'
+import type { RateLimits } from './auth/rate-limits.ts'
+import { bearerOf } from './auth/tokens.ts'
+import { errorCodes } from './contract/index.ts'
+import type { Gateway } from './gateway/gateway.ts'
+import { rpc } from './gateway/json-rpc.ts'
+import { refuseMcp, refusePlain, sendJson } from './http-answers.ts'
+import type { AccountService } from './upstream/oauth/service.ts'
+
+/** What a listener serves: everything, or only the MCP endpoints. */
+export type Surface = 'all' | 'mcp'
+
+export interface FrontDoorOptions {
+  guard: GuardOptions
+  trust: Trust
+  identity: Identity
+  mcpAuth: 'token' | 'none'
+  rates: RateLimits
+  gateway: Gateway
+  accounts: AccountService
+  /** The API and the page. Rejects when they cannot be loaded. */
+  app: () => Promise<RequestListener>
+  /** Why the hub should get no work; null when it should. */
+  unready: () => string | null
+  onAppFailure: (error: unknown) => void
+}
+
+export interface FrontDoor {
+  listener: (surface: Surface) => RequestListener
+  /** Who makes a request; null for nobody whom the hub knows. */
+  identify: (request: IncomingMessage) => Promise<Caller | null>
+  /** Whether MCP requests are taken. */
+  open: boolean
+  /** MCP requests whose answer is not over. */
+  readonly running: number
+}
+
+/** Where every HTTP request comes in: it is guarded, its caller found, and it goes to the gateway, the accounts or the API. */
+export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
+  const { identity, trust, gateway } = options
+  const guard = createGuard(options.guard)
+  let running = 0
+
+  async function identify(request: IncomingMessage): Promise<Caller | null> {
+    const token = bearerOf(request) ?? readCookie(request, 'session', isSecure(request, trust))
+    return token === null ? null : identity.identify(token, clientAddress(request, trust))
+  }
+
+  const ended = (): void => {
+    running--
+  }
+
+  function serve(request: IncomingMessage, response: ServerResponse, path: string, caller: Caller): void {
+    running++
+    response.on('close', ended)
+    gateway.handle(request, response, path, caller)
+  }
+
+  const admit = createMcpDoor({
+    open: options.mcpAuth === 'none',
+    rates: options.rates,
+    addressOf: (request) => clientAddress(request, trust),
+    quick: identity.quick,
+    identify,
+    serve,
+  })
+
+  function onMcp(request: IncomingMessage, response: ServerResponse, path: string): void {
+    if (door.open) admit(request, response, path)
+    else refuseMcp(response, 503, rpc.shuttingDown, 'The hub is shutting down', { 'retry-after': '1' })
+  }
+
+  function serveApp(request: IncomingMessage, response: ServerResponse): void {
+    options.app().then(
+      (serve) => serve(request, response),
+      (error: unknown) => {
+        options.onAppFailure(error)
+        refusePlain(response, 'HUB_INTERNAL', 'The API could not be loaded; the log of the hub says why')
+      },
+    )
+  }
+
+  function health(path: string, response: ServerResponse): boolean {
+    if (path === '/health' || path === '/health/live') sendJson(response, 200, '{"status":"ok"}')
+    else if (path === '/health/ready') sendReadiness(response)
+    else return false
+    return true
+  }
+
+  function sendReadiness(response: ServerResponse): void {
+    const reason = options.unready()
+    if (reason === null) sendJson(response, 200, '{"status":"ready"}')
+    else sendJson(response, 503, JSON.stringify({ status: 'not ready', reason }))
+  }
+
+  const door: FrontDoor = {
+    listener: (surface) => (request, response) => {
+      const url = request.url ?? '/'
+      const query = url.indexOf('?')
+      const path = query === -1 ? url : url.slice(0, query)
+      if (path.startsWith('/health') && health(path, response)) return
+      const refusal = guard(request)
+      const isMcp =
+        path === '/mcp' ||
+        path.startsWith('/mcp/') ||
+        path === '/sse' ||
+        path.startsWith('/sse/') ||
+        path === '/messages'
+      if (refusal !== null) {
+        if (isMcp) refuseMcp(response, errorCodes[refusal.code], rpc.invalidRequest, refusal.message)
+        else refusePlain(response, refusal.code, refusal.message)
+      } else if (isMcp) onMcp(request, response, path)
+      // On both listeners: in the app, browsers know only the one of the MCP endpoint.
+      else if (options.accounts.serve(request, response, path)) return
+      else if (surface === 'mcp') refusePlain(response, 'HUB_NOT_FOUND', 'This address serves MCP endpoints only')
+      else serveApp(request, response)
+    },
+    identify,
+    open: false,
+    get running() {
+      return running
+    },
+  }
+  return door
+}

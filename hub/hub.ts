@@ -1,0 +1,79 @@
+import type { RequestListener } from 'node:http'
+import type { Endpoint, Fault, Overview } from './contract/index.ts'
+import type { StaticToken } from './auth/tokens.ts'
+import type { Surface } from './front-door.ts'
+import type { Traces } from './gateway/trace-context.ts'
+import type { Log } from './observe/log.ts'
+import type { Redactor } from './observe/redactor.ts'
+import type { SecretVault } from './secrets/vault.ts'
+import type { SearchPath } from './upstream/process/search-path.ts'
+
+export interface HubOptions {
+  mode: 'desktop' | 'server'
+  version: string
+  configDir: string
+  dataDir: string
+  /** PostgreSQL for what is kept, shared with other hubs; null for SQLite in `dataDir`. */
+  databaseUrl: string | null
+  /** Null where no traces are made. */
+  traces: Traces | null
+  /** Folder of the built web UI, served at `/`; null when the app serves it. */
+  webDir: string | null
+  /** Folder with the built hub and web UI, which a bundle carries. */
+  distDir: string
+  /** Fixed bearer tokens: the app's own, that of the clients on this computer, MCP_HUB_TOKEN. */
+  tokens: StaticToken[]
+  /** Signs access tokens; without it tokens end with the process. */
+  jwtSecret: Uint8Array | null
+  jwtExpiresIn: string | undefined
+  jwtRefreshExpiresIn: string | undefined
+  adminPassword: string | undefined
+  /** Where several hubs meet; null for one machine. */
+  redisUrl: string | null
+  /** Values of `${secret:NAME}`. */
+  vault: SecretVault
+  /** The environment as system.json sees it, with the hub's own secrets; the same as `env` when absent. */
+  systemEnv?: (name: string) => string | undefined
+  /** The signing key to use when neither the environment nor system.json has one. */
+  keptJwtSecret?: () => Promise<Uint8Array>
+  env: (name: string) => string | undefined
+  /** Reads the PATH for stdio servers; asked when the first one starts. */
+  readSearchPath: () => Promise<SearchPath>
+  log: Log
+  /** Folder of the app's own logs, for diagnostics; null where there are none. */
+  logDir: string | null
+  /** The log's own, so that it learns what the configuration and the vault hold. */
+  redactor: Redactor
+  /** Where browsers reach this hub, when the environment tells; else `server.publicUrl`, else its own address on loopback. */
+  publicUrl: string | undefined
+  /** Accounts at remote servers that several hubs share, and the key that all of them have; else they are in DATA_DIR. */
+  sharedAccounts?: { dir: string; key: string | null }
+}
+
+export interface Hub {
+  requestListener: (surface: Surface) => RequestListener
+  /** Starts the servers and watches the configuration. */
+  start: () => Promise<void>
+  /** Whether it takes new work; false from the moment that it drains. */
+  readonly ready: boolean
+  readonly faults: Fault[]
+  readonly mcpAuth: 'token' | 'none'
+  readonly endpointPort: number | undefined
+  /** What one request's headers may have (limits.maxHeaderBytes); for whoever makes the HTTP server. */
+  readonly maxHeaderBytes: number
+  readonly host: string | undefined
+  /** One-time code for the first administrator; null when none is needed. Announced by `onSetupCode`, too. */
+  setupCode: () => Promise<string | null>
+  overview: () => Overview
+  setEndpoint: (endpoint: Endpoint) => void
+  /** Takes effect for `POST /api/hub/endpoint`: listens anew on the port. */
+  onMoveEndpoint: ((port: number) => Promise<void>) | null
+  onOverview: ((overview: Overview) => void) | null
+  /** A new code replaced the one that ran out. */
+  onSetupCode: ((code: string) => void) | null
+  /** Refuses new requests and lets running ones finish, at most `ms`. */
+  drain: (ms: number) => Promise<void>
+  stop: () => Promise<void>
+  /** When the process ends without `stop`: kills the servers at once. */
+  abandon: () => void
+}
