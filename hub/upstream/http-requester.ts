@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici'
 import type { Reason } from '../contract/index.ts'
 import type { Authorization } from './authorization.ts'
 import { UpstreamFailure } from './channel.ts'
+import { IdTable } from './id-table.ts'
 
 export interface HttpTarget {
   url: string
@@ -47,7 +48,8 @@ interface Attempt {
 
 export function createHttpRequester({ url, headers, connect, authorization }: HttpTarget): HttpRequester {
   const { origin, pathname, search } = new URL(url)
-  const inFlight = new Set<Dispatcher.DispatchController>()
+  const inFlight = new IdTable<Dispatcher.DispatchController>()
+  let lastId = 0
   /** Where the server's own redirects led; found once, used from then on. */
   let mainPath = pathname + search
   let dispatcher: Dispatcher | null = null
@@ -71,11 +73,11 @@ export function createHttpRequester({ url, headers, connect, authorization }: Ht
 
   function dispatch(request: HttpRequest, handler: ResponseHandler, at: Attempt, value: string | null): void {
     if (closed) return
-    let own: Dispatcher.DispatchController | null = null
+    const id = ++lastId
     let held: { status: number; location: string; challenge: string } | null = null
     let heldBytes = 0
     const over = (): void => {
-      if (own !== null) inFlight.delete(own)
+      inFlight.delete(id)
       if (held !== null && !closed) settle(request, handler, at, value, held)
     }
     dispatcher?.dispatch(
@@ -88,8 +90,7 @@ export function createHttpRequester({ url, headers, connect, authorization }: Ht
       },
       {
         onRequestStart: (controller, context) => {
-          own = controller
-          inFlight.add(controller)
+          inFlight.add(id, controller)
           handler.onRequestStart?.(controller, context)
         },
         onResponseStart: (controller, status, responseHeaders, text) => {
@@ -149,7 +150,7 @@ export function createHttpRequester({ url, headers, connect, authorization }: Ht
     send,
     close: () => {
       closed = true
-      for (const controller of inFlight) controller.abort(new Error('closed'))
+      for (const controller of inFlight.values()) controller.abort(new Error('closed'))
     },
   }
 }
