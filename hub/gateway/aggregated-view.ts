@@ -216,6 +216,8 @@ export function createAggregatedView(
       return members()
     },
     includes: (upstream) => members().includes(upstream),
+    aggregates: true,
+    serverInfo: { ...hubInfo },
     list: (kind, viewer) => {
       const whole = wholeIndex(viewer)
       return whole instanceof Promise ? whole.then((index) => listOf(index, kind, viewer)) : listOf(whole, kind, viewer)

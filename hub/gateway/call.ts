@@ -48,6 +48,9 @@ export interface Call {
 /** Stops a call that runs: the server is told, and nothing further reaches the client. */
 export type CancelCall = (reason: string) => void
 
+/** Methods whose server may ask for input: in the modern era between rounds, each a request of its own. */
+export const WITH_INPUT: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read'])
+
 /** What of a client's capabilities shapes what a legacy server offers it, or lets the server ask it. */
 const SHAPING = ['elicitation', 'sampling', 'roots', 'extensions', 'experimental'] as const
 

@@ -1,27 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import type { Item } from '../upstream/catalog.ts'
 import { META, McpError, Reply, isObject, rpc, type Params, type RpcError } from './json-rpc.ts'
-
-/** Methods whose complete results carry caching fields in the modern era (2026-07-28, "Caching"). */
-const CACHEABLE = new Set([
-  'tools/list',
-  'prompts/list',
-  'resources/list',
-  'resources/templates/list',
-  'resources/read',
-  'server/discover',
-])
-
-/** Fields that make a legacy result a modern one, as JSON text that goes first into the object. */
-export function modernFields(method: string): string {
-  return CACHEABLE.has(method)
-    ? '"resultType":"complete","ttlMs":0,"cacheScope":"private",'
-    : '"resultType":"complete",'
-}
-
-/** An error of a legacy server for a modern client: codes that the modern era does not have are translated. */
-export function modernError(error: RpcError): RpcError {
-  return error.code === rpc.legacyResourceNotFound ? { ...error, code: rpc.invalidParams } : error
-}
 
 /** An answer that cannot be written again, e.g. because it is nested too deep: the call's fault alone. */
 export function unreadable(error: unknown): McpError {
@@ -66,9 +45,9 @@ export function legacyReply(reply: Reply, method: string): Reply {
   return Reply.result(rest)
 }
 
-/** A question of a modern server as a legacy client expects it. */
-export function legacyQuestion(method: string, params: Params | undefined, id: string): Params | undefined {
+/** A question of a modern server as a legacy client expects it: there each visit of a page has an id. */
+export function legacyQuestion(method: string, params: Params | undefined): Params | undefined {
   if (method === 'elicitation/create' && params?.['mode'] === 'url' && params['elicitationId'] === undefined)
-    return { ...params, elicitationId: id }
+    return { ...params, elicitationId: randomUUID() }
   return params
 }

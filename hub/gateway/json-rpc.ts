@@ -48,6 +48,8 @@ export const rpc = {
   missingCapability: -32021,
   unsupportedVersion: -32022,
   legacyResourceNotFound: -32002,
+  /** 2025-11-25 only: the user has to open pages before the request can succeed. */
+  legacyUrlElicitation: -32042,
   /** The hub's own, outside the range that JSON-RPC and MCP reserve. */
   serverUnavailable: -31001,
   timeout: -31002,
@@ -100,6 +102,16 @@ const OPEN_RESULT = Buffer.from('{"result":')
 const OPEN_ERROR = Buffer.from('{"error":')
 const NEXT_RESULT = Buffer.from(',"result":')
 const NEXT_ERROR = Buffer.from(',"error":')
+
+/** The name of a field of a result, also as it is looked for in bytes. */
+export interface FieldName {
+  readonly name: string
+  readonly quoted: Buffer
+}
+
+export function fieldName(name: string): FieldName {
+  return { name, quoted: Buffer.from(JSON.stringify(name)) }
+}
 
 /**
  * The answer to one request. When it came as bytes whose envelope has one of the two common orders of keys it is not
@@ -247,10 +259,10 @@ export class Reply {
     return { ...this.message, id, result: { ...(JSON.parse(`{${fields.replace(/,$/, '')}}`) as Params), ...result } }
   }
 
-  /** Whether the result says what kind of result it is, as the modern era wants. */
-  get hasResultType(): boolean {
-    if (this.bytes !== null) return this.bytes.includes('"resultType"')
-    return isObject(this.message.result) && 'resultType' in this.message.result
+  /** Whether the result may have this field; of bytes it is only known that they hold the name. */
+  mayHave({ name, quoted }: FieldName): boolean {
+    if (this.bytes !== null) return this.bytes.includes(quoted)
+    return isObject(this.message.result) && name in this.message.result
   }
 }
 

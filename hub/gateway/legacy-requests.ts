@@ -207,7 +207,7 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
             )
           else session.tell(name, body)
         },
-        ask: (question) => ask(session, outlet, id, question),
+        ask: (question) => ask(session, outlet, question),
         finish: (reply) => {
           if (finished) return
           finished = true
@@ -229,14 +229,13 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
   }
 
   /** A question goes out on the stream of the call that it belongs to, or else on the session's own. */
-  function ask(session: Session, outlet: Outlet, id: JsonRpcId, question: Question): Promise<unknown> {
+  function ask(session: Session, outlet: Outlet, question: Question): Promise<unknown> {
     const { method, params } = question
     if (!canAnswer(session.capabilities, method, params))
       return Promise.reject(new McpError(rpc.methodNotFound, `The client does not support ${method}`))
     const carrier = outlet.acceptsStream && outlet.reachable ? outlet : session.isListening ? session.general : null
     if (carrier === null) return Promise.reject(new McpError(rpc.noOwner, 'The client has no stream to be asked on'))
-    const visit = `${session.id.slice(0, 8)}-${JSON.stringify(id)}`
-    return session.ask(carrier, { ...question, params: legacyQuestion(method, params, visit) })
+    return session.ask(carrier, { ...question, params: legacyQuestion(method, params) })
   }
 
   return { request, notification }

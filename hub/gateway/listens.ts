@@ -81,10 +81,10 @@ export function createListens(context: GatewayContext): Listens {
       return entries.size
     },
     closeAll: () => {
-      for (const entry of entries)
-        entry.outlet.finish([
-          Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: entry.id, result: { resultType: 'complete' } })),
-        ])
+      for (const { id, outlet, view } of entries) {
+        const result = { resultType: 'complete', _meta: { [META.serverInfo]: view.serverInfo } }
+        outlet.finish([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, result }))])
+      }
       entries.clear()
     },
     catalogChanged: (upstream, kinds) => {

@@ -100,6 +100,24 @@ export function paramHeaders(params: readonly HeaderParam[], args: unknown): Rec
   return headers
 }
 
+/**
+ * The `Mcp-Param-*` headers for a server: those that the arguments ask for, and whatever others the client sent. The server
+ * may know of annotations that the hub has not read yet. Undefined where there are none.
+ */
+export function outgoingParamHeaders(
+  params: readonly HeaderParam[] | undefined,
+  args: unknown,
+  given: Record<string, string | string[] | undefined> | null,
+): Record<string, string> | undefined {
+  let headers = params === undefined ? undefined : paramHeaders(params, args)
+  for (const name in given) {
+    const value = given[name]
+    if (!name.startsWith('mcp-param-') || typeof value !== 'string') continue
+    if (params?.some(({ header }) => header === name) !== true) (headers ??= {})[name] = value
+  }
+  return headers
+}
+
 /** What is wrong with a call's `Mcp-Param-*` headers, or null. Integers compare as numbers. */
 export function checkParamHeaders(
   params: readonly HeaderParam[],

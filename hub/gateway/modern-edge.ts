@@ -1,7 +1,7 @@
 import type { CancelCall, Call, LogLevel } from './call.ts'
-import { canAnswer, hasProfile } from './call.ts'
+import { WITH_INPUT, canAnswer, hasProfile } from './call.ts'
 import type { Edge, GatewayContext, HttpRequest } from './context.ts'
-import { modernError, modernFields, unreadable, withoutHopErrors } from './era-bridge.ts'
+import { unreadable } from './era-bridge.ts'
 import {
   META,
   MODERN_VERSIONS,
@@ -16,14 +16,15 @@ import {
   type Params,
 } from './json-rpc.ts'
 import { createListens } from './listens.ts'
-import { checkParamHeaders, paramHeaders } from './mcp-headers.ts'
+import { checkParamHeaders, outgoingParamHeaders } from './mcp-headers.ts'
+import { modernBody, modernError, pagesRefused, refusesPages, type ResultOrigin } from './modern-result.ts'
 import { BadEnvelope, checkEnvelope, checkMethodHeaders, clientOf, statusOf } from './modern-envelope.ts'
 import { Outlet, acceptOf, type OutletOptions } from './outlet.ts'
 import { staleState, type ParkedCall, type ParkingLot } from './parked.ts'
 import { Exchange, sizeOf } from './exchange.ts'
 import { traced } from './trace-context.ts'
 import { nameOf } from '../upstream/envelope.ts'
-import { checkCursor, type Route, type Target, type View, type Viewer } from './view.ts'
+import { checkCursor, type Route, type View, type Viewer } from './view.ts'
 import type { ListKind } from '../upstream/catalog.ts'
 
 const LISTS: Record<string, ListKind> = {
@@ -42,10 +43,16 @@ const REMOVED = new Set([
   'tasks/list',
   'tasks/result',
 ])
-/** Methods whose server may ask for input between rounds. */
-const WITH_INPUT = new Set(['tools/call', 'prompts/get', 'resources/read'])
 /** What a server may ask for. */
 const SPECIFIED = new Set(['elicitation/create', 'sampling/createMessage', 'roots/list'])
+
+/** What carries the answer of a call: another response in each round. */
+interface Carrier {
+  readonly view: View
+  outlet: Outlet
+  id: JsonRpcId
+  parked: ParkedCall | null
+}
 
 export interface ModernEdge extends Edge {
   handle: (http: HttpRequest, message: Params) => void
@@ -166,9 +173,12 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
   ): Promise<void> | null {
     const { method } = exchange
     const start = (route: Route): void => {
-      const isRetry = WITH_INPUT.has(method) && params['requestState'] !== undefined
-      if (isRetry && route.upstream.hello?.era === 'legacy') resume(http, id, method, params, outlet)
-      else launch(http, id, exchange, route, viewer, outlet)
+      const mayBeRetry = WITH_INPUT.has(method) && route.upstream.hello?.era === 'legacy'
+      if (mayBeRetry && params['requestState'] !== undefined) resume(http, id, method, params, outlet)
+      else if (mayBeRetry && refusesPages(params)) {
+        const origin = { era: 'modern', method, serverInfo: http.view.serverInfo } as const
+        succeed(outlet, exchange, modernBody(pagesRefused(method), JSON.stringify(id), origin))
+      } else launch(http, id, exchange, route, viewer, outlet)
     }
     const route = http.view.route(method, params, viewer)
     if (route instanceof Promise) return route.then(start)
@@ -197,16 +207,16 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     let headers: Record<string, string> | undefined
     if (method === 'tools/call') {
       const expected = route.catalog.headerParams.get(String(params?.['name']))
-      if (expected !== undefined) {
-        const wrong = route.renamed ? null : checkParamHeaders(expected, params?.['arguments'], http.request.headers)
-        if (wrong !== null) throw new McpError(rpc.headerMismatch, wrong)
-        headers = paramHeaders(expected, params?.['arguments'])
-      }
+      const given = route.renamed ? null : http.request.headers
+      const wrong =
+        expected === undefined || given === null ? null : checkParamHeaders(expected, params?.['arguments'], given)
+      if (wrong !== null) throw new McpError(rpc.headerMismatch, wrong)
+      if (upstream.hello?.era !== 'legacy') headers = outgoingParamHeaders(expected, params?.['arguments'], given)
     }
     callsOf.set(principal, running + 1)
     exchange.routed(upstream.name, params)
     params = traced(context.traces, exchange, http.request.headers, params)
-    const carrier: { outlet: Outlet; id: JsonRpcId; parked: ParkedCall | null } = { outlet, id, parked: null }
+    const carrier: Carrier = { view: http.view, outlet, id, parked: null }
     let finished = false
     const meta = params?.['_meta'] as Params
     const call: Call = {
@@ -259,8 +269,10 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
         finished = true
         done()
         if (carrier.parked !== null) parking.end(carrier.parked)
-        exchange.answered(reply, render(carrier.outlet, carrier.id, reply, method, upstream))
-        context.onExchange(exchange, params, reply)
+        const era = upstream.hello?.era
+        const answer = reply.isError ? modernError(reply, era, method, viewer.capabilities) : reply
+        exchange.answered(answer, render(carrier, answer, answer === reply ? era : 'modern', method))
+        context.onExchange(exchange, params, answer)
       },
     }
     const stop: CancelCall = upstream.call(call)
@@ -280,14 +292,10 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     watchClose(http, carrier, cancel)
   }
 
-  const carriers = new WeakMap<ParkedCall, { outlet: Outlet; id: JsonRpcId; parked: ParkedCall | null }>()
+  const carriers = new WeakMap<ParkedCall, Carrier>()
 
   /** Closing the response is the cancellation, unless the call waits for the client's next round. */
-  function watchClose(
-    http: HttpRequest,
-    carrier: { outlet: Outlet; parked: ParkedCall | null },
-    cancel: (why: string) => void,
-  ): void {
+  function watchClose(http: HttpRequest, carrier: Carrier, cancel: (why: string) => void): void {
     const { outlet } = carrier
     http.response.on('close', () => {
       if (http.response.writableFinished || carrier.outlet !== outlet || outlet.ended) return
@@ -296,11 +304,10 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     })
   }
 
-  function present(parked: ParkedCall, carrier: { outlet: Outlet; id: JsonRpcId }): void {
+  function present(parked: ParkedCall, carrier: Carrier): void {
     if (carrier.outlet.ended || parked.questions.size === 0) return
-    carrier.outlet.finish([
-      Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: carrier.id, result: parking.inputRequired(parked) })),
-    ])
+    const result = { ...parking.inputRequired(parked), _meta: { [META.serverInfo]: carrier.view.serverInfo } }
+    carrier.outlet.finish([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: carrier.id, result }))])
   }
 
   /** A retry with answers: the parked call goes on, and this exchange carries what comes of it. */
@@ -315,25 +322,21 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
   }
 
   /** Sends the answer; returns how many bytes of it there are. */
-  function render(outlet: Outlet, id: JsonRpcId, reply: Reply, method: string, upstream: Target): number {
-    const legacy = upstream.hello?.era === 'legacy'
-    if (reply.isError) {
-      const error = reply.message.error ?? { code: rpc.internalError, message: 'The server sent an empty error' }
-      return sendError(outlet, id, legacy ? modernError(error) : withoutHopErrors(error))
-    }
+  function render({ view, outlet, id }: Carrier, reply: Reply, era: ResultOrigin['era'], method: string): number {
+    if (reply.isError) return sendError(outlet, id, reply.message.error)
     try {
-      const fields = legacy ? modernFields(method) : reply.hasResultType ? '' : '"resultType":"complete",'
-      const pieces = reply.render(JSON.stringify(id), fields)
-      outlet.finish(pieces)
-      return sizeOf(pieces)
+      const serverInfo = era === 'legacy' || view.aggregates ? view.serverInfo : null
+      const body = modernBody(reply, JSON.stringify(id), { era, method, serverInfo })
+      outlet.finish(body)
+      return sizeOf(body)
     } catch (error) {
       return sendError(outlet, id, unreadable(error).toRpc())
     }
   }
 
-  function sendError(outlet: Outlet, id: JsonRpcId, error: RpcError): number {
+  function sendError(outlet: Outlet, id: JsonRpcId, error: RpcError | undefined): number {
     const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error }))
-    outlet.finish([body], statusOf(error.code, false))
+    outlet.finish([body], statusOf(error?.code ?? rpc.internalError, false))
     return body.length
   }
 

@@ -1,6 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Question } from './call.ts'
 import { McpError, isObject, rpc, type Params } from './json-rpc.ts'
+import { modernQuestion } from './modern-result.ts'
 
 /** Questions that come within this time are put to the client together. */
 const COLLECT_MS = 10
@@ -110,10 +111,7 @@ export function createParkingLot(options: { ttlMs: number; max: number }): Parki
     inputRequired: (parked) => ({
       resultType: 'input_required',
       inputRequests: Object.fromEntries(
-        [...parked.questions].map(([id, { method, params }]) => [
-          id,
-          { method, ...(params === undefined ? {} : { params }) },
-        ]),
+        [...parked.questions].map(([id, { method, params }]) => [id, modernQuestion(method, params)]),
       ),
       requestState: `${parked.id}.${++parked.round}.${sign(parked, parked.round)}`,
     }),

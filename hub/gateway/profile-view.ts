@@ -48,6 +48,8 @@ export function createProfileView(name: string, options: ProfileViewOptions): Vi
       return plain.upstreams
     },
     includes: (upstream) => plain.includes(upstream),
+    aggregates: true,
+    serverInfo: plain.serverInfo,
     list: (kind, viewer) => view().list(kind, viewer),
     route: (method, params, viewer) => view().route(method, params, viewer),
     describe: async (viewer) => view().describe(viewer),

@@ -19,6 +19,7 @@ import {
 /** `/mcp/<server>`: nothing is renamed. */
 export function createServerView(name: string, find: () => Upstream | undefined, admission: Admission): View {
   const cached = createListCache()
+  const unnamed = { name, version: '' }
   let held = { catalog: emptyCatalog, revision: -1, tools: new Set<unknown>() }
 
   /** The names of the tools that may not be called; worked out once per change, because each call asks. */
@@ -48,7 +49,7 @@ export function createServerView(name: string, find: () => Upstream | undefined,
           ? catalog.lists.tools.filter((tool) => admission.admits(upstream.name, tool))
           : catalog.lists[kind],
         viewer.era,
-        upstream.hello?.serverInfo ?? { name: upstream.name, version: '' },
+        upstream.hello?.serverInfo ?? unnamed,
       ),
     )
   }
@@ -66,6 +67,10 @@ export function createServerView(name: string, find: () => Upstream | undefined,
       return upstream === undefined ? [] : [upstream]
     },
     includes: (other) => other === find(),
+    aggregates: false,
+    get serverInfo() {
+      return find()?.hello?.serverInfo ?? unnamed
+    },
     list: (kind, viewer) => {
       const upstream = current()
       const now = catalogNow(upstream, viewer)
@@ -89,7 +94,7 @@ export function createServerView(name: string, find: () => Upstream | undefined,
         (await upstream.instanceFor(viewer.principal, viewer.capabilities)).connection.hello
       return {
         capabilities: capabilitiesFor(viewer.era, [hello.capabilities], hello.era),
-        serverInfo: hello.serverInfo ?? { name: upstream.name, version: '' },
+        serverInfo: hello.serverInfo ?? unnamed,
         instructions: hello.instructions,
       }
     },

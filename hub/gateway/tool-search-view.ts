@@ -75,6 +75,8 @@ export function createToolSearchView(inner: View, hubInfo: HubInfo): View {
       return inner.upstreams
     },
     includes: (upstream) => inner.includes(upstream),
+    aggregates: true,
+    serverInfo: inner.serverInfo,
     list: (kind, viewer) => (kind === 'tools' ? lists[viewer.era] : inner.list(kind, viewer)),
     route: (method, params, viewer) => {
       const name = method === 'tools/call' ? params?.['name'] : undefined

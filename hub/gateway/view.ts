@@ -29,6 +29,10 @@ export interface View {
   /** As the configuration is now: a view outlasts its changes, because sessions hold it. */
   readonly upstreams: readonly Upstream[]
   includes: (upstream: Upstream) => boolean
+  /** Whether it shows several servers under names of the hub's; results are then the hub's too. */
+  readonly aggregates: boolean
+  /** Who answers here: the one server, or the hub. One object for as long as it says the same. */
+  readonly serverInfo: Params
   /** The result of a list method as JSON, made once per change: the same buffer for as long as the list is the same. */
   list: (kind: ListKind, viewer: Viewer) => Buffer | Promise<Buffer>
   /**

@@ -1,5 +1,5 @@
 import type { Reason } from '../contract/index.ts'
-import { capabilitiesOfProfile, isLogged, type Call, type CancelCall } from '../gateway/call.ts'
+import { WITH_INPUT, capabilitiesOfProfile, isLogged, type Call, type CancelCall } from '../gateway/call.ts'
 import { McpError, Reply, rpc, type JsonRpcId, type JsonRpcMessage, type Params } from '../gateway/json-rpc.ts'
 import { traceHeaders } from '../gateway/trace-context.ts'
 import { UpstreamFailure, type ChannelHandlers, type RequestHints } from './channel.ts'
@@ -398,7 +398,8 @@ export function createConnection(options: ConnectionOptions): Connection {
           cancel,
         })
       }
-      if (hello?.era === 'legacy' && call.clientEra === 'modern' && call.params?.['requestState'] !== undefined) {
+      const mayBeRetry = hello?.era === 'legacy' && call.clientEra === 'modern' && WITH_INPUT.has(call.method)
+      if (mayBeRetry && call.params?.['requestState'] !== undefined) {
         // A legacy server gave no such handle; done without it the call could be done twice.
         call.finish(Reply.error(staleState.toRpc()))
         return () => undefined

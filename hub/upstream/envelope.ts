@@ -1,4 +1,4 @@
-import type { Call } from '../gateway/call.ts'
+import { WITH_INPUT, type Call } from '../gateway/call.ts'
 import { META, isObject, type Params } from '../gateway/json-rpc.ts'
 
 /** Params for a legacy server: without the modern envelope, under the hop's own progress token. */
@@ -18,8 +18,9 @@ export function legacyParams(params: Params | undefined, call: Call, hop: number
     kept[key] = meta[key]
   }
   if (call.progressToken !== undefined) kept['progressToken'] = hop
+  const { _meta: _dropped, ...rest } = params ?? {}
   // A legacy server asks on its own; answers to a question that the hub put in its name are the hub's.
-  const { _meta: _dropped, inputResponses: _answers, ...rest } = params ?? {}
+  if (call.clientEra === 'modern' && WITH_INPUT.has(call.method)) delete rest['inputResponses']
   return Object.keys(kept).length === 0 ? rest : { ...rest, _meta: kept }
 }
 

@@ -1,0 +1,247 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startHub, type TestHub } from '../fixtures/hub.ts'
+import { combinations, eras, serverInfo, startScriptedPair, type ScriptedPair } from '../fixtures/scripted-pair.ts'
+import { LegacyWire, ModernWire, type Answer } from '../fixtures/wire.ts'
+
+const INFO = 'io.modelcontextprotocol/serverInfo'
+const stamp = { [INFO]: { name: 'server’s own', version: '9' } }
+
+let pair: ScriptedPair
+let hub: TestHub
+beforeAll(async () => {
+  pair = await startScriptedPair()
+  hub = await startHub(pair.config)
+  await Promise.all(eras.map((era) => hub.until(era, 'running')))
+})
+afterAll(async () => {
+  await hub.close()
+  await pair.close()
+})
+
+type Client = Pick<LegacyWire | ModernWire, 'request'>
+async function connect(era: 'legacy' | 'modern', path: string, capabilities = {}): Promise<Client> {
+  const options = { headers: hub.headers, capabilities }
+  return era === 'legacy' ? LegacyWire.open(hub.url + path, options) : new ModernWire(hub.url + path, options)
+}
+
+/** What both eras have in the same form, with a field and a `_meta` key that nobody knows. */
+const content = { content: [{ type: 'text', text: 'x', _meta: { deep: 1 } }], vendorField: { a: [1] } }
+
+describe.each(combinations)('the result of a $server server for a $client client', ({ client, server }) => {
+  const modern = client === 'modern'
+  const ask = async (path: string, result: object, method = 'tools/call', name = 'plain'): Promise<Answer> => {
+    pair.answer(() => ({ result: server === 'modern' ? { resultType: 'complete', ...result } : result }))
+    const wire = await connect(client, path)
+    return wire.request(method, method === 'resources/read' ? { uri: 'x://y' } : { name, arguments: {} })
+  }
+  /** What a modern result has beside the server's own. */
+  const added = (info: object, caching = false): object => ({
+    resultType: 'complete',
+    ...(caching ? { ttlMs: 0, cacheScope: 'private' } : {}),
+    _meta: { [INFO]: info },
+  })
+
+  it('says what it is, and who it is from where the server did not', async () => {
+    const { result } = await ask(`/mcp/${server}`, content)
+    if (!modern) expect(result).toEqual(content)
+    else if (server === 'legacy') expect(result).toEqual({ ...content, ...added(serverInfo(server)) })
+    else expect(result).toEqual({ ...content, resultType: 'complete' })
+  })
+
+  it('keeps a _meta of its own, short or long', async () => {
+    for (const text of ['x', 'long '.repeat(8_000)]) {
+      const own = { content: [{ type: 'text', text }], _meta: { 'com.example/key': { kept: true } } }
+      const { result } = await ask(`/mcp/${server}`, own)
+      if (!modern) expect(result).toEqual(own)
+      else if (server === 'modern') expect(result).toEqual({ ...own, resultType: 'complete' })
+      else expect(result).toEqual({ ...own, ...added({}), _meta: { ...own._meta, [INFO]: serverInfo(server) } })
+    }
+  })
+
+  it('is the hub’s where the hub shows several servers', async () => {
+    const hubInfo = { name: 'mcp-hub', version: '0.0.0-test' }
+    for (const own of [content, { ...content, _meta: { ...stamp, 'com.example/key': '}' } }]) {
+      const { result } = await ask('/mcp', own, 'tools/call', `${server}__plain`)
+      if (modern) expect(result?.['_meta']).toEqual({ ...('_meta' in own ? own._meta : {}), [INFO]: hubInfo })
+      else if (server === 'modern') expect(JSON.stringify(result)).not.toContain(INFO)
+      expect(result).toMatchObject(content)
+    }
+  })
+
+  it('says how long it holds where the era wants that', async () => {
+    const read = { contents: [{ uri: 'x://y', text: 'x' }] }
+    const caching = server === 'modern' ? { ttlMs: 5, cacheScope: 'public', _meta: stamp } : {}
+    const { result } = await ask(`/mcp/${server}`, { ...read, ...caching }, 'resources/read')
+    if (!modern) expect(result).toEqual(read)
+    else if (server === 'modern') expect(result).toEqual({ ...read, ...caching, resultType: 'complete' })
+    else expect(result).toEqual({ ...read, ...added(serverInfo(server), true) })
+  })
+
+  it('is an object whatever the tool returns, where the client knows nothing else', async () => {
+    const { result } = await ask(`/mcp/${server}`, { content: [], structuredContent: [1, 2] })
+    const isWrapped = client === 'legacy' && server === 'modern'
+    expect(result?.['structuredContent']).toEqual(isWrapped ? { result: [1, 2] } : [1, 2])
+  })
+
+  it('carries a resultType that nobody knows to those who may know it', async () => {
+    pair.answer(() => ({ result: { resultType: 'com.example/later', content: [] } }))
+    const { result } = await (await connect(client, `/mcp/${server}`)).request('vendor/do', {})
+    if (server === 'modern') expect(result?.['resultType']).toBe(modern ? 'com.example/later' : undefined)
+    else expect(result?.['resultType']).toBe(modern ? 'complete' : 'com.example/later')
+  })
+})
+
+describe.each(combinations)('the greeting of a $server server to a $client client', ({ client, server }) => {
+  it('names the server in the place that the era has for it', async () => {
+    const wire = await connect(client, `/mcp/${server}`)
+    if (wire instanceof LegacyWire) {
+      expect(wire.hello?.result).toMatchObject({ protocolVersion: '2025-11-25', serverInfo: serverInfo(server) })
+      expect(Object.keys(wire.hello?.result ?? {})).not.toContain('resultType')
+    } else {
+      const { result } = await wire.request('server/discover')
+      expect(result).toMatchObject({
+        resultType: 'complete',
+        supportedVersions: ['2026-07-28'],
+        ttlMs: expect.any(Number) as number,
+        cacheScope: expect.any(String) as string,
+        _meta: { [INFO]: serverInfo(server) },
+      })
+      expect(result).not.toHaveProperty('serverInfo')
+    }
+  })
+
+  it.each(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'])('%s', async (method) => {
+    const { result } = await (await connect(client, `/mcp/${server}`)).request(method)
+    const fields = ['resultType', 'ttlMs', 'cacheScope', '_meta']
+    if (client === 'legacy') for (const field of fields) expect(result).not.toHaveProperty(field)
+    else {
+      for (const field of fields) expect(result).toHaveProperty(field)
+      expect(result?.['_meta']).toEqual({ [INFO]: serverInfo(server) })
+    }
+  })
+})
+
+describe.each(combinations)('what a $client client sends to a $server server', ({ client, server }) => {
+  const tracing = {
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    tracestate: 'vendor=1',
+    baggage: 'user=42',
+    'com.example/key': { any: ['thing'] },
+  }
+
+  it('arrives with its tracing fields, its unknown fields and its unknown method', async () => {
+    pair.answer(() => ({ result: { vendor: 'answer' } }))
+    const wire = await connect(client, `/mcp/${server}`)
+    const params = { vendorField: [{ a: null }], requestState: 'the vendor’s own', inputResponses: {}, _meta: tracing }
+    const { result } = await wire.request('vendor/do', params)
+    expect(result).toMatchObject({ vendor: 'answer' })
+    const { message, headers } = pair.last(server, 'vendor/do')
+    expect(message.params).toMatchObject(params)
+    const envelope = Object.keys(message.params?.['_meta'] as object).filter((key) => !(key in tracing))
+    expect(envelope.sort()).toEqual(
+      server === 'legacy'
+        ? []
+        : ['clientCapabilities', 'clientInfo', ...(client === 'legacy' ? ['logLevel'] : []), 'protocolVersion'].map(
+            (key) => `io.modelcontextprotocol/${key}`,
+          ),
+    )
+    expect(headers['traceparent']).toBe(tracing.traceparent)
+    expect(headers['mcp-method']).toBe(server === 'modern' ? 'vendor/do' : undefined)
+  })
+
+  it('arrives unchanged in a known method too', async () => {
+    pair.answer(() => ({ result: { content: [] } }))
+    const wire = await connect(client, `/mcp/${server}`)
+    const params = { name: 'plain', arguments: { a: 1 }, vendorField: 1, _meta: tracing }
+    await wire.request('tools/call', params)
+    expect(pair.last(server, 'tools/call').message.params).toMatchObject(params)
+  })
+
+  it('gets its unknown notifications, in order and before the result', async () => {
+    const vendor = { method: 'notifications/vendor', params: { a: { b: 1 } } }
+    const progress = (token: unknown, step: number): object => ({
+      method: 'notifications/progress',
+      params: { progressToken: token, progress: step, vendorField: step },
+    })
+    pair.answer(({ params }) => {
+      const token = (params?.['_meta'] as { progressToken?: unknown }).progressToken
+      return { before: [progress(token, 1), vendor, progress(token, 2)], result: { content: [] } }
+    })
+    const wire = await connect(client, `/mcp/${server}`)
+    const answer = await wire.request('tools/call', { name: 'plain', _meta: { progressToken: 'mine' } })
+    expect(answer.before.filter(({ method }) => method !== undefined)).toMatchObject([
+      progress('mine', 1),
+      vendor,
+      progress('mine', 2),
+    ])
+    expect(answer.result).toMatchObject({ content: [] })
+  })
+})
+
+describe('the headers of arguments', () => {
+  const call = (wire: ModernWire, args: object, headers: Record<string, string>, name = 'regional'): Promise<Answer> =>
+    wire.request('tools/call', { name, arguments: args }, { headers })
+
+  it('are checked where the tool asks for them, and passed on', async () => {
+    pair.answer(() => ({ result: { content: [] } }))
+    const wire = new ModernWire(`${hub.url}/mcp/modern`, { headers: hub.headers })
+    await call(wire, { region: 'eu' }, { 'mcp-param-region': 'eu' })
+    expect(pair.last('modern', 'tools/call').headers['mcp-param-region']).toBe('eu')
+    expect(await call(wire, { region: 'eu' }, {})).toMatchObject({ status: 400, error: { code: -32020 } })
+    expect(await call(wire, { region: 'eu' }, { 'mcp-param-region': 'us' })).toMatchObject({
+      status: 400,
+      error: { code: -32020 },
+    })
+  })
+
+  it.each([
+    ['/mcp/modern', 'plain'],
+    ['/mcp/modern', 'regional'],
+    ['/mcp', 'modern__regional'],
+  ])('are passed on where the hub knows nothing of them (%s, %s)', async (path, name) => {
+    pair.answer(() => ({ result: { content: [] } }))
+    const wire = new ModernWire(hub.url + path, { headers: hub.headers })
+    const known = name.endsWith('regional') ? { 'mcp-param-region': 'eu' } : {}
+    const answer = await call(wire, { region: 'eu' }, { ...known, 'mcp-param-tenant': '=?base64?w6k=?=' }, name)
+    expect(answer.error).toBeUndefined()
+    expect(pair.last('modern', 'tools/call').headers).toMatchObject({ ...known, 'mcp-param-tenant': '=?base64?w6k=?=' })
+  })
+
+  it('are made for a client of the legacy era, which has none', async () => {
+    pair.answer(() => ({ result: { content: [] } }))
+    const wire = await connect('legacy', '/mcp/modern')
+    await wire.request('tools/call', { name: 'regional', arguments: { region: 'Zürich' } })
+    expect(pair.last('modern', 'tools/call').headers['mcp-param-region']).toBe('=?base64?WsO8cmljaA==?=')
+  })
+
+  it('do not go to a server of the legacy era', async () => {
+    pair.answer(() => ({ result: { content: [] } }))
+    const wire = new ModernWire(`${hub.url}/mcp/legacy`, { headers: hub.headers })
+    await call(wire, { region: 'eu' }, { 'mcp-param-region': 'eu', 'mcp-param-tenant': 'x' })
+    const sent = Object.keys(pair.last('legacy', 'tools/call').headers)
+    expect(sent.filter((name) => name.startsWith('mcp-param-') || name === 'mcp-method')).toEqual([])
+  })
+})
+
+describe.each(combinations)('the error of a $server server for a $client client', ({ client, server }) => {
+  const fails = async (error: { code: number; message: string; data?: unknown }, method = 'prompts/get') => {
+    pair.answer(() => ({ error }))
+    return (await connect(client, `/mcp/${server}`)).request(method, { name: 'ask' })
+  }
+  const bridged = client !== server
+
+  it('keeps its code, its words and its data', async () => {
+    const error = { code: -31999, message: 'The moon is not full', data: { phase: 'new' } }
+    expect((await fails(error)).error).toEqual(error)
+  })
+
+  it.each([
+    { code: -32002, seen: client === 'modern' && server === 'legacy' ? -32602 : -32002 },
+    { code: -32020, seen: bridged || server === 'modern' ? -32603 : -32020 },
+    { code: -32021, seen: client === 'modern' && server === 'legacy' ? -32603 : -32021 },
+    { code: -32022, seen: bridged || server === 'modern' ? -32603 : -32022 },
+    { code: -32042, seen: client === 'modern' && server === 'legacy' ? -32603 : -32042 },
+  ])('$code becomes $seen', async ({ code, seen }) => {
+    expect((await fails({ code, message: 'why' })).error?.code).toBe(seen)
+  })
+})
