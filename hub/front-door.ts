@@ -59,7 +59,8 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   function serve(request: IncomingMessage, response: ServerResponse, path: string, caller: Caller): void {
     running++
     response.on('close', ended)
-    gateway.handle(request, response, path, caller)
+    if (gateway.handle(request, response, path, caller)) return
+    refuseMcp(response, 404, rpc.invalidRequest, 'MCP endpoints are /mcp, and /mcp/<name> for a server or profile')
   }
 
   const admit = createMcpDoor({

@@ -18,6 +18,11 @@ export function hubRoutes(
   })
 
   on('GET /api/events', (request, response) => {
+    // Express gives HEAD to what answers GET; here that would be an answer without an end.
+    if (request.method === 'HEAD') {
+      response.type('text/event-stream').end()
+      return
+    }
     const logsOf = typeof request.query['logs'] === 'string' ? request.query['logs'] : null
     const usage = request.query['usage'] === '1'
     const { scopes } = callerOf(request)
