@@ -1,17 +1,19 @@
 import type { Shape, Shown } from '../catalog/shape.ts'
-import { emptyCatalog, type Catalog, type Item, type ListKind } from '../upstream/catalog.ts'
+import { emptyCatalog, mergeFreshness, unkept, type Catalog, type Item, type ListKind } from '../upstream/catalog.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { capabilityProfile, hasProfile } from './call.ts'
 import { McpError, isObject, rpc, type Params } from './json-rpc.ts'
 import {
   GREETING_WAIT_MS,
   LIST_WAIT_MS,
+  MERGED_LIST_WAIT_MS,
   capabilitiesFor,
   catalogNow,
-  catalogOf,
   createListCache,
   heldBack,
+  known,
+  listKey,
   listText,
+  profileKey,
   sameParts,
   started,
   type Admission,
@@ -57,34 +59,33 @@ export function createAggregatedView(
   const cached = createListCache()
   const indexes = new Map<string, Index>()
 
-  /** What the members offer, without waiting for any that starts; null when this client needs connections of its own. */
-  function indexNow(viewer: Viewer): Index | null {
+  /** What the members offer, as far as it is known: of one whose connection for this client starts, what all are offered. */
+  function indexNow(viewer: Viewer): Index {
     const upstreams = members()
-    const catalogs: Catalog[] = []
-    for (const upstream of upstreams) {
-      const catalog = upstream.instance === null ? upstream.catalog : catalogNow(upstream, viewer)
-      if (catalog === null) return null
-      catalogs.push(catalog)
-    }
-    return indexOf(upstreams, catalogs, viewer)
+    return indexOf(
+      upstreams,
+      upstreams.map((upstream) => catalogNow(upstream, viewer) ?? upstream.catalog),
+      viewer,
+    )
   }
 
-  /** What the members offer, those included that are just starting. */
-  function wholeIndex(viewer: Viewer): Index | Promise<Index> {
-    const upstreams = members()
-    const catalogs = upstreams.map((upstream) => catalogNow(upstream, viewer))
-    if (catalogs.every((catalog) => catalog !== null)) return indexOf(upstreams, catalogs, viewer)
-    return Promise.all(upstreams.map(async (upstream, at) => catalogs[at] ?? catalogOf(upstream, viewer))).then((all) =>
-      indexOf(upstreams, all, viewer),
-    )
+  /** Those members of which it is not known yet what they offer. */
+  function pending(viewer: Viewer): Upstream[] {
+    return members().filter((upstream) => catalogNow(upstream, viewer) === null)
+  }
+
+  /** What the members offer, those included that are quick to start. */
+  function wholeIndex(viewer: Viewer, ms: number): Index | Promise<Index> {
+    const unknown = pending(viewer)
+    return unknown.length === 0 ? indexNow(viewer) : known(unknown, viewer, ms).then(() => indexNow(viewer))
   }
 
   function indexOf(upstreams: readonly Upstream[], catalogs: Catalog[], viewer: Viewer): Index {
     const shape = currentShape()
     const parts = [upstreams, shape, admission.revision, ...catalogs]
-    const key = hasProfile(viewer.capabilities) ? `${viewer.principal} ${capabilityProfile(viewer.capabilities)}` : ''
-    const known = indexes.get(key)
-    if (known !== undefined && sameParts(known.parts, parts)) return known
+    const key = profileKey(viewer)
+    const before = indexes.get(key)
+    if (before !== undefined && sameParts(before.parts, parts)) return before
     if (indexes.size > 100) indexes.clear()
     const index: Index = {
       upstreams,
@@ -119,8 +120,14 @@ export function createAggregatedView(
   }
 
   function listOf(index: Index, kind: ListKind, viewer: Viewer): Buffer {
-    return cached(`${kind} ${viewer.era} ${capabilityProfile(viewer.capabilities)}`, index.parts, () =>
-      listText(kind, listItems(kind, index), viewer.era, hubInfo),
+    return cached(listKey(kind, viewer), index.parts, () =>
+      listText(
+        kind,
+        listItems(kind, index),
+        viewer.era,
+        hubInfo,
+        admission.isPersonal === true ? unkept : mergeFreshness(index.catalogs.map(({ freshness }) => freshness[kind])),
+      ),
     )
   }
 
@@ -181,12 +188,11 @@ export function createAggregatedView(
     return index.resources.get(uri) ?? index.templates.find(({ pattern }) => pattern.test(uri)) ?? null
   }
 
-  /** The member that a name belongs to by its prefix, when it is just starting: the others are not waited for then. */
-  function startingOwner(name: unknown): Upstream | undefined {
-    return members().find(
-      ({ prefix, startingSince }) =>
-        startingSince !== null && typeof name === 'string' && name.startsWith(`${prefix}__`),
-    )
+  /** Whom a request waits for that names what nobody offers yet: the one whose prefix it has, or all that start. */
+  function awaited(name: unknown, viewer: Viewer): Upstream[] {
+    const all = pending(viewer)
+    const owner = all.find(({ prefix }) => typeof name === 'string' && name.startsWith(`${prefix}__`))
+    return owner === undefined ? all : [owner]
   }
 
   /** Where a request goes that names nothing which a member lists: to the only server that it can be meant for, or nowhere. */
@@ -219,24 +225,20 @@ export function createAggregatedView(
     aggregates: true,
     serverInfo: { ...hubInfo },
     list: (kind, viewer) => {
-      const whole = wholeIndex(viewer)
+      for (const upstream of members()) upstream.freshen(viewer.principal, viewer.capabilities)
+      const whole = wholeIndex(viewer, MERGED_LIST_WAIT_MS)
       return whole instanceof Promise ? whole.then((index) => listOf(index, kind, viewer)) : listOf(whole, kind, viewer)
     },
+    listNow: (kind, viewer) => listOf(indexNow(viewer), kind, viewer),
     route: (method, params, viewer) => {
-      // A call to a server that runs does not wait for another one that starts.
       const now = indexNow(viewer)
-      const found = now === null ? null : find(now, method, params)
+      const found = find(now, method, params)
       if (found !== null) return found
-      const route = (index: Index): Route => find(index, method, params) ?? elsewhere(index, method, params)
-      const anywhere = (): Route | Promise<Route> => {
-        const whole = wholeIndex(viewer)
-        return whole instanceof Promise ? whole.then(route) : route(whole)
-      }
-      const owner = startingOwner(params?.['name'])
-      if (now === null || owner === undefined) return anywhere()
-      return started(owner, LIST_WAIT_MS).then(() => {
-        const then = indexNow(viewer)
-        return (then === null ? null : find(then, method, params)) ?? anywhere()
+      const unknown = awaited(params?.['name'], viewer)
+      if (unknown.length === 0) return elsewhere(now, method, params)
+      return known(unknown, viewer, LIST_WAIT_MS).then(() => {
+        const index = indexNow(viewer)
+        return find(index, method, params) ?? elsewhere(index, method, params)
       })
     },
     describe: async (viewer) => {

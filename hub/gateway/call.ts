@@ -54,12 +54,19 @@ export const WITH_INPUT: ReadonlySet<string> = new Set(['tools/call', 'prompts/g
 /** What of a client's capabilities shapes what a legacy server offers it, or lets the server ask it. */
 const SHAPING = ['elicitation', 'sampling', 'roots', 'extensions', 'experimental'] as const
 
+/** A request is brought to one of many servers: what its client declares is asked for each. */
+const profiles = new WeakMap<ClientCapabilities, string>()
+
 /** What a client declares, as a key: servers of the legacy era shape their lists by it. Empty for a plain client. */
 export function capabilityProfile(capabilities: ClientCapabilities): string {
   if (!hasProfile(capabilities)) return ''
-  return JSON.stringify(
+  const known = profiles.get(capabilities)
+  if (known !== undefined) return known
+  const profile = JSON.stringify(
     Object.fromEntries(SHAPING.flatMap((key) => (declares(capabilities, key) ? [[key, capabilities[key]]] : []))),
   )
+  profiles.set(capabilities, profile)
+  return profile
 }
 
 export function hasProfile(capabilities: ClientCapabilities): boolean {

@@ -43,8 +43,8 @@ export interface HttpRequest {
 /** What an edge has to tell its clients when something changed upstream. */
 export interface Edge {
   catalogChanged: (upstream: Upstream, kinds: readonly ListKind[]) => void
-  /** All lists of a view are out of date: servers left it. */
-  listsChanged: (view: View) => void
+  /** Any list of any view may be another one: servers came or went, or what is shown of them changed. */
+  listsChanged: () => void
   resourceUpdated: (upstream: Upstream, params: Params) => void
   /** The resource URIs that clients of this edge want updates of, by server. */
   wantedResources: () => Map<Upstream, Set<string>>
@@ -54,11 +54,4 @@ export function addWanted(wanted: Map<Upstream, Set<string>>, upstream: Upstream
   const set = wanted.get(upstream)
   if (set === undefined) wanted.set(upstream, new Set([uri]))
   else set.add(uri)
-}
-
-/** Notification of a change of one kind of list; templates have none of their own. */
-export const changeMethod: Partial<Record<ListKind, string>> = {
-  tools: 'notifications/tools/list_changed',
-  prompts: 'notifications/prompts/list_changed',
-  resources: 'notifications/resources/list_changed',
 }

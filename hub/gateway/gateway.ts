@@ -40,7 +40,7 @@ export interface Gateway {
   handle: (request: IncomingMessage, response: ServerResponse, path: string, principal: Principal) => boolean
   catalogChanged: (upstream: Upstream, kinds: readonly ListKind[]) => void
   resourceUpdated: (upstream: Upstream, params: Params) => void
-  /** Servers were removed, or profiles changed: what clients know of the aggregated endpoints is out of date. */
+  /** Servers were removed, or profiles changed: what clients know of the lists may be out of date. */
   listsChanged: (removed: readonly string[]) => void
   readonly sessions: number
   readonly listens: number
@@ -250,10 +250,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     listsChanged: (removed) => {
       for (const name of removed) views.delete(name)
-      for (const view of [aggregated, ...profileViews.values(), ...scoped.aggregated()]) {
-        modern.listsChanged(view)
-        legacy.listsChanged(view)
-      }
+      modern.listsChanged()
+      legacy.listsChanged()
     },
     get sessions() {
       return legacy.sessions

@@ -9,8 +9,8 @@ import {
   type JsonRpcMessage,
   type Params,
 } from './json-rpc.ts'
-import { addWanted, changeMethod, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
-import { createLegacyRequests, viewerOf, type LegacyExchange } from './legacy-requests.ts'
+import { addWanted, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
+import { createLegacyRequests, type LegacyExchange } from './legacy-requests.ts'
 import { Outlet, acceptOf } from './outlet.ts'
 import { Session } from './session.ts'
 import { Exchange, clientLabel } from './exchange.ts'
@@ -175,7 +175,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
   }
 
   async function initializeResult(session: Session): Promise<Params> {
-    const { capabilities, serverInfo, instructions } = await session.view.describe(viewerOf(session))
+    const { capabilities, serverInfo, instructions } = await session.view.describe(session.viewer)
     return {
       protocolVersion: session.version,
       capabilities,
@@ -224,6 +224,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     const exchange = new Exchange(session.principal, '/sse', session.client, 'initialize', bytesIn)
     try {
       stream.send(JSON.stringify({ jsonrpc: '2.0', id, result: await initializeResult(session) }))
+      session.lists.begin()
       exchange.succeeded(0)
     } catch (error) {
       const failure = toRpcError(error)
@@ -234,7 +235,8 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
   }
 
   function tellChanges(session: Session, kinds: readonly ListKind[]): void {
-    for (const kind of kinds) if (changeMethod[kind] !== undefined) session.tell(changeMethod[kind])
+    // Who reads no stream finds out when it opens one.
+    if (session.general !== null) for (const method of session.lists.changes(kinds)) session.tell(method)
   }
 
   function closeAll(): void {
@@ -310,8 +312,8 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     catalogChanged: (upstream, kinds) => {
       for (const session of sessions.values()) if (session.view.includes(upstream)) tellChanges(session, kinds)
     },
-    listsChanged: (view) => {
-      for (const session of sessions.values()) if (session.view === view) tellChanges(session, listKinds)
+    listsChanged: () => {
+      for (const session of sessions.values()) tellChanges(session, listKinds)
     },
     resourceUpdated: (upstream, params) => {
       for (const session of sessions.values())

@@ -19,7 +19,7 @@ import { paramHeaders } from './mcp-headers.ts'
 import type { Outlet } from './outlet.ts'
 import { traced } from './trace-context.ts'
 import type { Session } from './session.ts'
-import { checkCursor, type Route, type Viewer } from './view.ts'
+import { checkCursor, type Route } from './view.ts'
 import type { ListKind } from '../upstream/catalog.ts'
 
 const LISTS: Record<string, ListKind> = {
@@ -46,10 +46,6 @@ export interface LegacyExchange {
 export interface LegacyRequests {
   request: (session: Session, message: JsonRpcMessage, exchange: LegacyExchange) => void
   notification: (session: Session, method: string, params: Params | undefined) => void
-}
-
-export function viewerOf(session: Session): Viewer {
-  return { principal: session.principal, capabilities: session.capabilities, era: 'legacy' }
 }
 
 /** What a legacy session asks, whatever transport brought it: answered here, or carried to a server. */
@@ -107,9 +103,13 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
   ): void {
     try {
       checkCursor(params)
-      const result = session.view.list(kind, viewerOf(session))
-      if (result instanceof Promise) result.then(respond, fail)
-      else respond(result)
+      const serve = (list: Buffer): void => {
+        session.lists.served(kind, list)
+        respond(list)
+      }
+      const list = session.view.list(kind, session.viewer)
+      if (list instanceof Promise) list.then(serve).catch(fail)
+      else serve(list)
     } catch (error) {
       fail(error)
     }
@@ -174,7 +174,7 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
       if (!finished) stop = route.upstream.call(callFor(route))
     }
     try {
-      const route = session.view.route(method, params, viewerOf(session))
+      const route = session.view.route(method, params, session.viewer)
       if (route instanceof Promise) route.then(start).catch(refuse)
       else start(route)
     } catch (error) {

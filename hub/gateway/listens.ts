@@ -1,21 +1,33 @@
 import { listKinds, type ListKind } from '../upstream/catalog.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { addWanted, changeMethod, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
+import { addWanted, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
 import { META, McpError, isObject, rpc, type JsonRpcId, type Params } from './json-rpc.ts'
 import type { Outlet } from './outlet.ts'
-import type { View } from './view.ts'
+import { ListWatch } from './list-watch.ts'
+import type { View, Viewer } from './view.ts'
 
 interface Listen {
   id: JsonRpcId
   view: View
-  filter: { tools: boolean; prompts: boolean; resources: boolean; uris: Set<string> }
+  /** The lists whose changes it wants to hear of. */
+  kinds: readonly ListKind[]
+  lists: ListWatch
+  uris: Set<string>
   outlet: Outlet
+}
+
+/** What a filter calls the lists; templates go with resources. */
+const filterOf: Record<ListKind, string> = {
+  tools: 'toolsListChanged',
+  prompts: 'promptsListChanged',
+  resources: 'resourcesListChanged',
+  resourceTemplates: 'resourcesListChanged',
 }
 
 /** The subscriptions of modern clients: one POST that stays open for each (2026-07-28, "Subscriptions"). */
 export interface Listens extends Edge {
   /** Acknowledges the subscription and keeps its response; throws McpError when it cannot be granted. */
-  open: (http: HttpRequest, id: JsonRpcId, params: Params, outlet: Outlet) => void
+  open: (http: HttpRequest, id: JsonRpcId, params: Params, viewer: Viewer, outlet: Outlet) => void
   readonly size: number
   closeAll: () => void
 }
@@ -23,7 +35,7 @@ export interface Listens extends Edge {
 export function createListens(context: GatewayContext): Listens {
   const entries = new Set<Listen>()
 
-  function open({ view, response }: HttpRequest, id: JsonRpcId, params: Params, outlet: Outlet): void {
+  function open({ view, response }: HttpRequest, id: JsonRpcId, params: Params, viewer: Viewer, outlet: Outlet): void {
     if (entries.size >= context.limits.maxListens)
       throw new McpError(
         rpc.limitExceeded,
@@ -35,22 +47,16 @@ export function createListens(context: GatewayContext): Listens {
     const uris = Array.isArray(wanted['resourceSubscriptions'])
       ? wanted['resourceSubscriptions'].filter((uri): uri is string => typeof uri === 'string')
       : []
-    const filter = {
-      tools: wanted['toolsListChanged'] === true,
-      prompts: wanted['promptsListChanged'] === true,
-      resources: wanted['resourcesListChanged'] === true,
-      uris: new Set(uris),
-    }
-    const entry: Listen = { id, view, filter, outlet }
+    const kinds = listKinds.filter((kind) => wanted[filterOf[kind]] === true)
+    const entry: Listen = { id, view, kinds, lists: new ListWatch(view, viewer), uris: new Set(uris), outlet }
     entries.add(entry)
+    entry.lists.begin(kinds)
     response.once('close', () => {
       entries.delete(entry)
       if (uris.length > 0) context.subscriptionsChanged()
     })
     const granted = {
-      ...(filter.tools ? { toolsListChanged: true } : {}),
-      ...(filter.prompts ? { promptsListChanged: true } : {}),
-      ...(filter.resources ? { resourcesListChanged: true } : {}),
+      ...Object.fromEntries(kinds.map((kind) => [filterOf[kind], true])),
       ...(uris.length > 0 ? { resourceSubscriptions: uris } : {}),
     }
     tell(entry, 'notifications/subscriptions/acknowledged', { notifications: granted })
@@ -68,11 +74,9 @@ export function createListens(context: GatewayContext): Listens {
     )
   }
 
-  function tellChanges(entry: Listen, kinds: readonly ListKind[]): void {
-    for (const kind of kinds) {
-      const method = changeMethod[kind]
-      if (method !== undefined && entry.filter[kind as 'tools' | 'prompts' | 'resources']) tell(entry, method, {})
-    }
+  function tellChanges(entry: Listen, changed: readonly ListKind[]): void {
+    const due = entry.lists.changes(entry.kinds.filter((kind) => changed.includes(kind)))
+    for (const method of due) tell(entry, method, {})
   }
 
   return {
@@ -90,19 +94,18 @@ export function createListens(context: GatewayContext): Listens {
     catalogChanged: (upstream, kinds) => {
       for (const entry of entries) if (entry.view.includes(upstream)) tellChanges(entry, kinds)
     },
-    listsChanged: (view) => {
-      for (const entry of entries) if (entry.view === view) tellChanges(entry, listKinds)
+    listsChanged: () => {
+      for (const entry of entries) tellChanges(entry, listKinds)
     },
     resourceUpdated: (upstream, params) => {
       for (const entry of entries)
-        if (entry.view.includes(upstream) && entry.filter.uris.has(String(params['uri'])))
+        if (entry.view.includes(upstream) && entry.uris.has(String(params['uri'])))
           tell(entry, 'notifications/resources/updated', params)
     },
     wantedResources: () => {
       const wanted = new Map<Upstream, Set<string>>()
       for (const entry of entries)
-        for (const uri of entry.filter.uris)
-          for (const upstream of entry.view.upstreams) addWanted(wanted, upstream, uri)
+        for (const uri of entry.uris) for (const upstream of entry.view.upstreams) addWanted(wanted, upstream, uri)
       return wanted
     },
   }

@@ -118,7 +118,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       return answerList(http.view, LISTS[method] ?? 'tools', id, exchange, params, viewer, outlet)
     if (method === 'server/discover') return discover(http.view, id, exchange, viewer, outlet)
     if (method === 'subscriptions/listen') {
-      listens.open(http, id, params, outlet)
+      listens.open(http, id, params, viewer, outlet)
       exchange.succeeded(0)
       context.onExchange(exchange, undefined, null)
       return null

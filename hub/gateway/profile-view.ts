@@ -51,6 +51,7 @@ export function createProfileView(name: string, options: ProfileViewOptions): Vi
     aggregates: true,
     serverInfo: plain.serverInfo,
     list: (kind, viewer) => view().list(kind, viewer),
+    listNow: (kind, viewer) => (isThere() ? view().listNow(kind, viewer) : null),
     route: (method, params, viewer) => view().route(method, params, viewer),
     describe: async (viewer) => view().describe(viewer),
   }

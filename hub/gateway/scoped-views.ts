@@ -12,8 +12,6 @@ const MAX_SCOPES = 200
 export interface ScopedViews {
   /** The endpoint as a narrowed caller sees it; null when it is not there for them. */
   find: (scopes: Scopes, name: string) => View | null
-  /** Those of several servers, whose lists change with the configuration. */
-  aggregated: () => readonly View[]
 }
 
 /** What users and keys with a scope see: only what is named in it, under the same paths. */
@@ -42,6 +40,7 @@ export function createScopedViews(options: {
       get revision() {
         return admission.revision
       },
+      isPersonal: true,
       admits: (server, tool) => toolInScope(scopes, server, String(tool['name'])) && admission.admits(server, tool),
     }
     if (name === '') {
@@ -77,6 +76,5 @@ export function createScopedViews(options: {
       if (made !== null) views.set(name, made)
       return made
     },
-    aggregated: () => [...known.values()].flatMap((views) => [...views.values()]),
   }
 }

@@ -1,6 +1,5 @@
-import { emptyCatalog, type Catalog, type ListKind } from '../upstream/catalog.ts'
+import { emptyCatalog, unkept, type Catalog, type ListKind } from '../upstream/catalog.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { capabilityProfile } from './call.ts'
 import { McpError, rpc, type Params } from './json-rpc.ts'
 import {
   LIST_WAIT_MS,
@@ -9,6 +8,7 @@ import {
   catalogOf,
   createListCache,
   heldBack,
+  listKey,
   listText,
   type Admission,
   type Route,
@@ -41,7 +41,7 @@ export function createServerView(name: string, find: () => Upstream | undefined,
   function listOf(upstream: Upstream, catalog: Catalog, kind: ListKind, viewer: Viewer): Buffer {
     if (catalog === emptyCatalog)
       throw upstream.unavailable() ?? new McpError(rpc.serverUnavailable, `Server ${upstream.name} is not available`)
-    const key = `${kind} ${viewer.era} ${capabilityProfile(viewer.capabilities)}`
+    const key = listKey(kind, viewer)
     return cached(key, [catalog, admission.revision], () =>
       listText(
         kind,
@@ -50,6 +50,7 @@ export function createServerView(name: string, find: () => Upstream | undefined,
           : catalog.lists[kind],
         viewer.era,
         upstream.hello?.serverInfo ?? unnamed,
+        admission.isPersonal === true ? unkept : (catalog.freshness[kind] ?? unkept),
       ),
     )
   }
@@ -73,18 +74,22 @@ export function createServerView(name: string, find: () => Upstream | undefined,
     },
     list: (kind, viewer) => {
       const upstream = current()
+      upstream.freshen(viewer.principal, viewer.capabilities)
       const now = catalogNow(upstream, viewer)
       return now === null
         ? catalogOf(upstream, viewer).then((catalog) => listOf(upstream, catalog, kind, viewer))
         : listOf(upstream, now, kind, viewer)
     },
+    listNow: (kind, viewer) => {
+      const upstream = find()
+      if (upstream === undefined) return null
+      const catalog = catalogNow(upstream, viewer) ?? upstream.catalog
+      return catalog === emptyCatalog ? null : listOf(upstream, catalog, kind, viewer)
+    },
     route: (method, params, viewer) => {
       const upstream = current()
-      // The call itself waits for a server that starts.
-      const now = upstream.instance === null ? upstream.catalog : catalogNow(upstream, viewer)
-      return now === null
-        ? catalogOf(upstream, viewer).then((catalog) => routeTo(upstream, catalog, method, params))
-        : routeTo(upstream, now, method, params)
+      // The call itself waits for what starts.
+      return routeTo(upstream, catalogNow(upstream, viewer) ?? upstream.catalog, method, params)
     },
     describe: async (viewer) => {
       const upstream = current()

@@ -13,7 +13,8 @@ import {
 } from './json-rpc.ts'
 import { clientLabel } from './exchange.ts'
 import { Outlet, type OutletOptions, type Recorder } from './outlet.ts'
-import type { View } from './view.ts'
+import { ListWatch } from './list-watch.ts'
+import type { View, Viewer } from './view.ts'
 
 const MAX_EVENTS = 500
 const MAX_EVENT_BYTES = 1_048_576
@@ -51,6 +52,7 @@ export class Session {
   general: Outlet | null = null
   readonly inFlight = new Map<JsonRpcId, CancelCall>()
   readonly subscriptions = new Set<string>()
+  lists: ListWatch
   readonly #asks = new Map<string, Ask>()
   #askCounter = 0
   #streamCounter = 0
@@ -65,6 +67,7 @@ export class Session {
   constructor(principal: string, view: View, reader: OutletOptions) {
     this.principal = principal
     this.view = view
+    this.lists = new ListWatch(view, this.viewer)
     this.reader = reader
     this.outlets = { ...reader, recorderFor: (outlet) => this.#recorderFor(outlet) }
   }
@@ -81,6 +84,11 @@ export class Session {
     this.capabilities = isObject(params['capabilities']) ? withoutTasks(params['capabilities']) : {}
     this.clientInfo = params['clientInfo']
     this.client = clientLabel(this.clientInfo)
+    this.lists = new ListWatch(this.view, this.viewer)
+  }
+
+  get viewer(): Viewer {
+    return { principal: this.principal, capabilities: this.capabilities, era: 'legacy' }
   }
 
   /** Makes an outlet's stream resumable under an id of its own. */
@@ -113,6 +121,7 @@ export class Session {
     this.general?.end()
     this.general = outlet
     outlet.openStream()
+    for (const method of this.lists.begin()) this.tell(method)
   }
 
   /** Goes on after an event on its stream; false when the id is none of this session's. */

@@ -78,6 +78,7 @@ export function createToolSearchView(inner: View, hubInfo: HubInfo): View {
     aggregates: true,
     serverInfo: inner.serverInfo,
     list: (kind, viewer) => (kind === 'tools' ? lists[viewer.era] : inner.list(kind, viewer)),
+    listNow: (kind, viewer) => (kind === 'tools' ? lists[viewer.era] : inner.listNow(kind, viewer)),
     route: (method, params, viewer) => {
       const name = method === 'tools/call' ? params?.['name'] : undefined
       if (name === 'call_tool') {

@@ -1,8 +1,8 @@
 import type { Era } from '../contract/index.ts'
-import type { Catalog, Item, ListKind } from '../upstream/catalog.ts'
+import { unkept, type Catalog, type Freshness, type Item, type ListKind } from '../upstream/catalog.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { META, McpError, isObject, rpc, type Params } from './json-rpc.ts'
-import { hasProfile, type ClientCapabilities } from './call.ts'
+import { capabilityProfile, type ClientCapabilities } from './call.ts'
 import { forLegacyClient } from './era-bridge.ts'
 
 /** Who asks, as far as it decides what they see. */
@@ -35,6 +35,8 @@ export interface View {
   readonly serverInfo: Params
   /** The result of a list method as JSON, made once per change: the same buffer for as long as the list is the same. */
   list: (kind: ListKind, viewer: Viewer) => Buffer | Promise<Buffer>
+  /** The same as far as it is known; waits for nothing and starts nothing. Null when nothing is known. */
+  listNow: (kind: ListKind, viewer: Viewer) => Buffer | null
   /**
    * Where a request goes, with names as the server knows them. Throws or rejects with McpError. It is a promise only when
    * something must be waited for, so that a usual call costs no turn of the event loop.
@@ -44,8 +46,12 @@ export interface View {
   describe: (viewer: Viewer) => Promise<{ capabilities: Params; serverInfo: Params; instructions: string | null }>
 }
 
-/** How long after its first start began a server is waited for: a list by its nature, a greeting only for what is quick. */
+/**
+ * How long after its first start began a server is waited for: by its own endpoint, and by a call that names what nobody
+ * offers yet; by a list of several servers, of which the others are there already; and by a greeting.
+ */
 export const LIST_WAIT_MS = 10_000
+export const MERGED_LIST_WAIT_MS = 1_000
 export const GREETING_WAIT_MS = 150
 
 export interface HubInfo {
@@ -62,9 +68,18 @@ export async function started(upstream: Upstream, ms: number): Promise<void> {
 
 /** What a viewer is offered by a server when nothing must be waited for; null when something must. */
 export function catalogNow(upstream: Upstream, viewer: Viewer): Catalog | null {
-  const { instance } = upstream
-  if (instance === null) return upstream.startingSince === null ? upstream.catalog : null
-  return instance.connection.hello.era === 'modern' || !hasProfile(viewer.capabilities) ? instance.catalog : null
+  if (upstream.instance !== null) return upstream.catalogFor(viewer.principal, viewer.capabilities)
+  return upstream.startingSince === null ? upstream.catalog : null
+}
+
+/** Waits for what `catalogNow` has not, at the latest until `ms` after the server's start began, or from now on. */
+export async function known(upstreams: readonly Upstream[], viewer: Viewer, ms: number): Promise<void> {
+  const left = Math.max(...upstreams.map(({ startingSince }) => (startingSince ?? Date.now()) + ms - Date.now()))
+  if (left <= 0) return
+  let timer: NodeJS.Timeout | undefined
+  const deadline = new Promise<void>((resolve) => (timer = setTimeout(resolve, left)))
+  const all = Promise.all(upstreams.map((upstream) => catalogOf(upstream, viewer)))
+  await Promise.race([all, deadline]).finally(() => clearTimeout(timer))
 }
 
 export async function catalogOf(upstream: Upstream, viewer: Viewer): Promise<Catalog> {
@@ -76,13 +91,18 @@ export async function catalogOf(upstream: Upstream, viewer: Viewer): Promise<Cat
   )
 }
 
-export function listText(kind: ListKind, items: readonly Item[], era: Era, serverInfo: unknown): string {
+export function listText(
+  kind: ListKind,
+  items: readonly Item[],
+  era: Era,
+  serverInfo: unknown,
+  freshness: Freshness = unkept,
+): string {
   if (era === 'legacy') return JSON.stringify({ [kind]: kind === 'tools' ? items.map(forLegacyClient) : items })
   return JSON.stringify({
     resultType: 'complete',
     [kind]: items,
-    ttlMs: 0,
-    cacheScope: 'private',
+    ...freshness,
     _meta: { [META.serverInfo]: serverInfo },
   })
 }
@@ -96,6 +116,8 @@ export function checkCursor(params: Params | undefined): void {
 /** Which tools may be shown and called; `revision` grows with every change of that. */
 export interface Admission {
   readonly revision: number
+  /** Others are shown other lists at the same address, so that none may be kept for all. */
+  readonly isPersonal?: boolean
   admits: (server: string, tool: Item) => boolean
 }
 
@@ -107,13 +129,24 @@ export function heldBack(server: string, tool: string): McpError {
   )
 }
 
-/** Keeps the bytes of a list as long as everything that it was made of is the same. */
+/** What of a viewer decides what it is offered: servers of the legacy era shape that by what the client can be asked. */
+export function profileKey({ principal, capabilities }: Viewer): string {
+  const profile = capabilityProfile(capabilities)
+  return profile === '' ? '' : `${principal} ${profile}`
+}
+
+export function listKey(kind: ListKind, viewer: Viewer): string {
+  return `${kind} ${viewer.era} ${profileKey(viewer)}`
+}
+
+/** A list as what is kept: as long as everything that it was made of is the same, and as long as it comes out the same. */
 export function createListCache(): (key: string, parts: readonly unknown[], make: () => string) => Buffer {
   const cache = new Map<string, { parts: readonly unknown[]; bytes: Buffer }>()
   return (key, parts, make) => {
     const hit = cache.get(key)
     if (hit !== undefined && sameParts(hit.parts, parts)) return hit.bytes
-    const bytes = Buffer.from(make())
+    const made = Buffer.from(make())
+    const bytes = hit?.bytes.equals(made) === true ? hit.bytes : made
     if (cache.size > 100) cache.clear()
     cache.set(key, { parts, bytes })
     return bytes

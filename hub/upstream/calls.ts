@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts'
 import { capabilityProfile, type Call, type CancelCall, type ClientCapabilities } from '../gateway/call.ts'
 import { Reply, toRpcError } from '../gateway/json-rpc.ts'
 import { createCallQueue } from './call-queue.ts'
+import type { Catalog } from './catalog.ts'
 import type { ClientInstances } from './client-instances.ts'
 import type { Instance } from './instance.ts'
 import type { Lanes } from './lanes.ts'
@@ -28,6 +29,9 @@ export interface Calls {
   call: (call: Call) => CancelCall
   /** The connection of a client's capability profile. Rejects with McpError when the server does not run. */
   instanceFor: (principal: string, capabilities: ClientCapabilities) => Promise<Instance>
+  /** What the server offers on that connection; null when there was none yet. */
+  catalogFor: (principal: string, capabilities: ClientCapabilities) => Catalog | null
+  freshen: (principal: string, capabilities: ClientCapabilities) => void
   /** A call ended. */
   settled: () => void
   /** The server went away: calls that wait for their turn decide anew. */
@@ -123,6 +127,18 @@ export function createCalls(target: CallTarget): Calls {
     instanceFor: async (principal, capabilities) => {
       const plain = available()
       return (await lanesFor(plain, principal, capabilities, false)?.any()) ?? plain
+    },
+    catalogFor: (principal, capabilities) => {
+      const plain = target.instance
+      if (plain === null) return null
+      const lanes = lanesFor(plain, principal, capabilities, false)
+      return lanes === null ? plain.catalog : lanes.catalog
+    },
+    freshen: (principal, capabilities) => {
+      const plain = target.instance
+      if (plain === null) return
+      plain.freshen()
+      for (const instance of lanesFor(plain, principal, capabilities, false)?.instances ?? []) instance.freshen()
     },
     settled: queue.settled,
     flush: queue.flush,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { McpError, isObject, rpc, type Params } from '../gateway/json-rpc.ts'
 import { headerParams, type HeaderParam } from '../gateway/mcp-headers.ts'
 import type { Connection } from './connection.ts'
@@ -13,15 +14,27 @@ export const listMethods: Record<ListKind, string> = {
   resourceTemplates: 'resources/templates/list',
 }
 
+/** How long a list may be kept and by whom (2026-07-28, "Caching"). */
+export interface Freshness {
+  ttlMs: number
+  cacheScope: 'public' | 'private'
+}
+
+/** Of a list that nobody has said anything of. */
+export const unkept: Freshness = { ttlMs: 0, cacheScope: 'private' }
+
 /** What one connection offers: its lists, whole and in the server's order, and what is derived from them. */
 export interface Catalog {
   lists: Record<ListKind, Item[]>
+  /** Null for what the server does not have. */
+  freshness: Record<ListKind, Freshness | null>
   /** Arguments that travel as headers, by tool. */
   headerParams: Map<string, HeaderParam[]>
 }
 
 export const emptyCatalog: Catalog = {
   lists: { tools: [], prompts: [], resources: [], resourceTemplates: [] },
+  freshness: { tools: unkept, prompts: unkept, resources: unkept, resourceTemplates: unkept },
   headerParams: new Map(),
 }
 
@@ -32,14 +45,17 @@ const keyOf: Record<ListKind, string> = {
   resources: 'uri',
   resourceTemplates: 'uriTemplate',
 }
-const capabilityOf: Record<ListKind, string> = {
+export const capabilityOf: Record<ListKind, string> = {
   tools: 'tools',
   prompts: 'prompts',
   resources: 'resources',
   resourceTemplates: 'resources',
 }
 
-/** Reads the lists that the server declares. One bad item never spoils a list: it is left out, and `warn` says so. */
+/**
+ * Reads the lists that the server declares; what is as it was stays the same object, `previous` itself if all is. One bad
+ * item never spoils a list: it is left out, and `warn` says so.
+ */
 export async function readCatalog(
   connection: Connection,
   kinds: readonly ListKind[],
@@ -47,14 +63,25 @@ export async function readCatalog(
   warn: (text: string) => void,
 ): Promise<Catalog> {
   const lists = { ...previous.lists }
+  const freshness = { ...previous.freshness }
+  const warnings: string[] = []
   await Promise.all(
     kinds.map(async (kind) => {
-      lists[kind] =
-        connection.hello.capabilities[capabilityOf[kind]] === undefined ? [] : await readList(connection, kind, warn)
+      const isDeclared = connection.hello.capabilities[capabilityOf[kind]] !== undefined
+      const read = isDeclared ? await readList(connection, kind, (text) => warnings.push(text)) : nothing
+      lists[kind] = read.items
+      freshness[kind] = read.freshness
     }),
   )
-  if (!kinds.includes('tools')) return { lists, headerParams: previous.headerParams }
-  return catalogOfLists(lists, warn)
+  const read: Catalog = kinds.includes('tools')
+    ? catalogOfLists(lists, (text) => warnings.push(text))
+    : { ...previous, lists }
+  for (const kind of kinds)
+    if (isDeepStrictEqual(read.lists[kind], previous.lists[kind])) read.lists[kind] = previous.lists[kind]
+  const isSame = listKinds.every((kind) => read.lists[kind] === previous.lists[kind])
+  if (isSame && previous !== emptyCatalog && isDeepStrictEqual(freshness, previous.freshness)) return previous
+  for (const text of warnings) warn(text)
+  return { ...read, freshness }
 }
 
 /** What is derived from the lists. Tools whose annotations for headers are not valid are left out. */
@@ -69,11 +96,19 @@ export function catalogOfLists(
     else if (found.length > 0) params.set(String(tool['name']), found)
     return found !== null
   })
-  return { lists: { ...lists, tools }, headerParams: params }
+  return { lists: { ...lists, tools }, freshness: emptyCatalog.freshness, headerParams: params }
 }
 
-async function readList(connection: Connection, kind: ListKind, warn: (text: string) => void): Promise<Item[]> {
+interface ReadList {
+  items: Item[]
+  freshness: Freshness | null
+}
+
+const nothing: ReadList = { items: [], freshness: null }
+
+async function readList(connection: Connection, kind: ListKind, warn: (text: string) => void): Promise<ReadList> {
   const items = new Map<string, Item>()
+  let freshness: Freshness | null = null
   let cursor: unknown
   for (let page = 0; page < MAX_PAGES; page++) {
     let result: unknown
@@ -81,12 +116,13 @@ async function readList(connection: Connection, kind: ListKind, warn: (text: str
       result = await connection.request(listMethods[kind], cursor === undefined ? undefined : { cursor })
     } catch (error) {
       // Templates are optional even where resources are declared.
-      if (error instanceof McpError && error.code === rpc.methodNotFound) return []
+      if (error instanceof McpError && error.code === rpc.methodNotFound) return nothing
       throw error
     }
     const found = isObject(result) ? result[kind] : undefined
-    if (!Array.isArray(found))
+    if (!isObject(result) || !Array.isArray(found))
       throw new McpError(rpc.internalError, `The answer to ${listMethods[kind]} has no array ${kind}`)
+    freshness = mergeFreshness([freshness, freshnessOf(result)])
     for (const item of found as unknown[]) {
       const key = isObject(item) ? item[keyOf[kind]] : undefined
       if (!isObject(item) || typeof key !== 'string' || key === '')
@@ -94,9 +130,27 @@ async function readList(connection: Connection, kind: ListKind, warn: (text: str
       else if (!items.has(key)) items.set(key, item)
     }
     // An empty string is a cursor like any other; only its absence ends the list.
-    cursor = isObject(result) ? result['nextCursor'] : undefined
-    if (typeof cursor !== 'string') return [...items.values()]
+    cursor = result['nextCursor']
+    if (typeof cursor !== 'string') return { items: [...items.values()], freshness }
   }
   warn(`${listMethods[kind]} has more than ${MAX_PAGES} pages; the rest is left out`)
-  return [...items.values()]
+  return { items: [...items.values()], freshness }
+}
+
+/** What a server says of a list; one of the legacy era says nothing. */
+function freshnessOf({ ttlMs, cacheScope }: Params): Freshness {
+  return {
+    ttlMs: typeof ttlMs === 'number' && Number.isInteger(ttlMs) && ttlMs > 0 ? ttlMs : 0,
+    cacheScope: cacheScope === 'public' ? 'public' : 'private',
+  }
+}
+
+/** Of lists put together: the shortest time, and `private` as soon as one is. */
+export function mergeFreshness(parts: readonly (Freshness | null)[]): Freshness {
+  const said = parts.filter((part) => part !== null)
+  if (said.length === 0) return unkept
+  return {
+    ttlMs: Math.min(...said.map(({ ttlMs }) => ttlMs)),
+    cacheScope: said.every(({ cacheScope }) => cacheScope === 'public') ? 'public' : 'private',
+  }
 }

@@ -20,9 +20,14 @@ export interface ClientInstances {
   readonly inFlight: number
   /** The connections of one principal and profile. */
   of: (principal: string, profile: string) => Lanes
+  /** What they offer may have changed: what closed connections offered counts no longer. */
+  forget: () => void
   reap: (unusedSince: number) => Promise<void>
   close: (atOnce: boolean) => Promise<void>
 }
+
+/** Principals and profiles whose connections are closed, but known what they offered. */
+const MAX_REMEMBERED = 200
 
 export function createClientInstances(options: () => ClientInstancesOptions): ClientInstances {
   const groups = new Map<string, Lanes>()
@@ -61,6 +66,8 @@ export function createClientInstances(options: () => ClientInstancesOptions): Cl
       const key = `${profile} ${principal}`
       const known = groups.get(key)
       if (known !== undefined) return known
+      if (groups.size > MAX_REMEMBERED)
+        for (const [other, { instances }] of groups) if (instances.length === 0) groups.delete(other)
       const { open, exclusive, maxLanes, waitMs } = options()
       const lanes = createLanes({
         exclusive,
@@ -74,12 +81,11 @@ export function createClientInstances(options: () => ClientInstancesOptions): Cl
       groups.set(key, lanes)
       return lanes
     },
+    forget: () => {
+      for (const [key, { instances }] of groups) if (instances.length === 0) groups.delete(key)
+    },
     reap: async (unusedSince) => {
-      await Promise.all(
-        [...groups].map(async ([key, lanes]) => {
-          if (!(await lanes.reap(unusedSince)) && groups.get(key) === lanes) groups.delete(key)
-        }),
-      )
+      await Promise.all([...groups.values()].map((lanes) => lanes.reap(unusedSince)))
     },
     close: async (atOnce) => {
       const open = [...groups.values()]

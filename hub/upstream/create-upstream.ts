@@ -257,7 +257,10 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       onQuestion: () => null,
       onLog: (stream, level, text) => log.add(stream, level, text),
       onCatalog: (kinds) => {
-        if (primary !== null && instance === primary) lastCatalog = primary.catalog
+        if (primary !== null && instance === primary) {
+          lastCatalog = primary.catalog
+          clients.forget()
+        }
         events.onCatalog(kinds)
       },
       onResourceUpdated: events.onResourceUpdated,
@@ -278,10 +281,14 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       onLost()
       void instance.close()
     })
-    const ready = instance.start().catch((error: unknown) => {
-      const cause = error instanceof Error ? error.message : String(error)
-      throw new McpError(rpc.serverUnavailable, `Server ${name} did not start for this client: ${cause}`)
-    })
+    // Until now its client was shown what the plain connection offers.
+    const ready = instance.start().then(
+      () => events.onCatalog(listKinds),
+      (error: unknown) => {
+        const cause = error instanceof Error ? error.message : String(error)
+        throw new McpError(rpc.serverUnavailable, `Server ${name} did not start for this client: ${cause}`)
+      },
+    )
     return { instance, ready }
   }
 
@@ -397,6 +404,8 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     unavailable: () => (isUp() || isAsleep() ? null : unavailableError(name, machine)),
     call: calls.call,
     instanceFor: calls.instanceFor,
+    catalogFor: calls.catalogFor,
+    freshen: calls.freshen,
     setSubscriptions: (uris) => {
       subscriptions = uris
       if (isUp()) primary?.setSubscriptions(uris)

@@ -1,7 +1,7 @@
 import type { Params } from '../gateway/json-rpc.ts'
 import { isLogged, type Call, type CancelCall, type LogLevel } from '../gateway/call.ts'
 import { McpError, rpc } from '../gateway/json-rpc.ts'
-import { emptyCatalog, listKinds, readCatalog, type Catalog, type ListKind } from './catalog.ts'
+import { capabilityOf, emptyCatalog, listKinds, readCatalog, type Catalog, type ListKind } from './catalog.ts'
 import { UpstreamFailure } from './channel.ts'
 import { createConnection, type Connection, type ConnectionOptions } from './connection.ts'
 import { diagnose } from './process/diagnose.ts'
@@ -26,6 +26,8 @@ export interface Instance {
   readonly busy: boolean
   start: () => Promise<void>
   call: (call: Call) => CancelCall
+  /** Reads anew, beside what goes on, the lists that the server does not tell changes of and that were read long ago. */
+  freshen: () => void
   /** A client wants log messages from this level on; the server is told when it is lower than what it was told before. */
   wantLogs: (level: LogLevel) => void
   /** The URIs that somebody wants `notifications/resources/updated` for. */
@@ -34,6 +36,10 @@ export interface Instance {
 }
 
 const REFRESH_DELAY_MS = 50
+/** A list of a server that neither tells of changes nor how long its list is good for. */
+const UNTOLD_TTL_MS = 60_000
+/** However short a server says that its list is good for. */
+const MIN_TTL_MS = 5_000
 const changedKinds: Record<string, readonly ListKind[]> = {
   'notifications/tools/list_changed': ['tools'],
   'notifications/prompts/list_changed': ['prompts'],
@@ -47,8 +53,11 @@ const HEALTHY_LISTEN_MS = 5_000
 export function createInstance(options: InstanceOptions): Instance {
   let catalog: Catalog = emptyCatalog
   let reading: Promise<unknown> = Promise.resolve()
+  /** When each list was asked for last. */
+  const readAt: Record<ListKind, number> = { tools: 0, prompts: 0, resources: 0, resourceTemplates: 0 }
   const startedAt = options.now()
   let lastUsed = startedAt
+  let isStarted = false
   let closed = false
   /** The level that the server was told. */
   let logLevel: LogLevel | null = null
@@ -99,19 +108,40 @@ export function createInstance(options: InstanceOptions): Instance {
     }, REFRESH_DELAY_MS)
   }
 
-  /** One reading after the other, each on what the one before it found: else the slower would undo the faster. */
-  function readLists(kinds: readonly ListKind[]): Promise<void> {
+  /**
+   * One reading after the other, each on what the one before it found: else the slower would undo the faster. Resolves with
+   * the lists that are others than before; null when nothing is.
+   */
+  function readLists(kinds: readonly ListKind[]): Promise<ListKind[] | null> {
+    for (const kind of kinds) readAt[kind] = options.now()
     const done = reading.then(async () => {
-      catalog = await readCatalog(connection, kinds, catalog, (text) => options.onLog('hub', 'warn', text))
+      const before = catalog
+      catalog = await readCatalog(connection, kinds, before, (text) => options.onLog('hub', 'warn', text))
+      return catalog === before ? null : kinds.filter((kind) => catalog.lists[kind] !== before.lists[kind])
     })
     reading = done.catch(() => undefined)
     return done
   }
 
+  /** How long a list is taken for what the server has. */
+  function ttlOf(kind: ListKind): number {
+    const { era, capabilities } = connection.hello
+    const declared = capabilities[capabilityOf[kind]] as Params | undefined
+    if (declared === undefined || declared['listChanged'] === true) return Infinity
+    return era === 'legacy' ? UNTOLD_TTL_MS : Math.max(catalog.freshness[kind]?.ttlMs ?? 0, MIN_TTL_MS)
+  }
+
+  function freshen(): void {
+    if (!isStarted || closed) return
+    const now = options.now()
+    const due = listKinds.filter((kind) => now - readAt[kind] > ttlOf(kind))
+    if (due.length > 0) void read(due)
+  }
+
   async function read(kinds: readonly ListKind[]): Promise<void> {
     try {
-      await readLists(kinds)
-      options.onCatalog(kinds)
+      const changed = await readLists(kinds)
+      if (changed !== null) options.onCatalog(changed)
     } catch (error) {
       // What was offered before stays offered: a list never silently empties.
       options.onLog(
@@ -222,12 +252,14 @@ export function createInstance(options: InstanceOptions): Instance {
           cure: found?.cure ?? 'Read its log; update the server if the fault is its own.',
         })
       }
+      isStarted = true
       if (connection.hello.era === 'modern') listen()
     },
     call: (call) => {
       lastUsed = options.now()
       return connection.call(call)
     },
+    freshen,
     setSubscriptions,
     close: async (atOnce = false) => {
       closed = true

@@ -1,4 +1,5 @@
 import { McpError, rpc } from '../gateway/json-rpc.ts'
+import type { Catalog } from './catalog.ts'
 import type { Instance } from './instance.ts'
 
 interface Lane extends OpenedLane {
@@ -30,6 +31,8 @@ export interface LaneOptions {
 export interface Lanes {
   readonly instances: readonly Instance[]
   readonly inFlight: number
+  /** What a connection offers, or the last one did; null when there was none yet. */
+  readonly catalog: Catalog | null
   /** When the connection was used last that nobody uses for the longest time; null when all are in use. */
   readonly idleSince: number | null
   /** Some connection, for what it offers. */
@@ -38,8 +41,8 @@ export interface Lanes {
   take: (owner: string) => Promise<{ instance: Instance; release: () => void }>
   /** Closes the connection of `idleSince`. */
   evict: () => void
-  /** Closes connections that nobody used since then; false when none is left. */
-  reap: (unusedSince: number) => Promise<boolean>
+  /** Closes connections that nobody used since then. */
+  reap: (unusedSince: number) => Promise<void>
   close: (atOnce: boolean) => Promise<void>
 }
 
@@ -51,6 +54,7 @@ export function createLanes(options: LaneOptions): Lanes {
   /** The connection that served each client last: what it left in the process is there. */
   const homes = new Map<string, Lane>()
   const waiting: (() => void)[] = []
+  let lastCatalog: Catalog | null = null
 
   function add(): Lane {
     const lane: Lane = { ...options.open(() => remove(lane)), owner: null, inFlight: 0, isReady: false }
@@ -66,6 +70,7 @@ export function createLanes(options: LaneOptions): Lanes {
   }
 
   function remove(lane: Lane): void {
+    if (lane.isReady) lastCatalog = lane.instance.catalog
     lanes = lanes.filter((other) => other !== lane)
     for (const [owner, home] of homes) if (home === lane) homes.delete(owner)
     waiting.shift()?.()
@@ -146,6 +151,9 @@ export function createLanes(options: LaneOptions): Lanes {
       for (const lane of lanes) sum += lane.inFlight
       return sum
     },
+    get catalog() {
+      return lanes.find(({ isReady }) => isReady)?.instance.catalog ?? lastCatalog
+    },
     get idleSince() {
       return longestIdle()?.instance.lastUsed ?? null
     },
@@ -165,7 +173,6 @@ export function createLanes(options: LaneOptions): Lanes {
       const unused = idle().filter(({ instance }) => instance.lastUsed <= unusedSince)
       for (const lane of unused) remove(lane)
       await Promise.all(unused.map(({ instance }) => instance.close()))
-      return lanes.length > 0
     },
     close: async (atOnce) => {
       const open = lanes

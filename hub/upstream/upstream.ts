@@ -43,5 +43,9 @@ export interface Upstream {
   call: (call: Call) => CancelCall
   /** The connection of a client's capability profile; the lists of a legacy server differ by it. */
   instanceFor: (principal: string, capabilities: ClientCapabilities) => Promise<Instance>
+  /** What it offers on that connection; null when there was none yet. */
+  catalogFor: (principal: string, capabilities: ClientCapabilities) => Catalog | null
+  /** Somebody asks for its lists: those that it does not tell changes of are read anew now and then. */
+  freshen: (principal: string, capabilities: ClientCapabilities) => void
   setSubscriptions: (uris: ReadonlySet<string>) => void
 }

@@ -3,7 +3,7 @@ import { definitionHash } from '../../hub/catalog/definition.ts'
 import { previewProfile } from '../../hub/catalog/preview.ts'
 import { createProfileShape, wholeShape } from '../../hub/catalog/shape.ts'
 import { matchesPattern, selects } from '../../hub/contract/index.ts'
-import type { Item } from '../../hub/upstream/catalog.ts'
+import { catalogOfLists, type Item } from '../../hub/upstream/catalog.ts'
 
 const github = { name: 'github', prefix: 'github' }
 const tool = (name: string, more: Item = {}): Item => ({ name, description: `does ${name}`, inputSchema: {}, ...more })
@@ -93,7 +93,7 @@ describe('the shape of a profile', () => {
 describe('the preview of a profile', () => {
   const offer = {
     ...github,
-    catalog: { lists: { tools, prompts: [], resources: [], resourceTemplates: [] }, headerParams: new Map() },
+    catalog: catalogOfLists({ tools, prompts: [], resources: [], resourceTemplates: [] }),
   }
   const count = (text: string): number => text.length
 
