@@ -1,7 +1,7 @@
-import { moveEndpointSchema, type HubStatus } from '../contract/index.ts'
+import { eventsQuerySchema, moveEndpointSchema, type HubStatus } from '../contract/index.ts'
 import type { Events } from '../observe/events.ts'
 import { serverInScope } from '../auth/scope.ts'
-import { bodyOf, callerOf, type On } from './routes.ts'
+import { bodyOf, callerOf, queryOf, verbatim, type On } from './routes.ts'
 
 /** `/api/hub`: the hub itself, and the events of everything. */
 export function hubRoutes(
@@ -17,19 +17,23 @@ export function hubRoutes(
     response.json(options.status())
   })
 
+  on('GET /api/openapi.json', async (_request, response) => {
+    const { openApiDocument } = await import('./openapi.ts')
+    verbatim(response).json(openApiDocument())
+  })
+
   on('GET /api/events', (request, response) => {
     // Express gives HEAD to what answers GET; here that would be an answer without an end.
     if (request.method === 'HEAD') {
       response.type('text/event-stream').end()
       return
     }
-    const logsOf = typeof request.query['logs'] === 'string' ? request.query['logs'] : null
-    const usage = request.query['usage'] === '1'
+    const query = queryOf(request, eventsQuerySchema)
     const { scopes } = callerOf(request)
     options.events.stream(response, {
       lastEventId: request.get('last-event-id'),
-      logsOf,
-      usage,
+      logsOf: query.logs ?? null,
+      usage: query.usage === '1',
       sees: (server) => serverInScope(scopes, server),
       narrowed: scopes.length > 0,
     })

@@ -13,6 +13,7 @@ import {
   createUserSchema,
   createdKeySchema,
   createdUserSchema,
+  deleteSecretQuerySchema,
   dryRunResultSchema,
   doctorReportSchema,
   doctorRequestSchema,
@@ -20,6 +21,7 @@ import {
   editKeySchema,
   editServerSchema,
   editUserSchema,
+  eventsQuerySchema,
   exportRequestSchema,
   exportResultSchema,
   findSecretsSchema,
@@ -30,6 +32,7 @@ import {
   hubStatusSchema,
   keySchema,
   loginSchema,
+  logsQuerySchema,
   logsSchema,
   meSchema,
   moveEndpointSchema,
@@ -55,6 +58,7 @@ import {
   serverStatusSchema,
   sessionInfoSchema,
   sessionSchema,
+  sessionsQuerySchema,
   setPinsSchema,
   setSecretResultSchema,
   setSecretSchema,
@@ -71,7 +75,7 @@ import type { RouteKey } from './permissions.ts'
 
 export interface Operation {
   summary: string
-  /** The body is checked against it before the handler runs. */
+  /** Body and query are checked before the handler runs. */
   body?: z.ZodType
   query?: z.ZodType
   /** What a success answers; nothing means 204, a media type what is no JSON. */
@@ -79,7 +83,7 @@ export interface Operation {
   status?: 201
 }
 
-/** What each route is for, takes and answers: for the check of bodies, for OpenAPI and for docs/API_REFERENCE.md. */
+/** What each route is for, takes and answers: for the check of bodies, for OpenAPI (`openapi.ts`) and for docs/API_REFERENCE.md. */
 export const operations: Readonly<Record<RouteKey, Operation>> = {
   'GET /api/auth/me': { summary: 'Who asks, and which door to show', answer: meSchema },
   'POST /api/auth/login': { summary: 'Sign in with a password', body: loginSchema, answer: sessionSchema },
@@ -123,6 +127,7 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
 
   'GET /api/sessions': {
     summary: 'One’s own sessions; for who manages users everybody’s, unless ?user=me',
+    query: sessionsQuerySchema,
     answer: z.array(sessionInfoSchema),
   },
   'DELETE /api/sessions/:id': { summary: 'End a session' },
@@ -147,7 +152,12 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     summary: 'Versions, configuration, states and logs as tar.gz, without secrets',
     answer: 'application/gzip',
   },
-  'GET /api/events': { summary: 'What happens, as it happens', answer: 'text/event-stream' },
+  'GET /api/events': {
+    summary: 'What happens, as it happens; each event’s data is a HubEvent',
+    query: eventsQuerySchema,
+    answer: 'text/event-stream',
+  },
+  'GET /api/openapi.json': { summary: 'The REST API as an OpenAPI 3.1 document', answer: z.looseObject({}) },
 
   'GET /api/servers': { summary: 'All servers with their state', answer: z.array(serverStatusSchema) },
   'POST /api/servers': { summary: 'Add a server', body: addServerSchema, answer: serverDetailSchema, status: 201 },
@@ -180,7 +190,11 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     body: doctorRequestSchema,
     answer: doctorReportSchema,
   },
-  'GET /api/servers/:name/logs': { summary: 'The newest lines of its log', answer: logsSchema },
+  'GET /api/servers/:name/logs': {
+    summary: 'The newest lines of its log, or those before a line',
+    query: logsQuerySchema,
+    answer: logsSchema,
+  },
 
   'GET /api/accounts': { summary: 'The hub’s accounts at remote servers', answer: z.array(accountSchema) },
   'POST /api/accounts/:name/sign-in': {
@@ -225,7 +239,10 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     body: setSecretSchema,
     answer: setSecretResultSchema,
   },
-  'DELETE /api/secrets/:name': { summary: 'Forget a secret; `?force=true` although servers need it' },
+  'DELETE /api/secrets/:name': {
+    summary: 'Forget a secret; with force although servers need it',
+    query: deleteSecretQuerySchema,
+  },
 
   'GET /api/history': {
     summary: 'Requests of clients, newest first; only one’s own without history:read',

@@ -37,6 +37,7 @@ export const routeNeeds = {
   'POST /api/hub/endpoint': 'host:access',
   'GET /api/events': 'hub:read',
   'GET /api/diagnostics': 'hub:configure',
+  'GET /api/openapi.json': 'signed-in',
 
   'GET /api/servers': 'servers:read',
   'POST /api/servers': 'servers:write',

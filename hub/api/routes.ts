@@ -18,7 +18,13 @@ export interface Routes {
 }
 
 const callers = new WeakMap<Request, Caller>()
-const bodies = new WeakMap<Request, { schema: z.ZodType; value: unknown }>()
+interface Checked {
+  schema: z.ZodType
+  value: unknown
+}
+
+const bodies = new WeakMap<Request, Checked>()
+const queries = new WeakMap<Request, Checked>()
 
 /** In this order for every route: who asks, how often, whether they may, the body, the handler. */
 export function createRoutes(
@@ -77,7 +83,7 @@ export function createRoutes(
   return {
     on: (route, handler) => {
       const [method = '', path = ''] = route.split(' ')
-      const { body } = operations[route]
+      const { body, query } = operations[route]
       app[method.toLowerCase() as 'get'](
         path,
         async (request: Request, response: Response, next: NextFunction) => {
@@ -87,7 +93,10 @@ export function createRoutes(
         // Not parsed for somebody who may not send it.
         ...(body === undefined ? [] : [json]),
         async (request: Request, response: Response) => {
-          if (body !== undefined) bodies.set(request, { schema: body, value: parseBody(request, body) })
+          if (query !== undefined)
+            queries.set(request, { schema: query, value: checked(request.query, query, 'query') })
+          if (body !== undefined)
+            bodies.set(request, { schema: body, value: checked(request.body ?? {}, body, 'body') })
           await handler(request, response)
         },
       )
@@ -127,18 +136,17 @@ export function knownCaller(request: Request): Caller | null {
 
 /** The body, as the operation's schema has it. */
 export function bodyOf<S extends z.ZodType>(request: Request, schema: S): z.infer<S> {
-  const body = bodies.get(request)
-  if (body?.schema !== schema) throw new Error(`operations.ts has another body for ${request.path}`)
-  return body.value as z.infer<S>
+  return valueOf(bodies.get(request), schema, `another body for ${request.path}`)
 }
 
-function parseBody(request: Request, schema: z.ZodType): unknown {
-  return checked(request.body ?? {}, schema, 'body')
-}
-
-/** What stands behind the `?`, as a schema has it. */
+/** What stands behind the `?`, as the operation's schema has it. */
 export function queryOf<S extends z.ZodType>(request: Request, schema: S): z.infer<S> {
-  return checked(request.query, schema, 'query') as z.infer<S>
+  return valueOf(queries.get(request), schema, `another query for ${request.path}`)
+}
+
+function valueOf<S extends z.ZodType>(found: Checked | undefined, schema: S, otherwise: string): z.infer<S> {
+  if (found?.schema !== schema) throw new Error(`operations.ts has ${otherwise}`)
+  return found.value as z.infer<S>
 }
 
 /** What is wrong is told field by field. */

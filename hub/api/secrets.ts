@@ -1,8 +1,14 @@
-import { secretNameSchema, setSecretSchema, type Secrets, type SetSecretResult } from '../contract/index.ts'
+import {
+  deleteSecretQuerySchema,
+  secretNameSchema,
+  setSecretSchema,
+  type Secrets,
+  type SetSecretResult,
+} from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import type { SecretKeeper } from '../secrets/keeper.ts'
 import type { SecretVault } from '../secrets/vault.ts'
-import { bodyOf, nameParam, type On } from './routes.ts'
+import { bodyOf, nameParam, queryOf, type On } from './routes.ts'
 
 /** `/api/secrets`: names, what uses them, and new values. No answer ever holds a value. */
 export function secretRoutes(on: On, options: { vault: SecretVault; keeper: SecretKeeper }): void {
@@ -38,7 +44,7 @@ export function secretRoutes(on: On, options: { vault: SecretVault; keeper: Secr
     const entry = options.keeper.entries().find((candidate) => candidate.name === name)
     if (entry === undefined || entry.source === 'missing')
       throw new HubError('HUB_SECRET_NOT_FOUND', `The vault has no secret named ${name}`)
-    if (entry.usedBy.length > 0 && request.query['force'] !== 'true')
+    if (entry.usedBy.length > 0 && queryOf(request, deleteSecretQuerySchema).force !== 'true')
       throw new HubError(
         'HUB_SECRET_IN_USE',
         `${entry.usedBy.map(({ server }) => server).join(', ')} would not start without the secret ${name}`,

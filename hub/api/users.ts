@@ -1,8 +1,15 @@
-import { createUserSchema, editUserSchema, resetPasswordSchema, roleGrants, roles } from '../contract/index.ts'
+import {
+  createUserSchema,
+  editUserSchema,
+  resetPasswordSchema,
+  roleGrants,
+  roles,
+  sessionsQuerySchema,
+} from '../contract/index.ts'
 import { may } from '../auth/caller.ts'
 import type { People, Identity } from '../auth/identity.ts'
 import { HubError } from '../hub-error.ts'
-import { bodyOf, callerOf, nameParam, type On } from './routes.ts'
+import { bodyOf, callerOf, nameParam, queryOf, type On } from './routes.ts'
 
 /** `/api/users`, `/api/roles` and `/api/sessions`; on the desktop there are no users. */
 export function userRoutes(on: On, identity: Identity): void {
@@ -56,7 +63,7 @@ export function userRoutes(on: On, identity: Identity): void {
 
   on('GET /api/sessions', async (request, response) => {
     const caller = callerOf(request)
-    const everybody = may(caller, 'users:manage') && request.query['user'] !== 'me'
+    const everybody = may(caller, 'users:manage') && queryOf(request, sessionsQuerySchema).user !== 'me'
     response.json(await (await people()).signIn.sessions(caller, everybody))
   })
 

@@ -138,3 +138,9 @@ export const sessionInfoSchema = z.object({
   current: z.boolean(),
 })
 export type SessionInfo = z.infer<typeof sessionInfoSchema>
+
+/** `GET /api/sessions` */
+export const sessionsQuerySchema = z.strictObject({
+  /** Only one's own, also for who manages users. */
+  user: z.literal('me').optional(),
+})

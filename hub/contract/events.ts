@@ -39,3 +39,9 @@ export const hubEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('resync') }),
 ])
 export type HubEvent = z.infer<typeof hubEventSchema>
+
+export const eventsQuerySchema = z.strictObject({
+  /** The server whose log the stream carries, too. */
+  logs: z.string().optional(),
+  usage: z.enum(['0', '1']).optional(),
+})

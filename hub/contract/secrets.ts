@@ -73,3 +73,9 @@ export const setSecretResultSchema = z.object({
   restarted: z.array(z.string()),
 })
 export type SetSecretResult = z.infer<typeof setSecretResultSchema>
+
+/** `DELETE /api/secrets/:name` */
+export const deleteSecretQuerySchema = z.strictObject({
+  /** Although servers refer to it. */
+  force: z.enum(['true', 'false']).optional(),
+})

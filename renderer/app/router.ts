@@ -102,6 +102,12 @@ export function createAppRouter(client: QueryClient): Router {
         component: () => import('../features/settings/SettingsPage.vue'),
       },
       {
+        path: '/reference',
+        name: 'reference',
+        meta: { title: 'reference.title' },
+        component: () => import('../features/reference/ReferencePage.vue'),
+      },
+      {
         path: '/login',
         name: 'login',
         meta: { title: 'login.title', public: true },

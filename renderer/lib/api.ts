@@ -30,6 +30,7 @@ import {
   type Profile,
   type TargetInput,
 } from '../../hub/contract/index.ts'
+import { openApiSchema } from './open-api.ts'
 import { ApiError, problemOf } from './problem.ts'
 
 interface Options {
@@ -122,6 +123,8 @@ export const api = {
   hub: (signal?: AbortSignal) => request('/api/hub', hubStatusSchema, { signal }),
   moveEndpoint: (port?: number) =>
     request('/api/hub/endpoint', nothing, { method: 'POST', body: port === undefined ? {} : { port } }),
+
+  openApi: (signal?: AbortSignal) => request('/api/openapi.json', openApiSchema, { signal }),
 
   servers: (signal?: AbortSignal) => request('/api/servers', z.array(serverStatusSchema), { signal }),
   server: (name: string, signal?: AbortSignal) => request(server(name), serverDetailSchema, { signal }),

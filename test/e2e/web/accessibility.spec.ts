@@ -17,6 +17,7 @@ const routes = [
   '/tools/everything/no-such-tool',
   '/publish',
   '/settings',
+  '/reference?operation=postServers',
   '/no-such-page',
 ]
 
