@@ -28,7 +28,7 @@ import { readFileBelow, readSecretFile, secretFolders } from './secrets/environm
 import { isOwnName } from './secrets/names.ts'
 import { defaultLimits } from './upstream/limits.ts'
 import { createOffers } from './upstream/offers.ts'
-import { createProcessJournal } from './upstream/process/journal.ts'
+import { createProcessJournal, journalFile } from './upstream/process/journal.ts'
 import { systemProcessTable } from './upstream/process/process-table.ts'
 import { createReaper } from './upstream/process/process-tree.ts'
 import { createSearchPathSource } from './upstream/process/search-path.ts'
@@ -47,7 +47,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   // Before it listens: from the first connection on it must be ready, or a reload under load would lose calls.
   const table = systemProcessTable()
   const reaper = createReaper(table)
-  const journal = await createProcessJournal(join(options.dataDir, 'processes.json'), table, reaper)
+  const journal = await createProcessJournal(journalFile(options.dataDir), table, reaper)
   await journal.reap()
   const config = await openConfigStore(options.configDir, {
     env: options.systemEnv ?? options.env,

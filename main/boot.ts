@@ -3,6 +3,7 @@ import path from 'node:path'
 import { BrowserWindow, Notification, app, clipboard, dialog, nativeTheme, safeStorage, session, shell } from 'electron'
 import { exportResultSchema, problemSchema, signInStartedSchema, type Overview } from '../hub/contract/index.ts'
 import { createRedactor } from '../hub/observe/redactor.ts'
+import { reapLeftBehind } from '../hub/upstream/process/journal.ts'
 import type { AppInfo } from '../preload/contract.ts'
 import { handleAppProtocol } from './app-protocol.ts'
 import { APP_URL, mayOpenOutside } from './app-url.ts'
@@ -37,6 +38,7 @@ export async function start(): Promise<void> {
   if (vault.notice !== null) log.warn('Vault', vault.notice)
   const configDir = process.env['MCP_HUB_CONFIG_DIR'] ?? path.join(userData, 'config')
   const resources = app.isPackaged ? process.resourcesPath : path.join(dist, '..', 'resources')
+  const dataDir = path.join(userData, 'data')
   const trayAvailable = await hasTrayHost()
   let window: BrowserWindow | null = null
   let pageReady = false
@@ -60,7 +62,7 @@ export async function start(): Promise<void> {
       clientToken: vault.clientToken,
       paths: {
         configDir,
-        dataDir: path.join(userData, 'data'),
+        dataDir,
         webDir: path.join(dist, 'renderer'),
         logDir: path.join(userData, 'logs'),
       },
@@ -85,6 +87,13 @@ export async function start(): Promise<void> {
     },
     redactor,
     onLine: (line) => log.scope('hub').info(line),
+    reap: async () => {
+      const count = await reapLeftBehind(dataDir).catch((error: unknown) => {
+        log.error('What the hub left behind could not be ended', error)
+        return 0
+      })
+      if (count > 0) log.warn('Ended what the hub left behind', { count })
+    },
   })
 
   handleAppProtocol(session.defaultSession, {

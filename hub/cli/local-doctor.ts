@@ -9,7 +9,7 @@ import { reportRuntimes } from '../upstream/doctor/runtime-report.ts'
 import { defaultLimits } from '../upstream/limits.ts'
 import { createOffers } from '../upstream/offers.ts'
 import { minimalEnvironment } from '../upstream/process/environment.ts'
-import { createProcessJournal } from '../upstream/process/journal.ts'
+import { createProcessJournal, journalFile } from '../upstream/process/journal.ts'
 import { systemProcessTable } from '../upstream/process/process-table.ts'
 import { createReaper } from '../upstream/process/process-tree.ts'
 import { createSearchPathSource, loginShellPath } from '../upstream/process/search-path.ts'
@@ -28,7 +28,7 @@ export async function openLocalDoctor({ directory, system }: Configuration, io: 
   const folder = await mkdtemp(join(tmpdir(), 'mcp-hub-doctor-'))
   const table = systemProcessTable()
   const reaper = createReaper(table)
-  const journal = await createProcessJournal(join(folder, 'processes.json'), table, reaper)
+  const journal = await createProcessJournal(journalFile(folder), table, reaper)
   const redactor = createRedactor()
   const searchPath = createSearchPathSource(() => loginShellPath({ env: { ...io.env } }))
   const logs = createServerLogs({ folder, redactor })

@@ -110,7 +110,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       mark: { variable: MARK_VARIABLE, value: options.journal.nextMark() },
       onSpawn: options.journal.add,
       onExit: options.journal.remove,
-      end: options.reaper.end,
+      end: (pid, mark, graceMs) => options.reaper.end(pid, mark, graceMs, options.journal.startTimeOf(pid)),
     })
   }
 

@@ -33,6 +33,8 @@ export interface SupervisorOptions {
   /** Keeps a secret that the hub was given, or forgets it when the value is null. */
   keepSecret: (name: string, value: string | null) => Promise<void>
   onLine: (line: string) => void
+  /** Ends what a hub left behind that could not end it itself; for when no other hub follows that would do it at its start. */
+  reap: () => Promise<void>
   /** What the hub writes when it ends in a bad way is not its log, and has not been through its redactor. */
   redactor: Redactor
   random?: () => number
@@ -173,10 +175,14 @@ export function createHubSupervisor(options: SupervisorOptions): HubSupervisor {
     api = null
     overview = null
     clearTimers()
-    for (const gone of onGone) gone()
-    onGone = []
     if (!wanted) {
       set({ state: 'stopped', nextStartAt: null })
+      const waiting = onGone
+      onGone = []
+      // One that had to be killed has ended none of its servers.
+      void options.reap().finally(() => {
+        for (const gone of waiting) gone()
+      })
       return
     }
     if (restarting) {
@@ -189,6 +195,7 @@ export function createHubSupervisor(options: SupervisorOptions): HubSupervisor {
     const lastExit = { code, reason, lines: lines.slice(-REPORTED_LINES) }
     if (code === EXIT_CONFIG || crashes.length >= MAX_CRASHES) {
       set({ state: 'failed', crashes: crashes.length, nextStartAt: null, lastExit })
+      void options.reap()
       return
     }
     const delay = backoffDelay(crashes.length, random())
@@ -202,14 +209,11 @@ export function createHubSupervisor(options: SupervisorOptions): HubSupervisor {
     const process = child
     if (process === null) {
       set({ state: 'stopped', nextStartAt: null })
-      return Promise.resolve()
+      return options.reap()
     }
     return new Promise((resolve) => {
-      const killer = setTimeout(() => process.kill(), STOP_MS)
-      onGone.push(() => {
-        clearTimeout(killer)
-        resolve()
-      })
+      timers.push(setTimeout(() => process.kill(), STOP_MS))
+      onGone.push(resolve)
       process.send({ type: 'shutdown' })
     })
   }

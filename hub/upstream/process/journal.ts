@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join, parse } from 'node:path'
-import type { ProcessTable } from './process-table.ts'
-import { MARK_VARIABLE, signal, type ProcessReaper } from './process-tree.ts'
+import { systemProcessTable, type ProcessTable } from './process-table.ts'
+import { createReaper, killAtOnce, MARK_VARIABLE, signal, type ProcessReaper } from './process-tree.ts'
 
 /**
  * The server processes that run, kept on disk with their start times: a hub that was killed cannot end them, so the next
@@ -14,6 +14,8 @@ export interface ProcessJournal {
   /** The mark for a server that is about to be started. */
   nextMark: () => string
   add: (pid: number, mark: string) => void
+  /** When the system says that a process of ours was started. */
+  startTimeOf: (pid: number) => Promise<string>
   remove: (pid: number) => void
   /** The last act of a process that ends: kills every group at once, without waiting. */
   killAll: () => void
@@ -27,6 +29,15 @@ interface Journal {
 
 const REAP_GRACE_MS = 500
 
+/** Where a hub keeps its journal; to be read by whoever ends what it left behind. */
+export const journalFile = (dataDir: string): string => join(dataDir, 'processes.json')
+
+/** Ends what the hubs of this folder left behind that are gone; for whoever starts no other hub that would do it. */
+export async function reapLeftBehind(dataDir: string): Promise<number> {
+  const table = systemProcessTable()
+  return (await createProcessJournal(journalFile(dataDir), table, createReaper(table))).reap()
+}
+
 /**
  * One file for each hub beside `file`: while a reload goes on two hubs share the folder, and the new one must not end the
  * servers of the old one, which still answers.
@@ -36,7 +47,7 @@ export async function createProcessJournal(
   table: ProcessTable,
   reaper: ProcessReaper,
 ): Promise<ProcessJournal> {
-  const entries = new Map<number, { startTime: string; mark: string }>()
+  const entries = new Map<number, { startTime: string; known: Promise<string>; mark: string }>()
   const { dir, name, ext } = parse(file)
   const own = join(dir, `${name}-${process.pid}${ext}`)
   const owner = await table.startTimeOf(process.pid)
@@ -68,12 +79,10 @@ export async function createProcessJournal(
       if (!Number.isInteger(pid) || pid === process.pid) continue
       const journal = await readJournal(join(dir, found))
       if (journal.owner !== '' && (await table.startTimeOf(pid)) === journal.owner) continue
-      const ends = journal.processes.map(async ([left, startTime, mark]) => {
-        if (startTime === '' || (await table.startTimeOf(left)) !== startTime) return 0
-        await reaper.end(left, mark, REAP_GRACE_MS)
-        return 1
-      })
-      reaped += (await Promise.all(ends)).reduce<number>((sum, one) => sum + one, 0)
+      const ended = await Promise.all(
+        journal.processes.map(([left, startTime, mark]) => reaper.endLeft(left, startTime, mark, REAP_GRACE_MS)),
+      )
+      reaped += ended.filter(Boolean).length
       await rm(join(dir, found), { force: true })
     }
     return reaped
@@ -94,19 +103,18 @@ export async function createProcessJournal(
     reap: async () => (await reapFiles()) + (await reapMarked()),
     nextMark: () => `${folder}.${process.pid}.${oneWord(owner)}.${++serial}`,
     add(pid, mark) {
-      const entry = { startTime: '', mark }
+      const entry = { startTime: '', known: table.startTimeOf(pid), mark }
       entries.set(pid, entry)
-      void table.startTimeOf(pid).then((startTime) => {
+      void entry.known.then((startTime) => {
         entry.startTime = startTime
         save()
       })
     },
+    startTimeOf: (pid) => entries.get(pid)?.known ?? Promise.resolve(''),
     remove(pid) {
       if (entries.delete(pid)) save()
     },
-    killAll() {
-      for (const pid of entries.keys()) signal(process.platform === 'win32' ? pid : -pid, 'SIGKILL')
-    },
+    killAll: () => killAtOnce([...entries.keys()]),
   }
 }
 

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { coalesce } from './coalesce.ts'
 
 /** One process of the machine. */
 export interface ProcessInfo {
@@ -144,15 +145,16 @@ export function parseMarked(text: string, variable: string, prefix: string): { p
 const CIM_QUERY =
   'Get-CimInstance Win32_Process | Select-Object ProcessId,ParentProcessId,@{n="Started";e={$_.CreationDate.ToFileTimeUtc()}},WorkingSetSize,KernelModeTime,UserModeTime | ConvertTo-Json -Compress'
 
+/** PowerShell takes half a second to start: twenty servers that start at once are looked for in one list. */
+const windowsList = coalesce(async () =>
+  parseCim(await output('powershell.exe', ['-NoProfile', '-NonInteractive', '-Command', CIM_QUERY])),
+)
+
 /** Windows does not tell the environment of other processes. */
 const windowsTable: ProcessTable = {
-  list: () => windowsList(),
+  list: windowsList,
   startTimeOf: async (pid) => (await windowsList()).find((one) => one.pid === pid)?.startedAt ?? '',
   marked: () => Promise.resolve([]),
-}
-
-async function windowsList(): Promise<ProcessInfo[]> {
-  return parseCim(await output('powershell.exe', ['-NoProfile', '-NonInteractive', '-Command', CIM_QUERY]))
 }
 
 export function parseCim(text: string): ProcessInfo[] {
@@ -169,14 +171,17 @@ export function parseCim(text: string): ProcessInfo[] {
   }))
 }
 
+/** Whether it was started before a time that the same table told. */
+export const isOlder = (one: ProcessInfo, startedAt: string): boolean => Number(one.startedAt) < Number(startedAt)
+
 /** Every process below one, itself left out. A parent's pid that is used again since does not make a stranger a child. */
 export function descendantsOf(root: ProcessInfo, all: readonly ProcessInfo[]): ProcessInfo[] {
   const found: ProcessInfo[] = []
   const queue = [root]
   for (let parent = queue.shift(); parent !== undefined; parent = queue.shift()) {
     for (const one of all) {
-      const isOlder = Number(one.startedAt) < Number(parent.startedAt)
-      if (one.parent !== parent.pid || one.pid === parent.pid || isOlder || found.includes(one)) continue
+      if (one.parent !== parent.pid || one.pid === parent.pid || isOlder(one, parent.startedAt)) continue
+      if (found.includes(one)) continue
       found.push(one)
       queue.push(one)
     }
