@@ -1,7 +1,7 @@
 import { transportOf, type ServerConfig } from '../contract/index.ts'
 import type { Clock } from '../clock.ts'
 import { capabilityProfile, type Call, type CancelCall, type ClientCapabilities } from '../gateway/call.ts'
-import { Reply, toRpcError } from '../gateway/json-rpc.ts'
+import { McpError, Reply, rpc, toRpcError } from '../gateway/json-rpc.ts'
 import { createCallQueue } from './call-queue.ts'
 import type { Catalog } from './catalog.ts'
 import type { ClientInstances } from './client-instances.ts'
@@ -22,6 +22,8 @@ export interface CallTarget {
   readonly instance: Instance | null
   readonly clients: ClientInstances
   start: () => void
+  /** Resolves when the backoff is over. */
+  tried: (ms: number) => Promise<void>
   settled: (ms: number) => Promise<void>
 }
 
@@ -40,6 +42,8 @@ export interface Calls {
 
 /** How often a call may have a remote server tried that is down. */
 const RETRY_BY_CALL_MS = 2_000
+/** A call waits for the next try of a server that is so near; before a later one it fails at once. */
+const NEAR_TRY_MS = 5_000
 
 /** Brings each call to the connection that it belongs to, when that has room and the server is there. */
 export function createCalls(target: CallTarget): Calls {
@@ -50,22 +54,42 @@ export function createCalls(target: CallTarget): Calls {
     inFlight: () => (target.instance?.connection.inFlight ?? 0) + target.clients.inFlight,
   })
 
+  /** Calls that wait for the server to be there. */
+  let awaiting = 0
+
   function available(): Instance {
     if (target.instance === null) throw unavailableError(target.name, target.machine)
     return target.instance
   }
 
-  /** Starts what is asleep, and waits for what is on its way; whatever else is down fails at once, with the cause. */
+  /** Starts what is asleep, and waits for what will be there soon; whatever else is down fails at once, with the cause. */
   async function ready(): Promise<void> {
-    const { state, since, attempt, then } = target.machine
-    const isComing = state === 'starting' || (state === 'stopping' && then === 'starting')
+    const { state, since, attempt, then, nextTryAt } = target.machine
+    const isNear = nextTryAt !== null && nextTryAt - target.clock.now() <= NEAR_TRY_MS
+    const isComing = state === 'starting' || (state === 'stopping' && then === 'starting') || isNear
     const isAsleep = state === 'idle' || (state === 'stopping' && then === 'idle')
     const isRemote = transportOf(target.config) !== 'stdio'
     const mayRetry = attempt <= 1 || (isRemote && target.clock.now() - since >= RETRY_BY_CALL_MS)
     if (isAsleep || (state === 'backoff' && mayRetry)) target.start()
     else if (!isComing) available()
-    await target.settled(target.limits.startTimeoutMs)
+    await arrival()
     available()
+  }
+
+  /** As many may wait for the server to be there as it would have under way and waiting for their turn. */
+  async function arrival(): Promise<void> {
+    const { maxConcurrentCalls, maxQueuedCalls, startTimeoutMs } = target.limits
+    if (awaiting >= maxConcurrentCalls + maxQueuedCalls) {
+      const text = `${awaiting} calls wait already for server ${target.name} to start (hub.maxConcurrentCalls, hub.maxQueuedCalls; limits.maxCallsPerServer, limits.maxQueuedCallsPerServer)`
+      throw new McpError(rpc.limitExceeded, text)
+    }
+    awaiting++
+    try {
+      await target.tried(NEAR_TRY_MS)
+      await target.settled(startTimeoutMs)
+    } finally {
+      awaiting--
+    }
   }
 
   /**

@@ -25,6 +25,8 @@ export interface ChannelHandlers {
   onOversize: (hop: number | null, setting: string, bytes: number) => void
   /** The connection is over. */
   onClose: (reason: Reason) => void
+  /** Nothing new is served before a person signs in; what is under way may finish. */
+  onSignedOut: (reason: Reason) => void
   onLog: (stream: 'stderr' | 'hub', level: 'error' | 'warn' | 'info' | 'debug', text: string) => void
 }
 

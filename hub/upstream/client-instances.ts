@@ -23,7 +23,8 @@ export interface ClientInstances {
   /** What they offer may have changed: what closed connections offered counts no longer. */
   forget: () => void
   reap: (unusedSince: number) => Promise<void>
-  close: (atOnce: boolean) => Promise<void>
+  /** Gives all its connections away; whoever takes them closes them. */
+  leave: () => readonly Instance[]
 }
 
 /** Principals and profiles whose connections are closed, but known what they offered. */
@@ -87,10 +88,10 @@ export function createClientInstances(options: () => ClientInstancesOptions): Cl
     reap: async (unusedSince) => {
       await Promise.all([...groups.values()].map((lanes) => lanes.reap(unusedSince)))
     },
-    close: async (atOnce) => {
+    leave: () => {
       const open = [...groups.values()]
       groups.clear()
-      await Promise.all(open.map((lanes) => lanes.close(atOnce)))
+      return open.flatMap((lanes) => lanes.leave())
     },
   }
 }

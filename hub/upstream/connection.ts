@@ -19,6 +19,7 @@ export interface ConnectionOptions extends HandshakeOptions {
   /** A question that belongs to no call; null when there is nobody to put it to. */
   onQuestion: (method: string, params: Params | undefined, signal: AbortSignal) => Promise<unknown> | null
   onClose: (reason: Reason) => void
+  onSignedOut: ChannelHandlers['onSignedOut']
   /** The server forgot its session and the handshake was done anew: lists and subscriptions must be read again. */
   onRenewed: () => void
   /** Messages that belong to no call may have been missed. */
@@ -119,6 +120,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       for (const hop of pending.keys()) finish(hop, Reply.error({ code: rpc.serverUnavailable, message }))
       options.onClose(reason)
     },
+    onSignedOut: (reason) => options.onSignedOut(reason),
     onLog: options.onLog,
   }
   let channel = options.openChannel(handlers)

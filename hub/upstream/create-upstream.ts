@@ -77,6 +77,8 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   let run = 0
   /** Settles once the processes and connections of earlier runs are gone. */
   let closing: Promise<unknown> = Promise.resolve()
+  /** Connections whose sign-in has ended, with calls that are under way. */
+  const draining = new Set<Instance>()
   let health: HealthProbe | null = null
   const impairments = new Map<'probe' | 'limit', Reason>()
   /** Timers of the present state. */
@@ -109,6 +111,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       return isUp() ? primary : null
     },
     start,
+    tried,
     settled,
   })
 
@@ -164,10 +167,29 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   }
 
   function release(atOnce: boolean): void {
-    const ending = primary
+    const ending = [...(primary === null ? [] : [primary]), ...clients.leave()]
     primary = null
     usage = null
-    closing = Promise.all([closing, ending?.close(atOnce), clients.close(atOnce)])
+    if (machine.state === 'needs-auth') {
+      // Who was let in before is still served: only what is asked from now on needs the sign-in.
+      for (const instance of ending) draining.add(instance)
+      closeDrained()
+      return
+    }
+    close([...ending, ...draining], atOnce)
+  }
+
+  function close(instances: readonly Instance[], atOnce: boolean): void {
+    draining.clear()
+    closing = Promise.all([closing, ...instances.map((instance) => instance.close(atOnce))])
+  }
+
+  function closeDrained(): void {
+    for (const instance of draining) {
+      if (instance.busy) continue
+      draining.delete(instance)
+      void instance.close()
+    }
   }
 
   async function open(): Promise<void> {
@@ -270,14 +292,23 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       },
       onLost,
       now: clock.now,
-      onSettled: calls.settled,
+      onSettled: () => {
+        calls.settled()
+        closeDrained()
+      },
       onTrouble: () => health?.check(),
     })
     return instance
   }
 
   function openForClient(profile: string, onLost: () => void): OpenedLane {
-    const instance = newInstance(profile, () => {
+    const mine = run
+    const instance = newInstance(profile, (reason) => {
+      // One account serves all connections.
+      if (reason.code === 'needs-auth') {
+        if (mine === run) dispatch({ type: 'lost', reason })
+        return
+      }
       onLost()
       void instance.close()
     })
@@ -307,6 +338,10 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       const cancelDeadline = ms === Infinity ? () => undefined : clock.after(ms, end)
       waiters.add(check)
     })
+  }
+
+  function tried(ms: number): Promise<void> {
+    return until(() => machine.state !== 'backoff', ms)
   }
 
   function settled(ms: number): Promise<void> {
@@ -375,6 +410,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     },
     reconfigure: async (next) => {
       const [wasOn, isOn] = [isEnabled(config), isEnabled(next)]
+      close([...draining], false)
       config = next
       limits = limitsOf(config, options.defaults)
       lastCatalog = emptyCatalog

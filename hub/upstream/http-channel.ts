@@ -131,7 +131,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
 
   /** Without a sign-in the server serves nothing more; a scope that is missing is missing to this request alone. */
   function refused(reason: Reason, status: number): void {
-    if (reason.code === 'needs-auth' && status === 401 && !closed) handlers.onClose(reason)
+    if (reason.code === 'needs-auth' && status === 401 && !closed) handlers.onSignedOut(reason)
   }
 
   function handlerFor(exchange: Exchange): ResponseHandler {

@@ -7,11 +7,15 @@ import { createConnection, type Connection, type ConnectionOptions } from './con
 import { diagnose } from './process/diagnose.ts'
 import type { Reason } from '../contract/index.ts'
 
-export interface InstanceOptions extends Omit<ConnectionOptions, 'onNotification' | 'onClose' | 'onRenewed' | 'onGap'> {
+export interface InstanceOptions extends Omit<
+  ConnectionOptions,
+  'onNotification' | 'onClose' | 'onSignedOut' | 'onRenewed' | 'onGap'
+> {
   onCatalog: (kinds: readonly ListKind[]) => void
   onResourceUpdated: (params: Params) => void
   /** Any other notification that belongs to no call. */
   onNotification: (method: string, params: Params | undefined) => void
+  /** It is over; with the code `needs-auth` only for what is new: calls that are under way may finish. */
   onLost: (reason: Reason) => void
   now: () => number
 }
@@ -69,9 +73,8 @@ export function createInstance(options: InstanceOptions): Instance {
   const connection = createConnection({
     ...options,
     onNotification,
-    onClose: (reason) => {
-      if (!closed) options.onLost(reason)
-    },
+    onClose: lost,
+    onSignedOut: lost,
     onRenewed: () => {
       const level = logLevel
       logLevel = null
@@ -83,6 +86,10 @@ export function createInstance(options: InstanceOptions): Instance {
     },
     onGap: missed,
   })
+
+  function lost(reason: Reason): void {
+    if (!closed) options.onLost(reason)
+  }
 
   /** Whatever may have changed unheard is taken to have changed. */
   function missed(): void {

@@ -43,7 +43,8 @@ export interface Lanes {
   evict: () => void
   /** Closes connections that nobody used since then. */
   reap: (unusedSince: number) => Promise<void>
-  close: (atOnce: boolean) => Promise<void>
+  /** Gives its connections away and takes no more calls; those under way go on. */
+  leave: () => readonly Instance[]
 }
 
 /** Clients whose connection is remembered: sessions come and go, and each is another client. */
@@ -51,6 +52,7 @@ const MAX_HOMES = 1_000
 
 export function createLanes(options: LaneOptions): Lanes {
   let lanes: Lane[] = []
+  let left = false
   /** The connection that served each client last: what it left in the process is there. */
   const homes = new Map<string, Lane>()
   const waiting: (() => void)[] = []
@@ -110,6 +112,7 @@ export function createLanes(options: LaneOptions): Lanes {
           resolve()
         })
       })
+      if (left) throw new McpError(rpc.serverUnavailable, 'The server went away before it had room for this call')
       lane = free(owner)
     }
     const taken = lane
@@ -174,11 +177,13 @@ export function createLanes(options: LaneOptions): Lanes {
       for (const lane of unused) remove(lane)
       await Promise.all(unused.map(({ instance }) => instance.close()))
     },
-    close: async (atOnce) => {
+    leave: () => {
       const open = lanes
       lanes = []
+      left = true
       homes.clear()
-      await Promise.all(open.map(({ instance }) => instance.close(atOnce)))
+      for (const wake of waiting.splice(0)) wake()
+      return open.map(({ instance }) => instance)
     },
   }
 }

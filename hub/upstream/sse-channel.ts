@@ -133,7 +133,7 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
         onResponseError: (_controller, error) => failed(error.message, null),
         onRefused: (reason, refusal) => {
           failed(`${reason.message}. ${reason.cure}`, reason)
-          if (reason.code === 'needs-auth' && refusal === 401 && !closed) handlers.onClose(reason)
+          if (reason.code === 'needs-auth' && refusal === 401 && !closed) handlers.onSignedOut(reason)
         },
       },
     )

@@ -212,6 +212,19 @@ describe('a token that ends', () => {
     expect(hub.hub.overview().signIns).toEqual([])
   })
 
+  it('and cannot be renewed fails the calls that meet its end, and lets those finish that are under way', async () => {
+    const { hub, as, server, signIn, call } = await stage()
+    await signIn('alice')
+    const held = call('hold')
+    await server.held
+    await as.revokeRefreshTokens()
+    server.expireTokens()
+    expect(await call('whoami')).toContain('does not renew the sign-in any more')
+    await hub.until('guarded', 'needs-auth')
+    server.release()
+    expect(await held).toBe('done')
+  })
+
   it.each([
     ['429', { status: 429, headers: { 'retry-after': '1' }, body: 'slow down' }],
     ['503 that looks like a refusal', { status: 503, body: '{"error":"invalid_grant"}' }],

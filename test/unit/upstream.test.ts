@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Reason, ServerConfig } from '../../hub/contract/index.ts'
 import type { Reply } from '../../hub/gateway/json-rpc.ts'
 import { UpstreamFailure } from '../../hub/upstream/channel.ts'
+import type { Upstream } from '../../hub/upstream/upstream.ts'
 import { crashed } from '../fixtures/memory-server.ts'
 import { memoryUpstream as setUp } from '../fixtures/memory-upstream.ts'
 
@@ -28,7 +29,6 @@ describe('a crash', () => {
     for (let life = 0; life < 3; life++) {
       await until('running')
       server.connections[life]!.crash()
-      if (life === 1) expect(errorOf(await call())).toContain('exited with code 1. Read its log.')
       clock.advance(60_000)
     }
     expect(upstream.status()).toMatchObject({ state: 'failed', attempt: 3, nextTryAt: null })
@@ -36,6 +36,56 @@ describe('a crash', () => {
     void upstream.restart()
     await until('running')
     expect(upstream.status().attempt).toBe(0)
+  })
+
+  it('soon after another is waited for by calls until the next try, and no longer', async () => {
+    const { clock, server, upstream, until, call } = setUp()
+    upstream.start()
+    await until('running')
+    server.connections[0]!.crash()
+    clock.advance(20)
+    await until('running')
+    server.connections[1]!.crash()
+    expect(upstream.status()).toMatchObject({ state: 'backoff', attempt: 2 })
+    const waits = call()
+    await turn()
+    clock.advance(500)
+    expect((await waits).isError).toBe(false)
+
+    server.connections[2]!.crash()
+    server.failure = new UpstreamFailure(refused)
+    const fails = call()
+    await turn()
+    clock.advance(1_000)
+    expect(errorOf(await fails)).toContain('Nothing answers at x. Start the server.')
+  })
+
+  it('whose next try is far off is told to calls at once', async () => {
+    const { clock, server, upstream, until, call } = setUp({ command: 'memory', hub: { maxStartAttempts: 20 } })
+    server.failure = new UpstreamFailure(crashed)
+    upstream.start()
+    for (const delay of [250, 500, 1_000, 2_000, 4_000]) {
+      await until('backoff')
+      clock.advance(delay)
+    }
+    await until('backoff')
+    expect(upstream.status().nextTryAt).toBe(clock.now() + 8_000)
+    expect((await call()).message.error?.data).toMatchObject({ state: 'backoff', reason: crashed })
+  })
+
+  it('lets no more calls wait for the next try than may wait at all', async () => {
+    const hub = { maxConcurrentCalls: 1, maxQueuedCalls: 1 }
+    const { clock, server, upstream, until, call } = setUp({ command: 'memory', hub })
+    upstream.start()
+    await until('running')
+    server.connections[0]!.crash()
+    clock.advance(20)
+    await until('running')
+    server.connections[1]!.crash()
+    const waiting = [call(), call()]
+    expect(errorOf(await call())).toContain('2 calls wait already for server one to start (hub.maxConcurrentCalls')
+    clock.advance(500)
+    expect((await Promise.all(waiting)).map(({ isError }) => isError)).toEqual([false, false])
   })
 
   it('is forgotten after a minute of health', async () => {
@@ -148,7 +198,7 @@ describe('a remote server', () => {
     const { clock, server, upstream, until, call } = setUp(remote)
     server.failure = new UpstreamFailure(refused)
     upstream.start()
-    for (let attempt = 0; attempt < 4; attempt++) {
+    for (let attempt = 0; attempt < 5; attempt++) {
       await until('backoff')
       clock.advance(60_000)
     }
@@ -176,6 +226,53 @@ describe('a remote server', () => {
     server.failure = null
     upstream.start()
     await until('running')
+  })
+})
+
+describe('a sign-in that ends in the middle of calls', () => {
+  const reason: Reason = { code: 'needs-auth', message: 'x does not renew the sign-in', cure: 'Sign in again.' }
+  async function inTheMiddle(config: ServerConfig = { url: 'http://127.0.0.1:9/mcp' }) {
+    const stage = setUp(config)
+    stage.upstream.start()
+    await stage.until('running')
+    stage.server.silent.add('tools/call')
+    const calls = [stage.call(), stage.call({ owner: 'other', capabilities: { sampling: {} } })]
+    while (stage.server.connections.length < 2 || !stage.server.connections[1]!.sent.includes('tools/call'))
+      await turn()
+    stage.server.connections[0]!.handlers.onSignedOut(reason)
+    expect(stage.upstream.status()).toMatchObject({ state: 'needs-auth', reason })
+    return { ...stage, calls }
+  }
+
+  it('lets them finish, on every connection, and fails only what is new', async () => {
+    const { server, call, calls } = await inTheMiddle()
+    expect(errorOf(await call())).toContain('x does not renew the sign-in. Sign in again.')
+    expect(server.connections.map(({ closed }) => closed)).toEqual([false, false])
+    // A second refusal tells nothing new.
+    server.connections[1]!.handlers.onSignedOut(reason)
+    for (const connection of server.connections) connection.release()
+    expect((await Promise.all(calls)).map(({ isError }) => isError)).toEqual([false, false])
+    while (server.connections.some(({ closed }) => !closed)) await turn()
+  })
+
+  it('does not keep them from finishing after somebody has signed in again', async () => {
+    const { server, upstream, until, call, calls } = await inTheMiddle()
+    server.silent.clear()
+    upstream.start()
+    await until('running')
+    expect((await call()).isError).toBe(false)
+    for (const connection of server.connections) connection.release()
+    expect((await Promise.all(calls)).map(({ isError }) => isError)).toEqual([false, false])
+  })
+
+  it.each<[string, (upstream: Upstream) => Promise<void>]>([
+    ['is stopped', (upstream) => upstream.stop()],
+    ['is disabled', (upstream) => upstream.reconfigure({ url: 'http://127.0.0.1:9/mcp', disabled: true })],
+    ['gets another entry', (upstream) => upstream.reconfigure({ url: 'http://127.0.0.1:9/other' })],
+  ])('does not outlive a server that %s', async (_what, end) => {
+    const { server, upstream } = await inTheMiddle()
+    await end(upstream)
+    expect(server.connections.slice(0, 2).map(({ closed }) => closed)).toEqual([true, true])
   })
 })
 
