@@ -1,7 +1,9 @@
 import type { Shape, Shown } from '../catalog/shape.ts'
 import { emptyCatalog, mergeFreshness, unkept, type Catalog, type Item, type ListKind } from '../upstream/catalog.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { uiUris, withUiUris } from './exposed-uris.ts'
 import { McpError, isObject, rpc, type Params } from './json-rpc.ts'
+import { createResourceOwners, templatePattern, type ResourceOwners } from './resource-owners.ts'
 import {
   GREETING_WAIT_MS,
   LIST_WAIT_MS,
@@ -23,9 +25,10 @@ import {
   type Viewer,
 } from './view.ts'
 
-interface Owner {
+interface Named {
   upstream: Upstream
-  catalog: Catalog
+  /** As the server knows it. */
+  name: string
 }
 
 interface Index {
@@ -34,19 +37,14 @@ interface Index {
   /** Everything that it was made of. */
   parts: readonly unknown[]
   catalogs: Catalog[]
-  tools: Map<string, Owner & { name: string }>
+  tools: Map<string, Named>
   /** Tools that would be shown, but wait for a person's approval. */
   held: Map<string, { server: string; tool: string }>
-  prompts: Map<string, Owner & { name: string }>
-  resources: Map<string, Owner>
-  templates: (Owner & { pattern: RegExp })[]
+  prompts: Map<string, Named>
+  resources: ResourceOwners
 }
 
 const URI_METHODS = new Set(['resources/read', 'resources/subscribe', 'resources/unsubscribe'])
-
-function withParams(owner: Owner | null, params: Params | undefined): Route | null {
-  return owner === null ? null : { upstream: owner.upstream, params, catalog: owner.catalog }
-}
 
 /** `/mcp` and `/mcp/<profile>`: what a shape shows of the members, in the order of the configuration. */
 export function createAggregatedView(
@@ -87,6 +85,10 @@ export function createAggregatedView(
     const before = indexes.get(key)
     if (before !== undefined && sameParts(before.parts, parts)) return before
     if (indexes.size > 100) indexes.clear()
+    const shown = (kind: ListKind, position: number): Shown[] => {
+      const upstream = upstreams[position]
+      return upstream === undefined ? [] : shape.show(kind, upstream, catalogs[position]?.lists[kind] ?? [])
+    }
     const index: Index = {
       upstreams,
       shape,
@@ -95,25 +97,31 @@ export function createAggregatedView(
       tools: new Map(),
       held: new Map(),
       prompts: new Map(),
-      resources: new Map(),
-      templates: [],
+      resources: createResourceOwners(
+        upstreams.map((upstream, position) => {
+          const templates = shown('resourceTemplates', position).map(({ original }) => String(original['uriTemplate']))
+          return {
+            upstream,
+            uris: [
+              ...shown('resources', position).map(({ original }) => String(original['uri'])),
+              ...shown('tools', position).flatMap(({ original }) => uiUris(original)),
+            ],
+            templates,
+            shows: (uri) =>
+              shape.show('resources', upstream, [{ uri }]).length > 0 ||
+              templates.some((template) => templatePattern(template).test(uri)),
+          }
+        }),
+      ),
     }
     upstreams.forEach((upstream, position) => {
-      const catalog = catalogs[position] ?? emptyCatalog
-      const shown = (kind: ListKind): Shown[] => shape.show(kind, upstream, catalog.lists[kind])
       for (const kind of ['tools', 'prompts'] as const)
-        for (const { item, original } of shown(kind)) {
+        for (const { item, original } of shown(kind, position)) {
           const name = String(original['name'])
           if (kind === 'prompts' || admission.admits(upstream.name, original))
-            index[kind].set(String(item['name']), { upstream, name, catalog })
+            index[kind].set(String(item['name']), { upstream, name })
           else index.held.set(String(item['name']), { server: upstream.name, tool: name })
         }
-      // The first configured server owns a URI that two servers offer.
-      for (const { original } of shown('resources'))
-        if (!index.resources.has(String(original['uri'])))
-          index.resources.set(String(original['uri']), { upstream, catalog })
-      for (const { original } of shown('resourceTemplates'))
-        index.templates.push({ pattern: templatePattern(String(original['uriTemplate'])), upstream, catalog })
     })
     indexes.set(key, index)
     return index
@@ -132,19 +140,29 @@ export function createAggregatedView(
   }
 
   function listItems(kind: ListKind, index: Index): Item[] {
-    const seen = new Set<string>()
     return index.upstreams.flatMap((upstream, position) => {
       const { lists } = index.catalogs[position] ?? emptyCatalog
       const items = index.shape
         .show(kind, upstream, lists[kind])
         .filter(({ original }) => kind !== 'tools' || admission.admits(upstream.name, original))
         .map(({ item }) => item)
-      if (kind === 'tools' || kind === 'prompts') return items
-      return items.filter((item) => {
-        const key = String(item[kind === 'resources' ? 'uri' : 'uriTemplate'])
-        return !seen.has(key) && seen.add(key)
-      })
+      return index.resources.hasMarked(upstream) ? items.map((item) => exposedItem(kind, index, upstream, item)) : items
     })
+  }
+
+  /** An item of a server that offers URIs which are another one's here. */
+  function exposedItem(kind: ListKind, { resources }: Index, upstream: Upstream, item: Item): Item {
+    if (kind === 'tools') return withUiUris(item, (uri) => resources.exposed(upstream, uri))
+    if (kind === 'resources') return { ...item, uri: resources.exposed(upstream, String(item['uri'])) }
+    if (kind === 'prompts') return item
+    return { ...item, uriTemplate: resources.exposedTemplate(upstream, String(item['uriTemplate'])) }
+  }
+
+  function routeTo(index: Index, upstream: Upstream, params: Params | undefined): Route {
+    const { resources } = index
+    const catalog = index.catalogs[index.upstreams.indexOf(upstream)] ?? emptyCatalog
+    if (!resources.hasMarked(upstream)) return { upstream, params, catalog }
+    return { upstream, params, catalog, expose: (uri) => resources.exposed(upstream, uri) }
   }
 
   /** The member that a request names; null when none does, as far as they are known. */
@@ -154,11 +172,12 @@ export function createAggregatedView(
       const held = method === 'tools/call' ? index.held.get(String(name)) : undefined
       if (held !== undefined) throw heldBack(held.server, held.tool)
       const owner = (method === 'tools/call' ? index.tools : index.prompts).get(String(name))
-      return owner === undefined
-        ? null
-        : { upstream: owner.upstream, params: { ...params, name: owner.name }, catalog: owner.catalog }
+      return owner === undefined ? null : routeTo(index, owner.upstream, { ...params, name: owner.name })
     }
-    if (URI_METHODS.has(method)) return withParams(ownerOfUri(index, String(params?.['uri'])), params)
+    if (URI_METHODS.has(method)) {
+      const owner = index.resources.find(String(params?.['uri']))
+      return owner === null ? null : routeTo(index, owner.upstream, { ...params, uri: owner.uri })
+    }
     if (method !== 'completion/complete')
       throw new McpError(
         rpc.methodNotFound,
@@ -169,23 +188,11 @@ export function createAggregatedView(
       const owner = index.prompts.get(String(ref['name']))
       return owner === undefined
         ? null
-        : {
-            upstream: owner.upstream,
-            params: { ...params, ref: { ...ref, name: owner.name } },
-            catalog: owner.catalog,
-          }
+        : routeTo(index, owner.upstream, { ...params, ref: { ...ref, name: owner.name } })
     }
-    const template = String(ref['uri'])
-    const owner = index.upstreams.find((_, position) =>
-      index.catalogs[position]?.lists.resourceTemplates.some((item) => item['uriTemplate'] === template),
-    )
-    return owner === undefined
-      ? withParams(ownerOfUri(index, template), params)
-      : { upstream: owner, params, catalog: owner.catalog }
-  }
-
-  function ownerOfUri(index: Index, uri: string): Owner | null {
-    return index.resources.get(uri) ?? index.templates.find(({ pattern }) => pattern.test(uri)) ?? null
+    const uri = String(ref['uri'])
+    const owner = index.resources.findTemplate(uri) ?? index.resources.find(uri)
+    return owner === null ? null : routeTo(index, owner.upstream, { ...params, ref: { ...ref, uri: owner.uri } })
   }
 
   /** Whom a request waits for that names what nobody offers yet: the one whose prefix it has, or all that start. */
@@ -207,7 +214,11 @@ export function createAggregatedView(
       )
       const [only] = able
       if (able.length === 1 && only !== undefined) return { upstream: only, params, catalog: only.catalog }
-      throw new McpError(rpc.invalidParams, `No server offers the resource ${uri}`, { uri })
+      throw new McpError(
+        rpc.invalidParams,
+        `No server offers the resource ${uri}; end it in #server=<prefix> to say whose it is`,
+        { uri },
+      )
     }
     const name = method === 'completion/complete' ? ref['name'] : params?.['name']
     const server =
@@ -266,17 +277,4 @@ export function createAggregatedView(
       }
     },
   }
-}
-
-/** A URI template (RFC 6570) as a pattern that its expansions match. */
-export function templatePattern(template: string): RegExp {
-  const parts = template.split(/(\{[^}]*\})/).map((part) => {
-    if (!part.startsWith('{')) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-    return /^\{[+#]|\*\}$/.test(part) || part.startsWith('{/')
-      ? '.*'
-      : part.startsWith('{?') || part.startsWith('{&')
-        ? '(?:[?&].*)?'
-        : '[^/]*'
-  })
-  return new RegExp(`^${parts.join('')}$`)
 }

@@ -15,6 +15,7 @@ import { canAnswer, logLevels, type Call, type CancelCall, type LogLevel, type Q
 import type { GatewayContext } from './context.ts'
 import { Exchange, sizeOf } from './exchange.ts'
 import { legacyQuestion, legacyReply, unreadable } from './era-bridge.ts'
+import { exposeUris } from './exposed-uris.ts'
 import { paramHeaders } from './mcp-headers.ts'
 import type { Outlet } from './outlet.ts'
 import { traced } from './trace-context.ts'
@@ -181,7 +182,7 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
       refuse(error)
     }
 
-    function callFor({ upstream, params: given, catalog }: Route): Call {
+    function callFor({ upstream, params: given, catalog, expose }: Route): Call {
       const { outlet } = exchange
       record.routed(upstream.name, given)
       const routed = traced(context.traces, record, exchange.headers, given)
@@ -216,7 +217,8 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
           const modern = upstream.hello?.era === 'modern'
           let body: Body
           try {
-            body = (modern ? legacyReply(reply, method) : reply).render(JSON.stringify(id))
+            const known = expose === undefined ? reply : exposeUris(reply, expose)
+            body = (modern ? legacyReply(known, method) : known).render(JSON.stringify(id))
           } catch (error) {
             body = Reply.error(unreadable(error).toRpc()).render(JSON.stringify(id))
           }

@@ -15,6 +15,7 @@ import {
   type RpcError,
   type Params,
 } from './json-rpc.ts'
+import { exposeUris } from './exposed-uris.ts'
 import { createListens } from './listens.ts'
 import { checkParamHeaders, outgoingParamHeaders } from './mcp-headers.ts'
 import { modernBody, modernError, pagesRefused, refusesPages, type ResultOrigin } from './modern-result.ts'
@@ -270,8 +271,9 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
         done()
         if (carrier.parked !== null) parking.end(carrier.parked)
         const era = upstream.hello?.era
-        const answer = reply.isError ? modernError(reply, era, method, viewer.capabilities) : reply
-        exchange.answered(answer, render(carrier, answer, answer === reply ? era : 'modern', method))
+        const known = route.expose === undefined ? reply : exposeUris(reply, route.expose)
+        const answer = known.isError ? modernError(known, era, method, viewer.capabilities) : known
+        exchange.answered(answer, render(carrier, answer, answer === known ? era : 'modern', method))
         context.onExchange(exchange, params, answer)
       },
     }

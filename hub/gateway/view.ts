@@ -4,6 +4,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import { META, McpError, isObject, rpc, type Params } from './json-rpc.ts'
 import { capabilityProfile, type ClientCapabilities } from './call.ts'
 import { forLegacyClient } from './era-bridge.ts'
+import type { ExposeUri } from './exposed-uris.ts'
 
 /** Who asks, as far as it decides what they see. */
 export interface Viewer {
@@ -19,6 +20,8 @@ export interface Route {
   upstream: Target
   params: Params | undefined
   catalog: Catalog
+  /** How URIs of the server are called here, where not all are called as there. */
+  expose?: ExposeUri
   /** The client named another tool than the one that is called: its `Mcp-Param-*` headers are not of this one. */
   renamed?: boolean
 }

@@ -11,7 +11,7 @@ import {
 } from '../../hub/gateway/mcp-headers.ts'
 import { exposedName } from '../../hub/gateway/names.ts'
 import { createParkingLot } from '../../hub/gateway/parked.ts'
-import { templatePattern } from '../../hub/gateway/aggregated-view.ts'
+import { templatePattern } from '../../hub/gateway/resource-owners.ts'
 import { forLegacyClient, legacyReply } from '../../hub/gateway/era-bridge.ts'
 import { createLineReader } from '../../hub/upstream/line-reader.ts'
 import { McpError } from '../../hub/gateway/json-rpc.ts'

@@ -1,0 +1,107 @@
+import type { Upstream } from '../upstream/upstream.ts'
+
+/** Whose a resource is. */
+export interface ResourceOwner {
+  upstream: Upstream
+  /** The URI, or the template, as that server knows it. */
+  uri: string
+}
+
+/** What one server brings to the endpoint of several; in the order of the configuration. */
+export interface ResourceMember {
+  upstream: Upstream
+  /** The URIs that it lists, and those that its tools name. */
+  uris: readonly string[]
+  templates: readonly string[]
+  /** Whether the endpoint shows a resource of it that it does not list. */
+  shows: (uri: string) => boolean
+}
+
+/**
+ * Whose the resources of several servers are. A URI that two offer is the first one's; the other's has `#server=<prefix>` at
+ * its end, or `&server=<prefix>` where it has a fragment. The same holds for templates that match the same URIs. The mark is a
+ * fragment so that scheme, host and path stay what they are to whoever looks at them. It is understood in any URI.
+ */
+export interface ResourceOwners {
+  /** Null when no server is known for the URI. */
+  find: (uri: string) => ResourceOwner | null
+  findTemplate: (template: string) => ResourceOwner | null
+  /** A URI of that server as the client knows it. */
+  exposed: (upstream: Upstream, uri: string) => string
+  exposedTemplate: (upstream: Upstream, template: string) => string
+  /** Whether any URI of that server is not its own to name. */
+  hasMarked: (upstream: Upstream) => boolean
+}
+
+const MARKED = /^(.*)[#&]server=([A-Za-z0-9_-]+)$/s
+
+function marked(uri: string, { prefix }: Upstream): string {
+  return `${uri}${uri.includes('#') ? '&' : '#'}server=${prefix}`
+}
+
+export function createResourceOwners(members: readonly ResourceMember[]): ResourceOwners {
+  const owners = new Map<string, Upstream>()
+  /** By what they match. */
+  const patterns = new Map<string, { upstream: Upstream; pattern: RegExp }>()
+  const templates = new Map<string, ResourceOwner>()
+  const withMarks = new Set<Upstream>()
+  for (const { upstream, uris, templates: own } of members) {
+    for (const uri of uris) {
+      if (!owners.has(uri)) owners.set(uri, upstream)
+      else if (owners.get(uri) !== upstream) withMarks.add(upstream)
+    }
+    for (const template of own) {
+      const pattern = templatePattern(template)
+      const known = patterns.get(pattern.source)
+      if (known === undefined) patterns.set(pattern.source, { upstream, pattern })
+      const isOwn = known === undefined || known.upstream === upstream
+      if (!isOwn) withMarks.add(upstream)
+      const exposed = isOwn ? template : marked(template, upstream)
+      if (!templates.has(exposed)) templates.set(exposed, { upstream, uri: template })
+    }
+  }
+
+  function ownerOf(uri: string): Upstream | undefined {
+    const listed = owners.get(uri)
+    if (listed !== undefined) return listed
+    for (const { upstream, pattern } of patterns.values()) if (pattern.test(uri)) return upstream
+    return undefined
+  }
+
+  function findMarked(uri: string): ResourceOwner | null {
+    const [, own = '', prefix] = MARKED.exec(uri) ?? []
+    const member = members.find(({ upstream }) => upstream.prefix === prefix)
+    return member?.shows(own) === true ? { upstream: member.upstream, uri: own } : null
+  }
+
+  return {
+    find: (uri) => {
+      const listed = owners.get(uri)
+      if (listed !== undefined) return { upstream: listed, uri }
+      const explicit = findMarked(uri)
+      if (explicit !== null) return explicit
+      const upstream = ownerOf(uri)
+      return upstream === undefined ? null : { upstream, uri }
+    },
+    findTemplate: (template) => templates.get(template) ?? null,
+    exposed: (upstream, uri) => ((ownerOf(uri) ?? upstream) === upstream ? uri : marked(uri, upstream)),
+    exposedTemplate: (upstream, template) =>
+      (patterns.get(templatePattern(template).source)?.upstream ?? upstream) === upstream
+        ? template
+        : marked(template, upstream),
+    hasMarked: (upstream) => withMarks.has(upstream),
+  }
+}
+
+/** A URI template (RFC 6570) as a pattern that its expansions match. */
+export function templatePattern(template: string): RegExp {
+  const parts = template.split(/(\{[^}]*\})/).map((part) => {
+    if (!part.startsWith('{')) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+    return /^\{[+#]|\*\}$/.test(part) || part.startsWith('{/')
+      ? '.*'
+      : part.startsWith('{?') || part.startsWith('{&')
+        ? '(?:[?&].*)?'
+        : '[^/]*'
+  })
+  return new RegExp(`^${parts.join('')}$`)
+}
