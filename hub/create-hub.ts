@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import type { Express } from 'express'
 import { limitsSchema, type Endpoint, type HubStatus, type Overview } from './contract/index.ts'
 import { trustOf } from './auth/client-address.ts'
+import { createExternalIssuer } from './auth/external-issuer.ts'
 import { openIdentity } from './auth/identity.ts'
 import { signingKeys } from './auth/signing-keys.ts'
+import { createProtectedResources } from './auth/protected-resource.ts'
 import { createRateLimits } from './auth/rate-limits.ts'
 import { loopbackOrigin } from './endpoint.ts'
 import { createClusterSource } from './cluster/cluster-source.ts'
@@ -126,6 +128,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
 
   const publicUrl = (options.publicUrl ?? serverConfig.publicUrl)?.replace(/\/+$/, '') ?? null
   const baseUrl = (): string | null => publicUrl ?? loopbackOrigin(endpoint)
+  const issuer = authConfig.oauth === undefined ? null : createExternalIssuer(authConfig.oauth)
+  const resources = createProtectedResources({ issuer, audience: authConfig.oauth?.audience ?? [], baseUrl })
   const accounts = createAccountService({
     dir: options.sharedAccounts?.dir ?? join(options.dataDir, 'accounts'),
     key: options.sharedAccounts === undefined ? vault : options.sharedAccounts.key,
@@ -291,6 +295,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     },
     trust,
     identity,
+    issuer,
+    resources,
     mcpAuth,
     rates,
     gateway,

@@ -2,9 +2,11 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Caller } from './auth/caller.ts'
 import { clientAddress, isSecure, type Trust } from './auth/client-address.ts'
 import { readCookie } from './auth/cookies.ts'
+import type { ExternalIssuer } from './auth/external-issuer.ts'
 import { createGuard, type GuardOptions } from './auth/guard.ts'
 import type { Identity } from './auth/identity.ts'
 import { createMcpDoor } from './auth/mcp-door.ts'
+import type { ProtectedResources } from './auth/protected-resource.ts'
 import type { RateLimits } from './auth/rate-limits.ts'
 import { bearerOf } from './auth/tokens.ts'
 import { errorCodes } from './contract/index.ts'
@@ -20,6 +22,9 @@ export interface FrontDoorOptions {
   guard: GuardOptions
   trust: Trust
   identity: Identity
+  /** Whose tokens are taken besides the hub's own. */
+  issuer: ExternalIssuer | null
+  resources: ProtectedResources
   mcpAuth: 'token' | 'none'
   rates: RateLimits
   gateway: Gateway
@@ -43,13 +48,16 @@ export interface FrontDoor {
 
 /** Where every HTTP request comes in: it is guarded, its caller found, and it goes to the gateway, the accounts or the API. */
 export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
-  const { identity, trust, gateway } = options
+  const { identity, trust, gateway, issuer, resources } = options
   const guard = createGuard(options.guard)
   let running = 0
 
-  async function identify(request: IncomingMessage): Promise<Caller | null> {
+  /** `path` says what a token of the issuer must be meant for. */
+  async function identify(request: IncomingMessage, path = '/api'): Promise<Caller | null> {
     const token = bearerOf(request) ?? readCookie(request, 'session', isSecure(request, trust))
-    return token === null ? null : identity.identify(token, clientAddress(request, trust))
+    if (token === null) return null
+    const found = await identity.identify(token, clientAddress(request, trust))
+    return found ?? issuer?.verify(token, resources.audiences(path)) ?? null
   }
 
   const ended = (): void => {
@@ -67,7 +75,9 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     open: options.mcpAuth === 'none',
     rates: options.rates,
     addressOf: (request) => clientAddress(request, trust),
-    quick: identity.quick,
+    resources,
+    quick: (token, address, path) =>
+      identity.quick(token, address) ?? issuer?.quick(token, resources.audiences(path)) ?? null,
     identify,
     serve,
   })
@@ -113,6 +123,8 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
         path === '/sse' ||
         path.startsWith('/sse/') ||
         path === '/messages'
+      // Any page may read what the metadata say, from wherever it is.
+      if (refusal?.code !== 'HUB_HOST_REFUSED' && resources.serve(request, response, path)) return
       if (refusal !== null) {
         if (isMcp) refuseMcp(response, errorCodes[refusal.code], rpc.invalidRequest, refusal.message)
         else refusePlain(response, refusal.code, refusal.message)

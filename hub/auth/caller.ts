@@ -13,6 +13,8 @@ export interface Caller {
   user: string | null
   session: string | null
   mustChangePassword: boolean
+  /** When the credential ends by itself, where nothing of it is kept here. */
+  expiresAt?: number
 }
 
 export function may(caller: Caller, permission: Permission): boolean {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { rpc } from '../gateway/json-rpc.ts'
 import { refuseMcp } from '../http-answers.ts'
 import { anonymousCaller, may, type Caller } from './caller.ts'
+import type { ProtectedResources } from './protected-resource.ts'
 import { rateRefusal, type Rate, type RateLimits } from './rate-limits.ts'
 import { bearerOf } from './tokens.ts'
 
@@ -10,9 +11,10 @@ export interface McpDoorOptions {
   open: boolean
   rates: RateLimits
   addressOf: (request: IncomingMessage) => string
-  /** At once: fixed tokens and keys. */
-  quick: (token: string, address: string) => Caller | null
-  identify: (request: IncomingMessage) => Promise<Caller | null>
+  resources: Pick<ProtectedResources, 'challenge'>
+  /** At once: fixed tokens, keys, and what was checked a moment ago. */
+  quick: (token: string, address: string, path: string) => Caller | null
+  identify: (request: IncomingMessage, path: string) => Promise<Caller | null>
   serve: (request: IncomingMessage, response: ServerResponse, path: string, caller: Caller) => void
 }
 
@@ -20,16 +22,16 @@ export interface McpDoorOptions {
 export function createMcpDoor(
   options: McpDoorOptions,
 ): (request: IncomingMessage, response: ServerResponse, path: string) => void {
-  const { rates, addressOf, serve } = options
+  const { rates, addressOf, resources, serve } = options
 
-  function refuseCaller(response: ServerResponse, token: string | null): void {
-    refuseMcp(
-      response,
-      401,
-      rpc.invalidRequest,
-      token === null ? 'A bearer token is required' : 'The bearer token is not valid',
-      { 'www-authenticate': 'Bearer' },
-    )
+  function refuseCaller(response: ServerResponse, path: string, token: string | null, caller: Caller | null): void {
+    const [status, why, message] =
+      caller !== null
+        ? ([403, 'insufficient_scope', `${caller.name} may not connect (mcp:connect)`] as const)
+        : token === null
+          ? ([401, null, 'A bearer token is required'] as const)
+          : ([401, 'invalid_token', 'The bearer token is not valid'] as const)
+    refuseMcp(response, status, rpc.invalidRequest, message, { 'www-authenticate': resources.challenge(path, why) })
   }
 
   /** `caller` is null for who may not in: their tries are counted, too. */
@@ -59,16 +61,16 @@ export function createMcpDoor(
   return (request, response, path) => {
     const token = bearerOf(request)
     const address = addressOf(request)
-    const known = token === null ? null : options.quick(token, address)
+    const known = token === null ? null : options.quick(token, address, path)
     const admit = (caller: Caller): void =>
       count(request, response, caller, address, () => serve(request, response, path, caller))
     if (known !== null && may(known, 'mcp:connect')) admit(known)
     else if (options.open) admit(anonymousCaller)
     else {
-      options.identify(request).then(
+      options.identify(request, path).then(
         (caller) => {
           if (caller !== null && may(caller, 'mcp:connect')) admit(caller)
-          else count(request, response, null, address, () => refuseCaller(response, token))
+          else count(request, response, null, address, () => refuseCaller(response, path, token, caller))
         },
         // What is needed to tell who it is cannot be reached.
         (error: unknown) =>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { issuerSchema } from './issuer.ts'
 import { pinningSchema } from './pins.ts'
 
 /** Longest server name; a tool's name on an aggregated endpoint is `<prefix>__<tool>` and must stay under 64 characters. */
@@ -284,6 +285,8 @@ export const systemFileSchema = z.strictObject({
   auth: z
     .strictObject({
       mcp: z.enum(['token', 'none']).optional(),
+      /** Lets in who comes with an access token of this authorization server. */
+      oauth: issuerSchema.optional(),
       jwtSecret: z.string().min(32, 'jwtSecret needs at least 32 characters').optional(),
       jwtExpiresIn: z.string().optional(),
       jwtRefreshExpiresIn: z.string().optional(),

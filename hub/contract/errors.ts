@@ -42,6 +42,7 @@ export const errorCodes = {
   HUB_CONFIG_NOT_SAVED: 507,
   HUB_BUSY: 503,
   HUB_STORE_UNAVAILABLE: 503,
+  HUB_ISSUER_UNAVAILABLE: 503,
   HUB_TIMEOUT: 504,
 } as const
 
