@@ -1,6 +1,6 @@
 import { readFile, readdir, readlink } from 'node:fs/promises'
 import type { RequestListener, Server } from 'node:http'
-import type { Endpoint } from './contract/index.ts'
+import type { Endpoint, Limits } from './contract/index.ts'
 import { rpc } from './gateway/json-rpc.ts'
 
 // An `import` of node:http reads all that it exports, and with that loads fetch and WebSocket: 50 ms and 14 MB for nothing.
@@ -17,7 +17,7 @@ export interface EndpointListener {
 
 export function createEndpointListener(options: {
   host: string
-  maxHeaderBytes: number
+  limits: ConnectionLimits
   listener: RequestListener
   onChange: () => void
 }): EndpointListener {
@@ -45,7 +45,7 @@ export function createEndpointListener(options: {
     },
     listen: async (port) => {
       await close()
-      const next = createHttpServer(options.maxHeaderBytes, options.listener)
+      const next = createHttpServer(options.limits, options.listener)
       const url = (bound: number): string => `http://${options.host}:${bound}/mcp`
       try {
         const bound = await listenOn(next, port, options.host)
@@ -68,20 +68,29 @@ export function createEndpointListener(options: {
   }
 }
 
+/** What one connection may take, and how many there may be. */
+export type ConnectionLimits = Pick<
+  Limits,
+  'maxConnections' | 'maxHeaderBytes' | 'headersTimeoutMs' | 'requestTimeoutMs'
+>
+
 /** An HTTP server with the time limits that a proxy in front expects (DEPLOY §2.2). */
-export function createHttpServer(maxHeaderBytes: number, listener: RequestListener): Server {
+export function createHttpServer(limits: ConnectionLimits, listener: RequestListener): Server {
+  const { maxHeaderBytes, headersTimeoutMs, requestTimeoutMs } = limits
   const server = createServer(
     {
       keepAliveTimeout: 75_000,
-      headersTimeout: 10_000,
+      headersTimeout: headersTimeoutMs,
       // For what a client sends, not for the answer: who sends its body drop by drop is let go.
-      requestTimeout: 60_000,
-      connectionsCheckingInterval: 2_000,
+      requestTimeout: Math.max(headersTimeoutMs, requestTimeoutMs),
+      connectionsCheckingInterval: Math.min(2_000, Math.ceil(headersTimeoutMs / 4)),
       maxHeaderSize: maxHeaderBytes,
       noDelay: true,
     },
     listener,
   )
+  // Whoever opens more is hung up on, so that the hub keeps file handles for its own work.
+  server.maxConnections = limits.maxConnections
   // What is no HTTP request never comes to the listener; its sender is told here what is wrong with it.
   server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
     if (code === 'ECONNRESET' || !socket.writable) {

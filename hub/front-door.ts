@@ -3,6 +3,7 @@ import type { Caller } from './auth/caller.ts'
 import { clientAddress, isSecure, type Trust } from './auth/client-address.ts'
 import { readCookie } from './auth/cookies.ts'
 import type { ExternalIssuer } from './auth/external-issuer.ts'
+import { createCors } from './auth/cors.ts'
 import { createGuard, type GuardOptions } from './auth/guard.ts'
 import type { Identity } from './auth/identity.ts'
 import { createMcpDoor } from './auth/mcp-door.ts'
@@ -20,6 +21,8 @@ export type Surface = 'all' | 'mcp'
 
 export interface FrontDoorOptions {
   guard: GuardOptions
+  /** Whether pages of `guard.allowedOrigins` may send cookies. */
+  credentials: boolean
   trust: Trust
   identity: Identity
   /** Whose tokens are taken besides the hub's own. */
@@ -50,6 +53,7 @@ export interface FrontDoor {
 export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const { identity, trust, gateway, issuer, resources } = options
   const guard = createGuard(options.guard)
+  const cors = createCors({ origins: options.guard.allowedOrigins, credentials: options.credentials })
   let running = 0
 
   /** `path` says what a token of the issuer must be meant for. */
@@ -128,7 +132,8 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       if (refusal !== null) {
         if (isMcp) refuseMcp(response, errorCodes[refusal.code], rpc.invalidRequest, refusal.message)
         else refusePlain(response, refusal.code, refusal.message)
-      } else if (isMcp) onMcp(request, response, path)
+      } else if (cors(request, response, isMcp)) return
+      else if (isMcp) onMcp(request, response, path)
       // On both listeners: in the app, browsers know only the one of the MCP endpoint.
       else if (options.accounts.serve(request, response, path)) return
       else if (surface === 'mcp') refusePlain(response, 'HUB_NOT_FOUND', 'This address serves MCP endpoints only')

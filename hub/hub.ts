@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http'
 import type { Endpoint, Fault, Overview } from './contract/index.ts'
 import type { StaticToken } from './auth/tokens.ts'
+import type { ConnectionLimits } from './endpoint.ts'
 import type { Surface } from './front-door.ts'
 import type { Traces } from './gateway/trace-context.ts'
 import type { Log } from './observe/log.ts'
@@ -59,8 +60,8 @@ export interface Hub {
   readonly faults: Fault[]
   readonly mcpAuth: 'token' | 'none'
   readonly endpointPort: number | undefined
-  /** What one request's headers may have (limits.maxHeaderBytes); for whoever makes the HTTP server. */
-  readonly maxHeaderBytes: number
+  /** For whoever makes the HTTP server. */
+  readonly connectionLimits: ConnectionLimits
   readonly host: string | undefined
   /** One-time code for the first administrator; null when none is needed. Announced by `onSetupCode`, too. */
   setupCode: () => Promise<string | null>

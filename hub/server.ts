@@ -148,7 +148,7 @@ async function main(): Promise<void> {
   }
   const listener = hub.requestListener('all')
   let announcing = false
-  const server = createHttpServer(hub.maxHeaderBytes, (request, response) => {
+  const server = createHttpServer(hub.connectionLimits, (request, response) => {
     if (announcing) {
       response.setHeader('connection', 'close')
       if (request.url === '/health/ready') {

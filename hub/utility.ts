@@ -93,11 +93,11 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
   })
 
   process.on('exit', hub.abandon)
-  const api = createHttpServer(hub.maxHeaderBytes, hub.requestListener('all'))
+  const api = createHttpServer(hub.connectionLimits, hub.requestListener('all'))
   const apiPort = await listenOn(api, 0, '127.0.0.1')
   const endpoint = createEndpointListener({
     host: '127.0.0.1',
-    maxHeaderBytes: hub.maxHeaderBytes,
+    limits: hub.connectionLimits,
     listener: hub.requestListener('mcp'),
     onChange: () => hub.setEndpoint(endpoint.endpoint),
   })

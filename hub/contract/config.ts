@@ -219,6 +219,11 @@ export const limitsSchema = z.strictObject({
   maxStdioLineBytes: limit(16 * MiB),
   /** All headers of one request of a client. */
   maxHeaderBytes: z.number().int().min(1_024).default(32_768),
+  /** Connections of clients at once. */
+  maxConnections: limit(10_000),
+  /** Time for the headers of a request, and for all that is sent of it. */
+  headersTimeoutMs: z.number().int().min(100).default(10_000),
+  requestTimeoutMs: limit(60_000),
   maxNestingDepth: limit(256),
   /** Messages of one batch, which only clients of 2025-03-26 send. */
   maxBatchMessages: limit(100),
@@ -279,7 +284,22 @@ export const systemFileSchema = z.strictObject({
           'trustProxy must be false, the number of proxies, or a list of addresses, ranges, loopback, linklocal and uniquelocal',
         )
         .optional(),
-      cors: z.strictObject({ origin: z.array(z.string()).optional(), credentials: z.boolean().optional() }).optional(),
+      /** Origins besides the hub's own whose pages may call it. */
+      cors: z
+        .strictObject({
+          origin: z
+            .array(
+              z
+                .string()
+                .refine(
+                  isOrigin,
+                  'an origin is exactly what a browser sends, e.g. https://console.example.com, without * or /',
+                ),
+            )
+            .optional(),
+          credentials: z.boolean().optional(),
+        })
+        .optional(),
     })
     .optional(),
   auth: z
@@ -366,6 +386,10 @@ function isHttpUrl(value: string): boolean {
 function hasNoCredentials(value: string): boolean {
   const url = URL.parse(value.replace(/\$\{[^}]*\}/g, ''))
   return url === null || url.password === ''
+}
+
+function isOrigin(value: string): boolean {
+  return URL.canParse(value) && new URL(value).origin === value && !value.includes('*')
 }
 
 function isPublicUrl(value: string): boolean {
