@@ -136,6 +136,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     know: (secrets) => redactor.know('accounts', secrets),
     baseUrl,
     placeOf: (server) => supervisor.placeOf(server),
+    servers: () => [...supervisor.upstreams.keys()],
     onChange: (account) => {
       events.emit({ type: 'account.changed', account })
       hub.onOverview?.(overview())

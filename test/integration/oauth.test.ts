@@ -1,8 +1,9 @@
-import { readFile, readdir, stat } from 'node:fs/promises'
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { temporaryFolder } from '../fixtures/built-program.ts'
-import { startHub } from '../fixtures/hub.ts'
+import type { Account } from '../../hub/contract/index.ts'
+import { startHub, type TestHub } from '../fixtures/hub.ts'
 import { startAuthorizationServer } from '../fixtures/oauth/authorization-server.ts'
 import { browse } from '../fixtures/oauth/browser.ts'
 import { callTool, eventually, startStage, type Stage, type StageOptions } from '../fixtures/oauth/stage.ts'
@@ -143,6 +144,38 @@ describe('signing in to a remote server', () => {
     await hub.api('PUT', '/api/servers/renamed', { config: { type: 'sse', url: server.sseUrl } })
     expect((await hub.until('renamed', 'needs-auth')).reason?.message).toContain('asks for a sign-in')
     expect((await account('renamed')).reason?.message).toContain('URL of the server was changed')
+  })
+
+  /** As an editor does it, while the hub runs. */
+  const rewrite = (hub: TestHub, servers: Record<string, object>): Promise<void> =>
+    writeFile(path.join(hub.configDir, 'servers.json'), JSON.stringify({ mcpServers: servers }))
+
+  it('takes the account along when a name is changed by hand, also beside other accounts of the service', async () => {
+    const { hub, server, signIn, call } = await stage({ servers: { work: {}, home: {} } })
+    await signIn('alice', 'work')
+    await signIn('bob', 'home')
+    await rewrite(hub, { office: { type: 'http', url: server.url }, home: { type: 'http', url: server.url } })
+    await hub.until('office', 'running')
+    expect([await call('whoami', 'office'), await call('whoami', 'home')]).toEqual(['alice', 'bob'])
+    const { body } = await hub.api('GET', '/api/accounts')
+    expect((body as Account[]).map((each) => each.server)).toEqual(['home', 'office'])
+  })
+
+  it('guesses nothing when several could be meant, and lets what is left over be removed', async () => {
+    const { hub, server, signIn } = await stage({ servers: { work: {}, home: {} } })
+    await signIn('alice', 'work')
+    await signIn('bob', 'home')
+    await rewrite(hub, { one: { type: 'http', url: server.url }, two: { type: 'http', url: server.url } })
+    await Promise.all([hub.until('one', 'needs-auth'), hub.until('two', 'needs-auth')])
+    const leftOver = async (): Promise<string[]> =>
+      ((await hub.api('GET', '/api/accounts')).body as Account[])
+        .filter(({ configured }) => !configured)
+        .map((each) => each.server)
+    expect(await leftOver()).toEqual(['home', 'work'])
+    for (const name of ['home', 'work'])
+      expect((await hub.api('POST', `/api/accounts/${name}/sign-out`)).status).toBe(200)
+    expect(await leftOver()).toEqual([])
+    expect(await readdir(path.join(hub.dataDir, 'accounts'))).toEqual([])
   })
 
   it('revokes at the service when signing out', async () => {

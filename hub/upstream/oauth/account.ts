@@ -18,6 +18,8 @@ export interface AccountOptions {
   now: () => number
   /** The record changed, here or by another hub. */
   onChange: () => void
+  /** What was kept under another name and is this server's now; asked once, when nothing is kept under its own. */
+  inherit: (place: AccountPlace) => Promise<AccountRecord | null>
 }
 
 /** The hub's account at one server: its tokens, who may have them, and how they stay valid. */
@@ -26,7 +28,8 @@ export interface ServerAccount {
   readonly reason: Reason | null
   /** Values that must not appear anywhere else. */
   readonly secrets: readonly string[]
-  load: () => Promise<void>
+  /** `place` where it may take over what was kept under another name. */
+  load: (place?: AccountPlace) => Promise<void>
   /** Reads again what another hub may have written: whether somebody signed in or out there. A renewal is neither. */
   reload: () => Promise<'signed-in' | 'widened' | 'signed-out' | null>
   authorization: (place: AccountPlace) => Authorization
@@ -75,12 +78,16 @@ export function createAccount(options: AccountOptions): ServerAccount {
     options.onChange()
   }
 
-  function load(): Promise<void> {
-    loading ??= store.read(key).then((found) => {
-      record = found
-      loaded = true
-    })
+  function load(place?: AccountPlace): Promise<void> {
+    loading ??= read(place)
     return loading
+  }
+
+  async function read(place: AccountPlace | undefined): Promise<void> {
+    record = await store.read(key)
+    const inherited = record === null && place !== undefined ? await options.inherit(place) : null
+    if (inherited !== null) adopt(inherited)
+    loaded = true
   }
 
   async function reload(): Promise<'signed-in' | 'widened' | 'signed-out' | null> {
@@ -108,7 +115,7 @@ export function createAccount(options: AccountOptions): ServerAccount {
   }
 
   function header(place: AccountPlace): string | null | Promise<string | null> {
-    if (!loaded) return load().then(() => header(place))
+    if (!loaded) return load(place).then(() => header(place))
     const tokens = tokensFor(place)
     if (tokens === null) return null
     used = true

@@ -2,7 +2,8 @@ import type { Account as AccountStatus, SignInStarted, SignedOut } from '../../c
 import type { Authorization } from '../authorization.ts'
 import { createAccount, type ServerAccount } from './account.ts'
 import { SignInFailure } from './failures.ts'
-import type { AccountPlace } from './place.ts'
+import { sameUrl, type AccountPlace } from './place.ts'
+import type { AccountRecord } from './record.ts'
 import type { TokenStore } from './token-store.ts'
 
 export interface AccountsOptions {
@@ -11,6 +12,10 @@ export interface AccountsOptions {
   redirectUrl: () => string
   /** The configured remote server of this name; null when there is none, or it brings its own Authorization. */
   placeOf: (server: string) => AccountPlace | null
+  /** Names of the configured servers. */
+  servers: () => string[]
+  /** An account was found under the name that its server had before. */
+  onInherited: (from: string, to: string) => void
   onChange: (account: AccountStatus) => void
   /** Somebody signed in, here or at another hub of the store. `widened`: the server goes on, with more permission. */
   onSignedIn: (server: string, widened: boolean) => void
@@ -55,9 +60,37 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
       onChange: () => {
         if (!closed) options.onChange(statusOf(account))
       },
+      inherit: (place) => inherit(server, place),
     })
     accounts.set(server, account)
     return account
+  }
+
+  async function move(from: string, to: string): Promise<AccountRecord | null> {
+    const record = await store.read(store.keyOf(from))
+    if (record === null) return null
+    const moved = await store.update(store.keyOf(to), () => ({ ...record, server: to }))
+    await store.update(store.keyOf(from), () => null)
+    accounts.get(from)?.dispose()
+    accounts.delete(from)
+    return moved
+  }
+
+  /**
+   * An entry that was given another name by hand keeps its account where nothing else can be meant: one account is left of
+   * this URL whose server is gone, and one server of this URL has none.
+   */
+  async function inherit(server: string, { url }: AccountPlace): Promise<AccountRecord | null> {
+    const configured = options.servers()
+    if (!configured.includes(server)) return null
+    const records = await store.list()
+    const isHere = (place: { url: string } | null): boolean => place !== null && sameUrl(place.url, url)
+    const left = records.filter((each) => each.tokens !== null && !configured.includes(each.server) && isHere(each))
+    const heirs = configured.filter((name) => !records.some((each) => each.server === name) && isHere(placeOf(name)))
+    const [only] = left
+    if (only === undefined || left.length > 1 || heirs.length > 1) return null
+    options.onInherited(only.server, server)
+    return move(only.server, server)
   }
 
   function statusOf(account: ServerAccount): AccountStatus {
@@ -138,13 +171,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
       return { account: statusOf(account), revoked: message === null, message }
     },
     rename: async (from, to) => {
-      const record = await store.read(store.keyOf(from))
-      if (record === null) return
-      await store.update(store.keyOf(to), () => ({ ...record, server: to }))
-      await store.update(store.keyOf(from), () => null)
-      accounts.get(from)?.dispose()
-      accounts.delete(from)
-      await accountOf(to).reload()
+      if ((await move(from, to)) !== null) await accountOf(to).reload()
     },
     secrets: () => [...accounts.values()].flatMap(({ secrets }) => secrets),
     close: () => {

@@ -18,6 +18,8 @@ export interface AccountServiceOptions {
   /** URL below which browsers reach this hub; null while there is none. */
   baseUrl: () => string | null
   placeOf: (server: string) => AccountPlace | null
+  /** Names of the configured servers. */
+  servers: () => string[]
   onChange: (account: Account) => void
   /** `widened`: more was granted to an account that is in use; its server goes on. */
   onSignedIn: (server: string, widened: boolean) => void
@@ -66,6 +68,8 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
     return openAccounts({
       store,
       placeOf: options.placeOf,
+      servers: options.servers,
+      onInherited: (from, to) => options.log('info', 'An account goes with the new name of its server', { from, to }),
       onChange: (account) => {
         if (accounts !== null) options.know(accounts.secrets())
         options.onChange(account)
