@@ -53,19 +53,26 @@ export interface AppParts {
 export async function loadApp(parts: AppParts): Promise<Express> {
   const { options, config, supervisor, pins, events, history, status, identity, identify, onExchange } = parts
   const { redactor } = options
-  const [{ createApp }, { createPublisher }] = await Promise.all([import('./app.ts'), import('../publish/index.ts')])
+  const [{ createApp }, { createPublisher }, { createExecCheck }] = await Promise.all([
+    import('./app.ts'),
+    import('../publish/index.ts'),
+    import('./exec-check.ts'),
+  ])
+  const checkExec = createExecCheck(
+    () =>
+      config.system.server?.allowRuntimeStdio ??
+      (options.mode === 'desktop' || options.env('NODE_ENV') !== 'production'),
+  )
   return createApp({
     auth: { identity, mode: options.mode, trust: parts.trust, identify },
-    doctor: { supervisor, searchPath: parts.searchPath, redactor },
+    doctor: { supervisor, searchPath: parts.searchPath, redactor, checkExec },
     servers: {
       config,
       supervisor,
       lifter: parts.lifter,
       redactor,
       apply: parts.apply,
-      allowRuntimeStdio: () =>
-        config.system.server?.allowRuntimeStdio ??
-        (options.mode === 'desktop' || options.env('NODE_ENV') !== 'production'),
+      checkExec,
       renamed: async (from, to) => (await parts.accounts.open()).rename(from, to),
     },
     accounts: { accounts: parts.accounts, baseUrl: parts.baseUrl },

@@ -186,7 +186,8 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
   'POST /api/servers/:name/disable': { summary: 'Disable a server', answer: serverDetailSchema },
   'POST /api/servers/:name/restart': { summary: 'Restart a server', answer: serverDetailSchema },
   'POST /api/servers/:name/doctor': {
-    summary: 'Examine a server, or an entry that is not saved, step by step',
+    summary:
+      'Examine a server, or an entry that is not saved, step by step; with Accept: application/x-ndjson each step is a line as it ends',
     body: doctorRequestSchema,
     answer: doctorReportSchema,
   },

@@ -1,6 +1,5 @@
 import type { Request, Response } from 'express'
 import { may } from '../auth/caller.ts'
-import { execStamp } from '../auth/exec-stamp.ts'
 import { serverInScope } from '../auth/scope.ts'
 import {
   addServerSchema,
@@ -8,7 +7,6 @@ import {
   editServerSchema,
   findSecretsSchema,
   isEnabled,
-  isRemote,
   logsQuerySchema,
   parsePasteSchema,
   type DryRunResult,
@@ -24,6 +22,7 @@ import { clearSecrets } from '../secrets/lift.ts'
 import type { SecretLifter } from '../secrets/lifter.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import type { ExecCheck } from './exec-check.ts'
 import { bodyOf, callerOf, nameParam, queryOf, verbatim, type On } from './routes.ts'
 
 const DRY_RUN_MS = 60_000
@@ -37,13 +36,12 @@ export function serverRoutes(
     lifter: SecretLifter
     redactor: Redactor
     apply: () => Promise<void>
-    /** Whether the API may add and change what programs run. */
-    allowRuntimeStdio: () => boolean
+    checkExec: ExecCheck
     /** An entry has another name; its account goes with it. */
     renamed: (from: string, to: string) => Promise<void>
   },
 ): void {
-  const { config, supervisor, lifter, redactor, apply } = options
+  const { config, supervisor, lifter, redactor, apply, checkExec } = options
 
   /** What is beyond the caller's scope is not there for them. */
   function upstreamOf(request: Request, name = nameParam(request)): Upstream {
@@ -82,19 +80,6 @@ export function serverRoutes(
   ): Promise<void> {
     const lifted = lifter.find(name, entry, inClear)
     await lifter.keep(lifted.secrets, () => save(name, lifted.config, rename))
-  }
-
-  /** Who decides which program runs runs code on this machine: a permission of its own, and on some hubs nobody's. */
-  function checkExec(request: Request, before: ServerConfig | null, after: ServerConfig): void {
-    if (isRemote(after) || (before !== null && execStamp(before) === execStamp(after))) return
-    if (!may(callerOf(request), 'servers:exec'))
-      throw new HubError('HUB_EXEC_REFUSED', 'This would run another program on the hub, which needs servers:exec', {
-        cure: 'Ask an administrator to do it.',
-      })
-    if (!options.allowRuntimeStdio())
-      throw new HubError('HUB_EXEC_REFUSED', 'This hub takes programs from its configuration folder only', {
-        cure: 'Publish the server, or set server.allowRuntimeStdio in system.json.',
-      })
   }
 
   async function setEnabled(request: Request, enabled: boolean): Promise<void> {

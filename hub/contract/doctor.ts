@@ -58,6 +58,14 @@ export const doctorReportSchema = z.object({
 })
 export type DoctorReport = z.infer<typeof doctorReportSchema>
 
+/** One line of the answer as `application/x-ndjson`: what is to come, each step as it ends, and the report at last. */
+export const doctorProgressSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('expected'), steps: z.array(doctorStepSchema) }),
+  z.object({ type: z.literal('step'), step: doctorStepResultSchema }),
+  z.object({ type: z.literal('report'), report: doctorReportSchema }),
+])
+export type DoctorProgress = z.infer<typeof doctorProgressSchema>
+
 /** `GET /api/runtimes`: the PATH that servers get, and the programs that they are commonly started with. */
 export const runtimesSchema = z.object({
   path: z.object({

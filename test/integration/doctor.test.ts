@@ -1,7 +1,14 @@
 import { createServer } from 'node:http'
 import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { DoctorReport, DoctorStepId, Problem, Runtimes } from '../../hub/contract/index.ts'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import {
+  doctorProgressSchema,
+  type DoctorProgress,
+  type DoctorReport,
+  type DoctorStepId,
+  type Problem,
+  type Runtimes,
+} from '../../hub/contract/index.ts'
 import { fixtureServer, startHub, VIEWER_TOKEN, type TestHub } from '../fixtures/hub.ts'
 
 let hub: TestHub
@@ -56,6 +63,64 @@ it('a server that works passes every step, with times, beside the one that runs'
   expect(stepOf(report, 'tools').message).toMatch(/^10 tools/)
   expect(stepOf(report, 'first-bytes').durationMs).toBeGreaterThan(0)
   expect((await hub.until('echo', 'running')).pid).toBe(pid)
+})
+
+describe('an examination that is followed line by line', () => {
+  async function* follow(config: object, signal?: AbortSignal): AsyncGenerator<DoctorProgress> {
+    const response = await fetch(`${hub.url}/api/servers/new/doctor`, {
+      method: 'POST',
+      headers: { ...hub.headers, 'content-type': 'application/json', accept: 'application/x-ndjson' },
+      body: JSON.stringify({ config }),
+      ...(signal === undefined ? {} : { signal }),
+    })
+    let text = ''
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      const lines = (text + chunk).split('\n')
+      text = lines.pop()!
+      for (const line of lines) yield doctorProgressSchema.parse(JSON.parse(line))
+    }
+  }
+
+  it('tells each step as it ends, and the whole report at last', async () => {
+    const told: DoctorProgress[] = []
+    for await (const progress of follow(fixtureServer('echo.ts'))) told.push(progress)
+    const [first, ...rest] = told
+    const last = rest.pop()
+    if (first?.type !== 'expected' || last?.type !== 'report') throw new Error(JSON.stringify(told))
+    const known = new Map(rest.flatMap((each) => (each.type === 'step' ? [[each.step.id, each.step] as const] : [])))
+    expect([...known.keys()]).toEqual(first.steps)
+    expect([...known.values()]).toEqual(last.report.steps)
+    expect(last.report.ok).toBe(true)
+  })
+
+  it('tells what was passed while a server is silent, and ends it when nobody listens any more', async () => {
+    const abort = new AbortController()
+    let pid = 0
+    const seen: string[] = []
+    const ended = (async () => {
+      for await (const progress of follow(node('setInterval(() => {}, 1000)'), abort.signal)) {
+        if (progress.type !== 'step') continue
+        seen.push(progress.step.id)
+        if (progress.step.id !== 'spawn') continue
+        pid = Number(/\d+/.exec(progress.step.message)?.[0])
+        process.kill(pid, 0)
+        abort.abort()
+      }
+    })()
+    await expect(ended).rejects.toThrow(/abort/)
+    expect(seen).toEqual(['configuration', 'path', 'executable', 'version', 'spawn'])
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow(), { timeout: 10_000 })
+  })
+
+  it('runs no program that the caller may not have run', async () => {
+    const closed = await startHub({}, { server: { allowRuntimeStdio: false } })
+    try {
+      const refused = await closed.api('POST', '/api/servers/new/doctor', { config: fixtureServer('echo.ts') })
+      expect(refused).toMatchObject({ status: 403, body: { code: 'HUB_EXEC_REFUSED' } })
+    } finally {
+      await closed.close()
+    }
+  })
 })
 
 describe('of a local server the first step that fails names the cure', () => {

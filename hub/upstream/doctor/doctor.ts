@@ -1,6 +1,7 @@
 import {
   isRemote,
   transportOf,
+  type DoctorProgress,
   type DoctorReport,
   type DoctorStepId,
   type Reason,
@@ -23,7 +24,12 @@ export interface DoctorOptions {
 
 export interface Doctor {
   /** Examines an entry step by step up to its tools; ends what it started. Aborting ends it early. */
-  examine: (name: string, config: ServerConfig, signal?: AbortSignal) => Promise<DoctorReport>
+  examine: (
+    name: string,
+    config: ServerConfig,
+    signal?: AbortSignal,
+    onProgress?: (progress: DoctorProgress) => void,
+  ) => Promise<DoctorReport>
 }
 
 const LOCAL_STEPS: readonly DoctorStepId[] = ['configuration', 'path', 'executable', 'version', 'spawn', 'first-bytes']
@@ -47,10 +53,12 @@ const stepOfReason: Partial<Record<Reason['code'], DoctorStepId>> = {
 
 export function createDoctor(options: DoctorOptions): Doctor {
   return {
-    examine: async (name, config, signal) => {
+    examine: async (name, config, signal, onProgress = () => undefined) => {
       const begunAt = Date.now()
       const startedAt = performance.now()
-      const steps = createStepList()
+      const expected = [...(isRemote(config) ? REMOTE_STEPS : LOCAL_STEPS), ...MCP_STEPS]
+      onProgress({ type: 'expected', steps: expected })
+      const steps = createStepList((step) => onProgress({ type: 'step', step: options.redact(step) }))
       let reason: Reason | null = null
       let talk: Talk = { reason: null, era: null, stderr: [] }
       try {
@@ -70,7 +78,7 @@ export function createDoctor(options: DoctorOptions): Doctor {
         transport: transportOf(config),
         target: describeTarget(config),
         platform: `${process.platform} ${process.arch}`,
-        steps: steps.results([...(isRemote(config) ? REMOTE_STEPS : LOCAL_STEPS), ...MCP_STEPS]),
+        steps: steps.results(expected),
         failed: steps.failed,
         reason,
         era: talk.era,
@@ -97,13 +105,28 @@ async function converse(
   const begin = performance.now()
   const at: { open?: number; data?: number; listing?: number; pid?: number | null } = {}
   const trialConfig = { ...config, hub: { ...config.hub, enabled: true, maxStartAttempts: 1 } } as ServerConfig
+  const local = !isRemote(config)
+  /** A step that is over, told while the next one goes on. */
+  const passed = (id: DoctorStepId, from: number | undefined, message: string): void => {
+    if (local) steps.add(id, performance.now() - (from ?? begin), { message })
+  }
   const trial = options.createTrial(name, trialConfig, {
     onOpen: (pid) => {
-      at.open ??= performance.now()
-      at.pid ??= pid
+      if (at.open !== undefined) return
+      at.open = performance.now()
+      at.pid = pid
+      passed('spawn', begin, `Process ${pid ?? ''} runs`)
     },
-    onData: () => (at.data ??= performance.now()),
-    onListing: () => (at.listing ??= performance.now()),
+    onData: () => {
+      if (at.data !== undefined) return
+      at.data = performance.now()
+      passed('first-bytes', at.open, 'It answers on stdout')
+    },
+    onListing: () => {
+      if (at.listing !== undefined) return
+      at.listing = performance.now()
+      passed('handshake', at.data, 'The server greets back')
+    },
   })
   const stop = (): void => void trial.stop()
   signal?.addEventListener('abort', stop, { once: true })

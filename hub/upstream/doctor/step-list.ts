@@ -29,19 +29,25 @@ export interface StepList {
   readonly failed: DoctorStepId | null
 }
 
-export function createStepList(): StepList {
+/** `onStep` hears of each step as it ends; of one that is taken back by a later look, again. */
+export function createStepList(onStep: (step: DoctorStepResult) => void = () => undefined): StepList {
   const taken = new Map<DoctorStepId, DoctorStepResult>()
   let failed: DoctorStepId | null = null
 
   function add(id: DoctorStepId, durationMs: number, finding: Finding): void {
     const { outcome = 'ok', message, cure = null, detail = null } = finding
-    taken.set(id, { id, outcome, durationMs: Math.round(durationMs), message, cure, detail })
+    keep({ id, outcome, durationMs: Math.round(durationMs), message, cure, detail })
+  }
+
+  function keep(step: DoctorStepResult): void {
+    taken.set(step.id, step)
+    onStep(step)
   }
 
   function fail(id: DoctorStepId, durationMs: number, reason: Reason): void {
     const { message, cure, detail } = reason
     failed = id
-    taken.set(id, { id, outcome: 'failed', durationMs: Math.round(durationMs), message, cure, detail: detail ?? null })
+    keep({ id, outcome: 'failed', durationMs: Math.round(durationMs), message, cure, detail: detail ?? null })
   }
 
   return {
