@@ -21,6 +21,7 @@ const calls = (prefix: string): [method: string, params: Message][] => [
   ['tools/call', { name: `${prefix}log`, arguments: { level: 'error', message: 'x' } }],
   ['tools/call', { name: `${prefix}write`, arguments: { uri: 'note://first', text: 'x' } }],
   ['tools/call', { name: `${prefix}toggle`, arguments: {}, requestState: 'x', inputResponses: { user: {} } }],
+  ['tools/call', { name: `${prefix}ask`, arguments: { text: 'x' } }],
   ['prompts/get', { name: `${prefix}greeting`, arguments: { tone: 'warm' } }],
   ['resources/read', { uri: 'note://first' }],
   ['resources/read', { uri: 'upper://word' }],

@@ -30,8 +30,10 @@ const queries = [
   '?a[b]=c',
 ]
 
+/** They read a lot, or run programs to ask for their versions. */
+const slow = ['GET /api/diagnostics', 'GET /api/runtimes']
 const harmless = (Object.keys(routeNeeds) as RouteKey[]).filter(
-  (route) => (route.startsWith('GET ') && route !== 'GET /api/diagnostics') || route in bodies,
+  (route) => (route.startsWith('GET ') && !slow.includes(route)) || route in bodies,
 )
 const other = (Object.keys(routeNeeds) as RouteKey[]).filter((route) => !harmless.includes(route))
 

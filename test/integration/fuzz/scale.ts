@@ -3,7 +3,7 @@ export const isFull = process.env['FUZZ'] === 'full'
 export const seed = Number(process.env['FUZZ_SEED'] ?? (isFull ? Date.now() % 1_000_000_000 : 20_260_728))
 
 /** Inputs for each endpoint. */
-export const inputCount = Number(process.env['FUZZ_INPUTS'] ?? (isFull ? 100_000 : 1_200))
+export const inputCount = Number(process.env['FUZZ_INPUTS'] ?? (isFull ? 100_000 : 800))
 
 /** What fast-check printed of a failure, to see it again: `FUZZ_SEED=… FUZZ_PATH=…`. */
 export const replay = process.env['FUZZ_PATH'] === undefined ? {} : { path: process.env['FUZZ_PATH'] }
