@@ -33,6 +33,17 @@ export default defineConfig({
           env: { MCP_HUB_CHAOS: 'long' },
         },
       },
+      {
+        // `npm run fuzz`: 100,000 inputs to every endpoint, where `integration` sends some hundreds.
+        test: {
+          name: 'fuzz',
+          environment: 'node',
+          include: ['test/integration/fuzz/**/*.test.ts'],
+          pool: 'forks',
+          hookTimeout: 60_000,
+          env: { MCP_HUB_FUZZ: 'long' },
+        },
+      },
     ],
   },
 })

@@ -1,7 +1,7 @@
 import { eventsQuerySchema, moveEndpointSchema, type HubStatus } from '../contract/index.ts'
 import type { Events } from '../observe/events.ts'
 import { serverInScope } from '../auth/scope.ts'
-import { bodyOf, callerOf, queryOf, verbatim, type On } from './routes.ts'
+import { bodyOf, callerOf, queryOf, type On } from './routes.ts'
 
 /** `/api/hub`: the hub itself, and the events of everything. */
 export function hubRoutes(
@@ -17,9 +17,11 @@ export function hubRoutes(
     response.json(options.status())
   })
 
+  // To make it holds up everything else, and it never changes.
+  let description: Promise<string> | null = null
   on('GET /api/openapi.json', async (_request, response) => {
-    const { openApiDocument } = await import('./openapi.ts')
-    verbatim(response).json(openApiDocument())
+    description ??= import('./openapi.ts').then(({ openApiDocument }) => JSON.stringify(openApiDocument()))
+    response.type('application/json').send(await description)
   })
 
   on('GET /api/events', (request, response) => {

@@ -20,6 +20,9 @@ import { createServerView } from './server-view.ts'
 import { createScopedViews } from './scoped-views.ts'
 import type { Admission, HubInfo, View } from './view.ts'
 
+/** How long a client may go on sending what was refused. */
+const LINGER_MS = 2_000
+
 export interface GatewayOptions {
   hubInfo: HubInfo
   limits: GatewayLimits
@@ -134,14 +137,22 @@ export function createGateway(options: GatewayOptions): Gateway {
     const chunks: Buffer[] = []
     let size = 0
     const tooLarge = (): void => {
-      response.setHeader('connection', 'close')
-      refuse(
-        response,
-        413,
-        rpc.invalidRequest,
-        `The body is larger than ${limits.maxRequestBytes} bytes (limits.maxRequestBytes)`,
-      )
-      request.removeAllListeners('data').resume()
+      if (response.headersSent || response.destroyed) return
+      const message = `The body is larger than ${limits.maxRequestBytes} bytes (limits.maxRequestBytes)`
+      const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: rpc.invalidRequest, message } })
+      const head = {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+        connection: 'close',
+      }
+      response.writeHead(413, head).write(body)
+      // A connection that is closed while the client sends takes the answer back from it: the rest is read for a while.
+      const timer = setTimeout(() => response.end(), LINGER_MS).unref()
+      const hangUp = (): void => {
+        clearTimeout(timer)
+        response.end()
+      }
+      request.removeAllListeners('data').once('end', hangUp).resume()
     }
     if (Number(request.headers['content-length'] ?? 0) > limits.maxRequestBytes) {
       tooLarge()
