@@ -58,6 +58,7 @@ export async function openLocalDoctor({ directory, system }: Configuration, io: 
     createLog: () => logs.open('', () => undefined),
     onState: () => undefined,
     onCatalog: () => undefined,
+    onNotification: () => undefined,
     onResourceUpdated: () => undefined,
     isUsageWatched: () => false,
     onUsage: () => undefined,

@@ -256,7 +256,9 @@ export function createAggregatedView(
       const upstreams = members()
       // What they can do is the hub's to say, so a client's greeting waits for servers that are quick, and no longer.
       await Promise.all(upstreams.map((upstream) => started(upstream, GREETING_WAIT_MS)))
-      const declared = upstreams.flatMap((upstream) => (upstream.hello === null ? [] : [upstream.hello.capabilities]))
+      const declared = upstreams.flatMap(({ hello }) => hello ?? [])
+      // The tasks of 2025-11-25 name no server.
+      const { tasks: _tasks, ...capabilities } = capabilitiesFor(viewer.era, declared)
       const always = {
         tools: { listChanged: true },
         prompts: { listChanged: true },
@@ -271,7 +273,7 @@ export function createAggregatedView(
       })
       const notice = down.map((upstream) => `Not available now: ${upstream.unavailable()?.message ?? upstream.name}`)
       return {
-        capabilities: { ...capabilitiesFor(viewer.era, declared, 'legacy'), ...always },
+        capabilities: { ...capabilities, ...always },
         serverInfo: { ...hubInfo },
         instructions: parts.length + notice.length === 0 ? null : [...parts, ...notice].join('\n\n'),
       }

@@ -51,6 +51,9 @@ export type CancelCall = (reason: string) => void
 /** Methods whose server may ask for input: in the modern era between rounds, each a request of its own. */
 export const WITH_INPUT: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read'])
 
+/** Bridged to nobody: its form is another one in each era, and only the modern one has it as an extension. */
+export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks'
+
 /** What of a client's capabilities shapes what a legacy server offers it, or lets the server ask it. */
 const SHAPING = ['elicitation', 'sampling', 'roots', 'extensions', 'experimental'] as const
 
@@ -63,7 +66,13 @@ export function capabilityProfile(capabilities: ClientCapabilities): string {
   const known = profiles.get(capabilities)
   if (known !== undefined) return known
   const profile = JSON.stringify(
-    Object.fromEntries(SHAPING.flatMap((key) => (declares(capabilities, key) ? [[key, capabilities[key]]] : []))),
+    Object.fromEntries(
+      SHAPING.flatMap((key) => {
+        if (!declares(capabilities, key)) return []
+        const { [TASKS_EXTENSION]: _tasks, ...others } = capabilities[key] as Params
+        return [[key, key === 'extensions' ? others : capabilities[key]]]
+      }),
+    ),
   )
   profiles.set(capabilities, profile)
   return profile
@@ -78,7 +87,9 @@ function declares(capabilities: ClientCapabilities, key: (typeof SHAPING)[number
   const value = capabilities[key]
   if (value === undefined || value === null) return false
   // An empty `elicitation` is one; an empty list of extensions is none.
-  return (key !== 'extensions' && key !== 'experimental') || Object.keys(value).length > 0
+  if (key !== 'extensions' && key !== 'experimental') return true
+  for (const name of Object.keys(value)) if (name !== TASKS_EXTENSION) return true
+  return false
 }
 
 /** The capabilities that a connection of a profile declares to its server. */

@@ -6,6 +6,7 @@ import type { Params } from './json-rpc.ts'
 import type { ListKind } from '../upstream/catalog.ts'
 import type { OnExchange } from './exchange.ts'
 import type { Traces } from './trace-context.ts'
+import type { Tasks } from './tasks.ts'
 import type { HubInfo, View } from './view.ts'
 
 /** Who sent a request, as the guard found out. */
@@ -22,7 +23,8 @@ export interface GatewayContext {
   hubInfo: HubInfo
   limits: GatewayLimits
   upstreams: () => ReadonlyMap<string, Upstream>
-  /** Tells the gateway that somebody's wish for resource updates changed. */
+  tasks: Tasks
+  /** Tells the gateway that somebody's wish for updates of resources or tasks changed. */
   subscriptionsChanged: () => void
   /** Counts and records; called after the answer is on its way. */
   onExchange: OnExchange

@@ -18,6 +18,7 @@ import { createProfileView } from './profile-view.ts'
 import { createAggregatedView } from './aggregated-view.ts'
 import { createServerView } from './server-view.ts'
 import { createScopedViews } from './scoped-views.ts'
+import { createTasks } from './tasks.ts'
 import type { Admission, HubInfo, View } from './view.ts'
 
 /** How long a client may go on sending what was refused. */
@@ -43,6 +44,8 @@ export interface Gateway {
   handle: (request: IncomingMessage, response: ServerResponse, path: string, principal: Principal) => boolean
   catalogChanged: (upstream: Upstream, kinds: readonly ListKind[]) => void
   resourceUpdated: (upstream: Upstream, params: Params) => void
+  /** A server said something else that belongs to no call. */
+  notified: (upstream: Upstream, method: string, params: Params | undefined) => void
   /** Servers were removed, or profiles changed: what clients know of the lists may be out of date. */
   listsChanged: (removed: readonly string[]) => void
   readonly sessions: number
@@ -50,6 +53,8 @@ export interface Gateway {
   /** Ends streams and sessions; clients reconnect. */
   close: () => void
 }
+
+const NO_TASKS: ReadonlySet<string> = new Set()
 
 export function createGateway(options: GatewayOptions): Gateway {
   const { limits } = options
@@ -59,6 +64,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     hubInfo: options.hubInfo,
     limits,
     upstreams: options.upstreams,
+    tasks: createTasks(),
     subscriptionsChanged,
     onExchange: options.onExchange,
     traces: options.traces,
@@ -74,8 +80,11 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   function subscriptionsChanged(): void {
     const wanted = [modern.wantedResources(), legacy.wantedResources()]
-    for (const upstream of options.upstreams().values())
+    const tasks = modern.wantedTasks()
+    for (const upstream of options.upstreams().values()) {
+      upstream.setTasks(tasks.get(upstream) ?? NO_TASKS)
       upstream.setSubscriptions(new Set(wanted.flatMap((uris) => [...(uris.get(upstream) ?? [])])))
+    }
   }
 
   let members: { of: ReadonlyMap<string, Upstream>; enabled: Upstream[] } | null = null
@@ -258,6 +267,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     resourceUpdated: (upstream, params) => {
       modern.resourceUpdated(upstream, params)
       legacy.resourceUpdated(upstream, params)
+    },
+    notified: (upstream, method, params) => {
+      if (method === 'notifications/tasks') modern.taskChanged(upstream, params ?? {})
     },
     listsChanged: (removed) => {
       for (const name of removed) views.delete(name)

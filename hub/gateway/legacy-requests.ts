@@ -172,7 +172,9 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
       fail(error)
     }
     const start = (route: Route): void => {
-      if (!finished) stop = route.upstream.call(callFor(route))
+      if (finished) return
+      context.tasks.checkLegacy(route.upstream, method, route.params, session.principal)
+      stop = route.upstream.call(callFor(route))
     }
     try {
       const route = session.view.route(method, params, session.viewer)
@@ -218,7 +220,10 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
           let body: Body
           try {
             const known = expose === undefined ? reply : exposeUris(reply, expose)
-            body = (modern ? legacyReply(known, method) : known).render(JSON.stringify(id))
+            const answer = modern
+              ? legacyReply(known, method)
+              : context.tasks.answeredLegacy(upstream, method, given, known, session.principal)
+            body = answer.render(JSON.stringify(id))
           } catch (error) {
             body = Reply.error(unreadable(error).toRpc()).render(JSON.stringify(id))
           }

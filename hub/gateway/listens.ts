@@ -4,6 +4,7 @@ import { addWanted, type Edge, type GatewayContext, type HttpRequest } from './c
 import { META, McpError, isObject, rpc, type JsonRpcId, type Params } from './json-rpc.ts'
 import type { Outlet } from './outlet.ts'
 import { ListWatch } from './list-watch.ts'
+import { declaresTasks, exposedTaskId, missingTasks, type TaskPlace } from './tasks.ts'
 import type { View, Viewer } from './view.ts'
 
 interface Listen {
@@ -14,6 +15,7 @@ interface Listen {
   lists: ListWatch
   uris: Set<string>
   outlet: Outlet
+  tasks: readonly TaskPlace[]
 }
 
 /** What a filter calls the lists; templates go with resources. */
@@ -28,6 +30,10 @@ const filterOf: Record<ListKind, string> = {
 export interface Listens extends Edge {
   /** Acknowledges the subscription and keeps its response; throws McpError when it cannot be granted. */
   open: (http: HttpRequest, id: JsonRpcId, params: Params, viewer: Viewer, outlet: Outlet) => void
+  /** A task of a server changed; the params are those of `notifications/tasks`. */
+  taskChanged: (upstream: Upstream, params: Params) => void
+  /** The tasks that clients want to hear of, by server. */
+  wantedTasks: () => Map<Upstream, Set<string>>
   readonly size: number
   closeAll: () => void
 }
@@ -48,19 +54,24 @@ export function createListens(context: GatewayContext): Listens {
       ? wanted['resourceSubscriptions'].filter((uri): uri is string => typeof uri === 'string')
       : []
     const kinds = listKinds.filter((kind) => wanted[filterOf[kind]] === true)
-    const entry: Listen = { id, view, kinds, lists: new ListWatch(view, viewer), uris: new Set(uris), outlet }
+    const taskIds = taskIdsOf(wanted, viewer)
+    const tasks = taskIds.flatMap((taskId) => context.tasks.find(view, taskId, viewer.principal) ?? [])
+    const entry: Listen = { id, view, kinds, lists: new ListWatch(view, viewer), uris: new Set(uris), outlet, tasks }
     entries.add(entry)
     entry.lists.begin(kinds)
     response.once('close', () => {
       entries.delete(entry)
-      if (uris.length > 0) context.subscriptionsChanged()
+      if (uris.length + tasks.length > 0) context.subscriptionsChanged()
     })
     const granted = {
       ...Object.fromEntries(kinds.map((kind) => [filterOf[kind], true])),
       ...(uris.length > 0 ? { resourceSubscriptions: uris } : {}),
+      ...(taskIds.length > 0
+        ? { taskIds: tasks.map(({ upstream, taskId }) => exposedTaskId(view, upstream, taskId)) }
+        : {}),
     }
     tell(entry, 'notifications/subscriptions/acknowledged', { notifications: granted })
-    if (uris.length > 0) context.subscriptionsChanged()
+    if (uris.length + tasks.length > 0) context.subscriptionsChanged()
   }
 
   function tell(entry: Listen, method: string, params: Params): void {
@@ -102,6 +113,18 @@ export function createListens(context: GatewayContext): Listens {
         if (entry.view.includes(upstream) && entry.uris.has(String(params['uri'])))
           tell(entry, 'notifications/resources/updated', params)
     },
+    taskChanged: (upstream, params) => {
+      for (const entry of entries)
+        if (entry.tasks.some((task) => task.upstream === upstream && task.taskId === params['taskId'])) {
+          const taskId = exposedTaskId(entry.view, upstream, String(params['taskId']))
+          tell(entry, 'notifications/tasks', { ...params, taskId })
+        }
+    },
+    wantedTasks: () => {
+      const wanted = new Map<Upstream, Set<string>>()
+      for (const { tasks } of entries) for (const { upstream, taskId } of tasks) addWanted(wanted, upstream, taskId)
+      return wanted
+    },
     wantedResources: () => {
       const wanted = new Map<Upstream, Set<string>>()
       for (const entry of entries)
@@ -109,4 +132,11 @@ export function createListens(context: GatewayContext): Listens {
       return wanted
     },
   }
+}
+
+function taskIdsOf(wanted: Params, viewer: Viewer): string[] {
+  const ids = wanted['taskIds']
+  if (!Array.isArray(ids) || ids.length === 0) return []
+  if (!declaresTasks(viewer.capabilities)) throw missingTasks
+  return ids.filter((id): id is string => typeof id === 'string')
 }

@@ -16,13 +16,14 @@ import {
   type Params,
 } from './json-rpc.ts'
 import { exposeUris } from './exposed-uris.ts'
-import { createListens } from './listens.ts'
+import { createListens, type Listens } from './listens.ts'
 import { checkParamHeaders, outgoingParamHeaders } from './mcp-headers.ts'
 import { modernBody, modernError, pagesRefused, refusesPages, type ResultOrigin } from './modern-result.ts'
 import { BadEnvelope, checkEnvelope, checkMethodHeaders, clientOf, statusOf } from './modern-envelope.ts'
 import { Outlet, acceptOf, type OutletOptions } from './outlet.ts'
 import { staleState, type ParkedCall, type ParkingLot } from './parked.ts'
 import { Exchange, sizeOf } from './exchange.ts'
+import { declaresTasks } from './tasks.ts'
 import { traced } from './trace-context.ts'
 import { nameOf } from '../upstream/envelope.ts'
 import { checkCursor, type Route, type View, type Viewer } from './view.ts'
@@ -55,7 +56,7 @@ interface Carrier {
   parked: ParkedCall | null
 }
 
-export interface ModernEdge extends Edge {
+export interface ModernEdge extends Edge, Pick<Listens, 'wantedTasks' | 'taskChanged'> {
   handle: (http: HttpRequest, message: Params) => void
   readonly listens: number
   closeAll: () => void
@@ -181,7 +182,8 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
         succeed(outlet, exchange, modernBody(pagesRefused(method), JSON.stringify(id), origin))
       } else launch(http, id, exchange, route, viewer, outlet)
     }
-    const route = http.view.route(method, params, viewer)
+    const route =
+      context.tasks.route(http.view, method, params, viewer.principal) ?? http.view.route(method, params, viewer)
     if (route instanceof Promise) return route.then(start)
     start(route)
     return null
@@ -271,7 +273,10 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
         done()
         if (carrier.parked !== null) parking.end(carrier.parked)
         const era = upstream.hello?.era
-        const known = route.expose === undefined ? reply : exposeUris(reply, route.expose)
+        const exposed = route.expose === undefined ? reply : exposeUris(reply, route.expose)
+        const known = declaresTasks(viewer.capabilities)
+          ? context.tasks.answered(http.view, upstream, method, exposed, principal)
+          : exposed
         const answer = known.isError ? modernError(known, era, method, viewer.capabilities) : known
         exchange.answered(answer, render(carrier, answer, answer === known ? era : 'modern', method))
         context.onExchange(exchange, params, answer)
@@ -352,5 +357,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     listsChanged: listens.listsChanged,
     resourceUpdated: listens.resourceUpdated,
     wantedResources: listens.wantedResources,
+    wantedTasks: listens.wantedTasks,
+    taskChanged: listens.taskChanged,
   }
 }

@@ -98,7 +98,7 @@ export function createServerView(name: string, find: () => Upstream | undefined,
         (upstream.isAsleep ? upstream.hello : null) ??
         (await upstream.instanceFor(viewer.principal, viewer.capabilities)).connection.hello
       return {
-        capabilities: capabilitiesFor(viewer.era, [hello.capabilities], hello.era),
+        capabilities: capabilitiesFor(viewer.era, [hello]),
         serverInfo: hello.serverInfo ?? unnamed,
         instructions: hello.instructions,
       }

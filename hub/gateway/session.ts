@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
-import type { CancelCall, ClientCapabilities, LogLevel, Question } from './call.ts'
+import { TASKS_EXTENSION, type CancelCall, type ClientCapabilities, type LogLevel, type Question } from './call.ts'
 import {
   LATEST_LEGACY,
   LEGACY_VERSIONS,
@@ -19,7 +19,6 @@ import type { View, Viewer } from './view.ts'
 const MAX_EVENTS = 500
 const MAX_EVENT_BYTES = 1_048_576
 const ASK_TIMEOUT_MS = 10 * 60_000
-const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks'
 
 interface RecordedEvent {
   stream: number

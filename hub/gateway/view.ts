@@ -1,8 +1,9 @@
 import type { Era } from '../contract/index.ts'
 import { unkept, type Catalog, type Freshness, type Item, type ListKind } from '../upstream/catalog.ts'
+import type { ServerHello } from '../upstream/handshake.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { META, McpError, isObject, rpc, type Params } from './json-rpc.ts'
-import { capabilityProfile, type ClientCapabilities } from './call.ts'
+import { TASKS_EXTENSION, capabilityProfile, type ClientCapabilities } from './call.ts'
 import { forLegacyClient } from './era-bridge.ts'
 import type { ExposeUri } from './exposed-uris.ts'
 
@@ -160,26 +161,41 @@ export function sameParts(a: readonly unknown[], b: readonly unknown[]): boolean
   return a.length === b.length && a.every((part, position) => part === b[position])
 }
 
-/** Capabilities towards a client: merged, and without what its era does not have. */
-export function capabilitiesFor(era: Era, declared: readonly Params[], upstreamEra: Era): Params {
+/** Capabilities towards a client: those of all servers, without what its era does not have, or not in this form. */
+export function capabilitiesFor(era: Era, servers: readonly Pick<ServerHello, 'era' | 'capabilities'>[]): Params {
   const merged: Params = {}
-  for (const capabilities of declared) {
-    for (const [key, value] of Object.entries(capabilities))
-      merged[key] = isObject(value) && isObject(merged[key]) ? { ...merged[key], ...value } : value
-  }
-  if (era === 'legacy' && upstreamEra === 'modern') {
+  for (const server of servers) mergeInto(merged, forEra(era, server))
+  return merged
+}
+
+function forEra(era: Era, server: Pick<ServerHello, 'era' | 'capabilities'>): Params {
+  const capabilities = { ...server.capabilities }
+  if (era === 'legacy' && server.era === 'modern') {
     // A legacy client subscribes one URI at a time; the hub keeps one listen for all of them.
     for (const key of ['tools', 'prompts'])
-      if (merged[key] !== undefined) merged[key] = { ...(merged[key] as Params), listChanged: true }
-    if (isObject(merged['extensions'])) {
-      const { 'io.modelcontextprotocol/tasks': _tasks, ...rest } = merged['extensions']
-      merged['extensions'] = rest
-    }
-    merged['logging'] ??= {}
+      if (capabilities[key] !== undefined) capabilities[key] = { ...(capabilities[key] as Params), listChanged: true }
+    capabilities['logging'] ??= {}
   }
-  if (era === 'modern') {
-    // The legacy tasks of 2025-11-25 have another wire form than the extension.
-    delete merged['tasks']
+  // The tasks of 2025-11-25 have another wire form than the extension, and neither is bridged.
+  if (era === 'modern') delete capabilities['tasks']
+  const { extensions } = capabilities
+  if (isObject(extensions) && TASKS_EXTENSION in extensions && (era === 'legacy' || server.era === 'legacy')) {
+    const { [TASKS_EXTENSION]: _tasks, ...rest } = extensions
+    capabilities['extensions'] = rest
   }
-  return merged
+  return capabilities
+}
+
+/** What any of the servers can do, or tells of an extension, can be said of all. */
+function mergeInto(merged: Params, added: Params): void {
+  for (const [key, value] of Object.entries(added)) {
+    const known = merged[key]
+    if (isObject(known) && isObject(value)) {
+      const both = { ...known }
+      mergeInto(both, value)
+      merged[key] = both
+    } else if (Array.isArray(known) && Array.isArray(value))
+      merged[key] = [...new Set([...(known as unknown[]), ...(value as unknown[])])]
+    else if (known !== true) merged[key] = value
+  }
 }

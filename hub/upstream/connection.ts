@@ -1,6 +1,15 @@
 import type { Reason } from '../contract/index.ts'
 import { WITH_INPUT, capabilitiesOfProfile, isLogged, type Call, type CancelCall } from '../gateway/call.ts'
-import { McpError, Reply, rpc, type JsonRpcId, type JsonRpcMessage, type Params } from '../gateway/json-rpc.ts'
+import {
+  META,
+  McpError,
+  Reply,
+  isObject,
+  rpc,
+  type JsonRpcId,
+  type JsonRpcMessage,
+  type Params,
+} from '../gateway/json-rpc.ts'
 import { traceHeaders } from '../gateway/trace-context.ts'
 import { UpstreamFailure, type ChannelHandlers, type RequestHints } from './channel.ts'
 import { legacyParams, modernParams, nameOf } from './envelope.ts'
@@ -258,7 +267,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       questions.withdraw(message.params?.['requestId'] as JsonRpcId)
       return
     }
-    const entry = hop === null ? undefined : pending.get(hop)
+    const entry = pending.get(hop ?? subscriptionOf(message.params))
     if (entry !== undefined && !isBroadcast(method)) entry.call.notify(method, message.params)
     else options.onNotification(method, message.params)
   }
@@ -421,6 +430,13 @@ export function createConnection(options: ConnectionOptions): Connection {
       await channel.close(atOnce)
     },
   }
+}
+
+/** The subscription that a notification says it belongs to, which is all that tells on a pipe; ids begin at 1. */
+function subscriptionOf(params: Params | undefined): number {
+  const meta = params?.['_meta']
+  const id = isObject(meta) ? meta[META.subscriptionId] : undefined
+  return typeof id === 'number' ? id : 0
 }
 
 function isBroadcast(method: string): boolean {

@@ -70,6 +70,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   let lastHello: ServerHello | null = options.offer?.hello ?? null
   let era: Era | null = null
   let subscriptions: ReadonlySet<string> = new Set()
+  let tasks: ReadonlySet<string> = new Set()
   let usage: Usage | null = null
   /** For good: nothing starts it again. */
   let ended = false
@@ -209,6 +210,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       lastHello = hello
       lastCatalog = instance.catalog
       instance.setSubscriptions(subscriptions)
+      instance.setTasks(tasks)
       dispatch({ type: 'started' })
       events.onCatalog(listKinds)
     } catch (error) {
@@ -247,7 +249,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     const look = (): void => {
       void clients.reap(clock.now() - limits.instanceIdleMs)
       const used = Math.max(instance.lastUsed, ...clients.all.map(({ lastUsed }) => lastUsed))
-      const isIdle = !instance.busy && subscriptions.size === 0 && clients.all.length === 0
+      const isIdle = !instance.busy && subscriptions.size + tasks.size === 0 && clients.all.length === 0
       if (idleStop !== null && isIdle && clock.now() - used > idleStop) dispatch({ type: 'stop' })
       else later(tick, look)
     }
@@ -445,6 +447,10 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     setSubscriptions: (uris) => {
       subscriptions = uris
       if (isUp()) primary?.setSubscriptions(uris)
+    },
+    setTasks: (taskIds) => {
+      tasks = taskIds
+      if (isUp()) primary?.setTasks(taskIds)
     },
   }
 }

@@ -1,6 +1,5 @@
-import type { Params } from '../gateway/json-rpc.ts'
-import { isLogged, type Call, type CancelCall, type LogLevel } from '../gateway/call.ts'
-import { McpError, rpc } from '../gateway/json-rpc.ts'
+import { TASKS_EXTENSION, isLogged, type Call, type CancelCall, type LogLevel } from '../gateway/call.ts'
+import { META, McpError, isObject, rpc, type Params } from '../gateway/json-rpc.ts'
 import { capabilityOf, emptyCatalog, listKinds, readCatalog, type Catalog, type ListKind } from './catalog.ts'
 import { UpstreamFailure } from './channel.ts'
 import { createConnection, type Connection, type ConnectionOptions } from './connection.ts'
@@ -36,6 +35,8 @@ export interface Instance {
   wantLogs: (level: LogLevel) => void
   /** The URIs that somebody wants `notifications/resources/updated` for. */
   setSubscriptions: (uris: ReadonlySet<string>) => void
+  /** The tasks that somebody wants `notifications/tasks` for. */
+  setTasks: (taskIds: ReadonlySet<string>) => void
   close: (atOnce?: boolean) => Promise<void>
 }
 
@@ -54,6 +55,8 @@ const MAX_LISTEN_RETRY_MS = 30_000
 /** A subscription that lived this long was well; its next try need not wait. */
 const HEALTHY_LISTEN_MS = 5_000
 
+const HEARS_OF_TASKS = { extensions: { [TASKS_EXTENSION]: {} } }
+
 export function createInstance(options: InstanceOptions): Instance {
   let catalog: Catalog = emptyCatalog
   let reading: Promise<unknown> = Promise.resolve()
@@ -68,6 +71,9 @@ export function createInstance(options: InstanceOptions): Instance {
   const stale = new Set<ListKind>()
   let refreshTimer: NodeJS.Timeout | null = null
   let subscribed: ReadonlySet<string> = new Set()
+  let tasks: ReadonlySet<string> = new Set()
+  /** Those of them that the server has agreed to tell of. */
+  let heard: ReadonlySet<string> = new Set()
   let stopListen: CancelCall | null = null
 
   const connection = createConnection({
@@ -170,7 +176,9 @@ export function createInstance(options: InstanceOptions): Instance {
       ...(has('prompts') ? { promptsListChanged: true } : {}),
       ...(has('resources') ? { resourcesListChanged: true } : {}),
       ...(subscribed.size > 0 ? { resourceSubscriptions: [...subscribed] } : {}),
+      ...(tasks.size > 0 ? { taskIds: [...tasks] } : {}),
     }
+    const wanted = tasks
     if (closed || Object.keys(filter).length === 0) {
       replaced?.('nothing to listen for')
       return
@@ -182,7 +190,7 @@ export function createInstance(options: InstanceOptions): Instance {
       clientEra: 'modern',
       owner: 'hub',
       principal: 'hub',
-      capabilities: {},
+      capabilities: tasks.size > 0 ? HEARS_OF_TASKS : {},
       clientInfo: options.clientInfo,
       progressToken: undefined,
       logLevel: undefined,
@@ -192,6 +200,9 @@ export function createInstance(options: InstanceOptions): Instance {
         if (method !== 'notifications/subscriptions/acknowledged') onNotification(method, params)
         else {
           replaced?.('subscriptions changed')
+          const before: ReadonlySet<string> = isAgain ? new Set() : heard
+          heard = wanted
+          for (const taskId of wanted) if (!before.has(taskId)) void tellTask(taskId)
           if (isAgain) missed()
         }
       },
@@ -209,6 +220,25 @@ export function createInstance(options: InstanceOptions): Instance {
       },
     })
     stopListen = stop
+  }
+
+  /** How a task stands: what became of it before it was listened to was not heard. */
+  async function tellTask(taskId: string): Promise<void> {
+    try {
+      const task = await connection.request('tasks/get', { taskId, _meta: { [META.capabilities]: HEARS_OF_TASKS } })
+      if (!isObject(task) || closed) return
+      const { resultType: _type, _meta: _dropped, ...params } = task
+      options.onNotification('notifications/tasks', params)
+    } catch {
+      // Whoever asks for it is told why.
+    }
+  }
+
+  function setTasks(taskIds: ReadonlySet<string>): void {
+    const before = tasks
+    tasks = new Set(taskIds)
+    if (closed || connection.hello.era !== 'modern') return
+    if (before.size !== taskIds.size || [...taskIds].some((id) => !before.has(id))) listen()
   }
 
   function setSubscriptions(uris: ReadonlySet<string>): void {
@@ -268,6 +298,7 @@ export function createInstance(options: InstanceOptions): Instance {
     },
     freshen,
     setSubscriptions,
+    setTasks,
     close: async (atOnce = false) => {
       closed = true
       if (refreshTimer !== null) clearTimeout(refreshTimer)

@@ -51,6 +51,8 @@ export interface SupervisorOptions {
   onState: (upstream: Upstream) => void
   onCatalog: (upstream: Upstream, kinds: readonly ListKind[]) => void
   onResourceUpdated: (upstream: Upstream, params: Params) => void
+  /** Any other notification that belongs to no call. */
+  onNotification: (upstream: Upstream, method: string, params: Params | undefined) => void
   /** Somebody looks at what the servers consume. */
   isUsageWatched: () => boolean
   onUsage: () => void
@@ -154,7 +156,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
             void options.offers.save(name, upstream.config, { hello: upstream.hello, catalog: upstream.catalog })
         },
         onResourceUpdated: (params) => options.onResourceUpdated(upstream, params),
-        onNotification: () => undefined,
+        onNotification: (method, params) => options.onNotification(upstream, method, params),
       },
     )
     remotes.set(upstream, remote)

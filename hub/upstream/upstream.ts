@@ -48,4 +48,6 @@ export interface Upstream {
   /** Somebody asks for its lists: those that it does not tell changes of are read anew now and then. */
   freshen: (principal: string, capabilities: ClientCapabilities) => void
   setSubscriptions: (uris: ReadonlySet<string>) => void
+  /** The tasks of a modern server that somebody wants to hear of. */
+  setTasks: (taskIds: ReadonlySet<string>) => void
 }

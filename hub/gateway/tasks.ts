@@ -1,0 +1,127 @@
+import { isObject, fieldName, McpError, Reply, rpc, type Params } from './json-rpc.ts'
+import { TASKS_EXTENSION, type ClientCapabilities } from './call.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import type { Route, Target, View } from './view.ts'
+
+const TASK_METHODS: ReadonlySet<string> = new Set(['tasks/get', 'tasks/update', 'tasks/cancel'])
+const TASK_ID = fieldName('taskId')
+const SEPARATOR = '__'
+/** The owners of this many tasks are known; of older ones it is whoever asks next. */
+const MAX_OWNERS = 10_000
+
+/** A task of a server, with its id as the server knows it. */
+export interface TaskPlace {
+  upstream: Upstream
+  taskId: string
+}
+
+/**
+ * The tasks that servers began for clients (extension `io.modelcontextprotocol/tasks`). A task belongs to the principal whose
+ * call began it; on an endpoint of several servers its id carries the server's prefix, as a tool's name does.
+ */
+export interface Tasks {
+  /** Where a request about a task goes; null for a request about something else. Throws McpError. */
+  route: (view: View, method: string, params: Params, principal: string) => Route | null
+  /** The answer of a server as its client may know it: a task that it began or tells of is noted, and named. */
+  answered: (view: View, target: Target, method: string, reply: Reply, principal: string) => Reply
+  /** Refuses what is about somebody else's task of 2025-11-25, or asks a server that has none of these. Throws McpError. */
+  checkLegacy: (target: Target, method: string, params: Params | undefined, principal: string) => void
+  /** The answer of a server of 2025-11-25, which lists the tasks of all its clients. */
+  answeredLegacy: (target: Target, method: string, params: Params | undefined, reply: Reply, principal: string) => Reply
+  /** The place of a task that this principal may hear of, or null. */
+  find: (view: View, id: string, principal: string) => TaskPlace | null
+}
+
+export function createTasks(): Tasks {
+  const owners = new Map<string, string>()
+
+  const keyOf = (server: string, taskId: string): string => JSON.stringify([server, taskId])
+
+  function note(server: string, taskId: string, principal: string): void {
+    const key = keyOf(server, taskId)
+    owners.delete(key)
+    owners.set(key, principal)
+    if (owners.size > MAX_OWNERS) for (const oldest of owners.keys()) if (owners.delete(oldest)) break
+  }
+
+  function find(view: View, id: string, principal: string): TaskPlace | null {
+    const place = placeOf(view, id)
+    if (place === null || place.upstream.hello?.era === 'legacy') return null
+    return isOf(place.upstream.name, place.taskId, principal) ? place : null
+  }
+
+  /** Nobody can guess an id, so one that the hub does not know (any more, after a restart) is its holder's. */
+  function isOf(server: string, taskId: string, principal: string): boolean {
+    return (owners.get(keyOf(server, taskId)) ?? principal) === principal
+  }
+
+  return {
+    find,
+    route: (view, method, params, principal) => {
+      if (!TASK_METHODS.has(method)) return null
+      const [only] = view.upstreams
+      // The tasks of 2025-11-25 have another form.
+      if (!view.aggregates && only?.hello?.era === 'legacy')
+        throw new McpError(rpc.methodNotFound, `Method not found: ${method}`)
+      const place = typeof params['taskId'] === 'string' ? find(view, params['taskId'], principal) : null
+      if (place === null) throw new McpError(rpc.invalidParams, `Unknown task: ${String(params['taskId'])}`)
+      const { upstream, taskId } = place
+      return { upstream, params: { ...params, taskId }, catalog: upstream.catalog }
+    },
+    answered: (view, target, method, reply, principal) => {
+      if (reply.isError || target.hello?.era !== 'modern' || !reply.mayHave(TASK_ID)) return reply
+      const { result } = reply.message
+      if (!isObject(result) || typeof result['taskId'] !== 'string') return reply
+      if (method !== 'tasks/get' && result['resultType'] !== 'task') return reply
+      note(target.name, result['taskId'], principal)
+      const upstream = view.upstreams.find(({ name }) => name === target.name)
+      if (!view.aggregates || upstream === undefined) return reply
+      return Reply.result({ ...result, taskId: exposedTaskId(view, upstream, result['taskId']) })
+    },
+    checkLegacy: ({ name, hello }, method, params, principal) => {
+      if (!method.startsWith('tasks/')) return
+      if (hello?.era === 'modern') throw new McpError(rpc.methodNotFound, `Method not found: ${method}`)
+      const id = params?.['taskId']
+      if (typeof id === 'string' && !isOf(name, id, principal))
+        throw new McpError(rpc.invalidParams, `Unknown task: ${id}`)
+    },
+    answeredLegacy: ({ name }, method, params, reply, principal) => {
+      if (reply.isError || (method !== 'tasks/list' && params?.['task'] === undefined)) return reply
+      const { result } = reply.message
+      if (!isObject(result)) return reply
+      const { task, tasks } = result
+      if (isObject(task) && typeof task['taskId'] === 'string') note(name, task['taskId'], principal)
+      if (method !== 'tasks/list' || !Array.isArray(tasks)) return reply
+      const own = tasks.filter(
+        (item) => isObject(item) && owners.get(keyOf(name, String(item['taskId']))) === principal,
+      )
+      return Reply.result({ ...result, tasks: own })
+    },
+  }
+}
+
+/** Whether a client can be told of tasks. */
+export function declaresTasks(capabilities: ClientCapabilities): boolean {
+  const { extensions } = capabilities
+  return isObject(extensions) && isObject(extensions[TASKS_EXTENSION])
+}
+
+export const missingTasks = new McpError(rpc.missingCapability, 'The client does not support tasks', {
+  requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } },
+})
+
+/** The id of a task as clients of the view know it. */
+export function exposedTaskId(view: View, upstream: Upstream, taskId: string): string {
+  return view.aggregates ? `${upstream.prefix}${SEPARATOR}${taskId}` : taskId
+}
+
+function placeOf(view: View, id: string): TaskPlace | null {
+  if (!view.aggregates) {
+    const [upstream] = view.upstreams
+    return upstream === undefined ? null : { upstream, taskId: id }
+  }
+  // A prefix never has two underscores in a row.
+  const end = id.indexOf(SEPARATOR)
+  const upstream = end === -1 ? undefined : view.upstreams.find(({ prefix }) => prefix === id.slice(0, end))
+  return upstream === undefined ? null : { upstream, taskId: id.slice(end + SEPARATOR.length) }
+}
