@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Express } from 'express'
-import { limitsSchema, type Endpoint, type HubStatus, type Overview } from './contract/index.ts'
+import { limitDefaults, type Endpoint, type HubStatus, type Overview } from './contract/index.ts'
 import { trustOf } from './auth/client-address.ts'
 import { createExternalIssuer } from './auth/external-issuer.ts'
 import { openIdentity } from './auth/identity.ts'
@@ -28,7 +28,7 @@ import { createSecretKeeper } from './secrets/keeper.ts'
 import { createSecretLifter } from './secrets/lifter.ts'
 import { readFileBelow, readSecretFile, secretFolders } from './secrets/environment.ts'
 import { isOwnName } from './secrets/names.ts'
-import { defaultLimits } from './upstream/limits.ts'
+import { configuredDefaults } from './upstream/limits.ts'
 import { createOffers } from './upstream/offers.ts'
 import { createProcessJournal, journalFile } from './upstream/process/journal.ts'
 import { systemProcessTable } from './upstream/process/process-table.ts'
@@ -70,7 +70,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     'system',
     [authConfig.jwtSecret, authConfig.jwtSecretPrevious].filter((value) => value !== undefined),
   )
-  const limits = limitsSchema.parse(config.system.limits ?? {})
+  const limits = config.system.limits ?? limitDefaults
   let endpoint: Endpoint = { state: 'starting', url: '', port: 0, takenBy: null, message: null }
 
   const references: ReferenceSources = {
@@ -150,13 +150,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
 
   const supervisor = createSupervisor({
     clientInfo: { name: 'mcp-hub', version: options.version },
-    defaults: {
-      ...defaultLimits,
-      maxConcurrentCalls: limits.maxCallsPerServer,
-      maxQueuedCalls: limits.maxQueuedCallsPerServer,
-      maxInstances: limits.maxInstancesPerServer,
-      healthCheckIntervalMs: config.system.monitoring?.healthCheckInterval ?? defaultLimits.healthCheckIntervalMs,
-    },
+    defaults: configuredDefaults(config.system),
     references,
     redactor,
     configDir: options.configDir,

@@ -1,14 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile, mkdir } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { z } from 'zod'
-import { weaknessOfKey } from './auth/access-tokens.ts'
 import { bootstrapCaller } from './auth/caller.ts'
-import { parseDuration } from './auth/duration.ts'
 import { takeEnvironment } from './config/environment.ts'
+import { readServerSettings } from './config/server-settings.ts'
 import type { Traces } from './gateway/trace-context.ts'
 import { createHub } from './create-hub.ts'
 import type { Hub } from './hub.ts'
@@ -26,66 +23,14 @@ const DRAIN_MS = 30_000
 /** Answers with `Connection: close` for this long before the listener closes, so that a proxy lets go of its connections. */
 const ANNOUNCE_MS = process.env['NODE_ENV'] === 'production' ? 3_000 : 200
 
-const duration = z.string().refine((text) => parseDuration(text) !== null, 'must be a duration such as 15m, 1h or 7d')
-const environmentSchema = z.object({
-  PORT: z.coerce.number('must be a port number').int().min(0).max(65_535).optional(),
-  HOST: z.string().min(1).optional(),
-  CONFIG_DIR: z
-    .string()
-    .min(1)
-    .default(join(homedir(), '.config', 'mcp-hub')),
-  DATA_DIR: z
-    .string()
-    .min(1)
-    .default(join(homedir(), '.local', 'share', 'mcp-hub')),
-  JWT_SECRET: z
-    .string()
-    .refine((key) => weaknessOfKey(key) === null, {
-      error: ({ input }) => `${weaknessOfKey(String(input)) ?? ''}; make one with: openssl rand -base64 48`,
-    })
-    .optional(),
-  JWT_EXPIRES_IN: duration.optional(),
-  JWT_REFRESH_EXPIRES_IN: duration.optional(),
-  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis: or rediss: URL' }).optional(),
-  LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
-  LOG_FILE: z.string().min(1).optional(),
-  ACCOUNTS_DIR: z.string().min(1).optional(),
-  PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http: or https: URL' }).optional(),
-  MCP_HUB_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
-  MCP_HUB_ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').optional(),
-  DATABASE_URL: z
-    .string()
-    .regex(/^postgres(ql)?:\/\/./, 'must be postgres://user:password@host:port/database')
-    .optional(),
-  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/, error: 'must be an http: or https: URL' }).optional(),
-  OTEL_SERVICE_NAME: z.string().min(1).default('mcp-hub'),
-  MCP_HUB_SECRETS_FILE: z.string().min(1).optional(),
-  MCP_HUB_SECRETS_KEY: z
-    .string()
-    .min(32, 'must have at least 32 characters; make one with: openssl rand -base64 48')
-    .optional(),
-})
-
 /** What nothing of this process writes anywhere. */
 const redactor = createRedactor()
 
 async function main(): Promise<void> {
   const environment = takeEnvironment(process.env)
   if (environment.faults.length > 0) endOnFaults(environment.faults)
-  const parsed = environmentSchema.safeParse(environment.values)
-  if (!parsed.success) {
-    endOnFaults(
-      parsed.error.issues.map((issue) => ({
-        file: null,
-        path: `environment ${issue.path.join('.')}`,
-        line: null,
-        column: null,
-        message: issue.message,
-        cure: 'Correct the variable.',
-      })),
-    )
-  }
-  const env = parsed.data
+  const { settings: env, faults } = readServerSettings(environment.values)
+  if (faults.length > 0) endOnFaults(faults)
   redactor.know('environment', environment.secrets)
   const log = createLog({ level: env.LOG_LEVEL, file: env.LOG_FILE ?? null, redactor })
   const vault = await openServerVault({

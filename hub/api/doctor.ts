@@ -37,7 +37,7 @@ export function doctorRoutes(
     response.once('close', () => abort.abort())
     const tell = request.accepts('json', 'application/x-ndjson') === 'application/x-ndjson' ? linesInto(response) : null
     try {
-      const report = await supervisor.doctor.examine(name, config, abort.signal, tell ?? undefined)
+      const report = await (await supervisor.doctor()).examine(name, config, abort.signal, tell ?? undefined)
       if (response.destroyed) return
       if (tell === null) response.json(report)
       else {

@@ -25,16 +25,6 @@ export interface AccessTokens {
   proves: (session: { id: string; secret: string }, generation: number, proof: Buffer) => boolean
 }
 
-/** Known to anybody who read the guide or an example. */
-const PLACEHOLDERS = /change[-_]?(this|me)|your[-_]super[-_]secret/i
-
-/** Why a signing key is none; null when it will do. jose itself takes a key of five bytes. */
-export function weaknessOfKey(key: string): string | null {
-  if (Buffer.byteLength(key) < 32) return 'must have at least 32 characters'
-  if (PLACEHOLDERS.test(key)) return 'is the placeholder of an example'
-  return null
-}
-
 export function createAccessTokens(keys: readonly Uint8Array[], expiresIn: number): AccessTokens {
   for (const key of keys) if (key.length < 32) throw new Error('A signing key needs at least 32 bytes')
   const byId = new Map(keys.map((key) => [keyId(key), key]))

@@ -4,7 +4,8 @@ import type { Notes } from '../cluster/cluster.ts'
 import { HubError } from '../hub-error.ts'
 import type { Audit } from './audit.ts'
 import { may, type Caller } from './caller.ts'
-import type { IdentityFile, KeyEntry } from './identity-file.ts'
+import type { KeyEntry } from './identity-entries.ts'
+import type { IdentityFile } from './identity-file.ts'
 
 const PREFIX = 'mcphub_'
 const FORM = /^mcphub_([0-9a-f]{12})_([\w-]{43})$/

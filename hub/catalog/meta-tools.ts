@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import type { Item } from '../upstream/catalog.ts'
 
 /** The tools of tool-search mode. They never change, so that a client that reads its list once is never out of date. */
@@ -50,13 +49,6 @@ export const metaTools: readonly Item[] = [
     annotations: { readOnlyHint: true, openWorldHint: false },
   },
 ]
-
-export const searchArguments = z.object({
-  query: z.string().trim().min(1).max(1_000),
-  limit: z.number().int().min(1).max(50).default(10),
-})
-export const describeArguments = z.object({ name: z.string() })
-export const callArguments = z.object({ name: z.string(), arguments: z.record(z.string(), z.unknown()).default({}) })
 
 const SUMMARY_LENGTH = 240
 

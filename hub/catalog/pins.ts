@@ -1,24 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import { z } from 'zod'
 import { writeFileAtomic } from '../config/atomic-file.ts'
 import type { Pin, Pinning, PinState } from '../contract/index.ts'
-import { HubError } from '../hub-error.ts'
 import type { Item } from '../upstream/catalog.ts'
 import { definitionHash, definitionOf } from './definition.ts'
+import type { PinRecord, PinRecords } from './parse-pins.ts'
 import { isReadOnly } from './shape.ts'
-
-const recordSchema = z.object({
-  hash: z.string(),
-  definition: z.record(z.string(), z.unknown()),
-  at: z.number(),
-  by: z.string(),
-  quarantined: z.boolean().optional(),
-})
-type Record = z.infer<typeof recordSchema>
-const fileSchema = z.object({
-  version: z.literal(1),
-  servers: z.record(z.string(), z.record(z.string(), recordSchema)),
-})
 
 const SAVE_DELAY_MS = 500
 
@@ -55,11 +41,11 @@ export async function openPins(options: PinsOptions): Promise<Pins> {
   let timer: NodeJS.Timeout | null = null
   let writing: Promise<void> = Promise.resolve()
 
-  const find = (server: string, tool: Item): Record | undefined => servers.get(server)?.get(String(tool['name']))
+  const find = (server: string, tool: Item): PinRecord | undefined => servers.get(server)?.get(String(tool['name']))
 
   function put(server: string, tool: Item, by: string, quarantined: boolean): void {
     let tools = servers.get(server)
-    if (tools === undefined) servers.set(server, (tools = new Map<string, Record>()))
+    if (tools === undefined) servers.set(server, (tools = new Map<string, PinRecord>()))
     tools.set(String(tool['name']), {
       hash: definitionHash(tool),
       definition: definitionOf(tool),
@@ -132,7 +118,7 @@ export async function openPins(options: PinsOptions): Promise<Pins> {
   }
 }
 
-async function load(file: string): Promise<Map<string, Map<string, Record>>> {
+async function load(file: string): Promise<PinRecords> {
   let text: string
   try {
     text = await readFile(file, 'utf8')
@@ -140,15 +126,5 @@ async function load(file: string): Promise<Map<string, Map<string, Record>>> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map()
     throw error
   }
-  let parsed: z.infer<typeof fileSchema>
-  try {
-    parsed = fileSchema.parse(JSON.parse(text))
-  } catch (error) {
-    throw new HubError(
-      'HUB_CONFIG_FILE_BROKEN',
-      `${file} is broken: ${error instanceof Error ? error.message : String(error)}`,
-      { cure: 'Restore it from a backup, or move it away: then all tools are approved anew by the policy.' },
-    )
-  }
-  return new Map(Object.entries(parsed.servers).map(([name, tools]) => [name, new Map(Object.entries(tools))]))
+  return (await import('./parse-pins.ts')).parsePins(text, file)
 }

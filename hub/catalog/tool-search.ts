@@ -1,4 +1,4 @@
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { isObject } from '../gateway/json-rpc.ts'
 import type { Item } from '../upstream/catalog.ts'
 
@@ -72,7 +72,8 @@ for (const group of SYNONYMS)
 
 /** A full-text index (SQLite FTS5, BM25) of tools, in memory. */
 export function createToolSearch(tools: readonly Item[], serverOf: (tool: Item) => string): ToolSearch {
-  const database = new DatabaseSync(':memory:')
+  // Not imported: hubs without tool search do not load it.
+  const database: DatabaseSync = new (process.getBuiltinModule('node:sqlite').DatabaseSync)(':memory:')
   database.exec(
     "CREATE VIRTUAL TABLE tool USING fts5(name, title, server, description, parameters, tokenize = 'porter unicode61')",
   )

@@ -1,4 +1,4 @@
-import { isEnabled } from '../contract/config.ts'
+import { isEnabled } from '../contract/index.ts'
 import { exitCodes, type Command } from './command.ts'
 import { readConfiguration } from './read-configuration.ts'
 

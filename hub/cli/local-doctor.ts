@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { limitsSchema } from '../contract/index.ts'
+import { limitDefaults } from '../contract/index.ts'
 import { createRedactor } from '../observe/redactor.ts'
 import { createServerLogs } from '../observe/server-log.ts'
 import type { Doctor } from '../upstream/doctor/doctor.ts'
@@ -32,7 +32,7 @@ export async function openLocalDoctor({ directory, system }: Configuration, io: 
   const redactor = createRedactor()
   const searchPath = createSearchPathSource(() => loginShellPath({ env: { ...io.env } }))
   const logs = createServerLogs({ folder, redactor })
-  const limits = limitsSchema.parse(system.limits ?? {})
+  const limits = system.limits ?? limitDefaults
   const supervisor = createSupervisor({
     clientInfo: { name: 'mcp-hub', version: io.version },
     defaults: defaultLimits,
@@ -65,7 +65,7 @@ export async function openLocalDoctor({ directory, system }: Configuration, io: 
     onServers: () => undefined,
   })
   return {
-    examine: supervisor.doctor.examine,
+    examine: async (...patient) => (await supervisor.doctor()).examine(...patient),
     runtimes: async () => {
       const found = await searchPath.current()
       return reportRuntimes(found, minimalEnvironment(io.env, found.value, process.platform))

@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
-import type { ServersFile, SystemFile } from '../contract/config.ts'
-import type { Fault } from '../contract/errors.ts'
+import type { Fault, ServersFile, SystemFile } from '../contract/index.ts'
 import { openConfigStore } from '../config/store.ts'
 import { CommandError, exitCodes, type Io, UsageError, type Values } from './command.ts'
 

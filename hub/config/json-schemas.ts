@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { identitySchema } from '../auth/identity-file.ts'
+import { identitySchema } from '../auth/parse-identities.ts'
 import {
   profilesFileSchema,
   remoteServerSchema,

@@ -6,7 +6,8 @@ import {
   type ParsedPaste,
   type ServerConfig,
 } from '../contract/index.ts'
-import { parseJsonc, parseServersFile } from './parse.ts'
+import { parseJsonc } from './jsonc.ts'
+import { parseServersFile } from './parse-servers.ts'
 
 const CLIENT_KEYS = ['mcpServers', 'servers', 'context_servers', 'mcp_servers']
 

@@ -1,13 +1,14 @@
-import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
-import type { FSWatcher } from 'chokidar'
+import { basename, join } from 'node:path'
+import { isDeepStrictEqual } from '../deep-equal.ts'
 import { applyEdits, modify, parse as parseJson } from 'jsonc-parser'
 import type { Fault, Profile, ProfilesFile, ServerConfig, ServersFile, SystemFile } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import type { Sources } from './interpolate.ts'
 import { readConfigText } from './read-file.ts'
 import { replaceEditedFile, sweepTemporaries } from './atomic-file.ts'
-import { parseJsonc, parseProfilesFile, parseServersFile, parseSystemFile, type Parsed } from './parse.ts'
+import { parseJsonc, type Parsed } from './jsonc.ts'
+import { plainServers } from './plain-servers.ts'
+import { watchFiles } from './watch-files.ts'
 
 export interface ConfigStore {
   readonly dir: string
@@ -29,12 +30,26 @@ export interface ConfigStore {
 }
 
 const EMPTY_SERVERS = '{\n  "mcpServers": {}\n}\n'
+const EMPTY_SYSTEM = '{}\n'
 const EMPTY_PROFILES = '{\n  "profiles": {}\n}\n'
+/** The schemas are loaded for a file that needs them: to build them is the dearest part of a start. */
+type Parse<T> = (text: string, file: string) => Promise<Parsed<T>>
+
+const parseServers: Parse<ServersFile> = async (text, file) => {
+  const document = parseJsonc(text, file)
+  const plain = document.ok ? plainServers(document.value.value) : null
+  return plain === null ? (await import('./parse-servers.ts')).parseServersFile(text, file) : { ok: true, value: plain }
+}
+
+const parseProfiles: Parse<ProfilesFile> = async (text, file) =>
+  (await import('./parse-profiles.ts')).parseProfilesFile(text, file)
+
 const formatting = { formattingOptions: { tabSize: 2, insertSpaces: true, eol: '\n' } }
 
 /** Reads CONFIG_DIR. `sources` give the values of references in system.json. Files that are not there are empty configurations; broken ones are told by `faults`. */
 export async function openConfigStore(dir: string, sources?: Sources): Promise<ConfigStore> {
-  const parseSystem = (content: string, file: string): Parsed<SystemFile> => parseSystemFile(content, file, sources)
+  const parseSystem: Parse<SystemFile> = async (content, file) =>
+    (await import('./parse-system.ts')).parseSystemFile(content, file, sources)
   const files = {
     servers: join(dir, 'servers.json'),
     system: join(dir, 'system.json'),
@@ -49,9 +64,7 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
   let profileFaults: Fault[] = []
   /** Last text seen of each file: what we wrote ourselves is no change. */
   const seen = new Map<string, string>()
-  let watcher: FSWatcher | null = null
-  let disposed = false
-  let timer: NodeJS.Timeout | null = null
+  let watcher: { close: () => void } | null = null
   let queue: Promise<unknown> = Promise.resolve()
 
   async function text(file: string, fallback: string): Promise<string> {
@@ -65,23 +78,23 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
 
   async function read<T>(
     file: string,
-    fallback: string,
-    parse: (text: string, file: string) => Parsed<T>,
+    fallback: { text: string; value: T },
+    parse: Parse<T>,
   ): Promise<{ changed: boolean; parsed: Parsed<T> }> {
     const found = await readConfigText(file)
     // What cannot be read has no text to compare: it is told each time.
     if (!found.ok) return { changed: seen.delete(file), parsed: { ok: false, faults: [found.fault] } }
-    const content = found.text ?? fallback
+    const content = found.text ?? fallback.text
     const changed = seen.get(file) !== content
     seen.set(file, content)
-    return { changed, parsed: parse(content, file) }
+    return { changed, parsed: found.text === null ? { ok: true, value: fallback.value } : await parse(content, file) }
   }
 
   async function load(): Promise<boolean> {
     const [first, second, third] = await Promise.all([
-      read(files.servers, EMPTY_SERVERS, parseServersFile),
-      read(files.system, '{}\n', parseSystem),
-      read(files.profiles, EMPTY_PROFILES, parseProfilesFile),
+      read(files.servers, { text: EMPTY_SERVERS, value: { mcpServers: {} } }, parseServers),
+      read(files.system, { text: EMPTY_SYSTEM, value: {} }, parseSystem),
+      read(files.profiles, { text: EMPTY_PROFILES, value: { profiles: {} } }, parseProfiles),
     ])
     if (first.parsed.ok) {
       servers = first.parsed.value
@@ -103,15 +116,10 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
   }
 
   /** One change at a time, each on the newest text, so that no edit is lost and comments stay. */
-  function edit<T>(
-    file: string,
-    fallback: string,
-    parse: (text: string, file: string) => Parsed<T>,
-    change: (text: string) => string,
-  ): Promise<void> {
+  function edit<T>(file: string, fallback: string, parse: Parse<T>, change: (text: string) => string): Promise<void> {
     const work = queue.then(async () => {
       const before = await text(file, fallback)
-      const current = parse(before, file)
+      const current = await parse(before, file)
       if (!current.ok) {
         throw new HubError('HUB_CONFIG_FILE_BROKEN', `${file} is broken, so nothing is written into it`, {
           faults: current.faults,
@@ -119,7 +127,7 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
         })
       }
       const after = change(before)
-      const parsed = parse(after, file)
+      const parsed = await parse(after, file)
       if (!parsed.ok)
         throw new HubError('HUB_INVALID_CONFIG', parsed.faults[0]?.message ?? 'The configuration is not valid', {
           faults: parsed.faults,
@@ -162,15 +170,17 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
       return [...serverFaults, ...systemFaults, ...profileFaults]
     },
     saveServer: (name, config, rename) =>
-      edit(files.servers, EMPTY_SERVERS, parseServersFile, (before) =>
+      edit(files.servers, EMPTY_SERVERS, parseServers, (before) =>
         withEntry(before, 'mcpServers', name, config, rename),
       ),
     saveProfile: (name, config, rename) =>
-      edit(files.profiles, EMPTY_PROFILES, parseProfilesFile, (before) =>
+      edit(files.profiles, EMPTY_PROFILES, parseProfiles, (before) =>
         withEntry(before, 'profiles', name, config, rename),
       ),
     saveSystem: (path, value) =>
-      edit(files.system, '{}\n', parseSystem, (before) => applyEdits(before, modify(before, path, value, formatting))),
+      edit(files.system, EMPTY_SYSTEM, parseSystem, (before) =>
+        applyEdits(before, modify(before, path, value, formatting)),
+      ),
     watch: (onChange) => {
       const look = (): void => {
         // Not beside a change of our own, which would be taken for somebody else's.
@@ -180,26 +190,16 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
           if (changed) onChange()
         })
       }
-      // Loaded beside the start of the servers, which must not wait for it.
-      void import('chokidar').then(({ watch }) => {
-        if (disposed) return
-        watcher = watch(dir, {
-          depth: 0,
-          ignoreInitial: true,
-          ignored: (path) => path !== dir && !Object.values(files).includes(path),
-        })
-        watcher.on('all', () => {
-          if (timer !== null) clearTimeout(timer)
-          timer = setTimeout(look, 100)
-        })
-        // What changed since the files were read at the start would else be missed.
-        watcher.once('ready', look)
-      })
+      watcher = watchFiles(
+        dir,
+        Object.values(files).map((file) => basename(file)),
+        look,
+      )
+      // What changed since the files were read at the start would else be missed.
+      look()
     },
     dispose: async () => {
-      disposed = true
-      if (timer !== null) clearTimeout(timer)
-      await watcher?.close()
+      watcher?.close()
       await queue
     },
   }

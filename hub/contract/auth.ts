@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { permissionSchema, roleSchema, scopeSchema } from './permissions.ts'
+import { permissionSchema, roleSchema, scopeSchema } from './scopes.ts'
 
 export const userNameSchema = z
   .string()

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { faultSchema } from './errors.ts'
+import { faultSchema } from './problems.ts'
 import { overviewSchema } from './hub.ts'
 import { vaultQualitySchema } from './secrets.ts'
 

@@ -1,5 +1,3 @@
-import { z } from 'zod'
-
 /** Every error code that the REST API answers, with its HTTP status. Documented in docs/errors.md; a test keeps both in step. */
 export const errorCodes = {
   HUB_BAD_REQUEST: 400,
@@ -47,29 +45,3 @@ export const errorCodes = {
 } as const
 
 export type ErrorCode = keyof typeof errorCodes
-
-/** One thing wrong in something a person wrote: where it is, what is wrong, and what to do. */
-export const faultSchema = z.object({
-  /** File path, or null when the value did not come from a file. */
-  file: z.string().nullable(),
-  /** Path inside the document, e.g. `mcpServers.github.command`; empty for the whole document. */
-  path: z.string(),
-  /** 1-based position in the file, when known. */
-  line: z.number().int().nullable(),
-  column: z.number().int().nullable(),
-  message: z.string(),
-  cure: z.string(),
-})
-export type Fault = z.infer<typeof faultSchema>
-
-/** RFC 9457 problem+json, as every failing REST answer carries it. */
-export const problemSchema = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.number().int(),
-  code: z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]),
-  detail: z.string(),
-  cure: z.string().optional(),
-  faults: z.array(faultSchema).optional(),
-})
-export type Problem = z.infer<typeof problemSchema>

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { roleSchema } from './permissions.ts'
+import { roleSchema } from './scopes.ts'
 
 export const outcomes = ['ok', 'tool-error', 'error', 'timeout', 'cancelled'] as const
 /** How a request ended. `tool-error`: the tool ran and said that it failed; `error`: a JSON-RPC error, the server's or the hub's. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { faultSchema } from './errors.ts'
+import { faultSchema } from './problems.ts'
 import { reasonSchema, serverStateSchema } from './servers.ts'
 
 /** The address that MCP clients use. On the desktop it never moves by itself: clients hold its URL. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { permissionSchema, roleSchema } from './permissions.ts'
+import { permissionSchema, roleSchema } from './scopes.ts'
 
 const names = z.array(z.string().min(1).max(200)).max(1_000)
 /** A claim, or one inside others: `realm_access.roles`. */

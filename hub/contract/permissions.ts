@@ -1,8 +1,5 @@
-import { z } from 'zod'
-
 export const roles = ['admin', 'operator', 'user', 'viewer'] as const
-export const roleSchema = z.enum(roles)
-export type Role = z.infer<typeof roleSchema>
+export type Role = (typeof roles)[number]
 
 /** What a caller may be allowed. Every route names the one it needs; what nobody was granted is refused. */
 export const permissions = [
@@ -42,8 +39,7 @@ export const permissions = [
   /** What touches the disk and the ports of the computer in front of a person: only the desktop app. */
   'host:access',
 ] as const
-export const permissionSchema = z.enum(permissions)
-export type Permission = z.infer<typeof permissionSchema>
+export type Permission = (typeof permissions)[number]
 
 const viewer: readonly Permission[] = ['hub:read', 'servers:read', 'history:own']
 const user: readonly Permission[] = [...viewer, 'tools:call', 'mcp:connect', 'keys:own']
@@ -52,19 +48,3 @@ const admin: readonly Permission[] = permissions.filter((permission) => permissi
 
 /** What each role is granted. */
 export const roleGrants: Readonly<Record<Role, readonly Permission[]>> = { admin, operator, user, viewer }
-
-const patterns = z.array(z.string().min(1).max(200)).max(1_000)
-
-/**
- * What a user or a key is narrowed to; only what is named is there. Names, in which `*` stands for any characters. Without
- * a scope everything is.
- */
-export const scopeSchema = z.strictObject({
-  /** Servers by name. Their tools are reached on `/mcp`, `/mcp/<server>` and in the API. */
-  servers: patterns.optional(),
-  /** Profiles by name, each with all that it shows, on `/mcp/<profile>`. */
-  profiles: patterns.optional(),
-  /** Of those, only these tools, as `<server>/<tool>`; without it all of them. */
-  tools: patterns.optional(),
-})
-export type Scope = z.infer<typeof scopeSchema>

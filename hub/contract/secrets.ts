@@ -1,7 +1,5 @@
 import { z } from 'zod'
-
-export const MAX_SECRET_NAME = 128
-export const MAX_SECRET_LENGTH = 32_768
+import { MAX_SECRET_LENGTH, MAX_SECRET_NAME } from './secret-limits.ts'
 
 /** A name that `${secret:NAME}` and an environment file can both hold. */
 export const secretNameSchema = z

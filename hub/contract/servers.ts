@@ -1,22 +1,10 @@
 import { z } from 'zod'
-import { faultSchema } from './errors.ts'
+import { faultSchema } from './problems.ts'
 import { serverConfigSchema, serverNameSchema } from './config.ts'
 import { inClearSchema, liftedTextSchema } from './secrets.ts'
+import { serverStates } from './server-states.ts'
 
-/** The state machine of one upstream server; docs/server-states.md has its picture. */
-export const serverStates = [
-  'disabled',
-  'idle',
-  'starting',
-  'running',
-  'degraded',
-  'needs-auth',
-  'backoff',
-  'failed',
-  'stopping',
-] as const
 export const serverStateSchema = z.enum(serverStates)
-export type ServerState = z.infer<typeof serverStateSchema>
 
 export const eraSchema = z.enum(['legacy', 'modern'])
 export type Era = z.infer<typeof eraSchema>

@@ -1,5 +1,4 @@
-import { z } from 'zod'
-import { callArguments, describeArguments, metaTools, searchArguments, summaryOf } from '../catalog/meta-tools.ts'
+import { metaTools, summaryOf } from '../catalog/meta-tools.ts'
 import { createToolSearch, type ToolSearch } from '../catalog/tool-search.ts'
 import { emptyCatalog, type Item } from '../upstream/catalog.ts'
 import { McpError, Reply, rpc, type Params } from './json-rpc.ts'
@@ -46,13 +45,14 @@ export function createToolSearchView(inner: View, hubInfo: HubInfo): View {
   async function answer(name: string, given: unknown, viewer: Viewer): Promise<unknown> {
     if (name === 'hub_status') return structured({ servers: serverStates(inner) })
     const { tools, search } = await index(viewer)
+    const { describeArguments, parseArguments, searchArguments } = await import('./meta-tool-arguments.ts')
     if (name === 'describe_tool') {
-      const wanted = parse(describeArguments, given).name
+      const wanted = parseArguments(describeArguments, given).name
       const tool = tools.get(wanted)
       if (tool === undefined) throw unknownTool(wanted, search)
       return structured({ ...tool })
     }
-    const { query, limit } = parse(searchArguments, given)
+    const { query, limit } = parseArguments(searchArguments, given)
     return structured({ tools: search.search(query, limit).map(({ tool }) => summaryOf(tool)), total: tools.size })
   }
 
@@ -82,13 +82,12 @@ export function createToolSearchView(inner: View, hubInfo: HubInfo): View {
     route: (method, params, viewer) => {
       const name = method === 'tools/call' ? params?.['name'] : undefined
       if (name === 'call_tool') {
-        const wanted = parse(callArguments, params?.['arguments'] ?? {})
-        const routed: Params = { ...params, name: wanted.name, arguments: wanted.arguments }
-        // The client named another tool: its headers say nothing of this one's arguments.
-        const found = inner.route(method, routed, viewer)
-        return found instanceof Promise
-          ? found.then((route) => ({ ...route, renamed: true }))
-          : { ...found, renamed: true }
+        return import('./meta-tool-arguments.ts').then(async ({ callArguments, parseArguments }) => {
+          const wanted = parseArguments(callArguments, params?.['arguments'] ?? {})
+          const routed: Params = { ...params, name: wanted.name, arguments: wanted.arguments }
+          // The client named another tool: its headers say nothing of this one's arguments.
+          return { ...(await inner.route(method, routed, viewer)), renamed: true }
+        })
       }
       if (typeof name === 'string' && metaTools.some((tool) => tool['name'] === name))
         return { upstream: target(name, viewer), params, catalog: emptyCatalog }
@@ -114,12 +113,6 @@ function serverStates(view: View): unknown[] {
       ...(reason === null ? {} : { problem: reason.message, cure: reason.cure }),
     }
   })
-}
-
-function parse<T>(schema: z.ZodType<T>, given: unknown): T {
-  const result = schema.safeParse(given)
-  if (result.success) return result.data
-  throw new McpError(rpc.invalidParams, z.prettifyError(result.error))
 }
 
 function unknownTool(name: string, search: ToolSearch): McpError {

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { logLineSchema, type LogLine, type LogsQuery } from '../contract/index.ts'
+import type { LogLine, LogsQuery } from '../contract/index.ts'
 import { createLogFile, type LogFile } from './log-file.ts'
 import { createLogRing, type LogRing } from './log-ring.ts'
 import type { Redactor } from './redactor.ts'
@@ -82,6 +82,7 @@ function createServerLog(file: LogFile | null, redactor: Redactor, onLines: (lin
       let found = held.filter(fits).slice(-wanted)
       let oldest = Math.min(before, held[0]?.seq ?? Infinity)
       if (file !== null && found.length < wanted) {
+        const { parseLine } = await import('./parse-log-line.ts')
         for await (const texts of file.read()) {
           const older = texts.flatMap(parseLine).filter((line) => line.seq < oldest)
           oldest = Math.min(oldest, older[0]?.seq ?? Infinity)
@@ -99,15 +100,5 @@ function createServerLog(file: LogFile | null, redactor: Redactor, onLines: (lin
       ring.drain()
       await file?.remove()
     },
-  }
-}
-
-/** A line that was cut off when the disk filled up is no line. */
-function parseLine(text: string): LogLine[] {
-  try {
-    const parsed = logLineSchema.safeParse(JSON.parse(text))
-    return parsed.success ? [parsed.data] : []
-  } catch {
-    return []
   }
 }

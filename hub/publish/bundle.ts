@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { ServerConfig, SystemFile } from '../contract/config.ts'
+import type { ServerConfig, SystemFile } from '../contract/index.ts'
 import type { BundleFile, Finding, Target } from '../contract/publish.ts'
 import { packageFile, serversFile, systemFile } from './artifacts/config-files.ts'
 import { compose, dockerfile, dockerIgnore, dockerNginx } from './artifacts/docker.ts'

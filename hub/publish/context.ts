@@ -1,4 +1,4 @@
-import type { ServerConfig, SystemFile } from '../contract/config.ts'
+import type { ServerConfig, SystemFile } from '../contract/index.ts'
 import type { Finding, Target } from '../contract/publish.ts'
 import type { Need } from './externalise.ts'
 

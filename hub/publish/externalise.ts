@@ -1,4 +1,4 @@
-import type { ServerConfig } from '../contract/config.ts'
+import type { ServerConfig } from '../contract/index.ts'
 import type { Finding } from '../contract/publish.ts'
 import { splitSecrets } from '../config/secret-patterns.ts'
 import { changeTexts } from '../secrets/lift.ts'

@@ -1,4 +1,4 @@
-import type { ServerConfig, SystemFile } from '../contract/config.ts'
+import type { ServerConfig, SystemFile } from '../contract/index.ts'
 import type { ExportResult, Preview, Target } from '../contract/publish.ts'
 import { createBundle, type Bundle } from './bundle.ts'
 import { checkBundle } from './checks.ts'

@@ -1,4 +1,4 @@
-import { isEnabled, isRemote, type ServerConfig, type StdioServerConfig } from '../contract/config.ts'
+import { isEnabled, isRemote, type ServerConfig, type StdioServerConfig } from '../contract/index.ts'
 import type { Finding, Target } from '../contract/publish.ts'
 
 type Code = Finding['code']

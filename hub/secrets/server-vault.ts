@@ -1,11 +1,11 @@
-import { dirname } from 'node:path'
+import { mkdir } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { watchFiles } from '../config/watch-files.ts'
 import { HubError } from '../hub-error.ts'
 import { BrokenFile } from '../faults.ts'
 import { createEnvironmentSecrets } from './environment.ts'
 import { readSecrets, writeSecrets, type SecretsFile } from './secrets-file.ts'
 import { createVault, type SecretVault } from './vault.ts'
-
-const SETTLE_MS = 100
 
 /**
  * The vault of server mode: the environment first, because the operator gives it, then a file. Both are watched, so that a
@@ -32,23 +32,11 @@ export async function openServerVault(options: {
     },
   })
   const folder = dirname(file.path)
-  let timer: NodeJS.Timeout | null = null
-  // The hub does not wait for it, and it tells nothing of what changed before it is ready.
-  const watching = import('chokidar').then(({ watch }) =>
-    watch(folder, {
-      depth: 0,
-      ignoreInitial: true,
-      ignored: (path) => path !== folder && path !== file.path,
-    })
-      .on('all', schedule)
-      .on('ready', schedule),
-  )
-
-  function schedule(): void {
-    // An editor may write it in several steps.
-    if (timer !== null) clearTimeout(timer)
-    timer = setTimeout(() => void reread(), SETTLE_MS)
-  }
+  // What is not there cannot be watched. Whoever named another file than the hub's own sees to its folder.
+  if (file.own) await mkdir(folder, { recursive: true, mode: 0o700 })
+  const watcher = watchFiles(folder, [basename(file.path)], () => void reread())
+  // What changed between the reading and the watching.
+  void reread()
 
   async function reread(): Promise<void> {
     try {
@@ -98,8 +86,7 @@ export async function openServerVault(options: {
     },
     dispose: async () => {
       environment.dispose()
-      await (await watching).close()
-      if (timer !== null) clearTimeout(timer)
+      watcher.close()
       await kept.dispose()
     },
   }

@@ -1,4 +1,4 @@
-import { isRemote, type Reason, type ServerConfig } from '../contract/index.ts'
+import { isRemote, limitDefaults, type Reason, type ServerConfig, type SystemFile } from '../contract/index.ts'
 
 /** What bounds one server, its entry's `hub` options over the hub's own defaults. */
 export interface ServerLimits {
@@ -30,6 +30,17 @@ export const defaultLimits: ServerLimits = {
   healthCheckMisses: 2,
   instanceIdleMs: 5 * 60_000,
   maxInstances: 64,
+}
+
+/** What system.json says for all servers. */
+export function configuredDefaults({ limits = limitDefaults, monitoring }: SystemFile): ServerLimits {
+  return {
+    ...defaultLimits,
+    maxConcurrentCalls: limits.maxCallsPerServer,
+    maxQueuedCalls: limits.maxQueuedCallsPerServer,
+    maxInstances: limits.maxInstancesPerServer,
+    healthCheckIntervalMs: monitoring?.healthCheckInterval ?? defaultLimits.healthCheckIntervalMs,
+  }
 }
 
 const ON_DEMAND_IDLE_MS = 5 * 60_000

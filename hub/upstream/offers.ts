@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
-import { eraSchema, type ServerConfig } from '../contract/index.ts'
-import { catalogOfLists, type Catalog } from './catalog.ts'
+import type { ServerConfig } from '../contract/index.ts'
+import { isObject } from '../gateway/json-rpc.ts'
+import { catalogOfLists, type Catalog, type Item } from './catalog.ts'
 import type { ServerHello } from './handshake.ts'
 
 /** What a server said of itself and what it offers. */
@@ -21,19 +21,29 @@ export interface Offers {
   remove: (name: string) => Promise<void>
 }
 
-const record = z.record(z.string(), z.unknown())
-const items = z.array(record)
-const offerSchema = z.object({
-  entry: z.string(),
-  hello: z.object({
-    era: eraSchema,
-    version: z.string(),
-    capabilities: record,
-    serverInfo: record.nullable(),
-    instructions: z.string().nullable(),
-  }),
-  lists: z.object({ tools: items, prompts: items, resources: items, resourceTemplates: items }),
-})
+/** What the hub itself wrote; checked by hand, since a schema would cost every start more than all of this. */
+function offerIn(text: string): (Offer & { entry: string }) | null {
+  const { entry, hello, lists } = JSON.parse(text) as { entry?: unknown; hello?: unknown; lists?: unknown }
+  if (typeof entry !== 'string' || !isHello(hello) || !isObject(lists)) return null
+  const { tools, prompts, resources, resourceTemplates } = lists
+  if (!isItems(tools) || !isItems(prompts) || !isItems(resources) || !isItems(resourceTemplates)) return null
+  return { entry, hello, catalog: catalogOfLists({ tools, prompts, resources, resourceTemplates }) }
+}
+
+function isHello(value: unknown): value is ServerHello {
+  return (
+    isObject(value) &&
+    (value['era'] === 'legacy' || value['era'] === 'modern') &&
+    typeof value['version'] === 'string' &&
+    isObject(value['capabilities']) &&
+    (value['serverInfo'] === null || isObject(value['serverInfo'])) &&
+    (value['instructions'] === null || typeof value['instructions'] === 'string')
+  )
+}
+
+function isItems(value: unknown): value is Item[] {
+  return Array.isArray(value) && value.every(isObject)
+}
 
 export function createOffers(folder: string): Offers {
   const fileOf = (name: string): string => join(folder, `${digest(name)}.json`)
@@ -41,8 +51,8 @@ export function createOffers(folder: string): Offers {
   return {
     load: (name, config) => {
       try {
-        const { entry, hello, lists } = offerSchema.parse(JSON.parse(readFileSync(fileOf(name), 'utf8')))
-        return entry === digestOf(config) ? { hello, catalog: catalogOfLists(lists) } : null
+        const offer = offerIn(readFileSync(fileOf(name), 'utf8'))
+        return offer?.entry === digestOf(config) ? { hello: offer.hello, catalog: offer.catalog } : null
       } catch {
         return null
       }

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util'
+import { isDeepStrictEqual } from '../deep-equal.ts'
 import { isEnabled, isRemote, type ServerConfig } from '../contract/index.ts'
 import { systemClock } from '../clock.ts'
 import type { ListKind } from './catalog.ts'
@@ -22,8 +22,7 @@ import type { Offers } from './offers.ts'
 import { createSystemWatch } from './system-watch.ts'
 import { createUpstream } from './create-upstream.ts'
 import type { Upstream } from './upstream.ts'
-import { createDoctor, type Doctor } from './doctor/doctor.ts'
-import { remotePatient } from './doctor/remote-patient.ts'
+import type { Doctor } from './doctor/doctor.ts'
 import type { StdioCommand } from './process/prepare-command.ts'
 import { watchChannel, type ChannelWatch } from './watched-channel.ts'
 import type { ReferenceSources } from '../config/references.ts'
@@ -66,7 +65,8 @@ export interface Supervisor {
   apply: (servers: Record<string, ServerConfig>) => Promise<void>
   /** A server that is not part of the configuration, for a trial; the caller stops it. */
   createTrial: (name: string, config: ServerConfig, watch?: ChannelWatch) => Upstream
-  readonly doctor: Doctor
+  /** Loaded with the first patient. */
+  doctor: () => Promise<Doctor>
   /** The remote server of this name as its sign-in needs it; null when it is none, or brings its own Authorization. */
   placeOf: (name: string) => AccountPlace | null
   /** Somebody began to look at what the servers consume. */
@@ -202,16 +202,22 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       return remotes.get(upstream)?.place(upstream.config) ?? null
     },
     createTrial,
-    doctor: createDoctor({
-      local: (name, config) => ({
-        command: () => Promise.resolve().then(() => commandOf(name, config)()),
-        searchPath: options.searchPath.current,
-      }),
-      remote: (name, config) =>
-        remotePatient(() => resolvedOf(name, config, options.references), options.references.env, options.configDir),
-      createTrial,
-      redact: options.redactor.value,
-    }),
+    doctor: async () => {
+      const [{ createDoctor }, { remotePatient }] = await Promise.all([
+        import('./doctor/doctor.ts'),
+        import('./doctor/remote-patient.ts'),
+      ])
+      return createDoctor({
+        local: (name, config) => ({
+          command: () => Promise.resolve().then(() => commandOf(name, config)()),
+          searchPath: options.searchPath.current,
+        }),
+        remote: (name, config) =>
+          remotePatient(() => resolvedOf(name, config, options.references), options.references.env, options.configDir),
+        createTrial,
+        redact: options.redactor.value,
+      })
+    },
     usageWatched: usage.update,
     stop: async () => {
       usage.dispose()

@@ -8,7 +8,7 @@ describe('import boundaries', () => {
     ['hub/server.ts', 'electron'],
     ['hub/api/servers.ts', '../../main/settings.ts'],
     ['hub/upstream/connection.ts', '../api/servers.ts'],
-    ['hub/contract/config.ts', '../config/parse.ts'],
+    ['hub/contract/config.ts', '../config/jsonc.ts'],
     ['hub/contract/config.ts', 'node:path'],
     ['main/tray.ts', 'vue'],
     ['main/tray.ts', '../renderer/lib/format.ts'],
@@ -17,7 +17,7 @@ describe('import boundaries', () => {
     ['preload/preload.ts', '../main/ipc.ts'],
     ['renderer/lib/api.ts', 'electron'],
     ['renderer/features/servers/form.ts', 'node:path'],
-    ['renderer/features/servers/form.ts', '../../../hub/config/parse.ts'],
+    ['renderer/features/servers/form.ts', '../../../hub/config/jsonc.ts'],
   ])('%s must not import %s', (file, specifier) => {
     expect(violation(file, specifier)).not.toBeNull()
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ServerConfig } from '../../hub/contract/config.ts'
+import type { ServerConfig } from '../../hub/contract/index.ts'
 import { targetSchema } from '../../hub/contract/publish.ts'
 import { findPortabilityIssues } from '../../hub/publish/portability.ts'
 

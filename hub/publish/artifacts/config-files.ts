@@ -1,4 +1,4 @@
-import type { SystemFile } from '../../contract/config.ts'
+import type { SystemFile } from '../../contract/index.ts'
 import { publicOrigin, type Artifact, type BundleContext } from '../context.ts'
 
 export const serversFile: Artifact = {

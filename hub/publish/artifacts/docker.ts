@@ -1,4 +1,4 @@
-import { isRemote } from '../../contract/config.ts'
+import { isRemote } from '../../contract/index.ts'
 import { targetPaths, type Artifact, type BundleContext } from '../context.ts'
 import { commandName } from '../portability.ts'
 import { renderComplete, renderSite } from './nginx.ts'

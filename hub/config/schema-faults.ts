@@ -1,0 +1,93 @@
+import type { z } from 'zod'
+import type { Fault } from '../contract/index.ts'
+import { interpolate, type Sources } from './interpolate.ts'
+import { fault, parseJsonc, positionOf, type Parsed, type Position } from './jsonc.ts'
+import { keysAt } from './schema-shape.ts'
+
+/** A document of one schema as text. With `sources` every `${…}` in it gets its value; one that has none is a fault. */
+export function parseWith<T>(
+  schema: z.ZodObject & z.ZodType<T>,
+  text: string,
+  file: string | null,
+  sources?: Sources,
+): Parsed<T> {
+  const parsed = parseJsonc(text, file)
+  if (!parsed.ok) return parsed
+  const { root, value } = parsed.value
+  const where = (path: (string | number)[]): Position => positionOf(text, root, path)
+  const faults: Fault[] = []
+  const resolved = sources === undefined ? value : resolveTexts(value, [])
+  const result = schema.safeParse(resolved)
+  // A value that is missing is told once, as that.
+  if (!result.success && faults.length === 0) faults.push(...faultsOf(result.error, [], schema, file, where))
+  return faults.length === 0 && result.success ? { ok: true, value: result.data } : { ok: false, faults }
+
+  function resolveTexts(inner: unknown, path: (string | number)[]): unknown {
+    if (typeof inner === 'string' && sources !== undefined) {
+      const found = interpolate(inner, sources)
+      for (const { message, cure } of found.problems) faults.push(fault(file, path, where(path), message, cure))
+      return found.text
+    }
+    if (Array.isArray(inner)) return inner.map((item, index) => resolveTexts(item, [...path, index]))
+    if (typeof inner !== 'object' || inner === null) return inner
+    return Object.fromEntries(Object.entries(inner).map(([key, item]) => [key, resolveTexts(item, [...path, key])]))
+  }
+}
+
+export function faultsOf(
+  error: z.ZodError,
+  base: (string | number)[],
+  schema: z.ZodType,
+  file: string | null,
+  where: (path: (string | number)[]) => Position,
+): Fault[] {
+  // A key that is not known often is the one that is missing, misspelt.
+  const unknownFirst = error.issues.toSorted((a, b) => rank(a) - rank(b))
+  return unknownFirst.flatMap((issue) => {
+    const path = [...base, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))]
+    if (issue.code !== 'unrecognized_keys') return [fault(file, path, where(path), issue.message, cureFor(issue))]
+    const knownKeys = keysAt(schema, path.slice(base.length))
+    return issue.keys.map((key) => {
+      const guess = closest(key, knownKeys)
+      return fault(
+        file,
+        [...path, key],
+        where([...path, key]),
+        `Unknown key ${key}`,
+        guess === null ? 'Remove it, or correct its spelling.' : `Did you mean ${guess}?`,
+      )
+    })
+  })
+}
+
+const rank = ({ code }: z.core.$ZodIssue): number => (code === 'unrecognized_keys' ? 0 : 1)
+
+function cureFor(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') return `Give a value of type ${issue.expected}.`
+  if (issue.code === 'invalid_value') return `Use one of: ${issue.values.map(String).join(', ')}.`
+  if (issue.code === 'too_small') return `Give at least ${issue.minimum}.`
+  if (issue.code === 'too_big') return `Give at most ${issue.maximum}.`
+  return 'Correct the value.'
+}
+
+function closest(key: string, known: string[]): string | null {
+  const ranked = known
+    .map((candidate) => ({ candidate, distance: editDistance(key.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)
+  const best = ranked[0]
+  return best !== undefined && best.distance <= Math.max(1, Math.floor(key.length / 3)) ? best.candidate : null
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next.push(
+        Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)),
+      )
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}
