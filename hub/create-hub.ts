@@ -14,6 +14,7 @@ import { loadApp } from './api/load-app.ts'
 import { openPins } from './catalog/pins.ts'
 import type { ReferenceSources } from './config/references.ts'
 import { openConfigStore } from './config/store.ts'
+import { createConfigVersions } from './config/versions.ts'
 import { createFrontDoor } from './front-door.ts'
 import type { OnExchange } from './gateway/exchange.ts'
 import { createGateway } from './gateway/gateway.ts'
@@ -57,6 +58,10 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     explain: options.vault.explain,
     file: readSecretFile,
   })
+  const versions = createConfigVersions(join(options.dataDir, 'versions'), (error) =>
+    options.log('error', 'A version of the configuration cannot be kept', { error: String(error) }),
+  )
+  config.onVersion = (texts, by, reason) => void versions.record(texts, by, reason)
   const pins = await openPins({
     file: join(options.dataDir, 'pins.json'),
     policy: () => config.system.pinning ?? {},
@@ -306,6 +311,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         identify: (request) => door.identify(request),
         rates,
         config,
+        versions,
         supervisor,
         searchPath,
         accounts,
@@ -324,7 +330,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         profilesChanged,
         pinsChanged,
         moveEndpoint: async (port) => {
-          if (port !== undefined) await config.saveSystem(['server', 'port'], port)
+          if (port !== undefined) await config.saveSystem(['server', 'port'], port, { by: 'MCP Hub' })
           await hub.onMoveEndpoint?.(port ?? endpoint.port)
         },
       })),
@@ -348,6 +354,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         profilesChanged()
       })
       door.open = true
+      if (config.faults.length === 0) void versions.record(config.texts, null, null)
       void serverLogs.prune(Object.keys(config.servers.mcpServers))
       await apply()
     },

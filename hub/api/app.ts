@@ -12,6 +12,7 @@ import type { Redactor } from '../observe/redactor.ts'
 import { accountRoutes } from './accounts.ts'
 import { authRoutes } from './auth.ts'
 import { auditActs, requestId, requestIdOf } from './audit-acts.ts'
+import { configRoutes } from './config.ts'
 import { catalogRoutes } from './tools.ts'
 import { diagnosticsRoutes } from './diagnostics.ts'
 import { historyRoutes } from './history.ts'
@@ -32,6 +33,7 @@ export interface AppOptions {
   doctor: Parameters<typeof doctorRoutes>[1]
   accounts: Parameters<typeof accountRoutes>[1]
   catalog: Parameters<typeof catalogRoutes>[1]
+  config: Parameters<typeof configRoutes>[1]
   profiles: Parameters<typeof profileRoutes>[1]
   pins: Parameters<typeof pinRoutes>[1]
   hub: Parameters<typeof hubRoutes>[1]
@@ -74,6 +76,7 @@ export function createApp(options: AppOptions): Express {
   doctorRoutes(on, options.doctor)
   accountRoutes(on, options.accounts)
   catalogRoutes(on, options.catalog)
+  configRoutes(on, options.config)
   profileRoutes(on, options.profiles)
   pinRoutes(on, options.pins)
   historyRoutes(on, options.history)

@@ -6,6 +6,7 @@ import type { Identity } from '../auth/identity.ts'
 import type { RateLimits } from '../auth/rate-limits.ts'
 import type { Pins } from '../catalog/pins.ts'
 import type { ConfigStore } from '../config/store.ts'
+import type { ConfigVersions } from '../config/versions.ts'
 import type { HubStatus } from '../contract/index.ts'
 import type { OnExchange } from '../gateway/exchange.ts'
 import type { Recorder } from '../history/recorder.ts'
@@ -27,6 +28,7 @@ export interface AppParts {
   identify: (request: IncomingMessage) => Promise<Caller | null>
   rates: RateLimits
   config: ConfigStore
+  versions: ConfigVersions
   supervisor: Supervisor
   searchPath: SearchPathSource
   accounts: AccountService
@@ -77,6 +79,15 @@ export async function loadApp(parts: AppParts): Promise<Express> {
     },
     accounts: { accounts: parts.accounts, baseUrl: parts.baseUrl },
     catalog: { supervisor, events, pins, onExchange },
+    config: {
+      config,
+      versions: parts.versions,
+      checkExec,
+      applied: async () => {
+        await parts.apply()
+        parts.profilesChanged()
+      },
+    },
     profiles: { config, supervisor, pins, changed: parts.profilesChanged },
     pins: { supervisor, pins, changed: parts.pinsChanged },
     hub: { status, events, moveEndpoint: parts.moveEndpoint },

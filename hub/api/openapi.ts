@@ -16,6 +16,7 @@ const groups: Readonly<Record<string, string>> = {
   sessions: 'Who is signed in',
   keys: 'Keys for MCP clients and programs',
   hub: 'The hub itself',
+  config: 'The configuration as a whole',
   diagnostics: 'What to send with a report',
   events: 'What happens, as it happens',
   servers: 'The MCP servers',

@@ -9,6 +9,8 @@ import {
   callToolResultSchema,
   callToolSchema,
   changePasswordSchema,
+  configVersionDetailSchema,
+  configVersionsSchema,
   createKeySchema,
   createUserSchema,
   createdKeySchema,
@@ -47,6 +49,7 @@ import {
   publishRequestSchema,
   refreshSchema,
   resetPasswordSchema,
+  restoreVersionSchema,
   requestDetailSchema,
   resourceEntrySchema,
   roleInfoSchema,
@@ -156,6 +159,19 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     summary: 'What happens, as it happens; each event’s data is a HubEvent',
     query: eventsQuerySchema,
     answer: 'text/event-stream',
+  },
+  'GET /api/config/versions': {
+    summary: 'What the configuration was, the newest first; the last 200 are kept',
+    answer: configVersionsSchema,
+  },
+  'GET /api/config/versions/:id': {
+    summary: 'One version, and what going back to it would change',
+    answer: configVersionDetailSchema,
+  },
+  'POST /api/config/versions/:id/restore': {
+    summary: 'Go back to a version; the present one stays among the versions',
+    body: restoreVersionSchema,
+    answer: configVersionsSchema,
   },
   'GET /api/openapi.json': { summary: 'The REST API as an OpenAPI 3.1 document', answer: z.looseObject({}) },
 

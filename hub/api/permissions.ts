@@ -37,6 +37,9 @@ export const routeNeeds = {
   'POST /api/hub/endpoint': 'host:access',
   'GET /api/events': 'hub:read',
   'GET /api/diagnostics': 'hub:configure',
+  'GET /api/config/versions': 'hub:configure',
+  'GET /api/config/versions/:id': 'hub:configure',
+  'POST /api/config/versions/:id/restore': 'hub:configure',
   'GET /api/openapi.json': 'signed-in',
 
   'GET /api/servers': 'servers:read',

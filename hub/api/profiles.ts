@@ -1,7 +1,9 @@
+import type { Request } from 'express'
 import type { Pins } from '../catalog/pins.ts'
 import { previewProfile } from '../catalog/preview.ts'
 import { loadTokenizer } from '../catalog/token-cost.ts'
-import type { ConfigStore } from '../config/store.ts'
+import { entityTag } from '../config/entity-tag.ts'
+import type { Change, ConfigStore } from '../config/store.ts'
 import {
   profileSchema,
   saveProfileSchema,
@@ -13,7 +15,7 @@ import {
 } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
-import { bodyOf, nameParam, type On } from './routes.ts'
+import { bodyOf, callerOf, nameParam, type On } from './routes.ts'
 
 /** `/api/profiles`: named sets of servers and tools, each with an endpoint of its own. */
 export function profileRoutes(
@@ -81,8 +83,13 @@ export function profileRoutes(
     response.json(await preview(bodyOf(request, profileSchema)))
   })
 
+  function changeBy(request: Request, rename?: string): Change {
+    return { by: callerOf(request).name, ifMatch: request.get('if-match'), rename }
+  }
+
   on('GET /api/profiles/:name', async (request, response) => {
-    response.json(await summary(nameParam(request)))
+    const name = nameParam(request)
+    response.set('etag', entityTag(profileOf(name))).json(await summary(name))
   })
 
   on('GET /api/profiles/:name/preview', async (request, response) => {
@@ -101,15 +108,16 @@ export function profileRoutes(
         ? new HubError('HUB_CONFLICT', `There is a profile named ${rename} already`, { cure: 'Choose another name.' })
         : new HubError('HUB_PROFILE_NOT_FOUND', `There is no profile named ${name}`)
     await check(rename, profile)
-    await config.saveProfile(name, profile, rename)
+    await config.saveProfile(name, profile, changeBy(request, rename))
     options.changed()
+    response.set('etag', entityTag(profileOf(rename)))
     response.status(exists ? 200 : 201).json(await summary(rename))
   })
 
   on('DELETE /api/profiles/:name', async (request, response) => {
     const name = nameParam(request)
     profileOf(name)
-    await config.saveProfile(name, null)
+    await config.saveProfile(name, null, changeBy(request))
     options.changed()
     response.status(204).end()
   })

@@ -15,7 +15,8 @@ import {
   type ServerDetail,
 } from '../contract/index.ts'
 import { parsePaste } from '../config/paste.ts'
-import type { ConfigStore } from '../config/store.ts'
+import { entityTag } from '../config/entity-tag.ts'
+import type { Change, ConfigStore } from '../config/store.ts'
 import { HubError } from '../hub-error.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import { clearSecrets } from '../secrets/lift.ts'
@@ -62,12 +63,18 @@ export function serverRoutes(
       config: upstream.config,
     }
     if (may(callerOf(request), 'servers:write')) verbatim(response)
-    response.json(detail)
+    response.set('etag', entityTag(upstream.config)).json(detail)
   }
 
-  async function save(name: string, entry: ServerConfig | null, rename?: string): Promise<void> {
-    await config.saveServer(name, entry, rename)
-    if (rename !== undefined && rename !== name) await options.renamed(name, rename)
+  /** Who makes the change, and of what they believe it to be one. */
+  function changeBy(request: Request, rename?: string): Change {
+    return { by: callerOf(request).name, ifMatch: request.get('if-match'), rename }
+  }
+
+  async function save(name: string, entry: ServerConfig | null, change: Change): Promise<void> {
+    await config.saveServer(name, entry, change)
+    const { rename = name } = change
+    if (rename !== name) await options.renamed(name, rename)
     await apply()
   }
 
@@ -76,17 +83,17 @@ export function serverRoutes(
     name: string,
     entry: ServerConfig,
     inClear: readonly string[] | undefined,
-    rename?: string,
+    change: Change,
   ): Promise<void> {
     const lifted = lifter.find(name, entry, inClear)
-    await lifter.keep(lifted.secrets, () => save(name, lifted.config, rename))
+    await lifter.keep(lifted.secrets, () => save(name, lifted.config, change))
   }
 
   async function setEnabled(request: Request, enabled: boolean): Promise<void> {
     const upstream = upstreamOf(request)
     if (isEnabled(upstream.config) === enabled) return
     const { disabled: _disabled, enabled: _enabled, ...rest } = upstream.config
-    await save(upstream.name, { ...rest, hub: { ...upstream.config.hub, enabled } })
+    await save(upstream.name, { ...rest, hub: { ...upstream.config.hub, enabled } }, changeBy(request))
   }
 
   on('GET /api/servers', (request, response) => {
@@ -102,7 +109,7 @@ export function serverRoutes(
         cure: 'Choose another name, or edit that one.',
       })
     checkExec(request, null, entry)
-    await saveLifted(name, entry, inClear)
+    await saveLifted(name, entry, inClear, changeBy(request))
     sendDetail(request, response.status(201), upstreamOf(request, name))
   })
 
@@ -165,13 +172,13 @@ export function serverRoutes(
     if (rename !== name && Object.hasOwn(config.servers.mcpServers, rename))
       throw new HubError('HUB_SERVER_EXISTS', `There is already a server named ${rename}`)
     checkExec(request, upstreamOf(request, name).config, body.config)
-    await saveLifted(name, body.config, body.inClear, rename)
+    await saveLifted(name, body.config, body.inClear, changeBy(request, rename))
     sendDetail(request, response, upstreamOf(request, rename))
   })
 
   on('DELETE /api/servers/:name', async (request, response) => {
     const upstream = upstreamOf(request)
-    await save(upstream.name, null)
+    await save(upstream.name, null, changeBy(request))
     // What was removed, so that it can be brought back.
     verbatim(response).json({ name: upstream.name, config: upstream.config })
   })

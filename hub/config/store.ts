@@ -1,14 +1,34 @@
 import { basename, join } from 'node:path'
 import { isDeepStrictEqual } from '../deep-equal.ts'
 import { applyEdits, modify, parse as parseJson } from 'jsonc-parser'
-import type { Fault, Profile, ProfilesFile, ServerConfig, ServersFile, SystemFile } from '../contract/index.ts'
+import type {
+  ConfigTexts,
+  Fault,
+  Profile,
+  ProfilesFile,
+  ServerConfig,
+  ServersFile,
+  SystemFile,
+} from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import type { Sources } from './interpolate.ts'
 import { readConfigText } from './read-file.ts'
 import { replaceEditedFile, sweepTemporaries } from './atomic-file.ts'
+import { checkIfMatch } from './entity-tag.ts'
 import { parseJsonc, type Parsed } from './jsonc.ts'
 import { plainServers } from './plain-servers.ts'
 import { watchFiles } from './watch-files.ts'
+
+/** What a change is made under. */
+export interface Change {
+  /** The entry's new name; it stays in its place. */
+  rename?: string | undefined
+  /** Who makes it; null is somebody who edits the files. */
+  by?: string | null
+  reason?: string | null
+  /** The ETag of the entry as it was read: it must still be that one. */
+  ifMatch?: string | undefined
+}
 
 export interface ConfigStore {
   readonly dir: string
@@ -18,13 +38,19 @@ export interface ConfigStore {
   /** As it is written, for what goes elsewhere: a bundle, diagnostics. */
   readonly systemAsWritten: SystemFile
   readonly profiles: ProfilesFile
+  /** The files as they are in force, comments and all. */
+  readonly texts: ConfigTexts
   /** Faults of the files as they are on disk; while there are any, the last good configuration is in force. */
   readonly faults: Fault[]
-  /** Adds, replaces or (with null) removes an entry; with `rename` under a new name, in the same place. */
-  saveServer: (name: string, config: ServerConfig | null, rename?: string) => Promise<void>
-  /** Adds, replaces or (with null) removes a profile; with `rename` under a new name, in the same place. */
-  saveProfile: (name: string, config: Profile | null, rename?: string) => Promise<void>
-  saveSystem: (path: string[], value: unknown) => Promise<void>
+  /** Adds, replaces or (with null) removes an entry. */
+  saveServer: (name: string, config: ServerConfig | null, change?: Change) => Promise<void>
+  /** Adds, replaces or (with null) removes a profile. */
+  saveProfile: (name: string, config: Profile | null, change?: Change) => Promise<void>
+  saveSystem: (path: string[], value: unknown, change?: Change) => Promise<void>
+  /** Puts other texts in the files' places: all of them, or none. */
+  replace: (texts: ConfigTexts, change?: Change) => Promise<void>
+  /** Told of each configuration that comes into force after the first one. */
+  onVersion: ((texts: ConfigTexts, by: string | null, reason: string | null) => void) | null
   watch: (onChange: () => void) => void
   dispose: () => Promise<void>
 }
@@ -66,6 +92,7 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
   const seen = new Map<string, string>()
   let watcher: { close: () => void } | null = null
   let queue: Promise<unknown> = Promise.resolve()
+  let inForce: ConfigTexts = { servers: EMPTY_SERVERS, system: EMPTY_SYSTEM, profiles: EMPTY_PROFILES }
 
   async function text(file: string, fallback: string): Promise<string> {
     const read = await readConfigText(file)
@@ -90,7 +117,8 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
     return { changed, parsed: found.text === null ? { ok: true, value: fallback.value } : await parse(content, file) }
   }
 
-  async function load(): Promise<boolean> {
+  /** Reads all three; answers whether one of them is another than before. */
+  async function load(by: string | null = null, reason: string | null = null): Promise<boolean> {
     const [first, second, third] = await Promise.all([
       read(files.servers, { text: EMPTY_SERVERS, value: { mcpServers: {} } }, parseServers),
       read(files.system, { text: EMPTY_SYSTEM, value: {} }, parseSystem),
@@ -102,7 +130,7 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
     } else serverFaults = first.parsed.faults
     if (second.parsed.ok) {
       system = second.parsed.value
-      const written = parseJsonc(seen.get(files.system) ?? '{}', null)
+      const written = parseJsonc(seen.get(files.system) ?? EMPTY_SYSTEM, null)
       // It is valid but for the lengths of what its references stand for.
       systemAsWritten = written.ok ? (written.value.value as SystemFile) : {}
       systemFaults = []
@@ -112,12 +140,24 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
       profiles = { ...third.parsed.value, profiles: keepSame(profiles.profiles, third.parsed.value.profiles) }
       profileFaults = []
     } else profileFaults = third.parsed.faults
+    if (first.parsed.ok && second.parsed.ok && third.parsed.ok) {
+      inForce = {
+        servers: seen.get(files.servers) ?? EMPTY_SERVERS,
+        system: seen.get(files.system) ?? EMPTY_SYSTEM,
+        profiles: seen.get(files.profiles) ?? EMPTY_PROFILES,
+      }
+      store.onVersion?.(inForce, by, reason)
+    }
     return first.changed || second.changed || third.changed
   }
 
   /** One change at a time, each on the newest text, so that no edit is lost and comments stay. */
-  function edit<T>(file: string, fallback: string, parse: Parse<T>, change: (text: string) => string): Promise<void> {
-    const work = queue.then(async () => {
+  function edit<T>(
+    { file, fallback, parse }: FileKind<T>,
+    change: (text: string, current: T) => string,
+    { by = null, reason = null }: Change,
+  ): Promise<void> {
+    return alone(async () => {
       const before = await text(file, fallback)
       const current = await parse(before, file)
       if (!current.ok) {
@@ -126,34 +166,70 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
           cure: 'Correct the file first.',
         })
       }
-      const after = change(before)
-      const parsed = await parse(after, file)
-      if (!parsed.ok)
-        throw new HubError('HUB_INVALID_CONFIG', parsed.faults[0]?.message ?? 'The configuration is not valid', {
-          faults: parsed.faults,
-        })
-      // Before it is written: the watcher may be quicker, and would take it for somebody else's change.
-      seen.set(file, after)
-      await replaceEditedFile(file, after).catch((error: unknown) => {
-        seen.set(file, before)
-        const { code, message } = error as NodeJS.ErrnoException
-        throw new HubError('HUB_CONFIG_NOT_SAVED', `${file} could not be saved: ${message}`, {
-          cure:
-            code === 'ENOSPC'
-              ? 'Free some space on that disk and save again; the file is as it was.'
-              : 'Let the hub’s user write the file and its folder; the file is as it was.',
-        })
-      })
-      await load()
+      const after = change(before, current.value)
+      checkText(await parse(after, file))
+      await write(file, before, after)
+      await load(by, reason)
     })
-    queue = work.catch(() => undefined)
-    return work
   }
 
-  await sweepTemporaries(dir)
-  await load()
-  return {
+  function alone(work: () => Promise<void>): Promise<void> {
+    const done = queue.then(work)
+    queue = done.catch(() => undefined)
+    return done
+  }
+
+  async function write(file: string, before: string, after: string): Promise<void> {
+    // Before it is written: the watcher may be quicker, and would take it for somebody else's change.
+    seen.set(file, after)
+    await replaceEditedFile(file, after).catch((error: unknown) => {
+      seen.set(file, before)
+      const { code, message } = error as NodeJS.ErrnoException
+      throw new HubError('HUB_CONFIG_NOT_SAVED', `${file} could not be saved: ${message}`, {
+        cure:
+          code === 'ENOSPC'
+            ? 'Free some space on that disk and save again; the file is as it was.'
+            : 'Let the hub’s user write the file and its folder; the file is as it was.',
+      })
+    })
+  }
+
+  async function replaceAll(texts: ConfigTexts, { by = null, reason = null }: Change): Promise<void> {
+    const all = [
+      { ...kinds.servers, after: texts.servers },
+      { ...kinds.system, after: texts.system },
+      { ...kinds.profiles, after: texts.profiles },
+    ]
+    for (const { parse, after, file } of all) checkText(await parse(after, file))
+    const written: { file: string; before: string }[] = []
+    try {
+      for (const { file, fallback, after } of all) {
+        // What is broken by hand is replaced, too: that may be why somebody goes back.
+        const found = await readConfigText(file)
+        const before = found.ok ? (found.text ?? fallback) : fallback
+        if (found.ok && before === after) continue
+        await write(file, before, after)
+        written.push({ file, before })
+      }
+    } catch (error) {
+      for (const { file, before } of written.reverse()) await write(file, '', before).catch(() => undefined)
+      throw error
+    }
+    await load(by, reason)
+  }
+
+  const kinds = {
+    servers: { file: files.servers, fallback: EMPTY_SERVERS, parse: parseServers },
+    system: { file: files.system, fallback: EMPTY_SYSTEM, parse: parseSystem },
+    profiles: { file: files.profiles, fallback: EMPTY_PROFILES, parse: parseProfiles },
+  }
+
+  const store: ConfigStore = {
     dir,
+    onVersion: null,
+    get texts() {
+      return inForce
+    },
     get servers() {
       return servers
     },
@@ -169,22 +245,31 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
     get faults() {
       return [...serverFaults, ...systemFaults, ...profileFaults]
     },
-    saveServer: (name, config, rename) =>
-      edit(files.servers, EMPTY_SERVERS, parseServers, (before) =>
-        withEntry(before, 'mcpServers', name, config, rename),
+    saveServer: (name, config, change = {}) =>
+      edit(
+        kinds.servers,
+        (before, { mcpServers }) => {
+          checkIfMatch(change.ifMatch, ownEntry(mcpServers, name))
+          return withEntry(before, 'mcpServers', name, config, change.rename)
+        },
+        change,
       ),
-    saveProfile: (name, config, rename) =>
-      edit(files.profiles, EMPTY_PROFILES, parseProfiles, (before) =>
-        withEntry(before, 'profiles', name, config, rename),
+    saveProfile: (name, config, change = {}) =>
+      edit(
+        kinds.profiles,
+        (before, { profiles: present }) => {
+          checkIfMatch(change.ifMatch, ownEntry(present, name))
+          return withEntry(before, 'profiles', name, config, change.rename)
+        },
+        change,
       ),
-    saveSystem: (path, value) =>
-      edit(files.system, EMPTY_SYSTEM, parseSystem, (before) =>
-        applyEdits(before, modify(before, path, value, formatting)),
-      ),
+    saveSystem: (path, value, change = {}) =>
+      edit(kinds.system, (before) => applyEdits(before, modify(before, path, value, formatting)), change),
+    replace: (texts, change = {}) => alone(() => replaceAll(texts, change)),
     watch: (onChange) => {
       const look = (): void => {
         // Not beside a change of our own, which would be taken for somebody else's.
-        const work = queue.then(load)
+        const work = queue.then(() => load())
         queue = work.catch(() => undefined)
         void work.then((changed) => {
           if (changed) onChange()
@@ -203,7 +288,27 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
       await queue
     },
   }
+  await sweepTemporaries(dir)
+  await load()
+  return store
 }
+
+interface FileKind<T> {
+  file: string
+  /** What stands for a file that is not there. */
+  fallback: string
+  parse: Parse<T>
+}
+
+function checkText(parsed: Parsed<unknown>): void {
+  if (!parsed.ok)
+    throw new HubError('HUB_INVALID_CONFIG', parsed.faults[0]?.message ?? 'The configuration is not valid', {
+      faults: parsed.faults,
+    })
+}
+
+const ownEntry = (entries: Readonly<Record<string, unknown>>, name: string): unknown =>
+  Object.hasOwn(entries, name) ? entries[name] : null
 
 /** The text of a file with one entry of a map added, replaced or removed, or moved to another name in the same place. */
 function withEntry(before: string, key: string, name: string, value: unknown, rename: string | undefined): string {

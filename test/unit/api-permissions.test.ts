@@ -17,6 +17,7 @@ function routesOfExpress(webDir: string | null): string[] {
     doctor: part,
     accounts: part,
     catalog: part,
+    config: part,
     profiles: part,
     pins: part,
     hub: part,

@@ -133,7 +133,7 @@ describe('the configuration on disk', () => {
     expect(after).toContain('// my servers')
     expect(after).toContain('// first')
     expect(store.servers.mcpServers['b']).toEqual({ command: 'z' })
-    await store.saveServer('a', { command: 'x' }, 'renamed')
+    await store.saveServer('a', { command: 'x' }, { rename: 'renamed' })
     expect(Object.keys(store.servers.mcpServers)).toEqual(['renamed', 'b'])
     await store.dispose()
   })

@@ -1,0 +1,60 @@
+import type { Request } from 'express'
+import { changesBetween } from '../config/changes.ts'
+import { parseServersFile } from '../config/parse-servers.ts'
+import type { ConfigStore } from '../config/store.ts'
+import type { ConfigVersions, StoredVersion } from '../config/versions.ts'
+import { restoreVersionSchema, type ConfigTexts, type ConfigVersionDetail } from '../contract/index.ts'
+import { HubError } from '../hub-error.ts'
+import type { ExecCheck } from './exec-check.ts'
+import { bodyOf, callerOf, verbatim, type On } from './routes.ts'
+
+/** `/api/config`: the configuration as a whole, and what it was. */
+export function configRoutes(
+  on: On,
+  options: {
+    config: ConfigStore
+    versions: ConfigVersions
+    checkExec: ExecCheck
+    /** Brings what was written into force, and tells everybody. */
+    applied: () => Promise<void>
+  },
+): void {
+  const { config, versions } = options
+
+  async function versionOf(request: Request): Promise<StoredVersion> {
+    const id = String(request.params['id'])
+    const version = /^\d{1,9}$/.test(id) ? await versions.get(Number(id)) : null
+    if (version === null) throw new HubError('HUB_VERSION_NOT_FOUND', `There is no version ${id} of the configuration`)
+    return version
+  }
+
+  /** Going back is a change like any other: no program runs by it that its caller could not have entered. */
+  function checkPrograms(request: Request, texts: ConfigTexts): void {
+    const next = parseServersFile(texts.servers, 'servers.json')
+    if (!next.ok) return
+    const { mcpServers } = config.servers
+    for (const [name, entry] of Object.entries(next.value.mcpServers))
+      options.checkExec(request, Object.hasOwn(mcpServers, name) ? (mcpServers[name] ?? null) : null, entry)
+  }
+
+  on('GET /api/config/versions', async (_request, response) => {
+    response.json({ versions: await versions.list() })
+  })
+
+  on('GET /api/config/versions/:id', async (request, response) => {
+    const version = await versionOf(request)
+    const current = config.texts
+    const detail: ConfigVersionDetail = { ...version, current, differences: changesBetween(current, version.files) }
+    verbatim(response).json(detail)
+  })
+
+  on('POST /api/config/versions/:id/restore', async (request, response) => {
+    const version = await versionOf(request)
+    const { reason } = bodyOf(request, restoreVersionSchema)
+    checkPrograms(request, version.files)
+    const by = callerOf(request).name
+    await config.replace(version.files, { by, reason: reason ?? `Back to version ${version.id}` })
+    await options.applied()
+    response.json({ versions: await versions.list() })
+  })
+}

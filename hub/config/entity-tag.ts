@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto'
+import { HubError } from '../hub-error.ts'
+
+/** The ETag (RFC 9110, section 8.8.3) of a part of the configuration: the same for what says the same, however it is laid out. */
+export function entityTag(value: unknown): string {
+  const text = JSON.stringify(value)
+  return `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`
+}
+
+/**
+ * Holds `If-Match` (RFC 9110, section 13.1.1) against what is there now, null for nothing; without the header everything
+ * matches. Throws HUB_CHANGED_MEANWHILE, 412.
+ */
+export function checkIfMatch(ifMatch: string | undefined, present: unknown): void {
+  if (ifMatch === undefined) return
+  const tags = ifMatch.split(',').map((tag) => tag.trim())
+  const there = present !== null && present !== undefined
+  if (there && (tags.includes('*') || tags.includes(entityTag(present)))) return
+  throw new HubError('HUB_CHANGED_MEANWHILE', 'Somebody else changed it since it was read, so nothing was saved', {
+    cure: 'Read it again, and repeat the change on what is there now.',
+  })
+}
