@@ -1,9 +1,11 @@
 import type { Shape, Shown } from '../catalog/shape.ts'
 import { emptyCatalog, mergeFreshness, unkept, type Catalog, type Item, type ListKind } from '../upstream/catalog.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { createAppTools, type AppTools, type Named } from './app-tools.ts'
 import { uiUris, withUiUris } from './exposed-uris.ts'
 import { McpError, isObject, rpc, type Params } from './json-rpc.ts'
 import { createResourceOwners, templatePattern, type ResourceOwners } from './resource-owners.ts'
+import { createSkills } from './skills.ts'
 import {
   GREETING_WAIT_MS,
   LIST_WAIT_MS,
@@ -25,12 +27,6 @@ import {
   type Viewer,
 } from './view.ts'
 
-interface Named {
-  upstream: Upstream
-  /** As the server knows it. */
-  name: string
-}
-
 interface Index {
   upstreams: readonly Upstream[]
   shape: Shape
@@ -41,10 +37,17 @@ interface Index {
   /** Tools that would be shown, but wait for a person's approval. */
   held: Map<string, { server: string; tool: string }>
   prompts: Map<string, Named>
+  appTools: AppTools
   resources: ResourceOwners
 }
 
-const URI_METHODS = new Set(['resources/read', 'resources/subscribe', 'resources/unsubscribe'])
+const READS = new Set(['resources/read', 'resources/directory/read'])
+const URI_METHODS = new Set([
+  'resources/read',
+  'resources/subscribe',
+  'resources/unsubscribe',
+  'resources/directory/read',
+])
 
 /** `/mcp` and `/mcp/<profile>`: what a shape shows of the members, in the order of the configuration. */
 export function createAggregatedView(
@@ -56,6 +59,10 @@ export function createAggregatedView(
 ): View {
   const cached = createListCache()
   const indexes = new Map<string, Index>()
+  const skills = createSkills(
+    members,
+    (upstream, uri) => currentShape().show('resources', upstream, [{ uri }]).length > 0,
+  )
 
   /** What the members offer, as far as it is known: of one whose connection for this client starts, what all are offered. */
   function indexNow(viewer: Viewer): Index {
@@ -97,6 +104,7 @@ export function createAggregatedView(
       tools: new Map(),
       held: new Map(),
       prompts: new Map(),
+      appTools: createAppTools(),
       resources: createResourceOwners(
         upstreams.map((upstream, position) => {
           const templates = shown('resourceTemplates', position).map(({ original }) => String(original['uriTemplate']))
@@ -115,12 +123,14 @@ export function createAggregatedView(
       ),
     }
     upstreams.forEach((upstream, position) => {
+      const hasApps = shown('tools', position).some(({ original }) => uiUris(original).length > 0)
       for (const kind of ['tools', 'prompts'] as const)
         for (const { item, original } of shown(kind, position)) {
           const name = String(original['name'])
-          if (kind === 'prompts' || admission.admits(upstream.name, original))
+          if (kind === 'prompts' || admission.admits(upstream.name, original)) {
             index[kind].set(String(item['name']), { upstream, name })
-          else index.held.set(String(item['name']), { server: upstream.name, tool: name })
+            if (kind === 'tools' && hasApps) index.appTools.add({ upstream, name })
+          } else index.held.set(String(item['name']), { server: upstream.name, tool: name })
         }
     })
     indexes.set(key, index)
@@ -171,7 +181,10 @@ export function createAggregatedView(
       const name = params?.['name']
       const held = method === 'tools/call' ? index.held.get(String(name)) : undefined
       if (held !== undefined) throw heldBack(held.server, held.tool)
-      const owner = (method === 'tools/call' ? index.tools : index.prompts).get(String(name))
+      const owner =
+        method === 'tools/call'
+          ? (index.tools.get(String(name)) ?? index.appTools.find(String(name)))
+          : index.prompts.get(String(name))
       return owner === undefined ? null : routeTo(index, owner.upstream, { ...params, name: owner.name })
     }
     if (URI_METHODS.has(method)) {
@@ -204,6 +217,8 @@ export function createAggregatedView(
 
   /** Where a request goes that names nothing which a member lists: to the only server that it can be meant for, or nowhere. */
   function elsewhere(index: Index, method: string, params: Params | undefined): Route {
+    const skill = READS.has(method) ? skills.reads(params) : null
+    if (skill !== null) return skill
     const ref = isObject(params?.['ref']) ? params['ref'] : {}
     if (URI_METHODS.has(method) || (method === 'completion/complete' && ref['type'] !== 'ref/prompt')) {
       const uri = String(URI_METHODS.has(method) ? params?.['uri'] : ref['uri'])
@@ -242,6 +257,8 @@ export function createAggregatedView(
     },
     listNow: (kind, viewer) => listOf(indexNow(viewer), kind, viewer),
     route: (method, params, viewer) => {
+      const skill = method.startsWith('skills/') ? skills.route(method, params, viewer) : null
+      if (skill !== null) return skill
       const now = indexNow(viewer)
       const found = find(now, method, params)
       if (found !== null) return found

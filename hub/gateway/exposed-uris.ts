@@ -50,15 +50,17 @@ function named(value: unknown, expose: ExposeUri): unknown {
   return isObject(value) && typeof value['uri'] === 'string' ? { ...value, uri: expose(value['uri']) } : value
 }
 
-/** Where a tool names the resource of its user interface (MCP Apps); the second is the older form. */
-const UI_URI = 'ui/resourceUri'
+/** Where a tool names the resource of its user interface besides `ui.resourceUri` (MCP Apps): older forms of the same. */
+const UI_URIS = ['ui/resourceUri', 'openai/outputTemplate']
 
 /** The URIs of a tool's user interface. */
 export function uiUris(tool: Item): string[] {
   const meta = tool['_meta']
   if (!isObject(meta)) return []
   const { ui } = meta
-  return [isObject(ui) ? ui['resourceUri'] : undefined, meta[UI_URI]].filter((uri) => typeof uri === 'string')
+  return [isObject(ui) ? ui['resourceUri'] : undefined, ...UI_URIS.map((key) => meta[key])].filter(
+    (uri) => typeof uri === 'string',
+  )
 }
 
 export function withUiUris(tool: Item, expose: ExposeUri): Item {
@@ -67,6 +69,6 @@ export function withUiUris(tool: Item, expose: ExposeUri): Item {
   const { ui } = meta
   if (isObject(ui) && typeof ui['resourceUri'] === 'string')
     meta['ui'] = { ...ui, resourceUri: expose(ui['resourceUri']) }
-  if (typeof meta[UI_URI] === 'string') meta[UI_URI] = expose(meta[UI_URI])
+  for (const key of UI_URIS) if (typeof meta[key] === 'string') meta[key] = expose(meta[key])
   return { ...tool, _meta: meta }
 }

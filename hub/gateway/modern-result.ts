@@ -11,6 +11,8 @@ const CACHEABLE = new Set([
   'resources/templates/list',
   'resources/read',
   'server/discover',
+  'skills/list',
+  'skills/get',
 ])
 
 const RESULT_TYPE = fieldName('resultType')
