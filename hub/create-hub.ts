@@ -192,7 +192,6 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       events.emit({ type: 'catalog.changed', server: upstream.name })
       events.emit({ type: 'server.changed', server: upstream.status() })
     },
-    onResourceUpdated: (upstream, params) => gateway.resourceUpdated(upstream, params),
     onNotification: (upstream, method, params) => gateway.notified(upstream, method, params),
     onServers: ({ removed, disabled }) => {
       if (removed.length + disabled.length > 0) gateway.listsChanged([...removed, ...disabled])

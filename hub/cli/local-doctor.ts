@@ -59,7 +59,6 @@ export async function openLocalDoctor({ directory, system }: Configuration, io: 
     onState: () => undefined,
     onCatalog: () => undefined,
     onNotification: () => undefined,
-    onResourceUpdated: () => undefined,
     isUsageWatched: () => false,
     onUsage: () => undefined,
     onServers: () => undefined,

@@ -2,7 +2,6 @@ import type { Limits } from '../contract/index.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Scopes } from '../auth/scope.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import type { Params } from './json-rpc.ts'
 import type { ListKind } from '../upstream/catalog.ts'
 import type { OnExchange } from './exchange.ts'
 import type { Traces } from './trace-context.ts'
@@ -24,8 +23,8 @@ export interface GatewayContext {
   limits: GatewayLimits
   upstreams: () => ReadonlyMap<string, Upstream>
   tasks: Tasks
-  /** Tells the gateway that somebody's wish for updates of resources or tasks changed. */
-  subscriptionsChanged: () => void
+  /** Tells the gateway that somebody's wish for updates of tasks changed. */
+  tasksChanged: () => void
   /** Counts and records; called after the answer is on its way. */
   onExchange: OnExchange
   /** Null where the hub makes no traces. */
@@ -47,13 +46,4 @@ export interface Edge {
   catalogChanged: (upstream: Upstream, kinds: readonly ListKind[]) => void
   /** Any list of any view may be another one: servers came or went, or what is shown of them changed. */
   listsChanged: () => void
-  resourceUpdated: (upstream: Upstream, params: Params) => void
-  /** The resource URIs that clients of this edge want updates of, by server. */
-  wantedResources: () => Map<Upstream, Set<string>>
-}
-
-export function addWanted(wanted: Map<Upstream, Set<string>>, upstream: Upstream, uri: string): void {
-  const set = wanted.get(upstream)
-  if (set === undefined) wanted.set(upstream, new Set([uri]))
-  else set.add(uri)
 }

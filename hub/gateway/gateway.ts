@@ -43,7 +43,6 @@ export interface Gateway {
   /** True when the path is one of ours; the request is then answered. The guard has run before. */
   handle: (request: IncomingMessage, response: ServerResponse, path: string, principal: Principal) => boolean
   catalogChanged: (upstream: Upstream, kinds: readonly ListKind[]) => void
-  resourceUpdated: (upstream: Upstream, params: Params) => void
   /** A server said something else that belongs to no call. */
   notified: (upstream: Upstream, method: string, params: Params | undefined) => void
   /** Servers were removed, or profiles changed: what clients know of the lists may be out of date. */
@@ -65,7 +64,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     limits,
     upstreams: options.upstreams,
     tasks: createTasks(),
-    subscriptionsChanged,
+    tasksChanged,
     onExchange: options.onExchange,
     traces: options.traces,
     slowReader: (principal) =>
@@ -78,13 +77,9 @@ export function createGateway(options: GatewayOptions): Gateway {
   const modern = createModernEdge(context, parking)
   const legacy = createLegacyEdge(context)
 
-  function subscriptionsChanged(): void {
-    const wanted = [modern.wantedResources(), legacy.wantedResources()]
-    const tasks = modern.wantedTasks()
-    for (const upstream of options.upstreams().values()) {
-      upstream.setTasks(tasks.get(upstream) ?? NO_TASKS)
-      upstream.setSubscriptions(new Set(wanted.flatMap((uris) => [...(uris.get(upstream) ?? [])])))
-    }
+  function tasksChanged(): void {
+    const wanted = modern.wantedTasks()
+    for (const upstream of options.upstreams().values()) upstream.setTasks(wanted.get(upstream) ?? NO_TASKS)
   }
 
   let members: { of: ReadonlyMap<string, Upstream>; enabled: Upstream[] } | null = null
@@ -263,10 +258,6 @@ export function createGateway(options: GatewayOptions): Gateway {
     catalogChanged: (upstream, kinds) => {
       modern.catalogChanged(upstream, kinds)
       legacy.catalogChanged(upstream, kinds)
-    },
-    resourceUpdated: (upstream, params) => {
-      modern.resourceUpdated(upstream, params)
-      legacy.resourceUpdated(upstream, params)
     },
     notified: (upstream, method, params) => {
       if (method === 'notifications/tasks') modern.taskChanged(upstream, params ?? {})

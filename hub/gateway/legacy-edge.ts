@@ -9,13 +9,12 @@ import {
   type JsonRpcMessage,
   type Params,
 } from './json-rpc.ts'
-import { addWanted, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
+import type { Edge, GatewayContext, HttpRequest } from './context.ts'
 import { createLegacyRequests, type LegacyExchange } from './legacy-requests.ts'
 import { Outlet, acceptOf } from './outlet.ts'
 import { Session } from './session.ts'
 import { Exchange, clientLabel } from './exchange.ts'
 import { listKinds, type ListKind } from '../upstream/catalog.ts'
-import type { Upstream } from '../upstream/upstream.ts'
 
 const BATCH_VERSION = '2025-03-26'
 
@@ -48,7 +47,6 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     if (left === 0) perPrincipal.delete(session.principal)
     else perPrincipal.set(session.principal, left)
     session.close()
-    if (session.subscriptions.size > 0) context.subscriptionsChanged()
   }
 
   function find(http: HttpRequest): Session | null {
@@ -314,18 +312,6 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     },
     listsChanged: () => {
       for (const session of sessions.values()) tellChanges(session, listKinds)
-    },
-    resourceUpdated: (upstream, params) => {
-      for (const session of sessions.values())
-        if (session.view.includes(upstream) && session.subscriptions.has(String(params['uri'])))
-          session.tell('notifications/resources/updated', params)
-    },
-    wantedResources: () => {
-      const wanted = new Map<Upstream, Set<string>>()
-      for (const session of sessions.values())
-        for (const uri of session.subscriptions)
-          for (const upstream of session.view.upstreams) addWanted(wanted, upstream, uri)
-      return wanted
     },
   }
 }

@@ -86,10 +86,12 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
     } else if (method === 'resources/subscribe' || method === 'resources/unsubscribe') {
       if (typeof params?.['uri'] !== 'string') fail(new McpError(rpc.invalidParams, 'uri must be a string'))
       else {
-        if (method === 'resources/subscribe') session.subscriptions.add(params['uri'])
-        else session.subscriptions.delete(params['uri'])
-        context.subscriptionsChanged()
-        respond(EMPTY_RESULT)
+        if (method === 'resources/subscribe')
+          session.subscriptions.add(params['uri']).then(() => respond(EMPTY_RESULT), fail)
+        else {
+          session.subscriptions.remove(params['uri'])
+          respond(EMPTY_RESULT)
+        }
       }
     } else if (FOREIGN.has(method)) fail(new McpError(rpc.methodNotFound, `Method not found: ${method}`))
     else forward(session, id, record, params, exchange, fail)
@@ -121,7 +123,10 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
     const level = params?.['level'] as LogLevel
     if (!logLevels.includes(level))
       throw new McpError(rpc.invalidParams, `level must be one of ${logLevels.join(', ')}`)
+    const wantedLogs = session.logLevel !== undefined
     session.logLevel = level
+    // On a pipe another connection serves the client then.
+    if (!wantedLogs) await session.subscriptions.renew()
     await Promise.all(
       session.view.upstreams.map((upstream) =>
         upstream.instanceFor(session.principal, session.capabilities).then(

@@ -1,9 +1,11 @@
 import { listKinds, type ListKind } from '../upstream/catalog.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { addWanted, type Edge, type GatewayContext, type HttpRequest } from './context.ts'
+import type { Edge, GatewayContext, HttpRequest } from './context.ts'
 import { META, McpError, isObject, rpc, type JsonRpcId, type Params } from './json-rpc.ts'
 import type { Outlet } from './outlet.ts'
 import { ListWatch } from './list-watch.ts'
+import { ownerOf } from './modern-envelope.ts'
+import { ResourceSubscriptions } from './resource-subscriptions.ts'
 import { declaresTasks, exposedTaskId, missingTasks, type TaskPlace } from './tasks.ts'
 import type { View, Viewer } from './view.ts'
 
@@ -13,9 +15,10 @@ interface Listen {
   /** The lists whose changes it wants to hear of. */
   kinds: readonly ListKind[]
   lists: ListWatch
-  uris: Set<string>
   outlet: Outlet
   tasks: readonly TaskPlace[]
+  /** What is to be told once the subscription is acknowledged, which must come first; null when it is. */
+  early: (() => void)[] | null
 }
 
 /** What a filter calls the lists; templates go with resources. */
@@ -56,25 +59,48 @@ export function createListens(context: GatewayContext): Listens {
     const kinds = listKinds.filter((kind) => wanted[filterOf[kind]] === true)
     const taskIds = taskIdsOf(wanted, viewer)
     const tasks = taskIds.flatMap((taskId) => context.tasks.find(view, taskId, viewer.principal) ?? [])
-    const entry: Listen = { id, view, kinds, lists: new ListWatch(view, viewer), uris: new Set(uris), outlet, tasks }
+    const meta = isObject(params['_meta']) ? params['_meta'] : {}
+    const lists = new ListWatch(view, viewer)
+    const entry: Listen = { id, view, kinds, lists, outlet, tasks, early: [] }
+    const resources = new ResourceSubscriptions({
+      view,
+      client: () => ({ viewer, owner: ownerOf(viewer, meta), wantsLogs: meta[META.logLevel] !== undefined }),
+      tell: (updated) => tell(entry, 'notifications/resources/updated', updated),
+    })
     entries.add(entry)
-    entry.lists.begin(kinds)
+    lists.begin(kinds)
     response.once('close', () => {
       entries.delete(entry)
-      if (uris.length + tasks.length > 0) context.subscriptionsChanged()
+      resources.close()
+      if (tasks.length > 0) context.tasksChanged()
     })
     const granted = {
       ...Object.fromEntries(kinds.map((kind) => [filterOf[kind], true])),
-      ...(uris.length > 0 ? { resourceSubscriptions: uris } : {}),
       ...(taskIds.length > 0
         ? { taskIds: tasks.map(({ upstream, taskId }) => exposedTaskId(view, upstream, taskId)) }
         : {}),
     }
+    if (tasks.length > 0) context.tasksChanged()
+    if (uris.length === 0) acknowledge(entry, granted)
+    else
+      void Promise.allSettled(uris.map((uri) => resources.add(uri))).then((taken) => {
+        const resourceSubscriptions = uris.filter((_, at) => taken[at]?.status === 'fulfilled')
+        acknowledge(entry, resourceSubscriptions.length === 0 ? granted : { ...granted, resourceSubscriptions })
+      })
+  }
+
+  function acknowledge(entry: Listen, granted: Params): void {
+    const early = entry.early ?? []
+    entry.early = null
     tell(entry, 'notifications/subscriptions/acknowledged', { notifications: granted })
-    if (uris.length + tasks.length > 0) context.subscriptionsChanged()
+    for (const tellNow of early) tellNow()
   }
 
   function tell(entry: Listen, method: string, params: Params): void {
+    if (entry.early !== null) {
+      entry.early.push(() => tell(entry, method, params))
+      return
+    }
     const meta = isObject(params['_meta']) ? params['_meta'] : {}
     entry.outlet.send(
       JSON.stringify({
@@ -108,11 +134,6 @@ export function createListens(context: GatewayContext): Listens {
     listsChanged: () => {
       for (const entry of entries) tellChanges(entry, listKinds)
     },
-    resourceUpdated: (upstream, params) => {
-      for (const entry of entries)
-        if (entry.view.includes(upstream) && entry.uris.has(String(params['uri'])))
-          tell(entry, 'notifications/resources/updated', params)
-    },
     taskChanged: (upstream, params) => {
       for (const entry of entries)
         if (entry.tasks.some((task) => task.upstream === upstream && task.taskId === params['taskId'])) {
@@ -122,13 +143,9 @@ export function createListens(context: GatewayContext): Listens {
     },
     wantedTasks: () => {
       const wanted = new Map<Upstream, Set<string>>()
-      for (const { tasks } of entries) for (const { upstream, taskId } of tasks) addWanted(wanted, upstream, taskId)
-      return wanted
-    },
-    wantedResources: () => {
-      const wanted = new Map<Upstream, Set<string>>()
-      for (const entry of entries)
-        for (const uri of entry.uris) for (const upstream of entry.view.upstreams) addWanted(wanted, upstream, uri)
+      for (const { tasks } of entries)
+        for (const { upstream, taskId } of tasks)
+          wanted.set(upstream, (wanted.get(upstream) ?? new Set<string>()).add(taskId))
       return wanted
     },
   }

@@ -1,5 +1,5 @@
 import type { CancelCall, Call, LogLevel } from './call.ts'
-import { WITH_INPUT, canAnswer, hasProfile } from './call.ts'
+import { WITH_INPUT, canAnswer } from './call.ts'
 import type { Edge, GatewayContext, HttpRequest } from './context.ts'
 import { unreadable } from './era-bridge.ts'
 import {
@@ -19,7 +19,7 @@ import { exposeUris } from './exposed-uris.ts'
 import { createListens, type Listens } from './listens.ts'
 import { checkParamHeaders, outgoingParamHeaders } from './mcp-headers.ts'
 import { modernBody, modernError, pagesRefused, refusesPages, type ResultOrigin } from './modern-result.ts'
-import { BadEnvelope, checkEnvelope, checkMethodHeaders, clientOf, statusOf } from './modern-envelope.ts'
+import { BadEnvelope, checkEnvelope, checkMethodHeaders, clientOf, ownerOf, statusOf } from './modern-envelope.ts'
 import { Outlet, acceptOf, type OutletOptions } from './outlet.ts'
 import { staleState, type ParkedCall, type ParkingLot } from './parked.ts'
 import { Exchange, sizeOf } from './exchange.ts'
@@ -226,11 +226,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       method,
       params,
       clientEra: 'modern',
-      // Only where a server can ask or log it has to be known whose call is whose.
-      owner:
-        !hasProfile(viewer.capabilities) && meta[META.logLevel] === undefined
-          ? 'modern'
-          : `modern ${principal} ${JSON.stringify(meta[META.clientInfo])}`,
+      owner: ownerOf(viewer, meta),
       principal,
       capabilities: viewer.capabilities,
       clientInfo: meta[META.clientInfo],
@@ -355,8 +351,6 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     closeAll: listens.closeAll,
     catalogChanged: listens.catalogChanged,
     listsChanged: listens.listsChanged,
-    resourceUpdated: listens.resourceUpdated,
-    wantedResources: listens.wantedResources,
     wantedTasks: listens.wantedTasks,
     taskChanged: listens.taskChanged,
   }

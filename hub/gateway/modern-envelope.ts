@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { memoize } from '../memo.ts'
 import { nameOf } from '../upstream/envelope.ts'
-import { logLevels, type LogLevel } from './call.ts'
+import { hasProfile, logLevels, type LogLevel } from './call.ts'
 import type { HttpRequest } from './context.ts'
 import { clientLabel } from './exchange.ts'
 import { META, MODERN_VERSIONS, McpError, isObject, rpc, type Params } from './json-rpc.ts'
@@ -23,6 +23,13 @@ export function clientOf(message: Params): string | null {
   const params = message['params']
   const meta = isObject(params) ? params['_meta'] : undefined
   return isObject(meta) ? clientLabel(meta[META.clientInfo]) : null
+}
+
+/** Whose a request is. Only where a server can ask or log it has to be known whose request is whose. */
+export function ownerOf({ principal, capabilities }: Viewer, meta: Params): string {
+  return !hasProfile(capabilities) && meta[META.logLevel] === undefined
+    ? 'modern'
+    : `modern ${principal} ${JSON.stringify(meta[META.clientInfo])}`
 }
 
 /** A fault of the envelope itself, which is a 400 where the same code in an answer is a 200. */

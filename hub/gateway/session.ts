@@ -14,6 +14,7 @@ import {
 import { clientLabel } from './exchange.ts'
 import { Outlet, type OutletOptions, type Recorder } from './outlet.ts'
 import { ListWatch } from './list-watch.ts'
+import { ResourceSubscriptions } from './resource-subscriptions.ts'
 import type { View, Viewer } from './view.ts'
 
 const MAX_EVENTS = 500
@@ -50,7 +51,7 @@ export class Session {
   /** The stream for messages that belong to no request. It outlasts its connection, so that it can be resumed. */
   general: Outlet | null = null
   readonly inFlight = new Map<JsonRpcId, CancelCall>()
-  readonly subscriptions = new Set<string>()
+  readonly subscriptions: ResourceSubscriptions
   lists: ListWatch
   readonly #asks = new Map<string, Ask>()
   #askCounter = 0
@@ -67,6 +68,11 @@ export class Session {
     this.principal = principal
     this.view = view
     this.lists = new ListWatch(view, this.viewer)
+    this.subscriptions = new ResourceSubscriptions({
+      view,
+      client: () => ({ viewer: this.viewer, owner: this.id, wantsLogs: this.logLevel !== undefined }),
+      tell: (params) => this.tell('notifications/resources/updated', params),
+    })
     this.reader = reader
     this.outlets = { ...reader, recorderFor: (outlet) => this.#recorderFor(outlet) }
   }
@@ -191,6 +197,7 @@ export class Session {
   close(): void {
     for (const cancel of this.inFlight.values()) cancel('the session ended')
     this.inFlight.clear()
+    this.subscriptions.close()
     for (const ask of [...this.#asks.values()])
       ask.settle({ error: new McpError(rpc.internalError, 'The session ended') })
     this.general?.end()

@@ -10,6 +10,7 @@ import type { Lanes } from './lanes.ts'
 import type { ServerLimits } from './limits.ts'
 import { unavailableError } from './server-status.ts'
 import type { Machine } from './state-machine.ts'
+import type { ServedClient } from './subscriptions.ts'
 
 /** The server, as its calls need it. */
 export interface CallTarget {
@@ -31,6 +32,8 @@ export interface Calls {
   call: (call: Call) => CancelCall
   /** The connection of a client's capability profile. Rejects with McpError when the server does not run. */
   instanceFor: (principal: string, capabilities: ClientCapabilities) => Promise<Instance>
+  /** The connection that carries a client's calls; null when the server does not run. Rejects with McpError. */
+  connectionOf: (client: ServedClient) => Promise<Instance> | null
   /** What the server offers on that connection; null when there was none yet. */
   catalogFor: (principal: string, capabilities: ClientCapabilities) => Catalog | null
   freshen: (principal: string, capabilities: ClientCapabilities) => void
@@ -151,6 +154,11 @@ export function createCalls(target: CallTarget): Calls {
     instanceFor: async (principal, capabilities) => {
       const plain = available()
       return (await lanesFor(plain, principal, capabilities, false)?.any()) ?? plain
+    },
+    connectionOf: ({ owner, principal, capabilities, wantsLogs }) => {
+      const plain = target.instance
+      if (plain === null) return null
+      return lanesFor(plain, principal, capabilities, wantsLogs)?.home(owner) ?? Promise.resolve(plain)
     },
     catalogFor: (principal, capabilities) => {
       const plain = target.instance

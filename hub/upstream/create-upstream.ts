@@ -25,6 +25,7 @@ import type { OpenedLane } from './lanes.ts'
 import { attemptsFor, idleStopOf, limitsOf, type ServerLimits } from './limits.ts'
 import type { Offer } from './offers.ts'
 import { initialMachine, transition, type ServerEvent } from './state-machine.ts'
+import { createSubscriptions } from './subscriptions.ts'
 import { describeTarget, statusOf, unavailableError } from './server-status.ts'
 
 export interface UpstreamOptions {
@@ -50,7 +51,6 @@ export interface UpstreamOptions {
 export interface UpstreamEvents {
   onState: () => void
   onCatalog: (kinds: readonly ListKind[]) => void
-  onResourceUpdated: (params: Params) => void
   onNotification: (method: string, params: Params | undefined) => void
 }
 
@@ -69,7 +69,6 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   let lastCatalog: Catalog = options.offer?.catalog ?? emptyCatalog
   let lastHello: ServerHello | null = options.offer?.hello ?? null
   let era: Era | null = null
-  let subscriptions: ReadonlySet<string> = new Set()
   let tasks: ReadonlySet<string> = new Set()
   let usage: Usage | null = null
   /** For good: nothing starts it again. */
@@ -89,6 +88,8 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   const clients = createClientInstances(() => ({
     server: name,
     open: openForClient,
+    // Until now its client was shown what the plain connection offers.
+    onReady: () => events.onCatalog(listKinds),
     // On Streamable HTTP each call has a stream of its own, which tells whose question it is.
     exclusive: primary?.connection.isShared ?? true,
     maxLanes: MAX_LANES,
@@ -115,6 +116,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     tried,
     settled,
   })
+  const subscriptions = createSubscriptions({ connectionOf: calls.connectionOf, later })
 
   function dispatch(cause: ServerEvent): void {
     const event = options.redactor.value(cause)
@@ -209,9 +211,9 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       era = hello.era
       lastHello = hello
       lastCatalog = instance.catalog
-      instance.setSubscriptions(subscriptions)
       instance.setTasks(tasks)
       dispatch({ type: 'started' })
+      subscriptions.renew()
       events.onCatalog(listKinds)
     } catch (error) {
       if (mine !== run) return
@@ -287,7 +289,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
         }
         events.onCatalog(kinds)
       },
-      onResourceUpdated: events.onResourceUpdated,
+      onResourceUpdated: (params) => subscriptions.updated(instance, params),
       onNotification: (method, params) => {
         if (method === 'notifications/message') log.add('mcp', 'info', JSON.stringify(params?.['data'] ?? params))
         events.onNotification(method, params)
@@ -313,15 +315,12 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       }
       onLost()
       void instance.close()
+      subscriptions.lost(instance)
     })
-    // Until now its client was shown what the plain connection offers.
-    const ready = instance.start().then(
-      () => events.onCatalog(listKinds),
-      (error: unknown) => {
-        const cause = error instanceof Error ? error.message : String(error)
-        throw new McpError(rpc.serverUnavailable, `Server ${name} did not start for this client: ${cause}`)
-      },
-    )
+    const ready = instance.start().catch((error: unknown) => {
+      const cause = error instanceof Error ? error.message : String(error)
+      throw new McpError(rpc.serverUnavailable, `Server ${name} did not start for this client: ${cause}`)
+    })
     return { instance, ready }
   }
 
@@ -444,10 +443,8 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     instanceFor: calls.instanceFor,
     catalogFor: calls.catalogFor,
     freshen: calls.freshen,
-    setSubscriptions: (uris) => {
-      subscriptions = uris
-      if (isUp()) primary?.setSubscriptions(uris)
-    },
+    subscribe: subscriptions.add,
+    unsubscribe: subscriptions.remove,
     setTasks: (taskIds) => {
       tasks = taskIds
       if (isUp()) primary?.setTasks(taskIds)

@@ -27,14 +27,17 @@ export interface Instance {
   readonly lastUsed: number
   /** Whether a client waits for something. */
   readonly busy: boolean
+  /** Whether somebody wants to hear of resources on it. */
+  readonly isSubscribed: boolean
   start: () => Promise<void>
   call: (call: Call) => CancelCall
   /** Reads anew, beside what goes on, the lists that the server does not tell changes of and that were read long ago. */
   freshen: () => void
   /** A client wants log messages from this level on; the server is told when it is lower than what it was told before. */
   wantLogs: (level: LogLevel) => void
-  /** The URIs that somebody wants `notifications/resources/updated` for. */
-  setSubscriptions: (uris: ReadonlySet<string>) => void
+  /** Somebody wants `notifications/resources/updated` for a URI. Rejects with McpError when the server refuses. */
+  subscribe: (uri: string) => Promise<void>
+  unsubscribe: (uri: string) => void
   /** The tasks that somebody wants `notifications/tasks` for. */
   setTasks: (taskIds: ReadonlySet<string>) => void
   close: (atOnce?: boolean) => Promise<void>
@@ -50,6 +53,8 @@ const changedKinds: Record<string, readonly ListKind[]> = {
   'notifications/prompts/list_changed': ['prompts'],
   'notifications/resources/list_changed': ['resources', 'resourceTemplates'],
 }
+/** A server that does not acknowledge keeps nobody waiting for longer. */
+const ACKNOWLEDGED_MS = 2_000
 const LISTEN_RETRY_MS = 1_000
 const MAX_LISTEN_RETRY_MS = 30_000
 /** A subscription that lived this long was well; its next try need not wait. */
@@ -70,7 +75,9 @@ export function createInstance(options: InstanceOptions): Instance {
   let logLevel: LogLevel | null = null
   const stale = new Set<ListKind>()
   let refreshTimer: NodeJS.Timeout | null = null
-  let subscribed: ReadonlySet<string> = new Set()
+  const subscribed = new Set<string>()
+  /** Who waits for the next subscription to be there, which is about to be made. */
+  let awaitsListen: (() => void)[] | null = null
   let tasks: ReadonlySet<string> = new Set()
   /** Those of them that the server has agreed to tell of. */
   let heard: ReadonlySet<string> = new Set()
@@ -85,9 +92,7 @@ export function createInstance(options: InstanceOptions): Instance {
       const level = logLevel
       logLevel = null
       if (level !== null) wantLogs(level)
-      const wanted = subscribed
-      subscribed = new Set()
-      setSubscriptions(wanted)
+      for (const uri of subscribed) connection.request('resources/subscribe', { uri }).catch(() => undefined)
       missed()
     },
     onGap: missed,
@@ -169,6 +174,11 @@ export function createInstance(options: InstanceOptions): Instance {
   function listen(attempt = 0, isAgain = false): void {
     const replaced = stopListen
     stopListen = null
+    const waiting = awaitsListen ?? []
+    awaitsListen = null
+    const settled = (): void => {
+      for (const resolve of waiting.splice(0)) resolve()
+    }
     const { capabilities } = connection.hello
     const has = (name: string): boolean => (capabilities[name] as Params | undefined)?.['listChanged'] === true
     const filter = {
@@ -181,6 +191,7 @@ export function createInstance(options: InstanceOptions): Instance {
     const wanted = tasks
     if (closed || Object.keys(filter).length === 0) {
       replaced?.('nothing to listen for')
+      settled()
       return
     }
     const startedAt = performance.now()
@@ -200,6 +211,7 @@ export function createInstance(options: InstanceOptions): Instance {
         if (method !== 'notifications/subscriptions/acknowledged') onNotification(method, params)
         else {
           replaced?.('subscriptions changed')
+          settled()
           const before: ReadonlySet<string> = isAgain ? new Set() : heard
           heard = wanted
           for (const taskId of wanted) if (!before.has(taskId)) void tellTask(taskId)
@@ -209,6 +221,7 @@ export function createInstance(options: InstanceOptions): Instance {
       ask: () => Promise.reject(new McpError(rpc.noOwner, 'A subscription has nobody to ask')),
       finish: (reply) => {
         replaced?.('subscriptions changed')
+        settled()
         if (closed || stopListen !== stop) return
         stopListen = null
         if (reply.isError && reply.message.error?.code === rpc.methodNotFound) return
@@ -241,18 +254,32 @@ export function createInstance(options: InstanceOptions): Instance {
     if (before.size !== taskIds.size || [...taskIds].some((id) => !before.has(id))) listen()
   }
 
-  function setSubscriptions(uris: ReadonlySet<string>): void {
-    const before = subscribed
-    subscribed = new Set(uris)
-    if (closed || (before.size === uris.size && [...uris].every((uri) => before.has(uri)))) return
-    if (connection.hello.era === 'modern') {
-      listen()
-      return
+  /** What is asked for together is asked of the server once. Resolves once it has acknowledged. */
+  function listenAnew(): Promise<void> {
+    return new Promise((resolve) => {
+      if (awaitsListen === null) queueMicrotask(() => listen())
+      awaitsListen = [...(awaitsListen ?? []), resolve]
+      setTimeout(resolve, ACKNOWLEDGED_MS).unref()
+    })
+  }
+
+  async function subscribe(uri: string): Promise<void> {
+    subscribed.add(uri)
+    if (connection.hello.era === 'modern') await listenAnew()
+    else {
+      try {
+        await connection.request('resources/subscribe', { uri })
+      } catch (error) {
+        subscribed.delete(uri)
+        throw error
+      }
     }
-    for (const uri of uris)
-      if (!before.has(uri)) connection.request('resources/subscribe', { uri }).catch(() => undefined)
-    for (const uri of before)
-      if (!uris.has(uri)) connection.request('resources/unsubscribe', { uri }).catch(() => undefined)
+  }
+
+  function unsubscribe(uri: string): void {
+    if (!subscribed.delete(uri) || closed) return
+    if (connection.hello.era === 'modern') void listenAnew()
+    else connection.request('resources/unsubscribe', { uri }).catch(() => undefined)
   }
 
   function wantLogs(level: LogLevel): void {
@@ -276,6 +303,9 @@ export function createInstance(options: InstanceOptions): Instance {
     get busy() {
       return connection.busy
     },
+    get isSubscribed() {
+      return subscribed.size > 0
+    },
     start: async () => {
       await connection.start()
       try {
@@ -297,7 +327,8 @@ export function createInstance(options: InstanceOptions): Instance {
       return connection.call(call)
     },
     freshen,
-    setSubscriptions,
+    subscribe,
+    unsubscribe,
     setTasks,
     close: async (atOnce = false) => {
       closed = true

@@ -18,6 +18,8 @@ export interface OpenedLane {
 export interface LaneOptions {
   /** Opens one more connection; `onLost` tells when it ended by itself. Throws McpError when there may be no more. */
   open: (onLost: () => void) => OpenedLane
+  /** It is there, and what it offers is known. */
+  onReady: () => void
   /**
    * One client at a time on a connection: where a server's question does not name its call (a pipe, HTTP+SSE), nothing else
    * keeps it from reaching another client.
@@ -37,6 +39,8 @@ export interface Lanes {
   readonly idleSince: number | null
   /** Some connection, for what it offers. */
   any: () => Promise<Instance>
+  /** The connection where this client's calls go, beside them. Rejects with McpError. */
+  home: (owner: string) => Promise<Instance>
   /** A connection for a call of this client; `release` when the call is over. Rejects with McpError. */
   take: (owner: string) => Promise<{ instance: Instance; release: () => void }>
   /** Closes the connection of `idleSince`. */
@@ -62,7 +66,10 @@ export function createLanes(options: LaneOptions): Lanes {
     const lane: Lane = { ...options.open(() => remove(lane)), owner: null, inFlight: 0, isReady: false }
     lanes.push(lane)
     lane.ready.then(
-      () => (lane.isReady = true),
+      () => {
+        lane.isReady = true
+        options.onReady()
+      },
       () => {
         remove(lane)
         void lane.instance.close()
@@ -136,7 +143,8 @@ export function createLanes(options: LaneOptions): Lanes {
     }
   }
 
-  const idle = (): Lane[] => lanes.filter(({ inFlight, isReady }) => inFlight === 0 && isReady)
+  const idle = (): Lane[] =>
+    lanes.filter(({ inFlight, isReady, instance }) => inFlight === 0 && isReady && !instance.isSubscribed)
 
   function longestIdle(): Lane | null {
     return idle().reduce<Lane | null>(
@@ -162,6 +170,12 @@ export function createLanes(options: LaneOptions): Lanes {
     },
     any: async () => {
       const lane = lanes[0] ?? add()
+      await lane.ready
+      return lane.instance
+    },
+    home: async (owner) => {
+      const lane = homes.get(owner) ?? free(owner) ?? lanes[0] ?? add()
+      if (options.exclusive) settle(owner, lane)
       await lane.ready
       return lane.instance
     },

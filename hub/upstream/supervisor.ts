@@ -49,7 +49,6 @@ export interface SupervisorOptions {
   createLog: (server: string) => ServerLog
   onState: (upstream: Upstream) => void
   onCatalog: (upstream: Upstream, kinds: readonly ListKind[]) => void
-  onResourceUpdated: (upstream: Upstream, params: Params) => void
   /** Any other notification that belongs to no call. */
   onNotification: (upstream: Upstream, method: string, params: Params | undefined) => void
   /** Somebody looks at what the servers consume. */
@@ -155,7 +154,6 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
           if (upstream.config.hub?.start === 'on-demand' && upstream.hello !== null)
             void options.offers.save(name, upstream.config, { hello: upstream.hello, catalog: upstream.catalog })
         },
-        onResourceUpdated: (params) => options.onResourceUpdated(upstream, params),
         onNotification: (method, params) => options.onNotification(upstream, method, params),
       },
     )

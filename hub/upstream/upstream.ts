@@ -5,6 +5,7 @@ import type { ServerLog } from '../observe/server-log.ts'
 import type { Catalog } from './catalog.ts'
 import type { ServerHello } from './handshake.ts'
 import type { Instance } from './instance.ts'
+import type { Subscription } from './subscriptions.ts'
 
 /** One server of the configuration: its state machine (docs/server-states.md), its connections, what it offers. */
 export interface Upstream {
@@ -47,7 +48,9 @@ export interface Upstream {
   catalogFor: (principal: string, capabilities: ClientCapabilities) => Catalog | null
   /** Somebody asks for its lists: those that it does not tell changes of are read anew now and then. */
   freshen: (principal: string, capabilities: ClientCapabilities) => void
-  setSubscriptions: (uris: ReadonlySet<string>) => void
+  /** Resolves once the server has taken it; while it does not run the wish is kept. Rejects with McpError. */
+  subscribe: (subscription: Subscription) => Promise<void>
+  unsubscribe: (subscription: Subscription) => void
   /** The tasks of a modern server that somebody wants to hear of. */
   setTasks: (taskIds: ReadonlySet<string>) => void
 }

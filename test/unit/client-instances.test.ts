@@ -74,3 +74,15 @@ describe('the limit of connections for single clients', () => {
     expect((await call({ principal: 'b', capabilities: elicitation })).isError).toBe(false)
   })
 })
+
+it('what a client’s own connection offers is told once it is known', async () => {
+  const capabilities = { elicitation: {} }
+  const known: boolean[] = []
+  const { upstream, until } = memoryUpstream(undefined, {
+    onCatalog: () => known.push(upstream.catalogFor('person', capabilities) !== null),
+  })
+  upstream.start()
+  await until('running')
+  await upstream.instanceFor('person', capabilities)
+  expect(known).toEqual([false, true])
+})
