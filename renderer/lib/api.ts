@@ -2,7 +2,7 @@ import { z } from 'zod'
 import {
   accountSchema,
   callToolResultSchema,
-  doctorReportSchema,
+  doctorProgressSchema,
   dryRunResultSchema,
   hubStatusSchema,
   logsSchema,
@@ -26,8 +26,12 @@ import {
   toolEntrySchema,
   type AddServer,
   type CallTool,
+  type DoctorProgress,
+  type DoctorReport,
   type EditServer,
+  type LogsQuery,
   type Profile,
+  type ServerConfig,
   type TargetInput,
 } from '../../hub/contract/index.ts'
 import { openApiSchema } from './open-api.ts'
@@ -41,22 +45,48 @@ interface Options {
 
 /** Only what is asked for is trusted: an answer of another shape is an error, not a half-empty screen. */
 async function request<S extends z.ZodType>(path: string, schema: S, options: Options = {}): Promise<z.output<S>> {
-  const { method = 'GET', body, signal } = options
-  const label = `${method} ${path}`
-  const response = await send(path, label, {
-    method,
-    credentials: 'same-origin',
-    headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    ...(signal === undefined ? {} : { signal }),
-  })
+  const label = `${options.method ?? 'GET'} ${path}`
+  const response = await send(path, label, initOf(options, 'application/json'))
   const text = await response.text()
   if (!response.ok) throw problemOf(response.status, text, label)
-  const parsed = schema.safeParse(text === '' ? undefined : parseJson(text, label))
+  return checked(text === '' ? undefined : parseJson(text, label), schema, label, response.status)
+}
+
+/** An answer that comes line by line, each as soon as it is there. */
+async function requestLines<S extends z.ZodType>(
+  path: string,
+  schema: S,
+  options: Options,
+  onValue: (value: z.output<S>) => void,
+): Promise<void> {
+  const label = `${options.method ?? 'GET'} ${path}`
+  const response = await send(path, label, initOf(options, 'application/x-ndjson'))
+  if (!response.ok || response.body === null) throw problemOf(response.status, await response.text(), label)
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
+  let rest = ''
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    const lines = (rest + chunk.value).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) onValue(checked(parseJson(line, label), schema, label, response.status))
+  }
+}
+
+function initOf({ method = 'GET', body, signal }: Options, accept: string): RequestInit {
+  return {
+    method,
+    credentials: 'same-origin',
+    headers: { accept, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(signal === undefined ? {} : { signal }),
+  }
+}
+
+function checked<S extends z.ZodType>(value: unknown, schema: S, label: string, status: number): z.output<S> {
+  const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
   const where = issue === undefined ? '' : `${issue.path.join('.')}: ${issue.message}`
-  throw new ApiError({ kind: 'unexpected', status: response.status, request: label, message: where })
+  throw new ApiError({ kind: 'unexpected', status, request: label, message: where })
 }
 
 async function send(path: string, label: string, init: RequestInit): Promise<Response> {
@@ -106,6 +136,8 @@ function parseJson(text: string, label: string): unknown {
 }
 
 const nothing = z.unknown()
+const stringsOf = (query: object): Record<string, string> =>
+  Object.fromEntries(Object.entries(query).map(([key, value]) => [key, String(value)]))
 const server = (name: string): string => `/api/servers/${encodeURIComponent(name)}`
 
 const profile = (name: string): string => `/api/profiles/${encodeURIComponent(name)}`
@@ -139,10 +171,25 @@ export const api = {
     request('/api/servers/dry-run', dryRunResultSchema, { method: 'POST', body, signal }),
   parsePaste: (text: string, signal?: AbortSignal) =>
     request('/api/servers/parse', parsedPasteSchema, { method: 'POST', body: { text }, signal }),
-  examine: (name: string, signal: AbortSignal) =>
-    request(`${server(name)}/doctor`, doctorReportSchema, { method: 'POST', body: {}, signal }),
+  examine: async (
+    name: string,
+    config: ServerConfig | undefined,
+    signal: AbortSignal,
+    onProgress: (progress: DoctorProgress) => void,
+  ): Promise<DoctorReport> => {
+    const body = config === undefined ? {} : { config }
+    const reports: DoctorReport[] = []
+    await requestLines(`${server(name)}/doctor`, doctorProgressSchema, { method: 'POST', body, signal }, (progress) => {
+      if (progress.type === 'report') reports.push(progress.report)
+      else onProgress(progress)
+    })
+    const [report] = reports
+    if (report !== undefined) return report
+    throw new ApiError({ kind: 'unexpected', request: 'POST doctor', message: 'The answer ended before its report' })
+  },
   refreshRuntimes: () => request('/api/runtimes/refresh', runtimesSchema, { method: 'POST' }),
-  logs: (name: string, signal?: AbortSignal) => request(`${server(name)}/logs`, logsSchema, { signal }),
+  logs: (name: string, query: LogsQuery, signal?: AbortSignal) =>
+    request(`${server(name)}/logs?${new URLSearchParams(stringsOf(query)).toString()}`, logsSchema, { signal }),
 
   secrets: (signal?: AbortSignal) => request('/api/secrets', secretsSchema, { signal }),
   setSecret: (name: string, value: string) =>

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { DoctorReport } from '../../hub/contract/index.ts'
-import { reportText } from '../../renderer/features/server/doctor-report.ts'
+import { reportText } from '../../renderer/features/doctor/doctor-report.ts'
 import ServerDoctor from '../../renderer/features/server/ServerDoctor.vue'
 import en from '../../renderer/locales/en.json' with { type: 'json' }
 import { doctorSteps } from '../../hub/contract/index.ts'

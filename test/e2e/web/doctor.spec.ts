@@ -1,4 +1,4 @@
-import { expect, test } from './fixtures.ts'
+import { expect, expectAccessible, mcpServer, test } from './fixtures.ts'
 
 test('the doctor shows the step that fails with its cure, and every step of a server that works', async ({
   admin: page,
@@ -22,4 +22,29 @@ test('memory and CPU of a server are measured while somebody looks', async ({ ad
   await page.goto('/servers/everything')
   await expect(page.getByText('% of one CPU')).toBeVisible({ timeout: 10_000 })
   await expect(page.getByText('Memory', { exact: true })).toBeVisible()
+})
+
+test('an entry that is not saved is examined in the add dialog, step by step, and no further than one wants', async ({
+  admin: page,
+}) => {
+  await page.goto('/servers/add')
+  const paste = page.getByLabel('Configuration, command or URL')
+  await paste.fill(JSON.stringify({ mcpServers: { mute: mcpServer('silent') } }))
+  await page.getByRole('button', { name: 'Review' }).click()
+  await page.getByRole('button', { name: 'Examine' }).click()
+  const step = (name: string) => page.getByRole('listitem').filter({ hasText: name })
+  await expect(page.getByRole('heading', { name: 'Examining: First bytes' })).toBeVisible()
+  await expect(step('Executable').getByRole('img', { name: 'Passed' })).toBeVisible()
+  await expect(step('First bytes').getByRole('img', { name: 'Being examined' })).toBeVisible()
+  await expect(step('Handshake').getByRole('img', { name: 'Not examined yet' })).toBeVisible()
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await expect(page.getByText('The examination was canceled.')).toBeVisible()
+
+  await paste.fill(JSON.stringify({ mcpServers: { absent: { command: 'no-such-command-anywhere' } } }))
+  await page.getByRole('button', { name: 'Review' }).click()
+  await page.getByRole('button', { name: 'Examine' }).click()
+  await expect(page.getByRole('heading', { name: 'Fails at: Executable' })).toBeVisible()
+  await expectAccessible(page)
+  const saved = (await (await page.request.get('/api/servers')).json()) as { name: string }[]
+  expect(saved.map(({ name }) => name).toSorted()).toEqual(['broken', 'everything'])
 })

@@ -20,6 +20,12 @@ export function mergeLines(held: readonly LogLine[], read: readonly LogLine[]): 
   return all.length > MAX_LINES ? all.slice(all.length - MAX_LINES + CUT) : all
 }
 
+/** Puts what was written before in front of what is held. */
+export function prependLines(held: readonly LogLine[], older: readonly LogLine[]): readonly LogLine[] {
+  const first = held[0]?.seq ?? Infinity
+  return [...older.filter(({ seq }) => seq < first), ...held]
+}
+
 export interface LogFilter {
   readonly text: string
   /** This level and worse. */

@@ -2,14 +2,20 @@ import { onScopeDispose, shallowRef, watch, type ShallowRef } from 'vue'
 import type { LogLine } from '../../../../hub/contract/index.ts'
 import { api } from '../../../lib/api.ts'
 import { useLive, useLiveEvents } from '../../../lib/live.ts'
-import { mergeLines } from './log-buffer.ts'
+import { mergeLines, prependLines } from './log-buffer.ts'
 
 interface LogTail {
   readonly lines: ShallowRef<readonly LogLine[]>
   readonly error: ShallowRef<unknown>
   readonly loading: ShallowRef<boolean>
+  /** There are older lines on the hub's disk. */
+  readonly more: ShallowRef<boolean>
   load: () => Promise<void>
+  loadOlder: () => Promise<void>
 }
+
+/** So many at once: a search in them is the page's own. */
+const OLDER_LINES = 5_000
 
 /** What a server wrote, and what it writes from now on. */
 export function useLogTail(name: string): LogTail {
@@ -17,6 +23,7 @@ export function useLogTail(name: string): LogTail {
   const lines = shallowRef<readonly LogLine[]>([])
   const error = shallowRef<unknown>(null)
   const loading = shallowRef(true)
+  const more = shallowRef(false)
   const abort = new AbortController()
   let arrived: LogLine[] = []
   let frame: ReturnType<typeof setTimeout> | undefined
@@ -29,7 +36,8 @@ export function useLogTail(name: string): LogTail {
 
   async function load(): Promise<void> {
     try {
-      const answer = await api.logs(name, abort.signal)
+      const answer = await api.logs(name, {}, abort.signal)
+      if (lines.value.length === 0) more.value = answer.more
       lines.value = mergeLines(lines.value, answer.lines)
       error.value = null
     } catch (reason) {
@@ -37,6 +45,14 @@ export function useLogTail(name: string): LogTail {
     } finally {
       loading.value = false
     }
+  }
+
+  async function loadOlder(): Promise<void> {
+    const [oldest] = lines.value
+    if (oldest === undefined) return
+    const answer = await api.logs(name, { before: oldest.seq, limit: OLDER_LINES }, abort.signal)
+    lines.value = prependLines(lines.value, answer.lines)
+    more.value = answer.more
   }
 
   live.watchLogs(name)
@@ -57,5 +73,5 @@ export function useLogTail(name: string): LogTail {
     abort.abort()
     clearTimeout(frame)
   })
-  return { lines, error, loading, load }
+  return { lines, error, loading, more, load, loadOlder }
 }
