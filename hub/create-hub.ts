@@ -328,6 +328,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         apply,
         profilesChanged,
         pinsChanged,
+        hold: (response, caller) => door.hold(response, caller),
         moveEndpoint: async (port) => {
           if (port !== undefined) await config.saveSystem(['server', 'port'], port, { by: 'MCP Hub' })
           await hub.onMoveEndpoint?.(port ?? endpoint.port)
@@ -390,6 +391,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       gateway.close()
       events.close()
       accounts.close()
+      door.dispose()
       await supervisor.stop()
       await serverLogs.flush()
       await pins.flush()

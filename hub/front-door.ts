@@ -8,6 +8,7 @@ import { createGuard, type GuardOptions } from './auth/guard.ts'
 import type { Identity } from './auth/identity.ts'
 import { createMcpDoor } from './auth/mcp-door.ts'
 import type { ProtectedResources } from './auth/protected-resource.ts'
+import { createOpenAnswers } from './auth/open-answers.ts'
 import type { RateLimits } from './auth/rate-limits.ts'
 import { bearerOf } from './auth/tokens.ts'
 import { errorCodes } from './contract/index.ts'
@@ -47,6 +48,9 @@ export interface FrontDoor {
   open: boolean
   /** MCP requests whose answer is not over. */
   readonly running: number
+  /** An answer that may last: it is ended when its caller's credential is. */
+  hold: (response: ServerResponse, caller: Caller) => void
+  dispose: () => void
 }
 
 /** Where every HTTP request comes in: it is guarded, its caller found, and it goes to the gateway, the accounts or the API. */
@@ -54,7 +58,11 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const { identity, trust, gateway, issuer, resources } = options
   const guard = createGuard(options.guard)
   const cors = createCors({ origins: options.guard.allowedOrigins, credentials: options.credentials })
-  let running = 0
+  const answers = createOpenAnswers({
+    isCurrent: identity.isCurrent,
+    onRevoked: (principals) => principals.forEach(gateway.revoke),
+  })
+  identity.onRevocation = () => void answers.look()
 
   /** `path` says what a token of the issuer must be meant for. */
   async function identify(request: IncomingMessage, path = '/api'): Promise<Caller | null> {
@@ -64,13 +72,8 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     return found ?? issuer?.verify(token, resources.audiences(path)) ?? null
   }
 
-  const ended = (): void => {
-    running--
-  }
-
   function serve(request: IncomingMessage, response: ServerResponse, path: string, caller: Caller): void {
-    running++
-    response.on('close', ended)
+    answers.add(response, caller)
     if (gateway.handle(request, response, path, caller)) return
     refuseMcp(response, 404, rpc.invalidRequest, 'MCP endpoints are /mcp, and /mcp/<name> for a server or profile')
   }
@@ -142,8 +145,10 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     identify,
     open: false,
     get running() {
-      return running
+      return answers.size
     },
+    hold: answers.add,
+    dispose: answers.dispose,
   }
   return door
 }

@@ -1,3 +1,5 @@
+import type { Response } from 'express'
+import type { Caller } from '../auth/caller.ts'
 import { eventsQuerySchema, moveEndpointSchema, type HubStatus } from '../contract/index.ts'
 import type { Events } from '../observe/events.ts'
 import { serverInScope } from '../auth/scope.ts'
@@ -6,7 +8,12 @@ import { bodyOf, callerOf, queryOf, type On } from './routes.ts'
 /** `/api/hub`: the hub itself, and the events of everything. */
 export function hubRoutes(
   on: On,
-  options: { status: () => HubStatus; moveEndpoint: (port: number | undefined) => Promise<void>; events: Events },
+  options: {
+    status: () => HubStatus
+    moveEndpoint: (port: number | undefined) => Promise<void>
+    events: Events
+    hold: (response: Response, caller: Caller) => void
+  },
 ): void {
   on('GET /api/hub', (_request, response) => {
     response.json(options.status())
@@ -31,7 +38,9 @@ export function hubRoutes(
       return
     }
     const query = queryOf(request, eventsQuerySchema)
-    const { scopes } = callerOf(request)
+    const caller = callerOf(request)
+    const { scopes } = caller
+    options.hold(response, caller)
     options.events.stream(response, {
       lastEventId: request.get('last-event-id'),
       logsOf: query.logs ?? null,

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Express } from 'express'
 import type { Caller } from '../auth/caller.ts'
 import type { Trust } from '../auth/client-address.ts'
@@ -48,6 +48,8 @@ export interface AppParts {
   apply: () => Promise<void>
   profilesChanged: () => void
   pinsChanged: (server: string) => void
+  /** An answer that may last: it is ended when its caller's credential is. */
+  hold: (response: ServerResponse, caller: Caller) => void
   moveEndpoint: (port: number | undefined) => Promise<void>
 }
 
@@ -90,7 +92,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
     },
     profiles: { config, supervisor, pins, changed: parts.profilesChanged },
     pins: { supervisor, pins, changed: parts.pinsChanged },
-    hub: { status, events, moveEndpoint: parts.moveEndpoint },
+    hub: { status, events, moveEndpoint: parts.moveEndpoint, hold: parts.hold },
     secrets: { vault: options.vault, keeper: parts.keeper },
     diagnostics: {
       dataDir: options.dataDir,

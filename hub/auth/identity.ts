@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Fault, SystemFile } from '../contract/index.ts'
 import type { Audit } from './audit.ts'
-import type { Caller } from './caller.ts'
+import { anonymousCaller, type Caller } from './caller.ts'
 import { parseDuration } from './duration.ts'
 import { openIdentityFile } from './identity-file.ts'
 import { createKeys, type Keys } from './keys.ts'
@@ -48,6 +48,10 @@ export interface Identity {
   /** At once: fixed tokens and keys. */
   quick: (token: string, address: string) => Caller | null
   identify: (token: string, address: string) => Promise<Caller | null>
+  /** Whether the credential that a caller came with is still good. Rejects when the store cannot tell. */
+  isCurrent: (caller: Caller) => boolean | Promise<boolean>
+  /** Some credential ended before its time. */
+  onRevocation: (() => void) | null
   watch: () => void
   dispose: () => Promise<void>
 }
@@ -65,6 +69,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     audit,
     now,
   })
+  const isFixed = (caller: Caller): boolean =>
+    caller === anonymousCaller || options.tokens.some((token) => token.caller === caller)
   const isEmpty = (): boolean => file.current.users.length === 0
   const setupCode =
     isServer && isEmpty() && options.adminPassword === undefined && options.tokens.length === 0
@@ -81,7 +87,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         import('./password-rules.ts'),
         import('./access-tokens.ts'),
       ])
-    const opened = await openCluster()
+    const opened = tellRevocations(await openCluster(), () => identity.onRevocation?.())
     const passwords = createPasswords(auth.bcryptRounds ?? 12)
     const rules = createPasswordRules(passwords, auth.passwordRules)
     const seconds = (text: string | undefined, fallback: number): number => parseDuration(text ?? '') ?? fallback
@@ -102,9 +108,11 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     await file.put({ list: 'users', value })
   }
 
+  file.onChange(() => identity.onRevocation?.())
+
   const quick = (token: string, address: string): Caller | null => fixed(token) ?? keys.find(token, address)
 
-  return {
+  const identity: Identity = {
     keys,
     get faults() {
       return file.faults
@@ -121,11 +129,38 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       if (found !== null || token.split('.').length !== 3) return found
       return (await people())?.signIn.verify(token) ?? null
     },
+    isCurrent: (caller) => {
+      if (caller.expiresAt !== undefined) return now() < caller.expiresAt
+      if (caller.session !== null) return people()?.then(({ signIn }) => signIn.isCurrent(caller)) ?? false
+      return isFixed(caller) || keys.isCurrent(caller)
+    },
+    onRevocation: null,
     watch: () => file.watch(),
     dispose: async () => {
       await keys.dispose()
       await file.dispose()
       await (await loaded)?.dispose()
+    },
+  }
+  return identity
+}
+
+/** The cluster, which tells when it ended a session. */
+function tellRevocations(cluster: Cluster, revoked: () => void): Cluster {
+  const { sessions } = cluster
+  async function told<T>(work: Promise<T>, isEnd: (result: T) => boolean): Promise<T> {
+    const result = await work
+    if (isEnd(result)) revoked()
+    return result
+  }
+  return {
+    ...cluster,
+    sessions: {
+      ...sessions,
+      rotate: (id, generation, times) =>
+        told(sessions.rotate(id, generation, times), ({ outcome }) => outcome === 'reused'),
+      revoke: (id) => told(sessions.revoke(id), Boolean),
+      revokeUser: (user, except) => told(sessions.revokeUser(user, except), (ended) => ended > 0),
     },
   }
 }

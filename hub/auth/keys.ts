@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { roleGrants, type Key, type Permission, type Scope } from '../contract/index.ts'
 import type { Notes } from '../cluster/cluster.ts'
 import { HubError } from '../hub-error.ts'
@@ -22,6 +23,8 @@ export interface KeyChanges {
 export interface Keys {
   /** At once, for the data path. */
   find: (token: string, address: string) => Caller | null
+  /** Whether the key that a caller came with is still there, and good for the same. */
+  isCurrent: (caller: Caller) => boolean
   list: (caller: Caller) => Promise<Key[]>
   create: (
     caller: Caller,
@@ -145,6 +148,12 @@ export function createKeys(options: {
         use.address = address
       }
       return found.caller
+    },
+    isCurrent: (caller) => {
+      const entry = file.current.keys.find(({ id }) => caller.id === `key:${id}`)
+      if (entry === undefined || now() >= (entry.expiresAt ?? Infinity)) return false
+      // Another name is the same key.
+      return isDeepStrictEqual({ ...callerOf(entry), name: caller.name }, caller)
     },
     list: (caller) => describe(file.current.keys.filter((entry) => visible(caller, entry))),
     create: async (caller, { name, permissions = ['mcp:connect'], scope, expiresAt }) => {

@@ -42,6 +42,8 @@ export interface SignIn {
   changePassword: (caller: Caller, current: string, next: string, origin: Origin) => Promise<SignedIn>
   /** The caller of an access token; null when it is not valid (any more). */
   verify: (token: string) => Promise<Caller | null>
+  /** Whether the session that a caller came with is still there. */
+  isCurrent: (caller: Caller) => Promise<boolean>
   sessions: (caller: Caller, everybody: boolean) => Promise<SessionInfo[]>
   revoke: (caller: Caller, id: string) => Promise<void>
   countSessions: () => Promise<ReadonlyMap<string, number>>
@@ -203,6 +205,11 @@ export function createSignIn(options: SignInOptions): SignIn {
         session: session.id,
         mustChangePassword: changeFirst,
       }
+    },
+    isCurrent: async (caller) => {
+      const user = find(caller.user ?? '')
+      const session = user === undefined ? null : await sessions.find(caller.session ?? '')
+      return user !== undefined && session?.user === user.name && session.stamp === stampOf(user)
     },
     sessions: async (caller, everybody) => {
       if (!everybody && caller.user === null) return []

@@ -48,6 +48,8 @@ export interface Gateway {
   /** Servers were removed, or profiles changed: what clients know of the lists may be out of date. */
   listsChanged: (removed: readonly string[]) => void
   readonly sessions: number
+  /** Ends the sessions of somebody whose credential is not good any more; whose others are, opens new ones. */
+  revoke: (principal: string) => void
   readonly listens: number
   /** Ends streams and sessions; clients reconnect. */
   close: () => void
@@ -267,6 +269,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       modern.listsChanged()
       legacy.listsChanged()
     },
+    revoke: legacy.endOf,
     get sessions() {
       return legacy.sessions
     },

@@ -26,6 +26,8 @@ export interface LegacyEdge extends Edge {
   openSse: (http: HttpRequest, messagesPath: string) => void
   postSse: (http: HttpRequest, sessionId: string, body: unknown) => void
   readonly sessions: number
+  /** Ends the sessions of somebody whose credential is not good any more. */
+  endOf: (principal: string) => void
   closeAll: () => void
 }
 
@@ -305,6 +307,9 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     },
     get sessions() {
       return sessions.size
+    },
+    endOf: (principal) => {
+      for (const session of [...sessions.values()]) if (session.principal === principal) end(session)
     },
     closeAll,
     catalogChanged: (upstream, kinds) => {
