@@ -95,6 +95,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     log: options.log,
     onBatch: (requests) => metrics.count(requests),
   })
+  const isProduction = options.mode === 'server' && options.env('NODE_ENV') === 'production'
   const trust = trustOf(serverConfig.trustProxy)
   const cluster = createClusterSource({
     redisUrl: options.redisUrl,
@@ -174,6 +175,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     searchPath,
     maxStdioLineBytes: limits.maxStdioLineBytes,
     maxResponseBytes: limits.maxResponseBytes,
+    allowPrivateAddresses: () => config.system.server?.allowPrivateAddresses ?? !isProduction,
     authorization: accounts.authorization,
     createLog: (server) => serverLogs.open(server, (lines) => events.emit({ type: 'server.log', server, lines })),
     onState: (upstream) => {

@@ -6,3 +6,20 @@ export function execStamp(config: ServerConfig): string {
   const { command, args = [], env = {}, cwd = null, envFile = null } = config
   return JSON.stringify([command, args, Object.entries(env).sort(), cwd, envFile])
 }
+
+/** Where in private networks an entry may lead the hub; empty for one that asks for no such thing. */
+function networkStamp(config: ServerConfig): string {
+  if (!isRemote(config)) return ''
+  const { allowPrivateAddresses = false, proxy = null, oauth } = config.hub ?? {}
+  const signIn = oauth?.allowPrivateAddresses ?? false
+  return allowPrivateAddresses || signIn ? JSON.stringify([config.url, proxy, allowPrivateAddresses, signIn]) : ''
+}
+
+/** What a changed entry would have the hub do that only some may ask of it; null when it is nothing of that, or nothing new. */
+export function reachOfChange(before: ServerConfig | null, after: ServerConfig): 'program' | 'private-network' | null {
+  if (isRemote(after)) {
+    const wanted = networkStamp(after)
+    return wanted === '' || (before !== null && networkStamp(before) === wanted) ? null : 'private-network'
+  }
+  return before !== null && execStamp(before) === execStamp(after) ? null : 'program'
+}

@@ -46,6 +46,8 @@ export async function openLocalDoctor({ directory, system }: Configuration, io: 
     searchPath,
     maxStdioLineBytes: limits.maxStdioLineBytes,
     maxResponseBytes: limits.maxResponseBytes,
+    // Whoever runs the command is on this machine anyway.
+    allowPrivateAddresses: () => true,
     authorization: (server) => ({
       header: () => null,
       challenged: () =>

@@ -18,7 +18,7 @@ export interface ResolvedServer {
   url: string | null
   headers: Record<string, string>
   /** How a remote server is reached and signed in to; empty for others. */
-  remote: { proxy?: string; tls?: TlsOptions; oauth?: OAuthOptions }
+  remote: { proxy?: string; tls?: TlsOptions; oauth?: OAuthOptions; allowPrivateAddresses?: boolean }
 }
 
 /** Puts values in place of the references of an entry; each missing value is a fault with its place. */
@@ -79,10 +79,11 @@ function mapRemote(
   change: (text: string, path: string) => string,
   record: (values: Record<string, string | undefined>, path: string) => Record<string, string>,
 ): ResolvedServer['remote'] {
-  const { proxy, tls, oauth } = options
+  const { proxy, tls, oauth, allowPrivateAddresses } = options
   const { clientId, clientSecret } = oauth ?? {}
   return {
     ...(proxy === undefined ? {} : { proxy: change(proxy, 'hub.proxy') }),
+    ...(allowPrivateAddresses === undefined ? {} : { allowPrivateAddresses }),
     ...(tls === undefined ? {} : { tls: record(tls, 'hub.tls') }),
     ...(oauth === undefined
       ? {}

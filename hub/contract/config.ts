@@ -96,6 +96,8 @@ export const remoteHubOptionsSchema = hubOptionsSchema.extend({
     .optional(),
   tls: tlsOptionsSchema.optional(),
   oauth: oauthOptionsSchema.optional(),
+  /** Lets the server be in a private network, where the hub connects to the internet only (`server.allowPrivateAddresses`). */
+  allowPrivateAddresses: z.boolean().optional(),
 })
 export type RemoteHubOptions = z.infer<typeof remoteHubOptionsSchema>
 

@@ -19,6 +19,8 @@ export const reasonSchema = z.object({
     'start-timeout',
     'connection-refused',
     'host-not-found',
+    /** It is in a private network, and this hub connects to the internet only. */
+    'blocked-address',
     'tls',
     'proxy',
     'redirected',

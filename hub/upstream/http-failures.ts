@@ -22,11 +22,21 @@ export function codeOf(error: unknown): string {
   return ''
 }
 
+/** A server is where this hub may not be led. */
+export function blockedReason(where: string): Reason {
+  return {
+    code: 'blocked-address',
+    message: `The hub does not connect there: ${where} is not on the internet`,
+    cure: 'If the server is meant to be in a private network, an administrator sets its hub.allowPrivateAddresses. The metadata services of clouds are never reached.',
+  }
+}
+
 /** Explains a connection that failed below HTTP. */
 export function failureReason(error: unknown, url: string): Reason {
   const code = codeOf(error)
   const host = new URL(url).host
   const detail = error instanceof Error ? error.message : String(error)
+  if (code === 'EBLOCKED') return blockedReason(detail)
   if (isProxyFailure(error, code, url)) {
     return {
       code: 'proxy',

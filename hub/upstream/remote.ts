@@ -14,6 +14,8 @@ export interface RemoteOptions {
   /** Folder that the paths of certificates start from. */
   configDir: string
   maxResponseBytes: number
+  /** Whether servers may be in private networks although their entry does not say so. */
+  allowPrivateAddresses: () => boolean
   authorization: (server: string, place: AccountPlace) => Authorization
 }
 
@@ -38,8 +40,15 @@ export function createRemote(options: RemoteOptions): Remote {
     return loading
   }
 
-  function networkTarget({ url, remote: { proxy, tls, oauth } }: ResolvedServer): NetworkTarget {
-    return { url: url ?? '', proxy, tls, allowPrivateAddresses: oauth?.allowPrivateAddresses ?? false }
+  function networkTarget({ url, remote }: ResolvedServer): NetworkTarget {
+    const { proxy, tls, oauth } = remote
+    return {
+      url: url ?? '',
+      proxy,
+      tls,
+      allowPrivateAddresses: oauth?.allowPrivateAddresses ?? false,
+      internetOnly: isInternetOnly(remote, options.allowPrivateAddresses),
+    }
   }
 
   function placeOf(resolved: ResolvedServer): AccountPlace | null {
@@ -70,6 +79,11 @@ export function createRemote(options: RemoteOptions): Remote {
     place: (config) => placeOf(resolvedOf(name, config, references)),
     close: async () => (await loading)?.close(),
   }
+}
+
+/** Whether a server may not be in a private network: as its entry says, else as the hub does. */
+export function isInternetOnly({ allowPrivateAddresses }: ResolvedServer['remote'], otherwise: () => boolean): boolean {
+  return !(allowPrivateAddresses ?? otherwise())
 }
 
 /** An entry with every reference in its place; a value that is missing is told before anything is started. */

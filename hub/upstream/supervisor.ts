@@ -43,6 +43,8 @@ export interface SupervisorOptions {
   searchPath: SearchPathSource
   maxStdioLineBytes: number
   maxResponseBytes: number
+  /** Whether servers may be in private networks although their entry does not say so. */
+  allowPrivateAddresses: () => boolean
   /** The hub's account at a remote server. */
   authorization: (server: string, place: AccountPlace) => Authorization
   /** With no name: of a trial, kept in memory only. */
@@ -211,7 +213,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
           searchPath: options.searchPath.current,
         }),
         remote: (name, config) =>
-          remotePatient(() => resolvedOf(name, config, options.references), options.references.env, options.configDir),
+          remotePatient(() => resolvedOf(name, config, options.references), options.references.env, options),
         createTrial,
         redact: options.redactor.value,
       })

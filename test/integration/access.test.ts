@@ -137,11 +137,14 @@ describe('programs run by configuration (CVE-2025-49596, CVE-2026-23744, CVE-202
     ['POST /api/servers', { name, config: program }],
     ['POST /api/servers/dry-run', { config: program }],
     ['PUT /api/servers/one', { config: program }],
+    ['POST /api/servers/one/doctor', { config: program }],
+    [`POST /api/servers/${name}/doctor`, { config: program }],
     ['PUT /api/servers/one', { config: { ...fixtureServer('echo.ts'), env: { NODE_OPTIONS: '--require=/tmp/evil' } } }],
   ]
 
   it('are refused to who may write entries but not run code', async () => {
-    const { secret } = (await addKey(hub, TOKEN, { permissions: ['servers:read', 'servers:write'] })).body
+    const { secret } = (await addKey(hub, TOKEN, { permissions: ['servers:read', 'servers:write', 'servers:operate'] }))
+      .body
     for (const [route, body] of spawning('sneaked-in'))
       expect(await ask(hub, route, { token: secret, body })).toMatchObject({
         status: 403,

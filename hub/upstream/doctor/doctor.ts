@@ -41,6 +41,7 @@ const STDERR_LINES = 50
 /** Which step of a remote server a failure belongs to, when its connection says so. */
 const stepOfReason: Partial<Record<Reason['code'], DoctorStepId>> = {
   'host-not-found': 'resolve',
+  'blocked-address': 'resolve',
   'connection-refused': 'connect',
   proxy: 'connect',
   tls: 'tls',

@@ -1,13 +1,14 @@
 import type { ResolvedServer } from '../../config/references.ts'
-import { isLoopbackHost } from '../network/addresses.ts'
 import { readTlsMaterial, secureContextOf } from '../network/tls.ts'
+import { everywhere, internetOnly, isLoopbackHost } from '../network/addresses.ts'
+import { isInternetOnly } from '../remote.ts'
 import type { RemotePatient } from './remote-steps.ts'
 
 /** A remote server as the doctor looks at it, reached as its connection would be. */
 export function remotePatient(
   resolve: () => ResolvedServer,
   env: (name: string) => string | undefined,
-  configDir: string,
+  { configDir, allowPrivateAddresses }: { configDir: string; allowPrivateAddresses: () => boolean },
 ): RemotePatient {
   const given = (): ResolvedServer['remote'] => {
     try {
@@ -24,6 +25,9 @@ export function remotePatient(
       if (proxy === 'direct') return null
       const url = proxy ?? environmentProxy(resolve().url ?? '', env)
       return url === null ? null : withoutCredentials(url)
+    },
+    get allowed() {
+      return isInternetOnly(given(), allowPrivateAddresses) ? internetOnly : everywhere
     },
     secureContext: () => {
       const { tls } = given()

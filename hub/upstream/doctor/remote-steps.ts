@@ -1,7 +1,8 @@
-import { lookup } from 'node:dns/promises'
+import { lookup as lookUp } from 'node:dns/promises'
 import { connect as connectSocket, isIP } from 'node:net'
 import { connect as connectTls, type PeerCertificate, type SecureContext } from 'node:tls'
-import { failureReason } from '../http-failures.ts'
+import { blockedReason, failureReason } from '../http-failures.ts'
+import { guardedLookup, kindOf, type AddressKind } from '../network/addresses.ts'
 import { StepFailure, type Finding, type StepList } from './step-list.ts'
 
 export interface RemotePatient {
@@ -9,6 +10,8 @@ export interface RemotePatient {
   url: () => string
   /** Set when something stands between: then the hub's own connection says nothing. */
   proxy: string | null
+  /** Where the server may be. */
+  allowed: ReadonlySet<AddressKind>
   secureContext: () => SecureContext | undefined
   servername: string | undefined
 }
@@ -32,14 +35,18 @@ export async function examineAddress(steps: StepList, patient: RemotePatient): P
   const failed = (error: unknown): StepFailure => new StepFailure(failureReason(error, url.href))
 
   await steps.take('resolve', async () => {
-    const addresses = await lookup(host, { all: true }).catch((error: unknown) => {
+    const addresses = await lookUp(host, { all: true }).catch((error: unknown) => {
       throw failed(error)
     })
+    const allowed = addresses.some(({ address }) => patient.allowed.has(kindOf(address)))
+    if (!allowed) throw new StepFailure(blockedReason(`${host} (${addresses[0]?.address ?? ''})`))
     return { message: addresses.map(({ address }) => address).join(', ') }
   })
+  // What was checked is what is connected to.
+  const lookup = guardedLookup(patient.allowed)
   await steps.take('connect', async () => {
     await new Promise<void>((resolve, reject) => {
-      const socket = connectSocket({ host, port, autoSelectFamily: true, timeout: TIMEOUT_MS })
+      const socket = connectSocket({ host, port, lookup, autoSelectFamily: true, timeout: TIMEOUT_MS })
       const end = (error?: unknown): void => {
         socket.destroy()
         if (error === undefined) resolve()
@@ -58,6 +65,7 @@ export async function examineAddress(steps: StepList, patient: RemotePatient): P
       const socket = connectTls({
         host,
         port,
+        lookup,
         // An address is no name that could be asked for.
         ...(patient.servername !== undefined || isIP(host) === 0 ? { servername: patient.servername ?? host } : {}),
         ALPNProtocols: ['http/1.1'],

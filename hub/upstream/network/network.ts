@@ -2,7 +2,16 @@ import type { LookupFunction } from 'node:net'
 import type { Agent, Dispatcher } from 'undici'
 import type { TlsOptions } from '../../contract/index.ts'
 import { UpstreamFailure } from '../channel.ts'
-import { guardedLookup, reachableFrom } from './addresses.ts'
+import { blockedReason } from '../http-failures.ts'
+import {
+  everywhere,
+  forbiddenAddress,
+  guardedLookup,
+  internetOnly,
+  literalAddress,
+  reachableFrom,
+  type AddressKind,
+} from './addresses.ts'
 import { createGuardedFetch, type Fetch } from './guarded-fetch.ts'
 import { readTlsMaterial, secureContextOf } from './tls.ts'
 
@@ -11,7 +20,10 @@ export interface NetworkTarget {
   /** A proxy's URL, or `direct`; undefined follows the environment. */
   proxy: string | undefined
   tls: TlsOptions | undefined
+  /** Whether its sign-in may lead to private addresses. */
   allowPrivateAddresses: boolean
+  /** The server itself may not be in a private network. */
+  internetOnly: boolean
 }
 
 /** How one remote server is reached: its proxy, its TLS, its connections. Closed with the server. */
@@ -59,13 +71,15 @@ export function createServerNetwork(options: NetworkOptions): ServerNetwork {
 
   return {
     dispatcher: async (target) => {
+      await refuseForbidden(target, options.env)
       const read = current(target)
-      main ??= openDispatcher(read, options.env, null)
+      main ??= openDispatcher(read, options.env, ownLookup(read))
       return main
     },
     fetch: async (target, url, init) => {
+      await refuseForbidden(target, options.env)
       const read = current(target)
-      main ??= openDispatcher(read, options.env, null)
+      main ??= openDispatcher(read, options.env, ownLookup(read))
       guarded ??= openGuarded(read, main, options.env)
       return (await guarded).fetch(url, init)
     },
@@ -84,22 +98,59 @@ async function openGuarded(
   env: (name: string) => string | undefined,
 ): Promise<GuardedLink> {
   const own = await opening
-  const found = await reachableFrom(new URL(target.url).hostname)
+  const found = target.internetOnly ? internetOnly : await reachableFrom(new URL(target.url).hostname)
   const allowed = target.allowPrivateAddresses ? new Set([...found, 'private' as const]) : found
-  const dispatcher = await openDispatcher(target, env, guardedLookup(allowed))
+  const dispatcher = await openDispatcher(target, env, { lookup: guardedLookup(allowed), own: false })
   return { dispatcher, fetch: createGuardedFetch({ serverUrl: target.url, own, dispatcher, allowed }) }
+}
+
+interface Resolution {
+  lookup: LookupFunction
+  /** It is the server itself that is reached. */
+  own: boolean
+}
+
+/** What is connected to is what was checked: names are resolved by us, and only to where the server may be. */
+function ownLookup(target: NetworkTarget): Resolution {
+  return { lookup: guardedLookup(placesOf(target)), own: true }
+}
+
+function placesOf(target: NetworkTarget): ReadonlySet<AddressKind> {
+  return target.internetOnly ? internetOnly : everywhere
+}
+
+/**
+ * Throws UpstreamFailure when the server's address, or the proxy of its entry, is where it may not be. An address is never
+ * looked up, and behind a proxy no name is: those are checked here.
+ */
+async function refuseForbidden(target: NetworkTarget, env: (name: string) => string | undefined): Promise<void> {
+  const { url, proxy } = target
+  const { hostname } = new URL(url)
+  const proxied = proxy === undefined ? proxyOfEnvironment(env) : proxy !== 'direct'
+  const hosts = [
+    ...(proxied || literalAddress(hostname) !== null ? [hostname] : []),
+    ...(proxy === undefined || proxy === 'direct' ? [] : [new URL(proxy).hostname]),
+  ]
+  for (const host of hosts) {
+    const found = await forbiddenAddress(host, placesOf(target))
+    if (found !== null) throw new UpstreamFailure(blockedReason(found), true)
+  }
+}
+
+function proxyOfEnvironment(env: (name: string) => string | undefined): boolean {
+  return ['HTTP_PROXY', 'HTTPS_PROXY'].some((name) => (env(name.toLowerCase()) ?? env(name) ?? '') !== '')
 }
 
 /** undici is loaded here and nowhere else: a hub whose servers are all processes of its own does without. */
 async function openDispatcher(
   { proxy, tls }: NetworkTarget,
   env: (name: string) => string | undefined,
-  lookup: LookupFunction | null,
+  { lookup, own }: Resolution,
 ): Promise<Dispatcher> {
   const { Agent, EnvHttpProxyAgent, Pool, ProxyAgent } = await import('undici')
   const context = tls === undefined ? {} : { secureContext: secureContextOf(tls) }
   // The name is that of the server; whatever else its sign-in needs has its own.
-  const secure = lookup === null && tls?.servername !== undefined ? { ...context, servername: tls.servername } : context
+  const secure = own && tls?.servername !== undefined ? { ...context, servername: tls.servername } : context
   const options: Agent.Options = {
     connections: MAX_CONNECTIONS,
     pipelining: 1,
@@ -108,13 +159,14 @@ async function openDispatcher(
     keepAliveTimeout: 4_000,
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { timeout: CONNECT_TIMEOUT_MS, ...secure, ...(lookup === null ? {} : { lookup }) },
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...secure, lookup },
   }
   const proxied = {
     ...options,
     connectTimeout: CONNECT_TIMEOUT_MS,
     requestTls: { ...secure, allowH2: false },
-    proxyTls: context,
+    // The environment's proxy is the operator's; one of an entry is as free as its URL.
+    proxyTls: proxy === undefined ? context : { ...context, lookup },
     // Where a proxy forwards plain HTTP, undici makes the pool without our options.
     factory: (origin: string | URL, given: object) => new Pool(origin, { ...options, ...given }),
   }
