@@ -32,6 +32,7 @@ const screens: Screen[] = [
   { name: 'profile-preview', path: '/profiles/research?view=preview' },
   { name: 'publish', path: '/publish' },
   { name: 'settings', path: '/settings' },
+  { name: 'versions', path: '/settings/versions?version=1' },
   { name: 'reference', path: '/reference?operation=postServers&q=servers' },
   { name: 'not-found', path: '/no-such-page' },
   { name: 'login', path: '/login', anonymous: true },

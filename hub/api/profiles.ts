@@ -51,6 +51,7 @@ export function profileRoutes(
       name,
       endpointPath: `/mcp/${encodeURIComponent(name)}`,
       config: profile,
+      etag: entityTag(profile),
       counts: { servers: servers.size, tools: tools.length, prompts: prompts.length, resources: resources.length },
       tokens,
       tokensOfAll,

@@ -61,9 +61,10 @@ export function serverRoutes(
         history: upstream.history(),
       }),
       config: upstream.config,
+      etag: entityTag(upstream.config),
     }
     if (may(callerOf(request), 'servers:write')) verbatim(response)
-    response.set('etag', entityTag(upstream.config)).json(detail)
+    response.set('etag', detail.etag).json(detail)
   }
 
   /** Who makes the change, and of what they believe it to be one. */

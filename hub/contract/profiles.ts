@@ -107,6 +107,8 @@ export const profileSummarySchema = z.object({
   name: z.string(),
   endpointPath: z.string(),
   config: profileSchema,
+  /** Of `config`, for `If-Match`. */
+  etag: z.string(),
   counts: z.object({
     servers: z.number().int(),
     tools: z.number().int(),

@@ -92,6 +92,8 @@ export type ServerStatus = z.infer<typeof serverStatusSchema>
 
 export const serverDetailSchema = serverStatusSchema.extend({
   config: serverConfigSchema,
+  /** Of `config`, for `If-Match`. */
+  etag: z.string(),
   capabilities: z.record(z.string(), z.unknown()).nullable(),
   history: z.array(z.object({ state: serverStateSchema, at: z.number(), reason: z.string().nullable() })),
 })

@@ -102,6 +102,12 @@ export function createAppRouter(client: QueryClient): Router {
         component: () => import('../features/settings/SettingsPage.vue'),
       },
       {
+        path: '/settings/versions',
+        name: 'versions',
+        meta: { title: 'versions.title' },
+        component: () => import('../features/versions/VersionsPage.vue'),
+      },
+      {
         path: '/reference',
         name: 'reference',
         meta: { title: 'reference.title' },

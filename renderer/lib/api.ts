@@ -2,6 +2,8 @@ import { z } from 'zod'
 import {
   accountSchema,
   callToolResultSchema,
+  configVersionDetailSchema,
+  configVersionsSchema,
   doctorProgressSchema,
   dryRunResultSchema,
   hubStatusSchema,
@@ -41,6 +43,8 @@ interface Options {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly body?: unknown
   readonly signal?: AbortSignal | undefined
+  /** The ETag of what is changed, as it was read. */
+  readonly ifMatch?: string | undefined
 }
 
 /** Only what is asked for is trusted: an answer of another shape is an error, not a half-empty screen. */
@@ -71,11 +75,15 @@ async function requestLines<S extends z.ZodType>(
   }
 }
 
-function initOf({ method = 'GET', body, signal }: Options, accept: string): RequestInit {
+function initOf({ method = 'GET', body, signal, ifMatch }: Options, accept: string): RequestInit {
   return {
     method,
     credentials: 'same-origin',
-    headers: { accept, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    headers: {
+      accept,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
+    },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     ...(signal === undefined ? {} : { signal }),
   }
@@ -163,7 +171,8 @@ export const api = {
   addServer: (body: AddServer) => request('/api/servers', nothing, { method: 'POST', body }),
   findSecrets: (body: AddServer, signal?: AbortSignal) =>
     request('/api/servers/secrets', foundSecretsSchema, { method: 'POST', body, signal }),
-  editServer: (name: string, body: EditServer) => request(server(name), serverDetailSchema, { method: 'PUT', body }),
+  editServer: (name: string, body: EditServer, ifMatch?: string) =>
+    request(server(name), serverDetailSchema, { method: 'PUT', body, ifMatch }),
   deleteServer: (name: string) => request(server(name), nothing, { method: 'DELETE' }),
   actOnServer: (name: string, action: 'enable' | 'disable' | 'restart') =>
     request(`${server(name)}/${action}`, nothing, { method: 'POST' }),
@@ -220,12 +229,22 @@ export const api = {
   profile: (name: string, signal?: AbortSignal) => request(profile(name), profileSummarySchema, { signal }),
   previewProfile: (body: Profile, signal?: AbortSignal) =>
     request('/api/profiles/preview', profilePreviewSchema, { method: 'POST', body, signal }),
-  saveProfile: (name: string, config: Profile, rename?: string) =>
+  saveProfile: (name: string, config: Profile, rename?: string, ifMatch?: string) =>
     request(profile(name), profileSummarySchema, {
       method: 'PUT',
+      ifMatch,
       body: { config, ...(rename === undefined ? {} : { name: rename }) },
     }),
   deleteProfile: (name: string) => request(profile(name), nothing, { method: 'DELETE' }),
+
+  configVersions: (signal?: AbortSignal) => request('/api/config/versions', configVersionsSchema, { signal }),
+  configVersion: (id: number, signal?: AbortSignal) =>
+    request(`/api/config/versions/${id}`, configVersionDetailSchema, { signal }),
+  restoreVersion: (id: number, reason: string) =>
+    request(`/api/config/versions/${id}/restore`, configVersionsSchema, {
+      method: 'POST',
+      body: reason === '' ? {} : { reason },
+    }),
 
   preview: (target: TargetInput, signal?: AbortSignal) =>
     request('/api/publish/preview', previewSchema, { method: 'POST', body: { target }, signal }),

@@ -31,6 +31,8 @@ export const keys = {
   profiles: ['profiles'],
   profile: (name: string) => ['profiles', name],
   profilePreview: (profile: unknown) => ['profile-preview', profile],
+  versions: ['config-versions'],
+  version: (id: number) => ['config-versions', id],
   preview: (target: unknown) => ['publish', target],
 } as const
 

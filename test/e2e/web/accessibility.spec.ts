@@ -17,6 +17,7 @@ const routes = [
   '/tools/everything/no-such-tool',
   '/publish',
   '/settings',
+  '/settings/versions?version=1',
   '/reference?operation=postServers',
   '/no-such-page',
 ]
