@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import ipaddr from 'ipaddr.js'
+import { memoize } from '../memo.ts'
 
 /** Whether an address that a request came through is a proxy of ours; `hop` counts from us. */
 export type Trust = (address: string, hop: number) => boolean
@@ -52,9 +53,8 @@ export function isSecure(request: IncomingMessage, trust: Trust): boolean {
   )
 }
 
-function plain(address: string): string {
-  return ipaddr.isValid(address) ? ipaddr.process(address).toString() : address
-}
+/** Asked for with every request. */
+const plain = memoize((address) => (ipaddr.isValid(address) ? ipaddr.process(address).toString() : address))
 
 /** What counts as one place: an IPv6 network of 64 bits is one customer's. */
 export function placeOf(address: string): string {

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { Kysely, sql } from 'kysely'
 import { createKyselyStore, trafficInsert } from './kysely-store.ts'
 import { migrate, type Migrations } from './migrate.ts'
+import { packRows } from './packed-rows.ts'
 import { openSqliteFile } from './sqlite-dialect.ts'
+import { createSqliteThread, type SqliteThread } from './sqlite-thread.ts'
 import type { HistoryLimits, HistoryStore } from './store.ts'
 import { requestColumns, requestValues, type AuditTables, type HistoryTables, type TrafficRow } from './tables.ts'
 
@@ -49,9 +51,10 @@ export interface SqliteStoreOptions {
 
 /** History in `history.db`, the audit log in `audit.db`: the loss of the one must not be that of the other. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<HistoryStore> {
+  const thread = createSqliteThread()
   const [history, audit] = await Promise.all([
-    open<HistoryTables>('history.db', 'NORMAL', historyMigrations, options),
-    open<AuditTables>('audit.db', 'FULL', auditMigrations, options),
+    open<HistoryTables>('history.db', 'NORMAL', historyMigrations, thread, options),
+    open<AuditTables>('audit.db', 'FULL', auditMigrations, thread, options),
   ])
   const { db } = history
   const insertSql = `INSERT INTO hub_requests (${requestColumns.join(', ')}) VALUES (${requestColumns.map(() => '?').join(', ')})`
@@ -127,8 +130,14 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Hist
     audit: audit.db,
     append: (requests, traffic) =>
       history.batch([
-        { sql: insertSql, rows: JSON.stringify(requests.map(requestValues)) },
-        { sql: trafficSql, rows: JSON.stringify(traffic.map((row) => trafficColumns.map((column) => row[column]))) },
+        { sql: insertSql, rows: packRows(requests.map(requestValues), requestColumns.length) },
+        {
+          sql: trafficSql,
+          rows: packRows(
+            traffic.map((row) => trafficColumns.map((column) => row[column])),
+            trafficColumns.length,
+          ),
+        },
       ]),
     beforeSearch: async () => {
       while (await index());
@@ -149,13 +158,14 @@ async function open<T>(
   name: string,
   synchronous: 'NORMAL' | 'FULL',
   migrations: Migrations,
+  thread: SqliteThread,
   options: SqliteStoreOptions,
 ): Promise<{ db: Kysely<T>; batch: ReturnType<typeof openSqliteFile>['batch'] }> {
   const file = join(options.dataDir, name)
   // A log that is left over means that the hub did not end by itself; only then is the whole file read to check it.
   const unclean = existsSync(`${file}-wal`) && statSync(`${file}-wal`).size > 0
   const attempt = async (check: boolean) => {
-    const { dialect, batch } = openSqliteFile({ file, synchronous })
+    const { dialect, batch } = openSqliteFile({ file, synchronous, thread })
     const db = new Kysely<T>({ dialect })
     try {
       if (check) {

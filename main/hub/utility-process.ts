@@ -5,15 +5,16 @@ import type { HubProcess } from './supervisor.ts'
 let counter = 0
 
 /**
- * A small young generation: half the memory under load (docs/performance.md). V8 reads it when it makes its heap, so setting
- * it inside the process is too late; a utility process takes V8's flags only in this form.
+ * A small young generation, which halves the memory under load, and full collections only when there is something to collect
+ * (docs/performance.md). V8 reads them when it makes its heap, so setting them inside the process is too late; a utility
+ * process takes V8's flags only in this form.
  */
-const YOUNG_GENERATION = '--js-flags=--max-semi-space-size=8'
+const HEAP_FLAGS = '--js-flags=--max-semi-space-size=8 --initial-old-space-size=64'
 
 /** Forks the hub as Electron's utility process. Its name is unique, so that Electron's word on how it ended finds it. */
 export function forkHub(entry: string): HubProcess {
   const serviceName = `mcp-hub-${++counter}`
-  const child = utilityProcess.fork(entry, [], { serviceName, stdio: 'pipe', execArgv: [YOUNG_GENERATION] })
+  const child = utilityProcess.fork(entry, [], { serviceName, stdio: 'pipe', execArgv: [HEAP_FLAGS] })
   let port: MessagePortMain | null = null
   let gone = ''
   const messageListeners: ((message: unknown) => void)[] = []

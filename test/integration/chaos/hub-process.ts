@@ -30,18 +30,22 @@ export async function startHubProcess(
   await writeFile(path.join(config, 'servers.json'), JSON.stringify({ mcpServers: servers }))
   await writeFile(path.join(config, 'system.json'), JSON.stringify(system))
   // With the flag that `npm run hub` and a bundle give it.
-  const child: ChildProcess = spawn(process.execPath, ['--max-semi-space-size=8', entry], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOME: folder,
-      PORT: '0',
-      CONFIG_DIR: config,
-      DATA_DIR: path.join(folder, 'data'),
-      MCP_HUB_TOKEN: TOKEN,
-      LOG_LEVEL: 'error',
+  const child: ChildProcess = spawn(
+    process.execPath,
+    ['--max-semi-space-size=8', '--initial-old-space-size=64', entry],
+    {
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        HOME: folder,
+        PORT: '0',
+        CONFIG_DIR: config,
+        DATA_DIR: path.join(folder, 'data'),
+        MCP_HUB_TOKEN: TOKEN,
+        LOG_LEVEL: 'error',
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  )
   let output = ''
   child.stdout!.setEncoding('utf8').on('data', (text: string) => (output += text))
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
