@@ -54,6 +54,9 @@ export const WITH_INPUT: ReadonlySet<string> = new Set(['tools/call', 'prompts/g
 /** Bridged to nobody: its form is another one in each era, and only the modern one has it as an extension. */
 export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks'
 
+/** Tells of the end of a visit of a page, in the legacy era alone; the visit's id tells whose it was. */
+export const ELICITATION_COMPLETE = 'notifications/elicitation/complete'
+
 /** What of a client's capabilities shapes what a legacy server offers it, or lets the server ask it. */
 const SHAPING = ['elicitation', 'sampling', 'roots', 'extensions', 'experimental'] as const
 

@@ -45,6 +45,13 @@ export function legacyReply(reply: Reply, method: string): Reply {
   return Reply.result(rest)
 }
 
+/** The pages that a legacy server's error sends the user to (2025-11-25, "URL elicitation required"). */
+export function pagesOf(error: RpcError | undefined): Params[] {
+  if (error?.code !== rpc.legacyUrlElicitation || !isObject(error.data)) return []
+  const { elicitations } = error.data
+  return Array.isArray(elicitations) ? elicitations.filter(isObject) : []
+}
+
 /** A question of a modern server as a legacy client expects it: there each visit of a page has an id. */
 export function legacyQuestion(method: string, params: Params | undefined): Params | undefined {
   if (method === 'elicitation/create' && params?.['mode'] === 'url' && params['elicitationId'] === undefined)

@@ -11,6 +11,7 @@ import type { Traces } from './trace-context.ts'
 import { createLegacyEdge } from './legacy-edge.ts'
 import { createModernEdge } from './modern-edge.ts'
 import { isModern } from './modern-envelope.ts'
+import { ELICITATION_COMPLETE } from './call.ts'
 import { createParkingLot } from './parked.ts'
 import { wholeShape } from '../catalog/shape.ts'
 import type { Profile } from '../contract/index.ts'
@@ -263,6 +264,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     notified: (upstream, method, params) => {
       if (method === 'notifications/tasks') modern.taskChanged(upstream, params ?? {})
+      else if (method === ELICITATION_COMPLETE) legacy.visited(upstream, params ?? {})
     },
     listsChanged: (removed) => {
       for (const name of removed) views.delete(name)

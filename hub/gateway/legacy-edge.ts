@@ -15,6 +15,7 @@ import { Outlet, acceptOf } from './outlet.ts'
 import { Session } from './session.ts'
 import { Exchange, clientLabel } from './exchange.ts'
 import { listKinds, type ListKind } from '../upstream/catalog.ts'
+import type { Upstream } from '../upstream/upstream.ts'
 
 const BATCH_VERSION = '2025-03-26'
 
@@ -25,6 +26,8 @@ export interface LegacyEdge extends Edge {
   /** HTTP+SSE of 2024-11-05: the stream, and the messages posted beside it. */
   openSse: (http: HttpRequest, messagesPath: string) => void
   postSse: (http: HttpRequest, sessionId: string, body: unknown) => void
+  /** A visit of a page that a server sent somebody to is over. */
+  visited: (upstream: Upstream, params: Params) => void
   readonly sessions: number
   /** Ends the sessions of somebody whose credential is not good any more. */
   endOf: (principal: string) => void
@@ -304,6 +307,9 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
         else requests.request(session, message, exchange)
       }
       http.response.writeHead(202).end('Accepted')
+    },
+    visited: (upstream, params) => {
+      for (const session of sessions.values()) if (session.view.includes(upstream)) session.visited(params)
     },
     get sessions() {
       return sessions.size

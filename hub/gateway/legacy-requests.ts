@@ -14,7 +14,7 @@ import {
 import { canAnswer, logLevels, type Call, type CancelCall, type LogLevel, type Question } from './call.ts'
 import type { GatewayContext } from './context.ts'
 import { Exchange, sizeOf } from './exchange.ts'
-import { legacyQuestion, legacyReply, unreadable } from './era-bridge.ts'
+import { legacyQuestion, legacyReply, pagesOf, unreadable } from './era-bridge.ts'
 import { exposeUris } from './exposed-uris.ts'
 import { paramHeaders } from './mcp-headers.ts'
 import type { Outlet } from './outlet.ts'
@@ -222,6 +222,7 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
           session.inFlight.delete(id)
           session.lastUsed = Date.now()
           const modern = upstream.hello?.era === 'modern'
+          if (reply.isError) for (const page of pagesOf(reply.message.error)) session.sentTo(page)
           let body: Body
           try {
             const known = expose === undefined ? reply : exposeUris(reply, expose)

@@ -1,5 +1,5 @@
 import type { CancelCall, Call, LogLevel } from './call.ts'
-import { WITH_INPUT, canAnswer } from './call.ts'
+import { ELICITATION_COMPLETE, WITH_INPUT, canAnswer } from './call.ts'
 import type { Edge, GatewayContext, HttpRequest } from './context.ts'
 import { unreadable } from './era-bridge.ts'
 import {
@@ -236,7 +236,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       paramHeaders: headers,
       notify: (name, body) => {
         // Between rounds there is no response to carry a notification.
-        if (carrier.outlet.ended || !carrier.outlet.acceptsStream) return
+        if (carrier.outlet.ended || !carrier.outlet.acceptsStream || name === ELICITATION_COMPLETE) return
         carrier.outlet.send(
           JSON.stringify({ jsonrpc: '2.0', method: name, ...(body === undefined ? {} : { params: body }) }),
         )

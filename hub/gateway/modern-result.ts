@@ -1,6 +1,6 @@
 import type { Era } from '../contract/index.ts'
 import { WITH_INPUT, canAnswer, type ClientCapabilities } from './call.ts'
-import { withoutHopErrors } from './era-bridge.ts'
+import { pagesOf, withoutHopErrors } from './era-bridge.ts'
 import { META, McpError, Reply, fieldName, isObject, rpc, type Body, type Params, type RpcError } from './json-rpc.ts'
 
 /** Methods whose complete results carry caching fields in the modern era (2026-07-28, "Caching"). */
@@ -130,8 +130,7 @@ const PAGE = 'url-elicitation-'
  * one asks for it. The server keeps no state of the request, so the client's retry needs no `requestState`.
  */
 function pagesToOpen(error: RpcError, method: string, capabilities: ClientCapabilities): Reply {
-  const listed = isObject(error.data) ? error.data['elicitations'] : undefined
-  const pages = Array.isArray(listed) ? listed.filter(isObject) : []
+  const pages = pagesOf(error)
   if (pages.length === 0 || !WITH_INPUT.has(method)) return Reply.error({ ...error, code: rpc.internalError })
   if (!canAnswer(capabilities, 'elicitation/create', { mode: 'url' }))
     return Reply.error({

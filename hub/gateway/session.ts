@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
-import { TASKS_EXTENSION, type CancelCall, type ClientCapabilities, type LogLevel, type Question } from './call.ts'
+import {
+  ELICITATION_COMPLETE,
+  TASKS_EXTENSION,
+  type CancelCall,
+  type ClientCapabilities,
+  type LogLevel,
+  type Question,
+} from './call.ts'
 import {
   LATEST_LEGACY,
   LEGACY_VERSIONS,
@@ -19,6 +26,7 @@ import type { View, Viewer } from './view.ts'
 
 const MAX_EVENTS = 500
 const MAX_EVENT_BYTES = 1_048_576
+const MAX_PAGES = 100
 const ASK_TIMEOUT_MS = 10 * 60_000
 
 interface RecordedEvent {
@@ -54,6 +62,8 @@ export class Session {
   readonly subscriptions: ResourceSubscriptions
   lists: ListWatch
   readonly #asks = new Map<string, Ask>()
+  /** Pages that its user was sent to, by the id of the visit. */
+  readonly #pages = new Set<unknown>()
   #askCounter = 0
   #streamCounter = 0
   #events: RecordedEvent[] = []
@@ -151,6 +161,7 @@ export class Session {
 
   /** Puts a question to the client on the given stream; its answer comes as a POST. */
   ask(outlet: Outlet, { method, params, signal, onProgress }: Question): Promise<unknown> {
+    this.sentTo(params)
     const id = `hub-${++this.#askCounter}`
     return new Promise((resolve, reject) => {
       const withdraw = (): void => {
@@ -174,6 +185,18 @@ export class Session {
       signal.addEventListener('abort', withdraw)
       outlet.send(JSON.stringify({ jsonrpc: '2.0', id, method, ...(params === undefined ? {} : { params }) }))
     })
+  }
+
+  /** Its user is sent to a page (2025-11-25, "URL mode elicitation"). */
+  sentTo(page: unknown): void {
+    if (!isObject(page) || page['elicitationId'] === undefined) return
+    this.#pages.add(page['elicitationId'])
+    if (this.#pages.size > MAX_PAGES) for (const oldest of this.#pages) if (this.#pages.delete(oldest)) break
+  }
+
+  /** A visit is over, of whichever session's user. */
+  visited(params: Params): void {
+    if (this.#pages.delete(params['elicitationId'])) this.tell(ELICITATION_COMPLETE, params)
   }
 
   answered(message: JsonRpcMessage): void {

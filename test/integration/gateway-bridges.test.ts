@@ -141,6 +141,27 @@ describe.each(combinations)(
         }
       })
 
+      it('a page, of whose visit those hear who were sent there, in the legacy era', async () => {
+        const [mine, other] = await Promise.all([talker(client, interactive), talker(client, interactive)])
+        if (!(mine.wire instanceof LegacyWire && other.wire instanceof LegacyWire)) {
+          const { before } = await mine.call('ask_link', { message: 'one' })
+          expect(before).toEqual([])
+          return
+        }
+        if (server === 'modern') return
+        const [told, untold] = await Promise.all([mine.wire.listen(), other.wire.listen()])
+        await mine.call('ask_link', { message: 'one' })
+        await mine.call('need_page', { message: `told of ${client} ${server}` })
+        const visits = (): unknown[] =>
+          told.messages.flatMap(({ method, params }) =>
+            method === 'notifications/elicitation/complete' ? [params?.['elicitationId']] : [],
+          )
+        await expect.poll(visits).toEqual(['visit-1', 'visit-2'])
+        expect(untold.messages).toEqual([])
+        told.close()
+        untold.close()
+      })
+
       it('the model, and for roots', async () => {
         const { call, asked } = await talker(client, interactive)
         expect(toldBy(await call('ask_model', { message: 'Think' }))).toEqual({ model: sampled })
