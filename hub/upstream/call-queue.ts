@@ -15,8 +15,8 @@ export interface CallQueueOptions {
   server: string
   clock: Clock
   limits: () => { maxConcurrentCalls: number; maxQueuedCalls: number; callTimeoutMs: number }
-  /** Calls under way at the server. */
-  inFlight: () => number
+  /** Calls that the server works on; those that wait for a person keep nobody from it. */
+  working: () => number
 }
 
 /** Calls beyond what a server is given at once wait here in order, bounded in number and time. */
@@ -61,7 +61,7 @@ export function createCallQueue(options: CallQueueOptions): CallQueue {
   return {
     admit: (call, launch) => {
       const { maxConcurrentCalls, maxQueuedCalls } = options.limits()
-      if (waiting.length === 0 && options.inFlight() < maxConcurrentCalls) return launch()
+      if (waiting.length === 0 && options.working() < maxConcurrentCalls) return launch()
       if (waiting.length >= maxQueuedCalls) {
         refuse(
           call,
@@ -81,7 +81,7 @@ export function createCallQueue(options: CallQueueOptions): CallQueue {
       }
     },
     settled: () => {
-      while (waiting.length > 0 && options.inFlight() < options.limits().maxConcurrentCalls) {
+      while (waiting.length > 0 && options.working() < options.limits().maxConcurrentCalls) {
         const entry = waiting.shift()
         if (entry !== undefined) start(entry)
       }

@@ -54,7 +54,7 @@ export function createCalls(target: CallTarget): Calls {
     server: target.name,
     clock: target.clock,
     limits: () => target.limits,
-    inFlight: () => (target.instance?.connection.inFlight ?? 0) + target.clients.inFlight,
+    working: () => (target.instance?.connection.working ?? 0) + target.clients.working,
   })
 
   /** Calls that wait for the server to be there. */

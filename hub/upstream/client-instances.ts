@@ -17,7 +17,8 @@ export interface ClientInstancesOptions extends Omit<LaneOptions, 'open' | 'max'
  */
 export interface ClientInstances {
   readonly all: readonly Instance[]
-  readonly inFlight: number
+  /** Calls that the server works on, on any of them. */
+  readonly working: number
   /** The connections of one principal and profile. */
   of: (principal: string, profile: string) => Lanes
   /** What they offer may have changed: what closed connections offered counts no longer. */
@@ -58,9 +59,9 @@ export function createClientInstances(options: () => ClientInstancesOptions): Cl
     get all() {
       return [...groups.values()].flatMap((lanes) => lanes.instances)
     },
-    get inFlight() {
+    get working() {
       let sum = 0
-      for (const lanes of groups.values()) sum += lanes.inFlight
+      for (const lanes of groups.values()) for (const { connection } of lanes.instances) sum += connection.working
       return sum
     },
     of: (principal, profile) => {

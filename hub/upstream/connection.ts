@@ -56,6 +56,8 @@ export interface Connection {
   readonly hello: ServerHello
   readonly pid: number | null
   readonly inFlight: number
+  /** Of those the ones that do not wait for their client. */
+  readonly working: number
   /** Whether a client waits for something. */
   readonly busy: boolean
   /** Counts what came from the server; a sign of life. */
@@ -142,6 +144,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (!closed) notify(method, params)
     },
     unowned: options.onQuestion,
+    onWaiting: () => options.onSettled(),
     onAnswered: (entry) => (entry.deadline = performance.now() + options.callTimeoutMs),
   })
   const handshake = createHandshake(options, {
@@ -358,6 +361,9 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     get inFlight() {
       return pending.size
+    },
+    get working() {
+      return pending.size - questions.waiting
     },
     get busy() {
       for (const { call } of pending.values()) if (call.owner !== 'hub') return true

@@ -32,7 +32,6 @@ export interface LaneOptions {
 /** The connections to one server for one capability profile of one principal: opened when needed, closed when idle. */
 export interface Lanes {
   readonly instances: readonly Instance[]
-  readonly inFlight: number
   /** What a connection offers, or the last one did; null when there was none yet. */
   readonly catalog: Catalog | null
   /** When the connection was used last that nobody uses for the longest time; null when all are in use. */
@@ -156,11 +155,6 @@ export function createLanes(options: LaneOptions): Lanes {
   return {
     get instances() {
       return lanes.map(({ instance }) => instance)
-    },
-    get inFlight() {
-      let sum = 0
-      for (const lane of lanes) sum += lane.inFlight
-      return sum
     },
     get catalog() {
       return lanes.find(({ isReady }) => isReady)?.instance.catalog ?? lastCatalog

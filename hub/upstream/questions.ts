@@ -15,12 +15,16 @@ export interface QuestionsOptions<Entry extends Asked> {
   notify: (method: string, params: Params) => void
   /** A question that no call can have asked; null when there is nobody to put it to either. */
   unowned: (method: string, params: Params | undefined, signal: AbortSignal) => Promise<unknown> | null
+  /** A call waits for its client now, and the server does not work on it. */
+  onWaiting: () => void
   /** The client of a call has answered: its time runs again. */
   onAnswered: (entry: Entry) => void
 }
 
 /** What a server asks of its clients: whose it is, and that it ends with its call. */
 export interface Questions<Entry extends Asked> {
+  /** Calls that wait for their client. */
+  readonly waiting: number
   /** `hop` names the call on whose stream it came, where the transport tells. */
   ask: (id: JsonRpcId, method: string, params: Params | undefined, hop: number | null) => void
   /** The server takes a question back. */
@@ -30,6 +34,7 @@ export interface Questions<Entry extends Asked> {
 }
 
 export function createQuestions<Entry extends Asked>(options: QuestionsOptions<Entry>): Questions<Entry> {
+  let waiting = 0
   const open = new Map<JsonRpcId, { owner: Entry | null; controller: AbortController }>()
 
   /** The call that a question belongs to: its stream tells on HTTP; on a pipe the newest that does not wait already. */
@@ -72,8 +77,11 @@ export function createQuestions<Entry extends Asked>(options: QuestionsOptions<E
       return
     }
     const entry = typeof owner === 'string' ? null : owner
-    if (entry !== null) entry.asked++
     open.set(id, { owner: entry, controller })
+    if (entry !== null && entry.asked++ === 0) {
+      waiting++
+      options.onWaiting()
+    }
     void asked
       .then(
         (result) => ({ result }),
@@ -82,7 +90,7 @@ export function createQuestions<Entry extends Asked>(options: QuestionsOptions<E
       .then((body) => {
         open.delete(id)
         if (entry !== null) {
-          entry.asked--
+          if (--entry.asked === 0) waiting--
           options.onAnswered(entry)
         }
         // What was taken back has no answer.
@@ -91,6 +99,9 @@ export function createQuestions<Entry extends Asked>(options: QuestionsOptions<E
   }
 
   return {
+    get waiting() {
+      return waiting
+    },
     ask,
     withdraw: (id) => open.get(id)?.controller.abort(),
     endOf: (entry) => {

@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { limitsSchema, type Limits } from '../../hub/contract/index.ts'
 import { TOKEN, fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
+import { startHttpFixture } from '../fixtures/mcp-servers/fixtures.ts'
 import { answerBasics, openStream, sendEvent, sendJson, startScripted } from '../fixtures/scripted-server.ts'
 import { LegacyWire, ModernWire, textOf, waitFor } from '../fixtures/wire.ts'
 
@@ -140,6 +141,22 @@ describe('a limit of system.json holds and its error names it:', () => {
       /limits\.maxCallsPerServer.*limits\.maxQueuedCallsPerServer/,
     )
   })
+
+  it.each(['stdio', 'http'])(
+    'maxCallsPerServer counts what a server works on, not what waits for a person (%s)',
+    async (form) => {
+      const remote = form === 'http' ? await startHttpFixture('canary', '--http', '--era', 'legacy') : null
+      if (remote !== null) opened.push(remote.stop)
+      const entry = remote === null ? fixtureServer('canary.ts', '--era', 'legacy') : { type: 'http', url: remote.url }
+      const hub = await hubWith({ maxCallsPerServer: 1 }, { canary: entry })
+      const asking = modern(hub, '/mcp/canary', { elicitation: {} })
+      const ask = { name: 'ask', arguments: { text: '?' } }
+      for (let n = 0; n < 3; n++)
+        expect((await asking.request('tools/call', ask)).result).toMatchObject({ resultType: 'input_required' })
+      expect(textOf(await modern(hub, '/mcp/canary').request('tools/call', echo('not held up')))).toBe('not held up')
+      expect(textOf(await asking.request('tools/call', echo('nor is its own')))).toBe('nor is its own')
+    },
+  )
 
   it('maxStdioLineBytes and maxResponseBytes on a pipe: the call concerned fails, the others go on', async () => {
     const hub = await hubWith({ maxStdioLineBytes: 60_000, maxResponseBytes: 30_000 })

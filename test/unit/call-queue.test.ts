@@ -14,7 +14,7 @@ function setUp() {
     server: 'busy',
     clock,
     limits: () => ({ maxConcurrentCalls: 2, maxQueuedCalls: 2, callTimeoutMs: 10_000 }),
-    inFlight: () => running.length,
+    working: () => running.length,
   })
   const admit = (name: string) =>
     queue.admit({ finish: (reply: Reply) => (replies[name] = reply) } as unknown as Call, () => {
