@@ -79,6 +79,13 @@ export function toRpcError(error: unknown): RpcError {
   return { code: rpc.internalError, message: error instanceof Error ? error.message : String(error) }
 }
 
+function asRpcError(error: unknown): RpcError {
+  const { code, message } = isObject(error) ? error : {}
+  return Number.isInteger(code) && typeof message === 'string'
+    ? (error as RpcError)
+    : { code: rpc.internalError, message: `The server answered with an error that is none of JSON-RPC`, data: error }
+}
+
 export function isObject(value: unknown): value is Params {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
@@ -99,9 +106,7 @@ const IS_ERROR = '"isError"'
 /** Where a tool's result says that it failed: before its content or after it. */
 const IS_ERROR_WINDOW = 1_024
 const OPEN_RESULT = Buffer.from('{"result":')
-const OPEN_ERROR = Buffer.from('{"error":')
 const NEXT_RESULT = Buffer.from(',"result":')
-const NEXT_ERROR = Buffer.from(',"error":')
 
 /** The name of a field of a result, also as it is looked for in bytes. */
 export interface FieldName {
@@ -123,7 +128,7 @@ export class Reply {
   readonly hopId: JsonRpcId | null
   readonly #idStart: number
   readonly #idEnd: number
-  /** Offset of the value of `result`, when the reply is bytes and no error. */
+  /** Offset of the value of `result`, when the reply is bytes. */
   readonly #resultStart: number
   #message: JsonRpcResponse | null
 
@@ -159,8 +164,8 @@ export class Reply {
 
   /**
    * Recognises a response whose envelope is `{"jsonrpc":"2.0","id":N,"result":…}` or `{"result":…,"jsonrpc":"2.0","id":N}`
-   * (likewise `error`) with an integer id. Both tests are exact: a number right before the last brace cannot be inside a
-   * string. Null for anything else, which must then be parsed.
+   * with an integer id. Both tests are exact: a number right before the last brace cannot be inside a string. Null for
+   * anything else, errors too, which must then be parsed.
    */
   static fromBytes(bytes: Buffer): Reply | null {
     const length = bytes.length
@@ -169,20 +174,18 @@ export class Reply {
       const idStart = HEAD.length
       const idEnd = endOfDigits(bytes, idStart)
       if (idEnd === idStart) return null
-      const isError = startsWith(bytes, NEXT_ERROR, idEnd)
-      if (!isError && !startsWith(bytes, NEXT_RESULT, idEnd)) return null
+      if (!startsWith(bytes, NEXT_RESULT, idEnd)) return null
       return new Reply(
         bytes,
         idStart,
         idEnd,
-        isError ? 0 : idEnd + NEXT_RESULT.length,
+        idEnd + NEXT_RESULT.length,
         Number(bytes.toString('latin1', idStart, idEnd)),
-        isError,
+        false,
         null,
       )
     }
-    const isError = startsWith(bytes, OPEN_ERROR, 0)
-    if (!isError && !startsWith(bytes, OPEN_RESULT, 0)) return null
+    if (!startsWith(bytes, OPEN_RESULT, 0)) return null
     let idStart = length - 1
     while (idStart > 0 && isDigit(bytes[idStart - 1])) idStart--
     if (
@@ -195,11 +198,21 @@ export class Reply {
       bytes,
       idStart,
       length - 1,
-      isError ? 0 : OPEN_RESULT.length,
+      OPEN_RESULT.length,
       Number(bytes.toString('latin1', idStart, length - 1)),
-      isError,
+      false,
       null,
     )
+  }
+
+  /**
+   * What a server's message answers to the request of that id; null when it is no answer. Clients drop an error that is
+   * none of JSON-RPC and then wait for another answer, so it becomes one.
+   */
+  static fromMessage({ error, result, ...rest }: Params, id: JsonRpcId): Reply | null {
+    if (error !== undefined && error !== null)
+      return Reply.of({ ...rest, jsonrpc: '2.0', id, error: asRpcError(error) })
+    return result === undefined ? null : Reply.of({ ...rest, jsonrpc: '2.0', id, result })
   }
 
   get message(): JsonRpcResponse {

@@ -122,9 +122,9 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
       if (!isObject(message)) continue
       if (typeof message['method'] === 'string') {
         handlers.onMessage(message as unknown as JsonRpcMessage, exchange?.hop ?? null)
-      } else if (exchange !== null && ('result' in message || 'error' in message)) {
-        if (isForeign(message['id'], exchange)) continue
-        settle(exchange, Reply.of({ jsonrpc: '2.0', id: exchange.hop, ...(message as object) }))
+      } else if (exchange !== null && !isForeign(message['id'], exchange)) {
+        const reply = Reply.fromMessage(message, exchange.hop)
+        if (reply !== null) settle(exchange, reply)
       }
     }
   }

@@ -32,8 +32,10 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
     }
     if (!isObject(message)) return
     if (typeof message['method'] === 'string') handlers.onMessage(message as unknown as JsonRpcMessage, null)
-    else if (typeof message['id'] === 'number')
-      handlers.onReply(message['id'], Reply.of({ jsonrpc: '2.0', id: message['id'], ...message }))
+    else if (typeof message['id'] === 'number') {
+      const reply = Reply.fromMessage(message, message['id'])
+      if (reply !== null) handlers.onReply(message['id'], reply)
+    }
   }
 
   async function open(): Promise<void> {
@@ -57,6 +59,8 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
             receive(event.data)
             return
           }
+          // Only the first one counts: on an open connection messages do not go elsewhere all of a sudden.
+          if (messages !== null) return
           if (!URL.canParse(event.data, url.href)) {
             stream?.abort(new Error(`the server names no usable endpoint: ${event.data.slice(0, 200)}`))
             return

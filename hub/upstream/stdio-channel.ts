@@ -80,9 +80,12 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
     for (const message of Array.isArray(parsed) ? (parsed as unknown[]) : [parsed]) {
       if (!isObject(message)) onGarbage('A JSON value that is no JSON-RPC message on stdout')
       else if (typeof message['method'] === 'string') handlers.onMessage(message as unknown as JsonRpcMessage, null)
-      else if (typeof message['id'] === 'number')
-        handlers.onReply(message['id'], Reply.of({ jsonrpc: '2.0', id: message['id'], ...message }))
-      else onGarbage(`A response without a usable id on stdout: ${line.subarray(0, SHOWN_GARBAGE).toString()}`)
+      else {
+        const id = typeof message['id'] === 'number' ? message['id'] : null
+        const reply = id === null ? null : Reply.fromMessage(message, id)
+        if (id !== null && reply !== null) handlers.onReply(id, reply)
+        else onGarbage(`A message that answers nothing on stdout: ${line.subarray(0, SHOWN_GARBAGE).toString()}`)
+      }
     }
   }
 

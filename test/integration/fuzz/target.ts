@@ -38,10 +38,15 @@ export async function startTarget(): Promise<Target> {
   const folder = await temporaryFolder('mcp-hub-fuzz-')
   // Over HTTP, because there a client with capabilities of its own costs a session and not a process.
   const legacy = await startHttpFixture('canary', '--http', '--era', 'legacy', '--replies', 'json')
-  const hub = await startHubProcess(folder.path, {
-    echo: { type: 'http', url: legacy.url },
-    modern: fixtureServer('modern-echo.ts'),
-  })
+  const hub = await startHubProcess(
+    folder.path,
+    {
+      echo: { type: 'http', url: legacy.url },
+      modern: fixtureServer('modern-echo.ts'),
+    },
+    // Nobody comes back to answer what was asked.
+    { limits: { parkedCallTtlMs: 2_000 } },
+  )
   await hub.until('running')
   const { hostname, port } = new URL(hub.url)
   const agent = new Agent({ keepAlive: true, maxSockets: 64 })
