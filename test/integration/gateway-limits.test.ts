@@ -146,7 +146,7 @@ describe('a limit of system.json holds and its error names it:', () => {
     'maxCallsPerServer counts what a server works on, not what waits for a person (%s)',
     async (form) => {
       const remote = form === 'http' ? await startHttpFixture('canary', '--http', '--era', 'legacy') : null
-      if (remote !== null) opened.push(remote.stop)
+      if (remote !== null) opened.push(() => remote.stop())
       const entry = remote === null ? fixtureServer('canary.ts', '--era', 'legacy') : { type: 'http', url: remote.url }
       const hub = await hubWith({ maxCallsPerServer: 1 }, { canary: entry })
       const asking = modern(hub, '/mcp/canary', { elicitation: {} })
