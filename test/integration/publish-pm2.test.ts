@@ -82,6 +82,7 @@ describe.skipIf(!existsSync(PM2))('PM2 with the generated process file', () => {
       PORT: String(port),
       CONFIG_DIR: path.join(root, 'config'),
       DATA_DIR: path.join(root, `data/${port}`),
+      MCP_HUB_SECRETS_FILE: path.join(root, 'data/secrets.json'),
       JWT_SECRET: 'from-the-file',
       MCP_HUB_TOKEN: 'from-the-file',
     })
@@ -90,11 +91,16 @@ describe.skipIf(!existsSync(PM2))('PM2 with the generated process file', () => {
   })
 
   it('reads the file at each start, whatever is left over in the shell', async () => {
-    shell = { JWT_SECRET: 'from-the-shell', MCP_HUB_ADMIN_PASSWORD: 'from-the-shell' }
+    shell = {
+      JWT_SECRET: 'from-the-shell',
+      MCP_HUB_ADMIN_PASSWORD: 'from-the-shell',
+      MCP_HUB_SECRETS_FILE: 'from-the-shell',
+    }
     await pm2('startOrReload', processFile())
     const { env } = await ask()
     expect(env['JWT_SECRET']).toBe('from-the-file')
     expect(env['MCP_HUB_ADMIN_PASSWORD']).toBeUndefined()
+    expect(env['MCP_HUB_SECRETS_FILE']).toBe(path.join(root, 'data/secrets.json'))
     await pm2('save')
     expect(await readFile(path.join(folder.path, 'pm2/dump.pm2'), 'utf8')).not.toMatch(/from-the-(?:file|shell)/)
   })

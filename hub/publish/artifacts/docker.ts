@@ -42,7 +42,7 @@ ARG NGINX_IMAGE=${NGINX_IMAGE}
 ${uvStage}
 # Folders that belong to the hub's user; a new volume takes over their content and owner.
 FROM \${NODE_IMAGE} AS folders
-RUN install -d -o ${HUB_UID} -g ${HUB_UID} -m 0750 /state /state/config /state/data
+RUN install -d -o ${HUB_UID} -g ${HUB_UID} -m 0750 /state /state/config /state/data /state/secrets
 COPY --chown=${HUB_UID}:${HUB_UID} --chmod=0640 config/ /state/config/
 
 FROM \${NODE_IMAGE} AS hub
@@ -51,6 +51,8 @@ COPY package.json /app/
 COPY hub /app/hub
 WORKDIR /app
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=${CONTAINER_PORT} CONFIG_DIR=/var/lib/mcp-hub/config DATA_DIR=/var/lib/mcp-hub/data
+# What is set in the web UI; the hub writes it with mode 0600.
+ENV MCP_HUB_SECRETS_FILE=/var/lib/mcp-hub/secrets/secrets.json
 USER ${HUB_UID}:${HUB_UID}
 EXPOSE ${CONTAINER_PORT}
 STOPSIGNAL SIGTERM
@@ -126,6 +128,7 @@ export const compose: Artifact = {
     <<: *hub
     volumes:
       - config:/var/lib/mcp-hub/config
+      - secrets:/var/lib/mcp-hub/secrets
       - ${name}-data:/var/lib/mcp-hub/data
       - ${name}-home:/home/node
 `
@@ -199,6 +202,7 @@ networks:
 
 volumes:
   config: {}
+  secrets: {}
 ${names.map((name) => `  ${name}-data: {}\n  ${name}-home: {}\n`).join('')}`
   },
 }

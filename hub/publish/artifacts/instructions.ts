@@ -9,6 +9,8 @@ export interface Instructions {
   upload: string
   unpack: string
   environment: string
+  /** Where the hub keeps what is set in its web UI. */
+  secretsFile: string
   start: string
   certificateFirst: string
   nginx: string
@@ -68,6 +70,7 @@ install -o mcp-hub -g mcp-hub -m 0640 -t ${paths.config} ${current}/config/*.jso
     environment: `${docker ? `docker run --rm -v ${root}:${root} -w ${current} node:${NODE_VERSION}-trixie-slim node` : 'node'} ${current}/hub/cli.js env --example ${current}/.env.example --out ${paths.environment}
 chown ${owner} ${paths.environment} && chmod 0640 ${paths.environment}
 editor ${paths.environment}`,
+    secretsFile: docker ? '/var/lib/mcp-hub/secrets/secrets.json' : `${paths.data}/secrets.json`,
     start: docker
       ? restart
       : `node ${current}/hub/cli.js config check --config ${paths.config}
@@ -102,11 +105,11 @@ ${docker ? `docker run --rm -v ${root}:${root} node:${NODE_VERSION}-trixie-slim 
 ${docker ? `${compose} up -d --force-recreate --wait` : `${pm2} reload all`}`,
     backup: docker
       ? `umask 077
-docker run --rm -v mcp-hub_config:/config:ro -v "$PWD":/backup node:${NODE_VERSION}-trixie-slim \\
-  tar -czf /backup/mcp-hub-config.tar.gz -C / config
+docker run --rm -v mcp-hub_config:/config:ro -v mcp-hub_secrets:/secrets:ro -v "$PWD":/backup \\
+  node:${NODE_VERSION}-trixie-slim tar -czf /backup/mcp-hub-config.tar.gz -C / config secrets
 cp -p ${paths.environment} mcp-hub.env`
       : `umask 077
-tar -czf mcp-hub-backup.tar.gz -C ${root} config .env
+(cd ${root} && find config .env data/secrets.json -maxdepth 0 2>/dev/null | tar -czf - -T -) > mcp-hub-backup.tar.gz
 tar -tzf mcp-hub-backup.tar.gz`,
     firewall: `ufw limit 22/tcp && ufw allow ${target.httpPort}/tcp && ufw allow ${target.httpsPort}/tcp && ufw enable`,
     logs: docker

@@ -37,6 +37,8 @@ ${mode}
     DATA_DIR: \`\${root}/data/\${port}\`,
     // Of all hubs: who signs in at one is signed in at the others.
     ACCOUNTS_DIR: \`\${root}/data/accounts\`,
+    // Of all hubs, too: what is set in the web UI. The hub writes it with mode 0600.
+    MCP_HUB_SECRETS_FILE: \`\${root}/data/secrets.json\`,
     LOG_FILE: \`\${root}/logs/hub-\${port}.log\`,
   },
   // The hub calls process.send('ready') when it listens. Its drain takes up to 30 s for running calls.

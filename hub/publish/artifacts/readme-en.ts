@@ -56,6 +56,9 @@ ${run.environment}
 ${needs.length === 0 ? '' : `\nThe servers need these; without one, its server does not start and says so, and the others run:\n\n| name | for |\n|---|---|\n${needed}\n`}
 The first start creates the user \`admin\` with \`MCP_HUB_ADMIN_PASSWORD\`, generated or your own (8 to 72 bytes). After that the line may be emptied.
 
+Secrets that are set in the web UI are in ${docker ? '\`secrets.json\` of the volume \`secrets\`' : `\`${run.secretsFile}\``}, for all hubs, readable to the hub's user only (mode 0600). A line
+\`MCP_HUB_SECRETS_KEY=\` with 32 characters or more in \`${paths.environment}\` has the file encrypted. What stands in \`${paths.environment}\` counts before it.
+
 ${docker ? '## 5. Certificate and start' : '## 5. Start'}
 
 \`\`\`sh

@@ -55,6 +55,9 @@ ${run.environment}
 ${needs.length === 0 ? '' : `\n各 MCP 服务器需要以下值；缺少某个值时，对应的服务器不会启动并会说明原因，其余照常运行：\n\n| 名称 | 用途 |\n|---|---|\n${needed}\n`}
 首次启动时会用 \`MCP_HUB_ADMIN_PASSWORD\`（自动生成或自行设置，8 到 72 字节）创建用户 \`admin\`；之后可以清空这一行。
 
+在网页界面中设置的密钥保存在${docker ? '卷 \`secrets\` 的 \`secrets.json\`' : ` \`${run.secretsFile}\` `}中，供所有 Hub 共用，只有 Hub 的用户可读（权限 0600）。在 \`${paths.environment}\` 中加一行至少 32 个字符的
+\`MCP_HUB_SECRETS_KEY=\`，该文件就会加密保存。\`${paths.environment}\` 中的值优先。
+
 ${docker ? '## 5. 证书与启动' : '## 5. 启动'}
 
 \`\`\`sh

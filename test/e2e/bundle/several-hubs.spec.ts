@@ -1,3 +1,5 @@
+import { readFile, stat } from 'node:fs/promises'
+import path from 'node:path'
 import { expect, test } from '@playwright/test'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
@@ -46,6 +48,22 @@ test('both run, and a sign-in at one counts at the other', async () => {
     pids.add(((await answer.json()) as { pid: number }).pid)
   }
   expect(pids.size).toBe(2)
+})
+
+test('a secret that is set at one is known at the other, in a file that only the hubs read', async () => {
+  const headers = { authorization: `Bearer ${deployment.environment['MCP_HUB_TOKEN'] ?? ''}` }
+  const { origin, hostname, port } = new URL(deployment.hubUrl)
+  const other = `http://${hostname}:${Number(port) + 1}`
+  const set = await fetch(`${origin}/api/secrets/SET_HERE`, {
+    method: 'PUT',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ value: 'set-in-the-web-ui' }),
+  })
+  expect(set.status).toBe(201)
+  await until(async () => (await (await fetch(`${other}/api/secrets`, { headers })).text()).includes('"SET_HERE"'))
+  const file = path.join(deployment.root, 'data/secrets.json')
+  expect((await stat(file)).mode & 0o777).toBe(0o600)
+  expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ SET_HERE: 'set-in-the-web-ui' })
 })
 
 test('no client loses its session', async () => {
