@@ -11,15 +11,12 @@ try {
   await bootstrap({ packagesOnly: true })
   await buildStale()
   const entry = path.join(root, 'dist', 'hub', 'server.js')
-  // The small young generation of the published hub: half the memory under load (docs/performance.md).
-  const hub = spawn(
-    toolNode(),
-    ['--max-semi-space-size=8', '--initial-old-space-size=64', entry, ...process.argv.slice(2)],
-    {
-      stdio: 'inherit',
-      detached: process.platform !== 'win32',
-    },
-  )
+  // The heap of the published hub: half the memory under load (docs/performance.md).
+  const heap = ['--max-old-space-size=512', '--max-semi-space-size=8', '--initial-old-space-size=64']
+  const hub = spawn(toolNode(), [...heap, entry, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    detached: process.platform !== 'win32',
+  })
   onEnd(() => hub.kill('SIGTERM'))
   process.exitCode = await new Promise((resolve, reject) => {
     hub.once('error', reject)

@@ -9,7 +9,7 @@ import { fixtureServer } from '../../fixtures/hub.ts'
 import { startHubProcess, type HubProcess } from './hub-process.ts'
 import { createBrood, eventually, residentBytes, type Brood } from './processes.ts'
 
-/** `npm run chaos` runs the long form. */
+/** `npm run chaos` runs the long form (docs/servers.md). */
 const isLong = process.env['MCP_HUB_CHAOS'] === 'long'
 const SERVERS = 20
 const CHAOS_MS = isLong ? 180_000 : 30_000
@@ -153,6 +153,10 @@ it(
       expect(violations).toEqual([])
       expect(next).toBeGreaterThanOrEqual(kinds.length)
       for (const { name, calls } of servers) expect({ name, served: calls > 10 }).toEqual({ name, served: true })
+      const megabytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MB`
+      console.log(
+        `memory: ${megabytes(memoryAtStart)} at work in peace, at most ${megabytes(memoryPeak)}; ${next} faults`,
+      )
       expect(memoryPeak / memoryAtStart).toBeLessThanOrEqual(1.5)
       await client.close()
     } finally {

@@ -29,10 +29,10 @@ export async function startHubProcess(
   await mkdir(config, { recursive: true })
   await writeFile(path.join(config, 'servers.json'), JSON.stringify({ mcpServers: servers }))
   await writeFile(path.join(config, 'system.json'), JSON.stringify(system))
-  // With the flag that `npm run hub` and a bundle give it.
+  // With the flags that `npm run hub` and a bundle give it.
   const child: ChildProcess = spawn(
     process.execPath,
-    ['--max-semi-space-size=8', '--initial-old-space-size=64', entry],
+    ['--max-old-space-size=512', '--max-semi-space-size=8', '--initial-old-space-size=64', entry],
     {
       env: {
         PATH: process.env['PATH'] ?? '',
