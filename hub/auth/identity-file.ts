@@ -19,7 +19,7 @@ export interface IdentityFile {
   put: (entry: Entry) => Promise<void>
   remove: (list: 'users' | 'keys', id: string) => Promise<void>
   /** Tells of every change, ours and those of other programs. */
-  onChange: (listener: (before: Identities, after: Identities) => void) => void
+  onChange: (listener: (before: Identities, after: Identities, byOthers: boolean) => void) => void
   watch: () => void
   dispose: () => Promise<void>
 }
@@ -29,7 +29,7 @@ const formattingOptions = { tabSize: 2, insertSpaces: true, eol: '\n' }
 
 /** Throws BrokenFile when the file is there and cannot be used: without it nobody is known. */
 export async function openIdentityFile(file: string): Promise<IdentityFile> {
-  const listeners: ((before: Identities, after: Identities) => void)[] = []
+  const listeners: ((before: Identities, after: Identities, byOthers: boolean) => void)[] = []
   let seen = await textOf(file)
   const first = await parseIdentities(seen, file)
   if (!first.ok) throw new BrokenFile(first.faults)
@@ -38,12 +38,12 @@ export async function openIdentityFile(file: string): Promise<IdentityFile> {
   let queue: Promise<unknown> = Promise.resolve()
   let watcher: { close: () => void } | null = null
 
-  function take(text: string, next: Identities): void {
+  function take(text: string, next: Identities, byOthers: boolean): void {
     const before = current
     seen = text
     current = next
     faults = []
-    for (const listener of listeners) listener(before, next)
+    for (const listener of listeners) listener(before, next, byOthers)
   }
 
   async function reload(): Promise<void> {
@@ -53,7 +53,7 @@ export async function openIdentityFile(file: string): Promise<IdentityFile> {
       return
     }
     const parsed = await parseIdentities(text, file)
-    if (parsed.ok) take(text, parsed.value)
+    if (parsed.ok) take(text, parsed.value, true)
     else faults = parsed.faults
   }
 
@@ -72,7 +72,7 @@ export async function openIdentityFile(file: string): Promise<IdentityFile> {
       const after = await parseIdentities(text, file)
       if (!after.ok) throw new HubError('HUB_BAD_REQUEST', after.faults[0]?.message ?? 'The entry is not valid')
       await writeFileAtomic(file, text, 0o600)
-      take(text, after.value)
+      take(text, after.value, false)
     })
     queue = work.catch(() => undefined)
     return work

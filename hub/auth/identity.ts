@@ -4,6 +4,7 @@ import type { Fault, SystemFile } from '../contract/index.ts'
 import type { Audit } from './audit.ts'
 import { anonymousCaller, type Caller } from './caller.ts'
 import { parseDuration } from './duration.ts'
+import type { Identities } from './identity-entries.ts'
 import { openIdentityFile } from './identity-file.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createSetupCode } from './setup-code.ts'
@@ -108,7 +109,12 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     await file.put({ list: 'users', value })
   }
 
-  file.onChange(() => identity.onRevocation?.())
+  file.onChange((before, after, byOthers) => {
+    identity.onRevocation?.()
+    // The command line, or a person with an editor: who, only the system can tell.
+    if (byOthers)
+      audit({ action: 'users.file-changed', by: { id: 'file', name: 'users.json' }, details: changed(before, after) })
+  })
 
   const quick = (token: string, address: string): Caller | null => fixed(token) ?? keys.find(token, address)
 
@@ -162,5 +168,18 @@ function tellRevocations(cluster: Cluster, revoked: () => void): Cluster {
       revoke: (id) => told(sessions.revoke(id), Boolean),
       revokeUser: (user, except) => told(sessions.revokeUser(user, except), (ended) => ended > 0),
     },
+  }
+}
+
+/** Which users and keys were added, removed or changed. */
+function changed(before: Identities, after: Identities): Record<'users' | 'keys', string[]> {
+  const differing = <T>(was: readonly T[], is: readonly T[], idOf: (entry: T) => string): string[] => {
+    const ids = new Set([...was, ...is].map(idOf))
+    const text = (list: readonly T[], id: string): string => JSON.stringify(list.find((entry) => idOf(entry) === id))
+    return [...ids].filter((id) => text(was, id) !== text(is, id))
+  }
+  return {
+    users: differing(before.users, after.users, ({ name }) => name),
+    keys: differing(before.keys, after.keys, ({ id }) => id),
   }
 }

@@ -2,7 +2,9 @@ import { configCheckCommand } from './config-check.ts'
 import { connectCommand } from './connect.ts'
 import { doctorCommand } from './doctor.ts'
 import { envCommand } from './env.ts'
+import { keyCreateCommand, keyListCommand, keyRevokeCommand } from './keys.ts'
 import { publishCommand } from './publish.ts'
+import { userAddCommand, userListCommand, userPasswdCommand, userUnlockCommand } from './users.ts'
 import { HubError } from '../hub-error.ts'
 import {
   CommandError,
@@ -16,7 +18,20 @@ import {
   type Io,
 } from './command.ts'
 
-const commands: readonly Command[] = [publishCommand, configCheckCommand, doctorCommand, envCommand, connectCommand]
+const commands: readonly Command[] = [
+  publishCommand,
+  configCheckCommand,
+  doctorCommand,
+  envCommand,
+  connectCommand,
+  userAddCommand,
+  userPasswdCommand,
+  userUnlockCommand,
+  userListCommand,
+  keyCreateCommand,
+  keyListCommand,
+  keyRevokeCommand,
+]
 
 /** Runs one command line and answers its exit code. */
 export async function runCli(args: string[], io: Io): Promise<number> {

@@ -1,0 +1,96 @@
+import { mkdir, stat } from 'node:fs/promises'
+import { homedir, userInfo } from 'node:os'
+import path from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { fixedCaller, type Caller } from '../auth/caller.ts'
+import { openIdentity, type Identity, type People } from '../auth/identity.ts'
+import { createClusterSource } from '../cluster/cluster-source.ts'
+import { openConfigStore } from '../config/store.ts'
+import { roleGrants } from '../contract/index.ts'
+import { BrokenFile } from '../faults.ts'
+import { readSecretFile } from '../secrets/environment.ts'
+import { CommandError, exitCodes, type CommandOption, type Io, type Values } from './command.ts'
+
+export const identityOptions: Readonly<Record<string, CommandOption>> = {
+  config: { type: 'string', value: 'DIR', help: 'folder with users.json (default $CONFIG_DIR)' },
+  data: { type: 'string', value: 'DIR', help: 'the hub’s data folder (default $DATA_DIR)' },
+}
+
+export interface OpenedIdentity extends People {
+  keys: Identity['keys']
+  /** Who is at the console. */
+  operator: Caller
+}
+
+/**
+ * Users and keys without a hub, or beside one that runs: it sees the change of users.json, and both count wrong passwords in
+ * the same store (REDIS_URL, or DATA_DIR).
+ */
+export async function withIdentity<T>(
+  values: Values,
+  io: Io,
+  work: (opened: OpenedIdentity) => Promise<T>,
+): Promise<T> {
+  const configDir = folderOf(values, io, 'config', 'CONFIG_DIR', path.join(homedir(), '.config', 'mcp-hub'))
+  const dataDir = folderOf(values, io, 'data', 'DATA_DIR', path.join(homedir(), '.local', 'share', 'mcp-hub'))
+  // A typing error would make users that no hub knows.
+  const isFolder = await stat(configDir).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  )
+  if (!isFolder)
+    throw new CommandError(
+      `${configDir} is no folder.`,
+      'Give the hub’s with --config or CONFIG_DIR.',
+      exitCodes.config,
+    )
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  const store = await openConfigStore(configDir, {
+    env: (name) => io.env[name],
+    secret: () => undefined,
+    file: readSecretFile,
+  })
+  const cluster = createClusterSource({
+    redisUrl: io.env['REDIS_URL'] ?? null,
+    dir: io.env['ACCOUNTS_DIR'] ?? dataDir,
+    log: (level, message, data) => {
+      if (level === 'error') io.err(`${message}: ${JSON.stringify(data)}\n`)
+    },
+  })
+  const name = userInfo().username
+  const operator = fixedCaller(`console:${name}`, name, 'admin', roleGrants.admin)
+  const identity = await openIdentity({
+    mode: 'server',
+    configDir,
+    dataDir,
+    // With one there is no first run to be set up.
+    tokens: [{ value: randomBytes(32).toString('hex'), caller: operator }],
+    // Nothing is signed here.
+    signingKeys: [randomBytes(32)],
+    auth: store.system.auth ?? {},
+    jwtExpiresIn: undefined,
+    jwtRefreshExpiresIn: undefined,
+    adminPassword: undefined,
+    openCluster: cluster.open,
+    announceSetup: () => undefined,
+    // The hub's own audit log tells of the change of the file.
+    audit: () => undefined,
+  }).catch((error: unknown) => {
+    if (error instanceof BrokenFile) throw new CommandError(error.message, 'Correct users.json.', exitCodes.config)
+    throw error
+  })
+  try {
+    const people = await identity.people()
+    if (people === null) throw new Error('A hub in server mode has users')
+    return await work({ ...people, keys: identity.keys, operator })
+  } finally {
+    await identity.dispose()
+    await cluster.dispose()
+    await store.dispose()
+  }
+}
+
+function folderOf(values: Values, io: Io, option: string, variable: string, fallback: string): string {
+  const given = values[option] ?? io.env[variable]
+  return path.resolve(typeof given === 'string' && given !== '' ? given : fallback)
+}
