@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Express } from 'express'
 import { limitDefaults, type Endpoint, type HubStatus, type Overview } from './contract/index.ts'
 import { trustOf } from './auth/client-address.ts'
+import { openExecConsents } from './auth/exec-consents.ts'
 import { createExternalIssuer } from './auth/external-issuer.ts'
 import { openIdentity } from './auth/identity.ts'
 import { signingKeys } from './auth/signing-keys.ts'
@@ -62,6 +63,11 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     options.log('error', 'A version of the configuration cannot be kept', { error: String(error) }),
   )
   config.onVersion = (texts, by, reason) => void versions.record(texts, by, reason)
+  const consents = await openExecConsents({
+    file: join(options.dataDir, 'exec-consents.json'),
+    needed: () => config.system.server?.execConsent ?? options.mode === 'desktop',
+    present: config.faults.length > 0 ? null : config.servers.mcpServers,
+  })
   const pins = await openPins({
     file: join(options.dataDir, 'pins.json'),
     policy: () => config.system.pinning ?? {},
@@ -175,6 +181,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     searchPath,
     maxStdioLineBytes: limits.maxStdioLineBytes,
     maxResponseBytes: limits.maxResponseBytes,
+    agreed: consents.agreed,
     allowPrivateAddresses: () => config.system.server?.allowPrivateAddresses ?? !isProduction,
     authorization: accounts.authorization,
     createLog: (server) => serverLogs.open(server, (lines) => events.emit({ type: 'server.log', server, lines })),
@@ -316,6 +323,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         supervisor,
         searchPath,
         accounts,
+        consents,
         pins,
         keeper,
         lifter,

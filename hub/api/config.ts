@@ -1,4 +1,5 @@
 import type { Request } from 'express'
+import type { ExecConsents } from '../auth/exec-consents.ts'
 import { changesBetween } from '../config/changes.ts'
 import { parseServersFile } from '../config/parse-servers.ts'
 import type { ConfigStore } from '../config/store.ts'
@@ -15,6 +16,7 @@ export function configRoutes(
     config: ConfigStore
     versions: ConfigVersions
     checkExec: ExecCheck
+    consents: ExecConsents
     /** Brings what was written into force, and tells everybody. */
     applied: () => Promise<void>
   },
@@ -37,6 +39,13 @@ export function configRoutes(
       options.checkExec(request, Object.hasOwn(mcpServers, name) ? (mcpServers[name] ?? null) : null, entry)
   }
 
+  /** Whoever goes back to a version agrees to the programs that it runs. */
+  async function agreeToPrograms(texts: ConfigTexts): Promise<void> {
+    const next = parseServersFile(texts.servers, 'servers.json')
+    if (!next.ok) return
+    for (const [name, entry] of Object.entries(next.value.mcpServers)) await options.consents.agree(name, entry)
+  }
+
   on('GET /api/config/versions', async (_request, response) => {
     response.json({ versions: await versions.list() })
   })
@@ -52,6 +61,7 @@ export function configRoutes(
     const version = await versionOf(request)
     const { reason } = bodyOf(request, restoreVersionSchema)
     checkPrograms(request, version.files)
+    await agreeToPrograms(version.files)
     const by = callerOf(request).name
     await config.replace(version.files, { by, reason: reason ?? `Back to version ${version.id}` })
     await options.applied()

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Express } from 'express'
 import type { Caller } from '../auth/caller.ts'
 import type { Trust } from '../auth/client-address.ts'
+import type { ExecConsents } from '../auth/exec-consents.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { RateLimits } from '../auth/rate-limits.ts'
 import type { Pins } from '../catalog/pins.ts'
@@ -32,6 +33,7 @@ export interface AppParts {
   supervisor: Supervisor
   searchPath: SearchPathSource
   accounts: AccountService
+  consents: ExecConsents
   pins: Pins
   keeper: SecretKeeper
   lifter: SecretLifter
@@ -77,6 +79,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
       redactor,
       apply: parts.apply,
       checkExec,
+      consents: parts.consents,
       renamed: async (from, to) => (await parts.accounts.open()).rename(from, to),
     },
     accounts: { accounts: parts.accounts, baseUrl: parts.baseUrl },
@@ -85,6 +88,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
       config,
       versions: parts.versions,
       checkExec,
+      consents: parts.consents,
       applied: async () => {
         await parts.apply()
         parts.profilesChanged()

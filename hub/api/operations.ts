@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import {
   accountSchema,
+  agreeSchema,
+  execConsentSchema,
   addServerSchema,
   auditExportSchema,
   auditPageSchema,
@@ -201,6 +203,15 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
   'POST /api/servers/:name/enable': { summary: 'Enable a server', answer: serverDetailSchema },
   'POST /api/servers/:name/disable': { summary: 'Disable a server', answer: serverDetailSchema },
   'POST /api/servers/:name/restart': { summary: 'Restart a server', answer: serverDetailSchema },
+  'GET /api/servers/:name/consent': {
+    summary: 'Whether a person has to agree to the program that it runs, and what changed',
+    answer: execConsentSchema,
+  },
+  'POST /api/servers/:name/consent': {
+    summary: 'Agree to that program, and start it',
+    body: agreeSchema,
+    answer: serverDetailSchema,
+  },
   'POST /api/servers/:name/doctor': {
     summary:
       'Examine a server, or an entry that is not saved, step by step; with Accept: application/x-ndjson each step is a line as it ends',

@@ -53,6 +53,8 @@ export const routeNeeds = {
   'POST /api/servers/:name/enable': 'servers:operate',
   'POST /api/servers/:name/disable': 'servers:operate',
   'POST /api/servers/:name/restart': 'servers:operate',
+  'GET /api/servers/:name/consent': 'servers:exec',
+  'POST /api/servers/:name/consent': 'servers:exec',
   'POST /api/servers/:name/doctor': 'servers:operate',
   'GET /api/servers/:name/logs': 'servers:read',
 

@@ -1,8 +1,11 @@
 import type { Request, Response } from 'express'
 import { may } from '../auth/caller.ts'
+import type { ExecConsents } from '../auth/exec-consents.ts'
+import { execStamp } from '../auth/exec-stamp.ts'
 import { serverInScope } from '../auth/scope.ts'
 import {
   addServerSchema,
+  agreeSchema,
   dryRunSchema,
   editServerSchema,
   findSecretsSchema,
@@ -38,11 +41,12 @@ export function serverRoutes(
     redactor: Redactor
     apply: () => Promise<void>
     checkExec: ExecCheck
+    consents: ExecConsents
     /** An entry has another name; its account goes with it. */
     renamed: (from: string, to: string) => Promise<void>
   },
 ): void {
-  const { config, supervisor, lifter, redactor, apply, checkExec } = options
+  const { config, supervisor, lifter, redactor, apply, checkExec, consents } = options
 
   /** What is beyond the caller's scope is not there for them. */
   function upstreamOf(request: Request, name = nameParam(request)): Upstream {
@@ -85,9 +89,15 @@ export function serverRoutes(
     entry: ServerConfig,
     inClear: readonly string[] | undefined,
     change: Change,
+    before: ServerConfig | null,
   ): Promise<void> {
     const lifted = lifter.find(name, entry, inClear)
-    await lifter.keep(lifted.secrets, () => save(name, lifted.config, change))
+    await lifter.keep(lifted.secrets, async () => {
+      // Who enters a program agrees to it; who leaves one as it is, which somebody else put there, does not.
+      if (before === null || execStamp(before) !== execStamp(entry) || consents.agreed(before))
+        await consents.agree(change.rename ?? name, lifted.config)
+      await save(name, lifted.config, change)
+    })
   }
 
   async function setEnabled(request: Request, enabled: boolean): Promise<void> {
@@ -110,7 +120,7 @@ export function serverRoutes(
         cure: 'Choose another name, or edit that one.',
       })
     checkExec(request, null, entry)
-    await saveLifted(name, entry, inClear, changeBy(request))
+    await saveLifted(name, entry, inClear, changeBy(request), null)
     sendDetail(request, response.status(201), upstreamOf(request, name))
   })
 
@@ -172,8 +182,9 @@ export function serverRoutes(
     const rename = body.name ?? name
     if (rename !== name && Object.hasOwn(config.servers.mcpServers, rename))
       throw new HubError('HUB_SERVER_EXISTS', `There is already a server named ${rename}`)
-    checkExec(request, upstreamOf(request, name).config, body.config)
-    await saveLifted(name, body.config, body.inClear, changeBy(request, rename))
+    const before = upstreamOf(request, name).config
+    checkExec(request, before, body.config)
+    await saveLifted(name, body.config, body.inClear, changeBy(request, rename), before)
     sendDetail(request, response, upstreamOf(request, rename))
   })
 
@@ -199,6 +210,24 @@ export function serverRoutes(
     if (!isEnabled(upstream.config))
       throw new HubError('HUB_CONFLICT', `Server ${upstream.name} is disabled`, { cure: 'Enable it first.' })
     await upstream.restart()
+    sendDetail(request, response, upstream)
+  })
+
+  on('GET /api/servers/:name/consent', (request, response) => {
+    const { name, config: entry } = upstreamOf(request)
+    // It is shown whole, as what it is about to be decided on.
+    verbatim(response).json(consents.question(name, entry))
+  })
+
+  on('POST /api/servers/:name/consent', async (request, response) => {
+    const upstream = upstreamOf(request)
+    const { stamp } = bodyOf(request, agreeSchema)
+    if (consents.question(upstream.name, upstream.config).stamp !== stamp)
+      throw new HubError('HUB_CONFLICT', `The program of ${upstream.name} was changed again in the meantime`, {
+        cure: 'Look at the command as it is now.',
+      })
+    await consents.agree(upstream.name, upstream.config)
+    if (isEnabled(upstream.config)) await upstream.restart()
     sendDetail(request, response, upstream)
   })
 

@@ -47,6 +47,7 @@ export async function openLocalDoctor({ directory, system }: Configuration, io: 
     maxStdioLineBytes: limits.maxStdioLineBytes,
     maxResponseBytes: limits.maxResponseBytes,
     // Whoever runs the command is on this machine anyway.
+    agreed: () => true,
     allowPrivateAddresses: () => true,
     authorization: (server) => ({
       header: () => null,

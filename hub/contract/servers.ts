@@ -32,6 +32,8 @@ export const reasonSchema = z.object({
     'unresolved-reference',
     'unresponsive',
     'over-limit',
+    /** The program that the entry runs is another than the one that a person agreed to. */
+    'consent-needed',
   ]),
   message: z.string(),
   cure: z.string(),
@@ -98,6 +100,29 @@ export const serverDetailSchema = serverStatusSchema.extend({
   history: z.array(z.object({ state: serverStateSchema, at: z.number(), reason: z.string().nullable() })),
 })
 export type ServerDetail = z.infer<typeof serverDetailSchema>
+
+/** What of an entry decides which program runs. */
+export const programSchema = z.object({
+  command: z.string(),
+  args: z.array(z.string()),
+  /** Names of the environment. */
+  variables: z.array(z.string()),
+  cwd: z.string().nullable(),
+  envFile: z.string().nullable(),
+})
+export type Program = z.infer<typeof programSchema>
+
+/** `GET /api/servers/:name/consent`: whether a person has to agree that this program is run, and what changed. */
+export const execConsentSchema = z.object({
+  needed: z.boolean(),
+  /** Names exactly this program; agreeing names it again, so that nobody agrees to what came in between. */
+  stamp: z.string(),
+  now: programSchema,
+  /** What was agreed to last for this server. */
+  before: programSchema.nullable(),
+})
+export type ExecConsent = z.infer<typeof execConsentSchema>
+export const agreeSchema = z.strictObject({ stamp: z.string().max(100) })
 
 /** What looks like a secret goes into the vault, unless `inClear` names its path. */
 export const addServerSchema = z.strictObject({

@@ -30,6 +30,8 @@ export const systemFileSchema = z.strictObject({
       host: z.string().min(1).optional(),
       /** Whether the API may add servers that run programs, and change which. Off in production unless it is on here. */
       allowRuntimeStdio: z.boolean().optional(),
+      /** Whether a program that was changed in servers.json waits for somebody's yes. On the desktop it does. */
+      execConsent: z.boolean().optional(),
       /** Whether servers may be in private networks. Off in production unless it is on here, or in the server's own entry. */
       allowPrivateAddresses: z.boolean().optional(),
       /** Names besides loopback that a `Host` header may carry, e.g. `hub.example.com`. */

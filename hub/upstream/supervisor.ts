@@ -6,7 +6,7 @@ import type { Params } from '../gateway/json-rpc.ts'
 import type { ServerLog } from '../observe/server-log.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import type { Authorization } from './authorization.ts'
-import type { Channel, ChannelHandlers } from './channel.ts'
+import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import type { ServerLimits } from './limits.ts'
 import type { AccountPlace } from './oauth/place.ts'
 import { mergeEnvironment, minimalEnvironment } from './process/environment.ts'
@@ -43,6 +43,8 @@ export interface SupervisorOptions {
   searchPath: SearchPathSource
   maxStdioLineBytes: number
   maxResponseBytes: number
+  /** Whether somebody agreed that the program of an entry is run. */
+  agreed: (config: ServerConfig) => boolean
   /** Whether servers may be in private networks although their entry does not say so. */
   allowPrivateAddresses: () => boolean
   /** The hub's account at a remote server. */
@@ -106,7 +108,21 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return async () => ({ command: command ?? '', args, env: await environmentFor(env), cwd })
   }
 
-  function openStdio(name: string, config: ServerConfig, handlers: ChannelHandlers): Channel {
+  /** Whoever starts a trial was asked before. */
+  function refuseUnagreed(name: string, config: ServerConfig): void {
+    if (options.agreed(config)) return
+    throw new UpstreamFailure(
+      {
+        code: 'consent-needed',
+        message: `The program of ${name} was changed outside MCP Hub, and nobody has agreed to run it`,
+        cure: 'Look at the command on the server’s page, and agree to it there if it is what you want.',
+      },
+      true,
+    )
+  }
+
+  function openStdio(name: string, config: ServerConfig, handlers: ChannelHandlers, trial: boolean): Channel {
+    if (!trial) refuseUnagreed(name, config)
     return createStdioChannel(handlers, {
       command: commandOf(name, config),
       maxLineBytes: options.maxStdioLineBytes,
@@ -135,7 +151,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         openChannel: (current, handlers) =>
           redactFailures(options.redactor, handlers, (quiet) =>
             watchChannel(watch, quiet, (seen) =>
-              isRemote(current) ? remote.openChannel(current, seen) : openStdio(name, current, seen),
+              isRemote(current) ? remote.openChannel(current, seen) : openStdio(name, current, seen, silent),
             ),
           ),
         maxResponseBytes: options.maxResponseBytes,

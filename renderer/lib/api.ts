@@ -6,6 +6,7 @@ import {
   configVersionsSchema,
   doctorProgressSchema,
   dryRunResultSchema,
+  execConsentSchema,
   hubStatusSchema,
   logsSchema,
   foundSecretsSchema,
@@ -176,6 +177,9 @@ export const api = {
   deleteServer: (name: string) => request(server(name), nothing, { method: 'DELETE' }),
   actOnServer: (name: string, action: 'enable' | 'disable' | 'restart') =>
     request(`${server(name)}/${action}`, nothing, { method: 'POST' }),
+  consent: (name: string) => request(`${server(name)}/consent`, execConsentSchema),
+  agree: (name: string, stamp: string) =>
+    request(`${server(name)}/consent`, nothing, { method: 'POST', body: { stamp } }),
   dryRun: (body: { name?: string; config: unknown }, signal: AbortSignal) =>
     request('/api/servers/dry-run', dryRunResultSchema, { method: 'POST', body, signal }),
   parsePaste: (text: string, signal?: AbortSignal) =>
