@@ -264,6 +264,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     notified: (upstream, method, params) => {
       if (method === 'notifications/tasks') modern.taskChanged(upstream, params ?? {})
+      else if (method === 'notifications/tasks/status') legacy.taskChanged(upstream, params ?? {})
       else if (method === ELICITATION_COMPLETE) legacy.visited(upstream, params ?? {})
     },
     listsChanged: (removed) => {

@@ -26,6 +26,8 @@ export interface LegacyEdge extends Edge {
   /** HTTP+SSE of 2024-11-05: the stream, and the messages posted beside it. */
   openSse: (http: HttpRequest, messagesPath: string) => void
   postSse: (http: HttpRequest, sessionId: string, body: unknown) => void
+  /** A task of 2025-11-25 changed; the params are those of `notifications/tasks/status`. */
+  taskChanged: (upstream: Upstream, params: Params) => void
   /** A visit of a page that a server sent somebody to is over. */
   visited: (upstream: Upstream, params: Params) => void
   readonly sessions: number
@@ -307,6 +309,15 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
         else requests.request(session, message, exchange)
       }
       http.response.writeHead(202).end('Accepted')
+    },
+    taskChanged: (upstream, params) => {
+      for (const session of sessions.values())
+        if (
+          !session.view.aggregates &&
+          session.view.includes(upstream) &&
+          context.tasks.owns(upstream.name, params['taskId'], session.principal)
+        )
+          session.tell('notifications/tasks/status', params)
     },
     visited: (upstream, params) => {
       for (const session of sessions.values()) if (session.view.includes(upstream)) session.visited(params)

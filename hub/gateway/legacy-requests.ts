@@ -12,6 +12,7 @@ import {
   type Params,
 } from './json-rpc.ts'
 import { canAnswer, logLevels, type Call, type CancelCall, type LogLevel, type Question } from './call.ts'
+import { passNotification } from './client-notifications.ts'
 import type { GatewayContext } from './context.ts'
 import { Exchange, sizeOf } from './exchange.ts'
 import { legacyQuestion, legacyReply, pagesOf, unreadable } from './era-bridge.ts'
@@ -58,6 +59,7 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
       session.inFlight.delete(id)
       cancel?.(typeof params?.['reason'] === 'string' ? params['reason'] : 'the client cancelled')
     } else if (method === 'notifications/progress') session.progressed(params ?? {})
+    else passNotification(session.view, session.viewer, method, params)
   }
 
   function request(session: Session, message: JsonRpcMessage, exchange: LegacyExchange): void {

@@ -1,5 +1,6 @@
 import type { CancelCall, Call, LogLevel } from './call.ts'
 import { ELICITATION_COMPLETE, WITH_INPUT, canAnswer } from './call.ts'
+import { passNotification } from './client-notifications.ts'
 import type { Edge, GatewayContext, HttpRequest } from './context.ts'
 import { unreadable } from './era-bridge.ts'
 import {
@@ -19,7 +20,15 @@ import { exposeUris } from './exposed-uris.ts'
 import { createListens, type Listens } from './listens.ts'
 import { checkParamHeaders, outgoingParamHeaders } from './mcp-headers.ts'
 import { modernBody, modernError, pagesRefused, refusesPages, type ResultOrigin } from './modern-result.ts'
-import { BadEnvelope, checkEnvelope, checkMethodHeaders, clientOf, ownerOf, statusOf } from './modern-envelope.ts'
+import {
+  BadEnvelope,
+  checkEnvelope,
+  checkMethodHeaders,
+  clientOf,
+  notifierOf,
+  ownerOf,
+  statusOf,
+} from './modern-envelope.ts'
 import { Outlet, acceptOf, type OutletOptions } from './outlet.ts'
 import { staleState, type ParkedCall, type ParkingLot } from './parked.ts'
 import { Exchange, sizeOf } from './exchange.ts'
@@ -78,6 +87,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     const method = message['method'] as string
     if (message['id'] === undefined) {
       response.writeHead(202).end()
+      passNotification(http.view, notifierOf(http, message), method, message['params'] as Params | undefined)
       return
     }
     const exchange = new Exchange(http.principal.id, http.view.path, clientOf(message), method, http.body.length)

@@ -74,6 +74,14 @@ export function checkEnvelope(http: HttpRequest, message: Params): Viewer {
   return { principal: http.principal.id, capabilities, era: 'modern' }
 }
 
+/** Who sends a notification, of which nothing more is asked than that it can be read. */
+export function notifierOf(http: HttpRequest, message: Params): Viewer {
+  const params = message['params']
+  const meta = isObject(params) ? params['_meta'] : undefined
+  const capabilities = isObject(meta) ? meta[META.capabilities] : undefined
+  return { principal: http.principal.id, capabilities: isObject(capabilities) ? capabilities : {}, era: 'modern' }
+}
+
 /** The headers that repeat the method and the name of what is asked for; throws McpError. */
 export function checkMethodHeaders(http: HttpRequest, message: Params): void {
   const { headers } = http.request

@@ -24,6 +24,8 @@ export interface Tasks {
   route: (view: View, method: string, params: Params, principal: string) => Route | null
   /** The answer of a server as its client may know it: a task that it began or tells of is noted, and named. */
   answered: (view: View, target: Target, method: string, reply: Reply, principal: string) => Reply
+  /** Whether it is known that a task of a server is this principal's. */
+  owns: (server: string, taskId: unknown, principal: string) => boolean
   /** Refuses what is about somebody else's task of 2025-11-25, or asks a server that has none of these. Throws McpError. */
   checkLegacy: (target: Target, method: string, params: Params | undefined, principal: string) => void
   /** The answer of a server of 2025-11-25, which lists the tasks of all its clients. */
@@ -57,6 +59,7 @@ export function createTasks(): Tasks {
 
   return {
     find,
+    owns: (server, taskId, principal) => owners.get(keyOf(server, String(taskId))) === principal,
     route: (view, method, params, principal) => {
       if (!TASK_METHODS.has(method)) return null
       const [only] = view.upstreams

@@ -1,6 +1,8 @@
 import { WITH_INPUT, type Call } from '../gateway/call.ts'
 import { META, isObject, type Params } from '../gateway/json-rpc.ts'
 
+const ENVELOPE: ReadonlySet<string> = new Set([META.version, META.clientInfo, META.capabilities, META.logLevel])
+
 /** Params for a legacy server: without the modern envelope, under the hop's own progress token. */
 export function legacyParams(params: Params | undefined, call: Call, hop: number): Params | undefined {
   const meta = params?.['_meta']
@@ -22,6 +24,14 @@ export function legacyParams(params: Params | undefined, call: Call, hop: number
   // A legacy server asks on its own; answers to a question that the hub put in its name are the hub's.
   if (call.clientEra === 'modern' && WITH_INPUT.has(call.method)) delete rest['inputResponses']
   return Object.keys(kept).length === 0 ? rest : { ...rest, _meta: kept }
+}
+
+/** Params of a notification for a legacy server, which knows no envelope. */
+export function withoutEnvelope(params: Params | undefined): Params | undefined {
+  if (!isObject(params?.['_meta'])) return params
+  const { _meta: meta, ...rest } = params
+  const kept = Object.entries(meta).filter(([key]) => !ENVELOPE.has(key))
+  return kept.length === 0 ? rest : { ...rest, _meta: Object.fromEntries(kept) }
 }
 
 /** Params for a modern server: the caller's own envelope, or one made from what its session declared. */

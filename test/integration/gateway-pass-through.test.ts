@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startHub, type TestHub } from '../fixtures/hub.ts'
 import { combinations, eras, serverInfo, startScriptedPair, type ScriptedPair } from '../fixtures/scripted-pair.ts'
-import { LegacyWire, ModernWire, type Answer } from '../fixtures/wire.ts'
+import { LegacyWire, ModernWire, waitFor, type Answer } from '../fixtures/wire.ts'
 
 const INFO = 'io.modelcontextprotocol/serverInfo'
 const stamp = { [INFO]: { name: 'server’s own', version: '9' } }
@@ -18,8 +18,7 @@ afterAll(async () => {
   await pair.close()
 })
 
-type Client = Pick<LegacyWire | ModernWire, 'request'>
-async function connect(era: 'legacy' | 'modern', path: string, capabilities = {}): Promise<Client> {
+async function connect(era: 'legacy' | 'modern', path: string, capabilities = {}): Promise<LegacyWire | ModernWire> {
   const options = { headers: hub.headers, capabilities }
   return era === 'legacy' ? LegacyWire.open(hub.url + path, options) : new ModernWire(hub.url + path, options)
 }
@@ -155,6 +154,24 @@ describe.each(combinations)('what a $client client sends to a $server server', (
     const params = { name: 'plain', arguments: { a: 1 }, vendorField: 1, _meta: tracing }
     await wire.request('tools/call', params)
     expect(pair.last(server, 'tools/call').message.params).toMatchObject(params)
+  })
+
+  it('arrives when it is a notification that nobody knows', async () => {
+    const wire = await connect(client, `/mcp/${server}`)
+    const params = { vendorField: [1], _meta: tracing }
+    if (wire instanceof LegacyWire) await wire.send({ jsonrpc: '2.0', method: 'notifications/vendor', params })
+    else {
+      const _meta = wire.envelope(tracing)
+      const headers = wire.headersFor('notifications/vendor', {})
+      const body = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/vendor', params: { ...params, _meta } })
+      expect((await fetch(wire.url, { method: 'POST', headers, body })).status).toBe(202)
+    }
+    const arrived = await waitFor(() =>
+      pair.servers[server].requests.findLast(({ message }) => message?.method === 'notifications/vendor'),
+    )
+    if (server === 'legacy') expect(arrived.message?.params).toEqual(params)
+    else expect(arrived.message?.params).toMatchObject(params)
+    pair.servers[server].requests.length = 0
   })
 
   it('gets its unknown notifications, in order and before the result', async () => {

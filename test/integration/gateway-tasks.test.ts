@@ -170,6 +170,16 @@ describe('tasks of 2025-11-25', () => {
     expect((await mine.request('tasks/list')).result).toEqual({ tasks: [task('t1')], vendorField: 1 })
     expect((await theirs.request('tasks/list')).result).toEqual({ tasks: [task('t2')], vendorField: 1 })
     expect((await mine.request('tasks/get', { taskId: 't1' })).result).toEqual(task('t1'))
+    const [told, untold] = await Promise.all([mine.listen(), theirs.listen()])
+    await expect
+      .poll(() => {
+        pair.tell({ method: 'notifications/tasks/status', params: task('t1') })
+        return told.messages.at(-1)
+      })
+      .toMatchObject({ method: 'notifications/tasks/status', params: task('t1') })
+    expect(untold.messages).toEqual([])
+    told.close()
+    untold.close()
     for (const method of ['tasks/get', 'tasks/result', 'tasks/cancel'])
       expect((await theirs.request(method, { taskId: 't1' })).error?.code).toBe(-32602)
   })
