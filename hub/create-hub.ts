@@ -196,7 +196,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       hub.onOverview?.(overview())
     },
     onCatalog: (upstream, kinds) => {
-      pins.observe(upstream.name, upstream.catalog.lists.tools)
+      for (const { lists } of upstream.catalogs) pins.observe(upstream.name, lists.tools)
       gateway.catalogChanged(upstream, kinds)
       events.emit({ type: 'catalog.changed', server: upstream.name })
       events.emit({ type: 'server.changed', server: upstream.status() })

@@ -368,6 +368,9 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     get catalog() {
       return lastCatalog
     },
+    get catalogs() {
+      return [lastCatalog, ...clients.all.map((instance) => instance.catalog)]
+    },
     get hello() {
       return lastHello
     },

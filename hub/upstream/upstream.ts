@@ -14,6 +14,8 @@ export interface Upstream {
   readonly config: ServerConfig
   readonly log: ServerLog
   readonly catalog: Catalog
+  /** And what it offers to clients with connections of their own. */
+  readonly catalogs: readonly Catalog[]
   /** What it said of itself last, also while it does not run. */
   readonly hello: ServerHello | null
   /** No call needs it now; the next one starts it. */
