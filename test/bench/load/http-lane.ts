@@ -69,6 +69,7 @@ async function legacyLane(connection: HttpConnection, endpoint: Endpoint, header
     request: (method, params, onNote) => exchange(connection, head, 'legacy', method, params, onNote),
     toolName: endpoint.toolName,
     close: () => connection.close(),
+    another: () => legacyLane(connection, endpoint, headers),
   }
 }
 

@@ -23,6 +23,8 @@ export interface Lane {
   /** The name under which a tool of the fixture is called here. */
   toolName: (tool: string) => string
   close: () => void
+  /** Another session over the same connection, where the transport knows sessions apart from connections. */
+  another?: () => Promise<Lane>
 }
 
 export type Params = Record<string, unknown>

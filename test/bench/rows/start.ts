@@ -12,6 +12,9 @@ const RETRY_MS = 5
 /** What a hub still does after its first answer is over by then. */
 const IDLE_AFTER_MS = 2_000
 const SESSIONS = 200
+/** Sessions whose memory is measured, and those before them that let the heap grow to what it stays at. */
+const HELD_SESSIONS = 1_000
+const WARM_UP_SESSIONS = 500
 /** Sessions are opened by this many clients at a time. */
 const OPENERS = 16
 
@@ -21,7 +24,7 @@ function startStage(servers: number, withSessions: boolean): Stage {
   return {
     rows: [
       { id: row, title: `cold start with ${servers} stdio server${servers === 1 ? '' : 's'}, and memory when idle` },
-      ...(withSessions ? [{ id: 'sessions', title: `${SESSIONS} sessions opened` }] : []),
+      ...(withSessions ? [{ id: 'sessions', title: `${SESSIONS} sessions opened, and what one holds` }] : []),
     ],
     run: async (round) => {
       const started: { contender: Contender; hub: Running; figures: RowFigures }[] = []
@@ -67,20 +70,23 @@ async function coldStart(contender: Contender, servers: number): Promise<{ hub: 
   }
 }
 
-/** Sessions with a connection each, kept open; a first batch makes room, the second is measured. */
+/** How fast sessions with a connection each are opened, and what a session holds beside its connection, which is Node's. */
 async function recordSessions(round: Round, contender: Contender, hub: Running): Promise<void> {
   const lanes: Lane[] = []
+  const target = { upstream: 'up0', era: 'legacy' } as const
+  const open = (): Promise<Lane> => hub.openLane(target)
   try {
-    await openSessions(hub, lanes)
-    const before = residentMegabytes(hub.pid)
+    await openSessions(SESSIONS, lanes, open)
     const startedAt = performance.now()
-    await openSessions(hub, lanes)
+    await openSessions(SESSIONS, lanes, open)
     const rate = SESSIONS / ((performance.now() - startedAt) / 1000)
+    const more = (opener: number): Promise<Lane> => lanes[opener]?.another?.() ?? open()
+    await openSessions(WARM_UP_SESSIONS, lanes, more)
+    const before = residentMegabytes(hub.pid)
+    await openSessions(HELD_SESSIONS, lanes, more)
+    const sessionKb = ((residentMegabytes(hub.pid) - before) * 1024) / HELD_SESSIONS
     await echo(lanes.at(-1)!)
-    round.record('sessions', contender.name, {
-      rate,
-      sessionKb: ((residentMegabytes(hub.pid) - before) * 1024) / SESSIONS,
-    })
+    round.record('sessions', contender.name, { rate, sessionKb })
   } catch (error) {
     round.fault('sessions', contender.name, error)
   } finally {
@@ -88,11 +94,11 @@ async function recordSessions(round: Round, contender: Contender, hub: Running):
   }
 }
 
-async function openSessions(hub: Running, lanes: Lane[]): Promise<void> {
-  let left = SESSIONS
+async function openSessions(count: number, lanes: Lane[], open: (opener: number) => Promise<Lane>): Promise<void> {
+  let left = count
   await Promise.all(
-    Array.from({ length: OPENERS }, async () => {
-      while (left-- > 0) lanes.push(await hub.openLane({ upstream: 'up0', era: 'legacy' }))
+    Array.from({ length: OPENERS }, async (_, opener) => {
+      while (left-- > 0) lanes.push(await open(opener))
     }),
   )
 }
