@@ -39,7 +39,8 @@ export interface Recorder {
 }
 
 const FLUSH_MS = 250
-const BATCH = 1_000
+/** Small, so that handing it over holds up no call for long. */
+const BATCH = 250
 const CAPACITY = 10_000
 const ACTS_AT_ONCE = 100
 const RETRY_MS = [250, 500, 1_000, 2_000]

@@ -12,8 +12,9 @@ export interface Options {
   window: Window
   hub: string
   nodeFlags: string[]
-  /** Only writes the documentation, from the JSON that is there. */
+  /** Writes the tables into the documentation, after the run or, with `docsOnly`, from the JSON of an earlier one. */
   writeDocs: boolean
+  docsOnly: boolean
   /** Where the JSON goes. */
   out: string
 }
@@ -26,7 +27,8 @@ export const usage = `npm run bench -- [options]
   --rows a,b           only rows whose id begins with one of these
   --contenders a,b     of ${contenderNames.join(', ')}
   --quick              one round with short windows, to see that everything works
-  --write-docs         measures nothing: writes the table of docs/performance.md from the JSON
+  --write-docs         also writes the tables of docs/performance.md
+  --docs-only          measures nothing: writes those tables from the JSON of an earlier run
   --hub FILE           the built hub, dist/hub/server.js unless told
   --node-flags "…"     more flags for the Node of our hub, such as --cpu-prof
   --out FILE           the JSON, test/bench/results/latest.json unless told`
@@ -40,6 +42,7 @@ export function readOptions(args: string[]): Options {
       contenders: { type: 'string' },
       quick: { type: 'boolean', default: false },
       'write-docs': { type: 'boolean', default: false },
+      'docs-only': { type: 'boolean', default: false },
       hub: { type: 'string', default: join(root, 'dist', 'hub', 'server.js') },
       'node-flags': { type: 'string', default: '' },
       out: { type: 'string', default: join(root, 'test', 'bench', 'results', 'latest.json') },
@@ -59,8 +62,9 @@ export function readOptions(args: string[]): Options {
     rounds,
     rows: values.rows?.split(',') ?? [],
     contenders: contenderNames.filter((name) => asked.includes(name)),
-    window: values.quick ? { warmUpMs: 50, ms: 200 } : { warmUpMs: 100, ms: 400 },
-    writeDocs: values['write-docs'],
+    window: values.quick ? { warmUpMs: 50, ms: 200 } : { warmUpMs: 80, ms: 300 },
+    writeDocs: values['write-docs'] || values['docs-only'],
+    docsOnly: values['docs-only'],
     hub: values.hub,
     nodeFlags: [...SHIPPED_FLAGS, ...values['node-flags'].split(' ')].filter((flag) => flag !== ''),
     out: values.out,

@@ -55,20 +55,26 @@ export async function createProcessJournal(
   const folder = createHash('sha256').update(file).digest('hex').slice(0, 12)
   let serial = 0
   let writing: Promise<void> = Promise.resolve()
+  let queued = false
 
+  /** Servers that start together are written together. */
   function save(): void {
+    if (queued) return
+    queued = true
     writing = writing.then(async () => {
-      await mkdir(dir, { recursive: true })
+      queued = false
       const processes = [...entries].map(([pid, { startTime, mark }]): Journal['processes'][number] => [
         pid,
         startTime,
         mark,
       ])
       const journal: Journal = { owner, processes }
+      await mkdir(dir, { recursive: true })
       await writeFile(`${own}.tmp`, JSON.stringify(journal), { mode: 0o600 })
       await rename(`${own}.tmp`, own)
     })
-    writing.catch(() => undefined)
+    // A full disk now must not keep what comes later from being written.
+    writing = writing.catch(() => undefined)
   }
 
   async function reapFiles(): Promise<number> {
