@@ -13,6 +13,7 @@ import { loopbackOrigin } from './endpoint.ts'
 import { createClusterSource } from './cluster/cluster-source.ts'
 import { loadApp } from './api/load-app.ts'
 import { openPins } from './catalog/pins.ts'
+import { createBackupSource } from './backup/backup-source.ts'
 import type { ReferenceSources } from './config/references.ts'
 import { openConfigStore } from './config/store.ts'
 import { createConfigVersions } from './config/versions.ts'
@@ -67,6 +68,14 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     file: join(options.dataDir, 'exec-consents.json'),
     needed: () => config.system.server?.execConsent ?? options.mode === 'desktop',
     present: config.faults.length > 0 ? null : config.servers.mcpServers,
+  })
+  const backups = createBackupSource({
+    configDir: options.configDir,
+    dataDir: options.dataDir,
+    secretsFile: options.secretsFile ?? null,
+    version: options.version,
+    system: () => config.system,
+    log: options.log,
   })
   const pins = await openPins({
     file: join(options.dataDir, 'pins.json'),
@@ -320,6 +329,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         rates,
         config,
         versions,
+        backups,
         supervisor,
         searchPath,
         accounts,
@@ -365,6 +375,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       })
       door.open = true
       if (config.faults.length === 0) void versions.record(config.texts, null, null)
+      backups.start()
       void serverLogs.prune(Object.keys(config.servers.mcpServers))
       await apply()
     },
@@ -398,6 +409,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     stop: async () => {
       door.open = false
       await config.dispose()
+      await backups.dispose()
       gateway.close()
       events.close()
       accounts.close()

@@ -14,6 +14,8 @@ export interface HubOptions {
   version: string
   configDir: string
   dataDir: string
+  /** The vault's file, for backups; none where the app keeps the secrets. */
+  secretsFile?: string
   /** PostgreSQL for what is kept, shared with other hubs; null for SQLite in `dataDir`. */
   databaseUrl: string | null
   /** Null where no traces are made. */

@@ -50,6 +50,7 @@ async function main(): Promise<void> {
     version,
     configDir: env.CONFIG_DIR,
     dataDir: env.DATA_DIR,
+    secretsFile: env.MCP_HUB_SECRETS_FILE ?? join(env.DATA_DIR, 'secrets.json'),
     databaseUrl: env.DATABASE_URL ?? null,
     traces: await openTraces(env),
     // A published hub has it in `web`, where nginx serves it.

@@ -12,6 +12,7 @@ import type { Redactor } from '../observe/redactor.ts'
 import { accountRoutes } from './accounts.ts'
 import { authRoutes } from './auth.ts'
 import { auditActs, requestId, requestIdOf } from './audit-acts.ts'
+import { backupRoutes } from './backups.ts'
 import { configRoutes } from './config.ts'
 import { catalogRoutes } from './tools.ts'
 import { diagnosticsRoutes } from './diagnostics.ts'
@@ -34,6 +35,7 @@ export interface AppOptions {
   accounts: Parameters<typeof accountRoutes>[1]
   catalog: Parameters<typeof catalogRoutes>[1]
   config: Parameters<typeof configRoutes>[1]
+  backups: Parameters<typeof backupRoutes>[1]
   profiles: Parameters<typeof profileRoutes>[1]
   pins: Parameters<typeof pinRoutes>[1]
   hub: Parameters<typeof hubRoutes>[1]
@@ -77,6 +79,7 @@ export function createApp(options: AppOptions): Express {
   accountRoutes(on, options.accounts)
   catalogRoutes(on, options.catalog)
   configRoutes(on, options.config)
+  backupRoutes(on, options.backups)
   profileRoutes(on, options.profiles)
   pinRoutes(on, options.pins)
   historyRoutes(on, options.history)

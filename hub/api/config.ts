@@ -1,12 +1,10 @@
 import type { Request } from 'express'
-import type { ExecConsents } from '../auth/exec-consents.ts'
 import { changesBetween } from '../config/changes.ts'
-import { parseServersFile } from '../config/parse-servers.ts'
 import type { ConfigStore } from '../config/store.ts'
 import type { ConfigVersions, StoredVersion } from '../config/versions.ts'
-import { restoreVersionSchema, type ConfigTexts, type ConfigVersionDetail } from '../contract/index.ts'
+import { restoreVersionSchema, type ConfigVersionDetail } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
-import type { ExecCheck } from './exec-check.ts'
+import type { ProgramsConsent } from './exec-check.ts'
 import { bodyOf, callerOf, verbatim, type On } from './routes.ts'
 
 /** `/api/config`: the configuration as a whole, and what it was. */
@@ -15,8 +13,7 @@ export function configRoutes(
   options: {
     config: ConfigStore
     versions: ConfigVersions
-    checkExec: ExecCheck
-    consents: ExecConsents
+    programs: ProgramsConsent
     /** Brings what was written into force, and tells everybody. */
     applied: () => Promise<void>
   },
@@ -28,22 +25,6 @@ export function configRoutes(
     const version = /^\d{1,9}$/.test(id) ? await versions.get(Number(id)) : null
     if (version === null) throw new HubError('HUB_VERSION_NOT_FOUND', `There is no version ${id} of the configuration`)
     return version
-  }
-
-  /** Going back is a change like any other: no program runs by it that its caller could not have entered. */
-  function checkPrograms(request: Request, texts: ConfigTexts): void {
-    const next = parseServersFile(texts.servers, 'servers.json')
-    if (!next.ok) return
-    const { mcpServers } = config.servers
-    for (const [name, entry] of Object.entries(next.value.mcpServers))
-      options.checkExec(request, Object.hasOwn(mcpServers, name) ? (mcpServers[name] ?? null) : null, entry)
-  }
-
-  /** Whoever goes back to a version agrees to the programs that it runs. */
-  async function agreeToPrograms(texts: ConfigTexts): Promise<void> {
-    const next = parseServersFile(texts.servers, 'servers.json')
-    if (!next.ok) return
-    for (const [name, entry] of Object.entries(next.value.mcpServers)) await options.consents.agree(name, entry)
   }
 
   on('GET /api/config/versions', async (_request, response) => {
@@ -60,8 +41,8 @@ export function configRoutes(
   on('POST /api/config/versions/:id/restore', async (request, response) => {
     const version = await versionOf(request)
     const { reason } = bodyOf(request, restoreVersionSchema)
-    checkPrograms(request, version.files)
-    await agreeToPrograms(version.files)
+    options.programs.check(request, version.files)
+    await options.programs.agree(version.files)
     const by = callerOf(request).name
     await config.replace(version.files, { by, reason: reason ?? `Back to version ${version.id}` })
     await options.applied()

@@ -1,7 +1,9 @@
 import type { Request } from 'express'
 import { may } from '../auth/caller.ts'
+import type { ExecConsents } from '../auth/exec-consents.ts'
 import { reachOfChange } from '../auth/exec-stamp.ts'
-import type { ServerConfig } from '../contract/index.ts'
+import { parseServersFile } from '../config/parse-servers.ts'
+import type { ConfigTexts, ServerConfig, ServersFile } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { callerOf } from './routes.ts'
 
@@ -25,5 +27,35 @@ export function createExecCheck(allowRuntimeStdio: () => boolean): ExecCheck {
       throw new HubError('HUB_EXEC_REFUSED', 'This hub takes programs from its configuration folder only', {
         cure: 'Publish the server, or set server.allowRuntimeStdio in system.json.',
       })
+  }
+}
+
+/** The programs that another configuration runs. */
+export interface ProgramsConsent {
+  /** Throws when the caller may not have them run: going back is a change like any other. */
+  check: (request: Request, texts: ConfigTexts) => void
+  /** Whoever brings it into force agrees to them. */
+  agree: (texts: ConfigTexts) => Promise<void>
+}
+
+export function createProgramsConsent(
+  present: () => ServersFile,
+  checkExec: ExecCheck,
+  consents: ExecConsents,
+): ProgramsConsent {
+  /** What is not valid is refused when it is to be written, and told better there. */
+  function entriesOf(texts: ConfigTexts): [string, ServerConfig][] {
+    const next = parseServersFile(texts.servers, 'servers.json')
+    return next.ok ? Object.entries(next.value.mcpServers) : []
+  }
+  return {
+    check: (request, texts) => {
+      const { mcpServers } = present()
+      for (const [name, entry] of entriesOf(texts))
+        checkExec(request, Object.hasOwn(mcpServers, name) ? (mcpServers[name] ?? null) : null, entry)
+    },
+    agree: async (texts) => {
+      for (const [name, entry] of entriesOf(texts)) await consents.agree(name, entry)
+    },
   }
 }

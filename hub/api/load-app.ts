@@ -6,6 +6,7 @@ import type { ExecConsents } from '../auth/exec-consents.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { RateLimits } from '../auth/rate-limits.ts'
 import type { Pins } from '../catalog/pins.ts'
+import type { BackupSource } from '../backup/backup-source.ts'
 import type { ConfigStore } from '../config/store.ts'
 import type { ConfigVersions } from '../config/versions.ts'
 import type { HubStatus } from '../contract/index.ts'
@@ -30,6 +31,7 @@ export interface AppParts {
   rates: RateLimits
   config: ConfigStore
   versions: ConfigVersions
+  backups: BackupSource
   supervisor: Supervisor
   searchPath: SearchPathSource
   accounts: AccountService
@@ -59,7 +61,7 @@ export interface AppParts {
 export async function loadApp(parts: AppParts): Promise<Express> {
   const { options, config, supervisor, pins, events, history, status, identity, identify, onExchange } = parts
   const { redactor } = options
-  const [{ createApp }, { createPublisher }, { createExecCheck }] = await Promise.all([
+  const [{ createApp }, { createPublisher }, { createExecCheck, createProgramsConsent }] = await Promise.all([
     import('./app.ts'),
     import('../publish/index.ts'),
     import('./exec-check.ts'),
@@ -69,6 +71,11 @@ export async function loadApp(parts: AppParts): Promise<Express> {
       config.system.server?.allowRuntimeStdio ??
       (options.mode === 'desktop' || options.env('NODE_ENV') !== 'production'),
   )
+  const programs = createProgramsConsent(() => config.servers, checkExec, parts.consents)
+  const applied = async (): Promise<void> => {
+    await parts.apply()
+    parts.profilesChanged()
+  }
   return createApp({
     auth: { identity, mode: options.mode, trust: parts.trust, identify },
     doctor: { supervisor, searchPath: parts.searchPath, redactor, checkExec },
@@ -84,16 +91,8 @@ export async function loadApp(parts: AppParts): Promise<Express> {
     },
     accounts: { accounts: parts.accounts, baseUrl: parts.baseUrl },
     catalog: { supervisor, events, pins, onExchange },
-    config: {
-      config,
-      versions: parts.versions,
-      checkExec,
-      consents: parts.consents,
-      applied: async () => {
-        await parts.apply()
-        parts.profilesChanged()
-      },
-    },
+    config: { config, versions: parts.versions, programs, applied },
+    backups: { ...parts.backups, config, programs, applied },
     profiles: { config, supervisor, pins, changed: parts.profilesChanged },
     pins: { supervisor, pins, changed: parts.pinsChanged },
     hub: { status, events, moveEndpoint: parts.moveEndpoint, hold: parts.hold },

@@ -10,6 +10,8 @@ import {
   auditVerificationSchema,
   callToolResultSchema,
   callToolSchema,
+  backupSchema,
+  backupsSchema,
   changePasswordSchema,
   configVersionDetailSchema,
   configVersionsSchema,
@@ -161,6 +163,13 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     summary: 'What happens, as it happens; each event’s data is a HubEvent',
     query: eventsQuerySchema,
     answer: 'text/event-stream',
+  },
+  'GET /api/backups': { summary: 'The archives, and when the hub makes one', answer: backupsSchema },
+  'POST /api/backups': { summary: 'Make an archive of everything now', answer: backupSchema, status: 201 },
+  'GET /api/backups/:name': { summary: 'One archive; it holds the vault', answer: 'application/gzip' },
+  'DELETE /api/backups/:name': { summary: 'Delete an archive' },
+  'POST /api/backups/:name/restore': {
+    summary: 'Bring the servers, profiles and settings of an archive into force; the rest needs `mcp-hub restore`',
   },
   'GET /api/config/versions': {
     summary: 'What the configuration was, the newest first; the last 200 are kept',

@@ -37,6 +37,13 @@ export const routeNeeds = {
   'POST /api/hub/endpoint': 'host:access',
   'GET /api/events': 'hub:read',
   'GET /api/diagnostics': 'hub:configure',
+  'GET /api/backups': 'hub:configure',
+  'POST /api/backups': 'hub:configure',
+  // It holds the vault and the users.
+  'GET /api/backups/:name': 'secrets:manage',
+  'DELETE /api/backups/:name': 'hub:configure',
+  'POST /api/backups/:name/restore': 'hub:configure',
+
   'GET /api/config/versions': 'hub:configure',
   'GET /api/config/versions/:id': 'hub:configure',
   'POST /api/config/versions/:id/restore': 'hub:configure',

@@ -1,3 +1,4 @@
+import { backupCommand, backupVerifyCommand, restoreCommand } from './backup.ts'
 import { configCheckCommand } from './config-check.ts'
 import { connectCommand } from './connect.ts'
 import { doctorCommand } from './doctor.ts'
@@ -31,6 +32,9 @@ const commands: readonly Command[] = [
   keyCreateCommand,
   keyListCommand,
   keyRevokeCommand,
+  backupVerifyCommand,
+  backupCommand,
+  restoreCommand,
 ]
 
 /** Runs one command line and answers its exit code. */

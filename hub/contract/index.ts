@@ -1,5 +1,6 @@
 export * from './accounts.ts'
 export * from './auth.ts'
+export * from './backups.ts'
 export * from './config.ts'
 export * from './control.ts'
 export * from './doctor.ts'

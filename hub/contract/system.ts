@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { backupSettingsSchema } from './backups.ts'
 import { issuerSchema } from './issuer.ts'
 import { limitDefaults, type Limits } from './limits.ts'
 import { pinningSchema } from './pins.ts'
@@ -138,6 +139,7 @@ export const systemFileSchema = z.strictObject({
       auditDays: z.number().int().positive().max(3_650).optional(),
     })
     .optional(),
+  backup: backupSettingsSchema.optional(),
   limits: limitsSchema.optional(),
 })
 export type SystemFile = z.infer<typeof systemFileSchema>

@@ -32,6 +32,27 @@ const REAP_GRACE_MS = 500
 /** Where a hub keeps its journal; to be read by whoever ends what it left behind. */
 export const journalFile = (dataDir: string): string => join(dataDir, 'processes.json')
 
+/** Processes of the hubs that use this folder now. */
+export async function runningHubs(dataDir: string): Promise<number[]> {
+  const { dir, name, ext } = parse(journalFile(dataDir))
+  const table = systemProcessTable()
+  const found = await Promise.all(
+    (await journalsIn(dir, name, ext)).map(async ({ file, pid }) => {
+      const { owner } = await readJournal(file)
+      return owner !== '' && (await table.startTimeOf(pid)) === owner ? [pid] : []
+    }),
+  )
+  return found.flat()
+}
+
+async function journalsIn(dir: string, name: string, ext: string): Promise<{ file: string; pid: number }[]> {
+  return (await readdir(dir).catch(() => [])).flatMap((found) => {
+    const isOurs = found.startsWith(`${name}-`) && found.endsWith(ext)
+    const pid = isOurs ? Number(found.slice(name.length + 1, -ext.length)) : NaN
+    return Number.isInteger(pid) ? [{ file: join(dir, found), pid }] : []
+  })
+}
+
 /** Ends what the hubs of this folder left behind that are gone; for whoever starts no other hub that would do it. */
 export async function reapLeftBehind(dataDir: string): Promise<number> {
   const table = systemProcessTable()
@@ -79,17 +100,15 @@ export async function createProcessJournal(
 
   async function reapFiles(): Promise<number> {
     let reaped = 0
-    for (const found of await readdir(dir).catch(() => [])) {
-      const isOurs = found.startsWith(`${name}-`) && found.endsWith(ext)
-      const pid = isOurs ? Number(found.slice(name.length + 1, -ext.length)) : NaN
-      if (!Number.isInteger(pid) || pid === process.pid) continue
-      const journal = await readJournal(join(dir, found))
+    for (const { file: found, pid } of await journalsIn(dir, name, ext)) {
+      if (pid === process.pid) continue
+      const journal = await readJournal(found)
       if (journal.owner !== '' && (await table.startTimeOf(pid)) === journal.owner) continue
       const ended = await Promise.all(
         journal.processes.map(([left, startTime, mark]) => reaper.endLeft(left, startTime, mark, REAP_GRACE_MS)),
       )
       reaped += ended.filter(Boolean).length
-      await rm(join(dir, found), { force: true })
+      await rm(found, { force: true })
     }
     return reaped
   }

@@ -1,0 +1,77 @@
+import { createReadStream } from 'node:fs'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import type { Request } from 'express'
+import type { BackupSettings } from '../backup/backup-source.ts'
+import { isBackupName, listBackups } from '../backup/create-backup.ts'
+import { openBackup } from '../backup/open-backup.ts'
+import type { BackupSchedule } from '../backup/scheduler.ts'
+import type { ConfigStore } from '../config/store.ts'
+import type { Backups } from '../contract/index.ts'
+import { HubError } from '../hub-error.ts'
+import type { ProgramsConsent } from './exec-check.ts'
+import { callerOf, nameParam, type On } from './routes.ts'
+
+/** `/api/backups`: archives of everything that the hub has. */
+export function backupRoutes(
+  on: On,
+  options: {
+    settings: () => BackupSettings
+    open: () => Promise<BackupSchedule>
+    config: ConfigStore
+    programs: ProgramsConsent
+    applied: () => Promise<void>
+  },
+): void {
+  /** Only the archives in the folder can be named. */
+  async function archiveOf(request: Request): Promise<string> {
+    const name = nameParam(request)
+    const file = join(options.settings().into, name)
+    const found = isBackupName(name) ? await stat(file).catch(() => null) : null
+    if (found === null) throw new HubError('HUB_BACKUP_NOT_FOUND', `There is no backup named ${name}`)
+    return file
+  }
+
+  async function list(): Promise<Backups> {
+    const { into, keep, everyHours } = options.settings()
+    return { folder: into, keep, everyHours, failure: (await options.open()).failure, backups: await listBackups(into) }
+  }
+
+  on('GET /api/backups', async (_request, response) => {
+    response.json(await list())
+  })
+
+  on('POST /api/backups', async (_request, response) => {
+    response.status(201).json(await (await options.open()).create())
+  })
+
+  on('GET /api/backups/:name', async (request, response) => {
+    const file = await archiveOf(request)
+    response.attachment(nameParam(request)).type('application/gzip')
+    await pipeline(createReadStream(file), response)
+  })
+
+  on('DELETE /api/backups/:name', async (request, response) => {
+    await rm(await archiveOf(request))
+    response.status(204).end()
+  })
+
+  on('POST /api/backups/:name/restore', async (request, response) => {
+    const file = await archiveOf(request)
+    const stage = await mkdtemp(join(options.settings().into, '.stage-'))
+    const opened = await openBackup(file, stage)
+    try {
+      options.programs.check(request, opened.texts)
+      await options.programs.agree(opened.texts)
+      await options.config.replace(opened.texts, {
+        by: callerOf(request).name,
+        reason: `Restored from ${nameParam(request)}`,
+      })
+    } finally {
+      await opened.dispose()
+    }
+    await options.applied()
+    response.status(204).end()
+  })
+}

@@ -1,0 +1,47 @@
+import { join } from 'node:path'
+import type { SystemFile } from '../contract/index.ts'
+import type { Log } from '../observe/log.ts'
+import type { BackupOptions } from './create-backup.ts'
+import type { HubFolders } from './members.ts'
+import type { BackupSchedule } from './scheduler.ts'
+
+const FIRST_LOOK_MS = 60_000
+const KEPT = 30
+
+export type BackupSettings = BackupOptions & { everyHours: number | null }
+
+export interface BackupSource {
+  settings: () => BackupSettings
+  open: () => Promise<BackupSchedule>
+  /** From now on backups are made when they are due. */
+  start: () => void
+  dispose: () => Promise<void>
+}
+
+/** Backups as `backup` of system.json wants them; nothing of it is loaded for the start of the hub. */
+export function createBackupSource(
+  options: HubFolders & { version: string; system: () => SystemFile; log: Log },
+): BackupSource {
+  const { configDir, dataDir, secretsFile, version, log } = options
+  let opened: Promise<BackupSchedule> | null = null
+  let timer: NodeJS.Timeout | null = null
+
+  function settings(): BackupSettings {
+    const { folder = join(dataDir, 'backups'), keep = KEPT, everyHours = null } = options.system().backup ?? {}
+    return { configDir, dataDir, secretsFile, into: folder, keep, everyHours, version }
+  }
+  const open = (): Promise<BackupSchedule> =>
+    (opened ??= import('./scheduler.ts').then(({ scheduleBackups }) => scheduleBackups(settings, log)))
+
+  return {
+    settings,
+    open,
+    start: () => {
+      timer = setTimeout(() => void open(), FIRST_LOOK_MS).unref()
+    },
+    dispose: async () => {
+      if (timer !== null) clearTimeout(timer)
+      await (await opened)?.dispose()
+    },
+  }
+}

@@ -1,0 +1,129 @@
+import { copyFile, mkdir, mkdtemp, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { Backup } from '../contract/index.ts'
+import { HubError } from '../hub-error.ts'
+import { fingerprint } from './fingerprint.ts'
+import { DATABASES, MANIFEST, membersOf, placeOf, ROOT, type HubFolders } from './members.ts'
+import { openBackup, type Manifest } from './open-backup.ts'
+
+const NAME = /^mcp-hub-(\d{8}T\d{9}Z)\.tar\.gz$/
+
+export interface BackupOptions extends HubFolders {
+  /** Folder of the archives; made when it is not there. */
+  into: string
+  /** How many to keep, the new one among them; older ones are deleted once the new one was read back and found whole. */
+  keep: number
+  version: string
+}
+
+/**
+ * Writes everything that a hub has into one archive, reads it back and checks every byte, and only then deletes older ones. The
+ * hub may run. Throws HUB_BACKUP_FAILED, and then nothing was deleted.
+ */
+export async function createBackup(options: BackupOptions): Promise<Backup> {
+  const { into } = options
+  await mkdir(into, { recursive: true, mode: 0o700 }).catch(failed(`${into} cannot be made`))
+  const stage = await mkdtemp(join(into, '.stage-')).catch(failed(`${into} cannot be written`))
+  try {
+    const members = await membersOf(options).catch(failed(`${options.configDir} cannot be read`))
+    if (!members.some((member) => member.startsWith('config/')))
+      throw new HubError('HUB_BACKUP_FAILED', `${options.configDir} holds no configuration`, {
+        cure: 'Correct CONFIG_DIR: nothing was deleted.',
+      })
+    await gather(members, options, join(stage, ROOT)).catch(failed('The files could not be copied'))
+    const partial = join(stage, 'archive.tar.gz')
+    await pack(stage, partial).catch(failed('The archive could not be written'))
+    await (await openBackup(partial, join(stage, 'check'))).dispose()
+    const file = await moveInto(into, partial)
+    await prune(into, options.keep)
+    return await describe(file)
+  } finally {
+    await rm(stage, { recursive: true, force: true })
+  }
+}
+
+/** The archives in a folder, the newest first; other files there are left alone. */
+export async function listBackups(folder: string): Promise<Backup[]> {
+  const names = (await readdir(folder).catch(() => [])).filter((name) => NAME.test(name))
+  const found = await Promise.all(names.map((name) => describe(join(folder, name)).catch(() => null)))
+  return found.filter((backup) => backup !== null).sort((a, b) => b.at - a.at)
+}
+
+/** Whether it names an archive: nothing else in that folder may be asked for. */
+export const isBackupName = (name: string): boolean => NAME.test(name)
+
+async function gather(members: readonly string[], options: BackupOptions, root: string): Promise<void> {
+  const files: Manifest['files'] = []
+  for (const member of members) {
+    const source = placeOf(member, options)
+    if (source === null) continue
+    const copy = join(root, member)
+    await mkdir(dirname(copy), { recursive: true, mode: 0o700 })
+    const isDatabase = (DATABASES as readonly string[]).includes(basename(member))
+    const copied = isDatabase ? await copyDatabase(source, copy) : await copyPresent(source, copy)
+    if (copied) files.push({ path: member, ...(await fingerprint(copy)) })
+  }
+  const manifest: Manifest = { format: 1, version: options.version, at: Date.now(), files }
+  await writeFile(join(root, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600 })
+}
+
+/** False for what was deleted meanwhile, or was never there. */
+async function copyPresent(source: string, copy: string): Promise<boolean> {
+  try {
+    await copyFile(source, copy)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
+}
+
+async function copyDatabase(source: string, copy: string): Promise<boolean> {
+  const { backup, DatabaseSync } = await import('node:sqlite')
+  const database = new DatabaseSync(source, { readOnly: true })
+  try {
+    // In steps, so that writers are not kept waiting.
+    await backup(database, copy)
+  } finally {
+    database.close()
+  }
+  return true
+}
+
+async function pack(stage: string, file: string): Promise<void> {
+  const { create } = await import('tar')
+  await create({ gzip: true, cwd: stage, file, portable: true, mode: 0o600 }, [ROOT])
+  const handle = await open(file, 'r+')
+  await handle.sync().finally(() => handle.close())
+}
+
+/** Under the name of this moment. */
+async function moveInto(folder: string, partial: string): Promise<string> {
+  const file = join(folder, `mcp-hub-${new Date().toISOString().replace(/[-:.]/g, '')}.tar.gz`)
+  await rename(partial, file)
+  return file
+}
+
+async function prune(folder: string, keep: number): Promise<void> {
+  for (const { name } of (await listBackups(folder)).slice(keep)) await rm(join(folder, name), { force: true })
+}
+
+async function describe(file: string): Promise<Backup> {
+  const { size } = await stat(file)
+  const stamp = NAME.exec(basename(file))?.[1] ?? ''
+  const iso = stamp.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z$/, '$1-$2-$3T$4:$5:$6.$7Z')
+  return { name: basename(file), at: Date.parse(iso), bytes: size }
+}
+
+function failed(what: string): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof HubError) throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new HubError('HUB_BACKUP_FAILED', `${what}: ${message}`, {
+      cure:
+        code === 'ENOSPC'
+          ? 'Free some space on that disk; older backups were left alone.'
+          : 'Mend what the message names; older backups were left alone.',
+    })
+  }
+}

@@ -1,0 +1,117 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createBackup } from '../backup/create-backup.ts'
+import type { HubFolders } from '../backup/members.ts'
+import { openBackup } from '../backup/open-backup.ts'
+import { restoreBackup } from '../backup/restore-backup.ts'
+import { HubError } from '../hub-error.ts'
+import { CommandError, exitCodes, requireOption, UsageError, type Command, type Io, type Values } from './command.ts'
+
+const folderOptions = {
+  config: { type: 'string', value: 'DIR', help: 'folder with servers.json (default $CONFIG_DIR)' },
+  data: { type: 'string', value: 'DIR', help: 'folder of what the hub keeps (default $DATA_DIR)' },
+} as const
+
+export const backupCommand: Command = {
+  name: 'backup',
+  summary: 'Keep everything that a hub has in an archive, checked before older ones are deleted; the hub may run.',
+  options: {
+    ...folderOptions,
+    out: { type: 'string', value: 'DIR', help: 'folder of the archives' },
+    keep: { type: 'string', value: 'N', help: 'how many archives stay there (default 30)' },
+    json: { type: 'boolean', help: 'print what was written as JSON' },
+  },
+  run: (values, io) =>
+    explained(async () => {
+      const folders = foldersOf(values, io)
+      const into = path.resolve(requireOption(values, 'out'))
+      const backup = await createBackup({ ...folders, into, keep: numberOf(values, 'keep', 30), version: io.version })
+      io.out(
+        values['json'] === true
+          ? `${JSON.stringify({ ...backup, folder: into })}\n`
+          : `Wrote ${path.join(into, backup.name)}, ${(backup.bytes / 1_024).toFixed(0)} kB, and checked every byte.\n`,
+      )
+    }),
+}
+
+export const backupVerifyCommand: Command = {
+  name: 'backup verify',
+  summary: 'Read an archive and check all of it, as restoring would; changes nothing.',
+  positional: { name: 'file', help: 'the archive' },
+  options: {},
+  run: (values, io) =>
+    explained(async () => {
+      const stage = await mkdtemp(path.join(tmpdir(), 'mcp-hub-verify-'))
+      try {
+        const { manifest } = await openBackup(await archiveOf(values), path.join(stage, 'archive'))
+        const date = new Date(manifest.at).toISOString()
+        io.out(`Whole: ${manifest.files.length} files of ${date}, by MCP Hub ${manifest.version}.\n`)
+      } finally {
+        await rm(stage, { recursive: true, force: true })
+      }
+    }),
+}
+
+export const restoreCommand: Command = {
+  name: 'restore',
+  summary: 'Put what an archive holds in the place of what a hub has; what was there is moved aside.',
+  positional: { name: 'file', help: 'the archive' },
+  options: folderOptions,
+  run: (values, io) =>
+    explained(async () => {
+      const { manifest, before } = await restoreBackup(await archiveOf(values), foldersOf(values, io))
+      const date = new Date(manifest.at).toISOString()
+      io.out(`Restored ${manifest.files.length} files of ${date}. What was there is in ${before}\n`)
+    }),
+}
+
+function foldersOf(values: Values, io: Io): HubFolders {
+  const folder = (option: string, variable: string): string => {
+    const given = values[option] ?? io.env[variable]
+    if (typeof given !== 'string' || given === '')
+      throw new UsageError(`--${option} is missing, and ${variable} is not set.`)
+    return path.resolve(given)
+  }
+  const dataDir = folder('data', 'DATA_DIR')
+  const secretsFile = io.env['MCP_HUB_SECRETS_FILE'] ?? path.join(dataDir, 'secrets.json')
+  return { configDir: folder('config', 'CONFIG_DIR'), dataDir, secretsFile }
+}
+
+async function archiveOf(values: Values): Promise<string> {
+  const { file } = values
+  if (typeof file !== 'string') throw new UsageError('FILE is missing.')
+  const archive = path.resolve(file)
+  const found = await stat(archive).catch(() => null)
+  if (found?.isFile() !== true) throw new CommandError(`${archive} is no file.`, 'Give an archive.', exitCodes.data)
+  return archive
+}
+
+function numberOf(values: Values, option: string, fallback: number): number {
+  const given = values[option]
+  if (given === undefined) return fallback
+  const number = Number(given)
+  if (!Number.isInteger(number) || number < 1)
+    throw new UsageError(`--${option}: a whole number of at least 1 is needed.`)
+  return number
+}
+
+/** An archive that is refused is wrong data; what the disk refuses cannot be created. */
+async function explained(work: () => Promise<void>): Promise<number> {
+  try {
+    await work()
+    return exitCodes.ok
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error
+    const faults = (error.faults ?? []).map(
+      ({ file, line, message }) => `${[file, line].filter(Boolean).join(':')}: ${message}`,
+    )
+    const code =
+      error.code === 'HUB_BACKUP_REFUSED'
+        ? exitCodes.data
+        : error.code === 'HUB_CONFLICT'
+          ? exitCodes.unavailable
+          : exitCodes.cannotCreate
+    throw new CommandError([error.message, ...faults].join('\n'), error.cure ?? '', code)
+  }
+}
