@@ -36,6 +36,7 @@ import { createOffers } from './upstream/offers.ts'
 import { createProcessJournal, journalFile } from './upstream/process/journal.ts'
 import { systemProcessTable } from './upstream/process/process-table.ts'
 import { createReaper } from './upstream/process/process-tree.ts'
+import { startWatchdog } from './upstream/process/watchdog.ts'
 import { createSearchPathSource } from './upstream/process/search-path.ts'
 import { createAccountService } from './upstream/oauth/service.ts'
 import { createSupervisor } from './upstream/supervisor.ts'
@@ -54,6 +55,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   const reaper = createReaper(table)
   const journal = await createProcessJournal(journalFile(options.dataDir), table, reaper)
   await journal.reap()
+  // On a server whoever started the hub starts it again.
+  const watchdog = options.mode === 'desktop' ? startWatchdog(journal.ownMarks) : null
   const config = await openConfigStore(options.configDir, {
     env: options.systemEnv ?? options.env,
     secret: (name) => (isOwnName(name) ? undefined : options.vault.get(name)),
@@ -415,6 +418,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       accounts.close()
       door.dispose()
       await supervisor.stop()
+      watchdog?.dispose()
       await serverLogs.flush()
       await pins.flush()
       await identity.dispose()

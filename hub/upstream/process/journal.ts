@@ -11,6 +11,8 @@ import { createReaper, killAtOnce, MARK_VARIABLE, signal, type ProcessReaper } f
 export interface ProcessJournal {
   /** Ends what hubs left behind that were killed; the number of servers. */
   reap: () => Promise<number>
+  /** What the marks of this hub's servers begin with. */
+  readonly ownMarks: string
   /** The mark for a server that is about to be started. */
   nextMark: () => string
   add: (pid: number, mark: string) => void
@@ -74,6 +76,7 @@ export async function createProcessJournal(
   const owner = await table.startTimeOf(process.pid)
   // Marks of other folders are of hubs that are none of ours.
   const folder = createHash('sha256').update(file).digest('hex').slice(0, 12)
+  const ownMarks = `${folder}.${process.pid}.${oneWord(owner)}.`
   let serial = 0
   let writing: Promise<void> = Promise.resolve()
   let queued = false
@@ -126,7 +129,8 @@ export async function createProcessJournal(
 
   return {
     reap: async () => (await reapFiles()) + (await reapMarked()),
-    nextMark: () => `${folder}.${process.pid}.${oneWord(owner)}.${++serial}`,
+    ownMarks,
+    nextMark: () => `${ownMarks}${++serial}`,
     add(pid, mark) {
       const entry = { startTime: '', known: table.startTimeOf(pid), mark }
       entries.set(pid, entry)
