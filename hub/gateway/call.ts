@@ -15,6 +15,14 @@ export interface Question {
   readonly onProgress: (params: Params) => void
 }
 
+/** The client of a session beyond its calls: what concerns it without belonging to one. */
+export interface SessionClient {
+  /** A notification, for a client that listens. */
+  hear: (method: string, params: Params | undefined) => void
+  /** A question; null when the client cannot be asked it, or not now. */
+  askAside: (question: Question) => Promise<unknown> | null
+}
+
 /**
  * One request of one client on its way to a server: neutral to the era on either side. The edge that made it renders what
  * comes back; the connection that carries it knows nothing of HTTP responses or sessions.
@@ -27,6 +35,8 @@ export interface Call {
   /** Exchanges with the same owner belong to one client session; a server's question never crosses owners. */
   readonly owner: string
   readonly principal: string
+  /** Undefined where there is no session. */
+  readonly client?: SessionClient
   readonly capabilities: ClientCapabilities
   readonly clientInfo: unknown
   /** The client's own progress token, when it wants progress. */

@@ -59,6 +59,8 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
       session.inFlight.delete(id)
       cancel?.(typeof params?.['reason'] === 'string' ? params['reason'] : 'the client cancelled')
     } else if (method === 'notifications/progress') session.progressed(params ?? {})
+    else if (method === 'notifications/roots/list_changed')
+      for (const upstream of session.view.upstreams) upstream.rootsChanged(session.served, session)
     else passNotification(session.view, session.viewer, method, params)
   }
 
@@ -67,13 +69,19 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
     const method = message.method ?? ''
     const params = message.params
     const record = new Exchange(session.principal, session.view.path, session.client, method, exchange.bytesIn)
+    if (session.capabilities['roots'] !== undefined) {
+      session.waiting = exchange.outlet
+      session.settleRoots()
+    }
     const respond = (result: Buffer): void => {
+      session.waiting = null
       const body = resultBody(id, result)
       exchange.answer(body)
       record.succeeded(sizeOf(body))
       context.onExchange(record, params, null)
     }
     const fail = (error: unknown): void => {
+      session.waiting = null
       const failure = toRpcError(error)
       const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: failure }))
       exchange.answer([body])
@@ -131,7 +139,7 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
     if (!wantedLogs) await session.subscriptions.renew()
     await Promise.all(
       session.view.upstreams.map((upstream) =>
-        upstream.instanceFor(session.principal, session.capabilities).then(
+        upstream.instanceFor(session.principal, session.capabilities, session.viewer.resident).then(
           (instance) => instance.wantLogs(level),
           () => undefined,
         ),
@@ -202,6 +210,7 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
         params: routed,
         clientEra: 'legacy',
         owner: session.id,
+        client: session,
         principal: session.principal,
         capabilities: session.capabilities,
         clientInfo: session.clientInfo,
@@ -222,6 +231,7 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
           if (finished) return
           finished = true
           session.inFlight.delete(id)
+          session.waiting = null
           session.lastUsed = Date.now()
           const modern = upstream.hello?.era === 'modern'
           if (reply.isError) for (const page of pagesOf(reply.message.error)) session.sentTo(page)
@@ -248,7 +258,7 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
     const { method, params } = question
     if (!canAnswer(session.capabilities, method, params))
       return Promise.reject(new McpError(rpc.methodNotFound, `The client does not support ${method}`))
-    const carrier = outlet.acceptsStream && outlet.reachable ? outlet : session.isListening ? session.general : null
+    const carrier = session.carrierFor(outlet)
     if (carrier === null) return Promise.reject(new McpError(rpc.noOwner, 'The client has no stream to be asked on'))
     return session.ask(carrier, { ...question, params: legacyQuestion(method, params) })
   }

@@ -96,7 +96,7 @@ export function createServerView(name: string, find: () => Upstream | undefined,
       await upstream.settled(LIST_WAIT_MS)
       const hello =
         (upstream.isAsleep ? upstream.hello : null) ??
-        (await upstream.instanceFor(viewer.principal, viewer.capabilities)).connection.hello
+        (await upstream.instanceFor(viewer.principal, viewer.capabilities, viewer.resident)).connection.hello
       return {
         capabilities: capabilitiesFor(viewer.era, [hello]),
         serverInfo: hello.serverInfo ?? unnamed,

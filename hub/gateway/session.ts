@@ -3,10 +3,13 @@ import type { ServerResponse } from 'node:http'
 import {
   ELICITATION_COMPLETE,
   TASKS_EXTENSION,
+  canAnswer,
+  isLogged,
   type CancelCall,
   type ClientCapabilities,
   type LogLevel,
   type Question,
+  type SessionClient,
 } from './call.ts'
 import {
   LATEST_LEGACY,
@@ -22,6 +25,7 @@ import { clientLabel } from './exchange.ts'
 import { Outlet, type OutletOptions, type Recorder } from './outlet.ts'
 import { ListWatch } from './list-watch.ts'
 import { ResourceSubscriptions } from './resource-subscriptions.ts'
+import type { ServedClient } from '../upstream/subscriptions.ts'
 import type { View, Viewer } from './view.ts'
 
 const MAX_EVENTS = 500
@@ -45,7 +49,7 @@ interface Ask {
  * A client's session of the legacy era (2024-11-05 to 2025-11-25). A session is a table entry with its stream, the calls in
  * flight and the events that a reconnecting client may ask for again; it owns no server object.
  */
-export class Session {
+export class Session implements SessionClient {
   readonly id = randomBytes(24).toString('base64url')
   readonly principal: string
   readonly view: View
@@ -58,9 +62,14 @@ export class Session {
   lastUsed = Date.now()
   /** The stream for messages that belong to no request. It outlasts its connection, so that it can be resumed. */
   general: Outlet | null = null
+  /** The request that came last and is not answered, of a client that can be asked before its call is under way. */
+  waiting: Outlet | null = null
   readonly inFlight = new Map<JsonRpcId, CancelCall>()
   readonly subscriptions: ResourceSubscriptions
+  /** As whom it sees its endpoint. */
+  viewer: Viewer
   lists: ListWatch
+  #owesRoots = false
   readonly #asks = new Map<string, Ask>()
   /** Pages that its user was sent to, by the id of the visit. */
   readonly #pages = new Set<unknown>()
@@ -77,6 +86,7 @@ export class Session {
   constructor(principal: string, view: View, reader: OutletOptions) {
     this.principal = principal
     this.view = view
+    this.viewer = this.#asViewer()
     this.lists = new ListWatch(view, this.viewer)
     this.subscriptions = new ResourceSubscriptions({
       view,
@@ -99,11 +109,19 @@ export class Session {
     this.capabilities = isObject(params['capabilities']) ? withoutTasks(params['capabilities']) : {}
     this.clientInfo = params['clientInfo']
     this.client = clientLabel(this.clientInfo)
+    this.viewer = this.#asViewer()
     this.lists = new ListWatch(this.view, this.viewer)
   }
 
-  get viewer(): Viewer {
-    return { principal: this.principal, capabilities: this.capabilities, era: 'legacy' }
+  /** As whom a server knows it. */
+  get served(): ServedClient {
+    const { principal, capabilities } = this
+    return { owner: this.id, principal, capabilities, wantsLogs: this.logLevel !== undefined }
+  }
+
+  #asViewer(): Viewer {
+    const resident = { owner: this.id, client: this }
+    return { principal: this.principal, capabilities: this.capabilities, era: 'legacy', resident }
   }
 
   /** Makes an outlet's stream resumable under an id of its own. */
@@ -137,6 +155,7 @@ export class Session {
     this.general = outlet
     outlet.openStream()
     for (const method of this.lists.begin()) this.tell(method)
+    this.settleRoots()
   }
 
   /** Goes on after an event on its stream; false when the id is none of this session's. */
@@ -199,6 +218,28 @@ export class Session {
     if (this.#pages.delete(params['elicitationId'])) this.tell(ELICITATION_COMPLETE, params)
   }
 
+  /** Where a question can go out: on the stream of its call, or else on the session's own. */
+  carrierFor(outlet: Outlet | null): Outlet | null {
+    if (outlet !== null && outlet.acceptsStream && outlet.reachable) return outlet
+    return this.isListening ? this.general : null
+  }
+
+  /** A question that belongs to no call. */
+  askAside(question: Question): Promise<unknown> | null {
+    if (!canAnswer(this.capabilities, question.method, question.params)) return null
+    const carrier = this.carrierFor(this.isListening ? null : this.waiting)
+    if (carrier !== null) return this.ask(carrier, question)
+    this.#owesRoots ||= question.method === 'roots/list'
+    return null
+  }
+
+  /** The client can be asked now: servers that wanted to know its roots before are told to ask again. */
+  settleRoots(): void {
+    if (!this.#owesRoots) return
+    this.#owesRoots = false
+    for (const upstream of this.view.upstreams) upstream.rootsChanged(this.served, this)
+  }
+
   answered(message: JsonRpcMessage): void {
     const ask = typeof message.id === 'string' ? this.#asks.get(message.id) : undefined
     if (message.error !== undefined && isObject(message.error))
@@ -215,6 +256,12 @@ export class Session {
   /** A notification that belongs to no request; a client that never opened the stream has not asked for any. */
   tell(method: string, params?: unknown): void {
     this.general?.send(JSON.stringify({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }))
+  }
+
+  /** What a server says outside of any call, as far as the client wants it. */
+  hear(method: string, params: Params | undefined): void {
+    if (method !== 'notifications/message' || isLogged(params?.['level'], this.logLevel ?? 'info'))
+      this.tell(method, params)
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import type { Era } from '../contract/index.ts'
 import { unkept, type Catalog, type Freshness, type Item, type ListKind } from '../upstream/catalog.ts'
 import type { ServerHello } from '../upstream/handshake.ts'
+import type { Resident } from '../upstream/lanes.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { META, McpError, isObject, rpc, type Params } from './json-rpc.ts'
 import { TASKS_EXTENSION, capabilityProfile, type ClientCapabilities } from './call.ts'
@@ -12,6 +13,8 @@ export interface Viewer {
   principal: string
   capabilities: ClientCapabilities
   era: Era
+  /** The session that asks, for what a server wants of it before any call. */
+  resident?: Resident
 }
 
 /** What carries a call: a server, or the hub itself. */
@@ -89,7 +92,7 @@ export async function known(upstreams: readonly Upstream[], viewer: Viewer, ms: 
 export async function catalogOf(upstream: Upstream, viewer: Viewer): Promise<Catalog> {
   await started(upstream, LIST_WAIT_MS)
   if (upstream.instance === null) return upstream.catalog
-  return upstream.instanceFor(viewer.principal, viewer.capabilities).then(
+  return upstream.instanceFor(viewer.principal, viewer.capabilities, viewer.resident).then(
     (instance) => instance.catalog,
     () => upstream.catalog,
   )

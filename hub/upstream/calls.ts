@@ -1,12 +1,18 @@
 import { transportOf, type ServerConfig } from '../contract/index.ts'
 import type { Clock } from '../clock.ts'
-import { capabilityProfile, type Call, type CancelCall, type ClientCapabilities } from '../gateway/call.ts'
+import {
+  capabilityProfile,
+  type Call,
+  type CancelCall,
+  type ClientCapabilities,
+  type SessionClient,
+} from '../gateway/call.ts'
 import { McpError, Reply, rpc, toRpcError } from '../gateway/json-rpc.ts'
 import { createCallQueue } from './call-queue.ts'
 import type { Catalog } from './catalog.ts'
 import type { ClientInstances } from './client-instances.ts'
 import type { Instance } from './instance.ts'
-import type { Lanes } from './lanes.ts'
+import type { Lanes, Resident } from './lanes.ts'
 import type { ServerLimits } from './limits.ts'
 import { unavailableError } from './server-status.ts'
 import type { Machine } from './state-machine.ts'
@@ -31,7 +37,9 @@ export interface CallTarget {
 export interface Calls {
   call: (call: Call) => CancelCall
   /** The connection of a client's capability profile. Rejects with McpError when the server does not run. */
-  instanceFor: (principal: string, capabilities: ClientCapabilities) => Promise<Instance>
+  instanceFor: (principal: string, capabilities: ClientCapabilities, resident?: Resident) => Promise<Instance>
+  /** A client announces other roots, to the connection that serves it if there is one. */
+  rootsChanged: (client: ServedClient, session: SessionClient) => void
   /** The connection that carries a client's calls; null when the server does not run. Rejects with McpError. */
   connectionOf: (client: ServedClient) => Promise<Instance> | null
   /** What the server offers on that connection; null when there was none yet. */
@@ -123,7 +131,7 @@ export function createCalls(target: CallTarget): Calls {
     let cancel: CancelCall | null = null
     const begin = async (): Promise<void> => {
       await ready()
-      const taken = await lanesFor(available(), principal, capabilities, wantsLogs)?.take(request.owner)
+      const taken = await lanesFor(available(), principal, capabilities, wantsLogs)?.take(request)
       if (cancelled) taken?.release()
       else if (taken === undefined) cancel = callPlain(request)
       else {
@@ -151,9 +159,14 @@ export function createCalls(target: CallTarget): Calls {
 
   return {
     call,
-    instanceFor: async (principal, capabilities) => {
+    rootsChanged: ({ owner, principal, capabilities, wantsLogs }, client) => {
+      const plain = target.instance
+      if (plain === null || capabilities['roots'] === undefined) return
+      lanesFor(plain, principal, capabilities, wantsLogs)?.rootsChanged({ owner, client })
+    },
+    instanceFor: async (principal, capabilities, resident) => {
       const plain = available()
-      return (await lanesFor(plain, principal, capabilities, false)?.any()) ?? plain
+      return (await lanesFor(plain, principal, capabilities, false)?.any(resident)) ?? plain
     },
     connectionOf: ({ owner, principal, capabilities, wantsLogs }) => {
       const plain = target.instance

@@ -1,10 +1,11 @@
+import { capabilitiesOfProfile } from '../gateway/call.ts'
 import { McpError, rpc } from '../gateway/json-rpc.ts'
 import { createLanes, type LaneOptions, type Lanes } from './lanes.ts'
 import type { Instance } from './instance.ts'
 
-export interface ClientInstancesOptions extends Omit<LaneOptions, 'open' | 'max'> {
+export interface ClientInstancesOptions extends Omit<LaneOptions, 'open' | 'max' | 'personal'> {
   server: string
-  open: (profile: string, onLost: () => void) => ReturnType<LaneOptions['open']>
+  open: (profile: string, ...lane: Parameters<LaneOptions['open']>) => ReturnType<LaneOptions['open']>
   /** For one principal and profile. */
   maxLanes: number
   /** For all of them together. */
@@ -74,11 +75,12 @@ export function createClientInstances(options: () => ClientInstancesOptions): Cl
       const lanes = createLanes({
         onReady,
         exclusive,
+        personal: capabilitiesOfProfile(profile)['roots'] !== undefined,
         max: maxLanes,
         waitMs,
-        open: (onLost) => {
+        open: (...lane) => {
           makeRoom()
-          return open(profile, onLost)
+          return open(profile, ...lane)
         },
       })
       groups.set(key, lanes)

@@ -1,22 +1,16 @@
 import type { Reason } from '../contract/index.ts'
-import { WITH_INPUT, capabilitiesOfProfile, isLogged, type Call, type CancelCall } from '../gateway/call.ts'
-import {
-  META,
-  McpError,
-  Reply,
-  isObject,
-  rpc,
-  type JsonRpcId,
-  type JsonRpcMessage,
-  type Params,
-} from '../gateway/json-rpc.ts'
+import { WITH_INPUT, type Call, type CancelCall, type Question } from '../gateway/call.ts'
+import { Reply, rpc, type JsonRpcMessage, type Params } from '../gateway/json-rpc.ts'
 import { traceHeaders } from '../gateway/trace-context.ts'
 import { UpstreamFailure, type ChannelHandlers, type RequestHints } from './channel.ts'
 import { legacyParams, modernParams, nameOf } from './envelope.ts'
+import { hubCall } from './hub-call.ts'
 import { IdTable } from './id-table.ts'
 import { createHandshake, messageOf, protocolReason, type HandshakeOptions, type ServerHello } from './handshake.ts'
 import { driveInputRounds } from './input-rounds.ts'
+import { createNotifications } from './notifications.ts'
 import { createQuestions } from './questions.ts'
+import { createSessionRenewal } from './session-renewal.ts'
 import { staleState } from '../gateway/parked.ts'
 
 export interface ConnectionOptions extends HandshakeOptions {
@@ -26,7 +20,7 @@ export interface ConnectionOptions extends HandshakeOptions {
   /** A notification that belongs to no call. */
   onNotification: (method: string, params: Params | undefined) => void
   /** A question that belongs to no call; null when there is nobody to put it to. */
-  onQuestion: (method: string, params: Params | undefined, signal: AbortSignal) => Promise<unknown> | null
+  onQuestion: (question: Question) => Promise<unknown> | null
   onClose: (reason: Reason) => void
   onSignedOut: ChannelHandlers['onSignedOut']
   /** The server forgot its session and the handshake was done anew: lists and subscriptions must be read again. */
@@ -93,7 +87,6 @@ export function createConnection(options: ConnectionOptions): Connection {
   let closed = false
   let lastFailure: Reason | null = null
   let lastStatus: number | null = null
-  let renewing: Promise<void> | null = null
   let closeReason: Reason | null = null
   let received = 0
 
@@ -119,7 +112,7 @@ export function createConnection(options: ConnectionOptions): Connection {
         options.onLog('hub', 'warn', `A message of the server could not be passed on: ${messageOf(error)}`)
       }
     },
-    onSessionLost,
+    onSessionLost: (hop) => renewal.lost(hop),
     onGap: () => options.onGap(),
     onOversize,
     onClose: (reason) => {
@@ -147,6 +140,13 @@ export function createConnection(options: ConnectionOptions): Connection {
     onWaiting: () => options.onSettled(),
     onAnswered: (entry) => (entry.deadline = performance.now() + options.callTimeoutMs),
   })
+  const notifications = createNotifications<Pending>({
+    inFlight: pending,
+    onProgress: (entry) =>
+      (entry.deadline = Math.min(performance.now() + options.callTimeoutMs, entry.startedAt + options.totalTimeoutMs)),
+    withdraw: questions.withdraw,
+    unowned: options.onNotification,
+  })
   const handshake = createHandshake(options, {
     get channel() {
       return channel
@@ -166,6 +166,24 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     request,
     notify,
+  })
+
+  const renewal = createSessionRenewal({
+    renew: async () => {
+      hello = await handshake.initialize()
+      options.onRenewed()
+    },
+    onFailed: (error) => {
+      if (closed) return
+      closed = true
+      options.onClose(error instanceof UpstreamFailure ? error.reason : protocolReason(messageOf(error)))
+    },
+    inFlight: pending,
+    send: (hop) => {
+      const entry = pending.get(hop)
+      if (entry !== undefined) channel.send(hop, entry.text, entry.hints)
+    },
+    fail: (hop, message) => finish(hop, Reply.error({ code: rpc.serverUnavailable, message })),
   })
 
   function finish(hop: number, reply: Reply): void {
@@ -242,106 +260,19 @@ export function createConnection(options: ConnectionOptions): Connection {
     sweeper ??= setInterval(sweep, SWEEP_MS).unref()
     if (closed)
       finish(hop, Reply.error({ code: rpc.serverUnavailable, message: 'The connection to the server is closed' }))
-    else if (renewing !== null && call.method !== 'initialize') sendRenewed(hop, renewing)
+    else if (renewal.isUnderWay && call.method !== 'initialize') renewal.sendAfter(hop)
     else channel.send(hop, text, hints)
     return hop
   }
 
   function onMessage(message: JsonRpcMessage, hop: number | null): void {
     const method = message.method ?? ''
-    if (message.id !== undefined && message.id !== null) {
-      questions.ask(message.id, method, message.params, hop)
-      return
-    }
-    if (method === 'notifications/progress') {
-      const token = message.params?.['progressToken']
-      const entry = typeof token === 'number' ? pending.get(token) : undefined
-      if (entry === undefined || entry.call.progressToken === undefined) return
-      const now = performance.now()
-      entry.deadline = Math.min(now + options.callTimeoutMs, entry.startedAt + options.totalTimeoutMs)
-      entry.call.notify(method, { ...message.params, progressToken: entry.call.progressToken })
-      return
-    }
-    if (method === 'notifications/message') {
-      onLogMessage(message.params, hop)
-      return
-    }
-    if (method === 'notifications/cancelled') {
-      questions.withdraw(message.params?.['requestId'] as JsonRpcId)
-      return
-    }
-    const entry = pending.get(hop ?? subscriptionOf(message.params))
-    if (entry !== undefined && !isBroadcast(method)) entry.call.notify(method, message.params)
-    else options.onNotification(method, message.params)
-  }
-
-  /**
-   * On a shared pipe a log message names no call. It goes to the newest that wants it as long as all that run are of one
-   * client: what a server logs of one must not show to another. (Who asks for logs has a pipe of its own, see calls.ts.)
-   */
-  function onLogMessage(params: Params | undefined, hop: number | null): void {
-    const concerned = hop === null ? pending.values() : [pending.get(hop)]
-    const running = concerned.flatMap((entry) =>
-      entry === undefined || entry.call.owner === 'hub' ? [] : [entry.call],
-    )
-    const clients = new Set(
-      running.map(({ principal, owner, clientInfo }) => JSON.stringify([principal, owner, clientInfo])),
-    )
-    const wanted = running.findLast(({ logLevel }) => logLevel !== undefined && isLogged(params?.['level'], logLevel))
-    if (clients.size === 1 && wanted !== undefined) wanted.notify('notifications/message', params)
-    else options.onNotification('notifications/message', params)
+    if (message.id !== undefined && message.id !== null) questions.ask(message.id, method, message.params, hop)
+    else notifications.receive(method, message.params, hop)
   }
 
   function notify(method: string, params?: Params): void {
     channel.notify(JSON.stringify({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }), method)
-  }
-
-  /** What was asked of a forgotten session was not done, so it is safe to ask again under a new one. */
-  function onSessionLost(hop: number | null): void {
-    const entry = hop === null ? undefined : pending.get(hop)
-    if (hop !== null && entry?.renewed === true) {
-      const message = 'The server does not know the session that it has just begun'
-      finish(hop, Reply.error({ code: rpc.serverUnavailable, message }))
-      return
-    }
-    if (entry !== undefined) entry.renewed = true
-    if (renewing === null) {
-      renewing = renew()
-      // The calls that wait for it tell of its failure.
-      renewing.catch(() => undefined)
-    }
-    if (hop !== null) sendRenewed(hop, renewing)
-  }
-
-  function renew(): Promise<void> {
-    return handshake.initialize().then(
-      (renewed) => {
-        renewing = null
-        hello = renewed
-        options.onRenewed()
-      },
-      (error: unknown) => {
-        renewing = null
-        if (!closed) {
-          closed = true
-          options.onClose(error instanceof UpstreamFailure ? error.reason : protocolReason(messageOf(error)))
-        }
-        throw error
-      },
-    )
-  }
-
-  function sendRenewed(hop: number, renewed: Promise<void>): void {
-    renewed.then(
-      () => {
-        const entry = pending.get(hop)
-        if (entry !== undefined) channel.send(hop, entry.text, entry.hints)
-      },
-      (error: unknown) => {
-        const message = `The server forgot its session, and a new one failed: ${messageOf(error)}`
-        finish(hop, Reply.error({ code: rpc.serverUnavailable, message }))
-      },
-    )
   }
 
   function request(method: string, params?: Params, timeoutMs = options.callTimeoutMs): Promise<unknown> {
@@ -434,47 +365,6 @@ export function createConnection(options: ConnectionOptions): Connection {
       for (const hop of pending.keys())
         finish(hop, Reply.error({ code: rpc.serverUnavailable, message: 'The server was stopped' }))
       await channel.close(atOnce)
-    },
-  }
-}
-
-/** The subscription that a notification says it belongs to, which is all that tells on a pipe; ids begin at 1. */
-function subscriptionOf(params: Params | undefined): number {
-  const meta = params?.['_meta']
-  const id = isObject(meta) ? meta[META.subscriptionId] : undefined
-  return typeof id === 'number' ? id : 0
-}
-
-function isBroadcast(method: string): boolean {
-  return method.endsWith('/list_changed') || method === 'notifications/resources/updated'
-}
-
-function hubCall(
-  method: string,
-  params: Params | undefined,
-  profile: string,
-  resolve: (result: unknown) => void,
-  reject: (error: McpError) => void,
-): Call {
-  return {
-    method,
-    params,
-    clientEra: 'modern',
-    owner: 'hub',
-    principal: 'hub',
-    capabilities: capabilitiesOfProfile(profile),
-    clientInfo: undefined,
-    progressToken: undefined,
-    logLevel: undefined,
-    wantsLogs: false,
-    paramHeaders: undefined,
-    notify: () => undefined,
-    ask: ({ method: asked }) =>
-      Promise.reject(new McpError(rpc.noOwner, `The hub cannot answer ${asked} for a person`)),
-    finish: (reply) => {
-      const { result, error } = reply.message
-      if (error === undefined) resolve(result)
-      else reject(new McpError(error.code, error.message, error.data))
     },
   }
 }

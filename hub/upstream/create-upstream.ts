@@ -10,6 +10,7 @@ import {
   type Usage,
 } from '../contract/index.ts'
 import { systemClock, type Clock } from '../clock.ts'
+import { ELICITATION_COMPLETE } from '../gateway/call.ts'
 import { McpError, rpc, type Params } from '../gateway/json-rpc.ts'
 import type { ServerLog } from '../observe/server-log.ts'
 import type { Redactor } from '../observe/redactor.ts'
@@ -21,7 +22,7 @@ import type { ServerHello } from './handshake.ts'
 import type { Upstream } from './upstream.ts'
 import { createHealthProbe, type HealthProbe } from './health.ts'
 import { createInstance, type Instance } from './instance.ts'
-import type { OpenedLane } from './lanes.ts'
+import type { LaneClients, OpenedLane } from './lanes.ts'
 import { attemptsFor, idleStopOf, limitsOf, type ServerLimits } from './limits.ts'
 import type { Offer } from './offers.ts'
 import { initialMachine, transition, type ServerEvent } from './state-machine.ts'
@@ -265,7 +266,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     dispatch(worst === undefined ? { type: 'recovered' } : { type: 'impaired', reason: worst })
   }
 
-  function newInstance(profile: string, onLost: (why: Reason) => void): Instance {
+  function newInstance(profile: string, onLost: (why: Reason) => void, whose: LaneClients | null = null): Instance {
     const wanted = config.hub?.era ?? 'auto'
     const sse = isRemote(config) && config.type !== 'sse' ? { ...config, type: 'sse' as const } : null
     const instance: Instance = createInstance({
@@ -280,7 +281,8 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       maxResponseBytes: options.maxResponseBytes,
       openChannel: (handlers) => options.openChannel(config, handlers),
       openAsSse: sse === null ? null : (handlers) => options.openChannel(sse, handlers),
-      onQuestion: () => null,
+      // The others need a call that they belong to; roots are often asked for right after the handshake.
+      onQuestion: (question) => (question.method === 'roots/list' ? (whose?.rooted?.askAside(question) ?? null) : null),
       onLog: (stream, level, text) => log.add(stream, level, text),
       onCatalog: (kinds) => {
         if (primary !== null && instance === primary) {
@@ -292,6 +294,9 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       onResourceUpdated: (params) => subscriptions.updated(instance, params),
       onNotification: (method, params) => {
         if (method === 'notifications/message') log.add('mcp', 'info', JSON.stringify(params?.['data'] ?? params))
+        // Whose a visit or a task is, its id tells.
+        const isNamed = method === ELICITATION_COMPLETE || method.startsWith('notifications/tasks')
+        if (!isNamed) whose?.only?.hear(method, params)
         events.onNotification(method, params)
       },
       onLost,
@@ -305,9 +310,9 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     return instance
   }
 
-  function openForClient(profile: string, onLost: () => void): OpenedLane {
+  function openForClient(profile: string, onLost: () => void, whose: LaneClients): OpenedLane {
     const mine = run
-    const instance = newInstance(profile, (reason) => {
+    const lost = (reason: Reason): void => {
       // One account serves all connections.
       if (reason.code === 'needs-auth') {
         if (mine === run) dispatch({ type: 'lost', reason })
@@ -316,7 +321,8 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       onLost()
       void instance.close()
       subscriptions.lost(instance)
-    })
+    }
+    const instance = newInstance(profile, lost, whose)
     const ready = instance.start().catch((error: unknown) => {
       const cause = error instanceof Error ? error.message : String(error)
       throw new McpError(rpc.serverUnavailable, `Server ${name} did not start for this client: ${cause}`)
@@ -444,6 +450,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     unavailable: () => (isUp() || isAsleep() ? null : unavailableError(name, machine)),
     call: calls.call,
     instanceFor: calls.instanceFor,
+    rootsChanged: calls.rootsChanged,
     catalogFor: calls.catalogFor,
     freshen: calls.freshen,
     subscribe: subscriptions.add,

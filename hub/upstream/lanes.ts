@@ -1,8 +1,22 @@
 import { McpError, rpc } from '../gateway/json-rpc.ts'
+import type { SessionClient } from '../gateway/call.ts'
 import type { Catalog } from './catalog.ts'
 import type { Instance } from './instance.ts'
 
+/** A client as the connections know it. */
+export interface Resident {
+  owner: string
+  /** Undefined where there is no session. */
+  client?: SessionClient | undefined
+}
+
 interface Lane extends OpenedLane {
+  /** The only client that it ever served; null once there were several, undefined when there was none. */
+  resident: Resident | null | undefined
+  /** The client that it served last. */
+  last: string | null
+  /** The client that announced other roots: the server asks for them next. */
+  rooted: Resident | null
   /** Whose calls are in flight; null when none are. */
   owner: string | null
   inFlight: number
@@ -15,9 +29,17 @@ export interface OpenedLane {
   ready: Promise<void>
 }
 
+/** Whose something is that a server sends on a connection without saying so. */
+export interface LaneClients {
+  /** The client that the connection belongs to; null when it served several. */
+  readonly only: SessionClient | null
+  /** The client whose roots the server wants to know: the one that announced others since it asked last, or the only one. */
+  readonly rooted: SessionClient | null
+}
+
 export interface LaneOptions {
   /** Opens one more connection; `onLost` tells when it ended by itself. Throws McpError when there may be no more. */
-  open: (onLost: () => void) => OpenedLane
+  open: (onLost: () => void, whose: LaneClients) => OpenedLane
   /** It is there, and what it offers is known. */
   onReady: () => void
   /**
@@ -25,6 +47,8 @@ export interface LaneOptions {
    * keeps it from reaching another client.
    */
   exclusive: boolean
+  /** Each client has a connection of its own, as far as there may be so many: a server keeps a client's roots for all of it. */
+  personal: boolean
   max: number
   waitMs: number
 }
@@ -37,11 +61,13 @@ export interface Lanes {
   /** When the connection was used last that nobody uses for the longest time; null when all are in use. */
   readonly idleSince: number | null
   /** Some connection, for what it offers. */
-  any: () => Promise<Instance>
+  any: (resident?: Resident) => Promise<Instance>
   /** The connection where this client's calls go, beside them. Rejects with McpError. */
   home: (owner: string) => Promise<Instance>
   /** A connection for a call of this client; `release` when the call is over. Rejects with McpError. */
-  take: (owner: string) => Promise<{ instance: Instance; release: () => void }>
+  take: (resident: Resident) => Promise<{ instance: Instance; release: () => void }>
+  /** The client announces other roots, to the connection that serves it if there is one. */
+  rootsChanged: (resident: Resident) => void
   /** Closes the connection of `idleSince`. */
   evict: () => void
   /** Closes connections that nobody used since then. */
@@ -61,9 +87,29 @@ export function createLanes(options: LaneOptions): Lanes {
   const waiting: (() => void)[] = []
   let lastCatalog: Catalog | null = null
 
-  function add(): Lane {
-    const lane: Lane = { ...options.open(() => remove(lane)), owner: null, inFlight: 0, isReady: false }
+  function add(resident?: Resident): Lane {
+    const whose: LaneClients = {
+      get only() {
+        return lane.resident?.client ?? null
+      },
+      get rooted() {
+        const announced = lane.rooted
+        lane.rooted = null
+        return (announced ?? lane.resident)?.client ?? null
+      },
+    }
+    const opened = options.open(() => remove(lane), whose)
+    const lane: Lane = {
+      ...opened,
+      resident,
+      last: resident?.owner ?? null,
+      rooted: null,
+      owner: null,
+      inFlight: 0,
+      isReady: false,
+    }
     lanes.push(lane)
+    if (resident !== undefined) settle(resident.owner, lane)
     lane.ready.then(
       () => {
         lane.isReady = true
@@ -84,26 +130,36 @@ export function createLanes(options: LaneOptions): Lanes {
     waiting.shift()?.()
   }
 
-  function free(owner: string): Lane | null {
-    if (!options.exclusive) return lanes[0] ?? add()
-    const home = homes.get(owner)
-    if (home !== undefined && (home.owner === owner || home.owner === null)) return home
-    const unused = lanes.filter((lane) => lane.owner === null)
+  function free(resident: Resident): Lane | null {
+    const { exclusive, personal, max } = options
+    if (!exclusive && !personal) return lanes[0] ?? add(resident)
+    const isFree = (lane: Lane): boolean => !exclusive || lane.owner === null || lane.owner === resident.owner
+    const home = homes.get(resident.owner)
+    if (home !== undefined && isFree(home)) return home
+    const usable = lanes.filter(isFree)
     const inhabited = new Set(homes.values())
-    const own = unused.find((lane) => !inhabited.has(lane)) ?? unused[0]
-    return own ?? (lanes.length < options.max ? add() : null)
+    const empty = usable.find((lane) => !inhabited.has(lane))
+    if (empty !== undefined) return empty
+    if (lanes.length < max && (personal || usable.length === 0)) return add(resident)
+    return usable.toSorted((a, b) => a.instance.lastUsed - b.instance.lastUsed)[0] ?? null
   }
 
   function settle(owner: string, lane: Lane): void {
+    if (!options.exclusive && !options.personal) return
     homes.delete(owner)
     homes.set(owner, lane)
     const [oldest] = homes.keys()
     if (homes.size > MAX_HOMES && oldest !== undefined) homes.delete(oldest)
   }
 
-  async function take(owner: string): Promise<{ instance: Instance; release: () => void }> {
+  function announceRoots(lane: Lane, resident: Resident): void {
+    lane.rooted = resident
+    lane.instance.connection.notify('notifications/roots/list_changed')
+  }
+
+  async function take(resident: Resident): Promise<{ instance: Instance; release: () => void }> {
     const deadline = Date.now() + options.waitMs
-    let lane = free(owner)
+    let lane = free(resident)
     while (lane === null) {
       if (Date.now() >= deadline) {
         throw new McpError(
@@ -119,12 +175,16 @@ export function createLanes(options: LaneOptions): Lanes {
         })
       })
       if (left) throw new McpError(rpc.serverUnavailable, 'The server went away before it had room for this call')
-      lane = free(owner)
+      lane = free(resident)
     }
     const taken = lane
-    taken.owner = owner
+    taken.owner = resident.owner
     taken.inFlight++
-    if (options.exclusive) settle(owner, taken)
+    settle(resident.owner, taken)
+    const isAnother = taken.last !== resident.owner
+    if (taken.resident === undefined) taken.resident = resident
+    else if (taken.resident?.owner !== resident.owner) taken.resident = null
+    taken.last = resident.owner
     let released = false
     const release = (): void => {
       if (released) return
@@ -135,6 +195,7 @@ export function createLanes(options: LaneOptions): Lanes {
     }
     try {
       await taken.ready
+      if (options.personal && isAnother && resident.client !== undefined) announceRoots(taken, resident)
       return { instance: taken.instance, release }
     } catch (error) {
       release()
@@ -162,18 +223,22 @@ export function createLanes(options: LaneOptions): Lanes {
     get idleSince() {
       return longestIdle()?.instance.lastUsed ?? null
     },
-    any: async () => {
-      const lane = lanes[0] ?? add()
+    any: async (resident) => {
+      const lane = lanes[0] ?? add(resident)
       await lane.ready
       return lane.instance
     },
     home: async (owner) => {
-      const lane = homes.get(owner) ?? free(owner) ?? lanes[0] ?? add()
-      if (options.exclusive) settle(owner, lane)
+      const lane = homes.get(owner) ?? free({ owner }) ?? lanes[0] ?? add({ owner })
+      settle(owner, lane)
       await lane.ready
       return lane.instance
     },
     take,
+    rootsChanged: (resident) => {
+      const lane = homes.get(resident.owner)
+      if (lane?.isReady === true) announceRoots(lane, resident)
+    },
     evict: () => {
       const lane = longestIdle()
       if (lane === null) return

@@ -1,4 +1,4 @@
-import type { Call } from '../gateway/call.ts'
+import type { Call, Question } from '../gateway/call.ts'
 import type { IdTable } from './id-table.ts'
 import { rpc, toRpcError, type JsonRpcId, type Params, type RpcError } from '../gateway/json-rpc.ts'
 
@@ -14,7 +14,7 @@ export interface QuestionsOptions<Entry extends Asked> {
   answer: (id: JsonRpcId, body: { result: unknown } | { error: RpcError }) => void
   notify: (method: string, params: Params) => void
   /** A question that no call can have asked; null when there is nobody to put it to either. */
-  unowned: (method: string, params: Params | undefined, signal: AbortSignal) => Promise<unknown> | null
+  unowned: (question: Question) => Promise<unknown> | null
   /** A call waits for its client now, and the server does not work on it. */
   onWaiting: () => void
   /** The client of a call has answered: its time runs again. */
@@ -55,28 +55,31 @@ export function createQuestions<Entry extends Asked>(options: QuestionsOptions<E
     }
     const controller = new AbortController()
     const { signal } = controller
-    const owner = ownerOf(method, hop)
-    const asked =
-      typeof owner === 'string'
-        ? options.unowned(method, params, signal)
-        : owner.call.ask({
-            method,
-            params,
-            signal,
-            onProgress: (progress) => {
-              if (!signal.aborted) options.notify('notifications/progress', progress)
-            },
-          })
+    const question: Question = {
+      method,
+      params,
+      signal,
+      onProgress: (progress) => {
+        if (!signal.aborted) options.notify('notifications/progress', progress)
+      },
+    }
+    // A server seldom asks for roots in the course of a call: the answer must not be lost because one ends.
+    const aside = hop === null && method === 'roots/list' ? options.unowned(question) : null
+    const owner = aside === null ? ownerOf(method, hop) : 'it is no call’s'
+    const entry = typeof owner === 'string' ? null : owner
+    const asked = aside ?? (entry === null ? options.unowned(question) : entry.call.ask(question))
     if (asked === null) {
       // Often asked right after the handshake, when there is no call yet.
       if (method === 'roots/list') options.answer(id, { result: { roots: [] } })
       else
         options.answer(id, {
-          error: { code: rpc.noOwner, message: `The hub cannot tell whom to ask: ${owner as string}` },
+          error: {
+            code: rpc.noOwner,
+            message: `The hub cannot tell whom to ask: ${typeof owner === 'string' ? owner : method}`,
+          },
         })
       return
     }
-    const entry = typeof owner === 'string' ? null : owner
     open.set(id, { owner: entry, controller })
     if (entry !== null && entry.asked++ === 0) {
       waiting++

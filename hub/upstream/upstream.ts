@@ -1,11 +1,12 @@
 import type { Reason, ServerConfig, ServerState, ServerStatus, Usage } from '../contract/index.ts'
-import type { Call, CancelCall, ClientCapabilities } from '../gateway/call.ts'
+import type { Call, CancelCall, ClientCapabilities, SessionClient } from '../gateway/call.ts'
 import type { McpError } from '../gateway/json-rpc.ts'
 import type { ServerLog } from '../observe/server-log.ts'
 import type { Catalog } from './catalog.ts'
 import type { ServerHello } from './handshake.ts'
 import type { Instance } from './instance.ts'
-import type { Subscription } from './subscriptions.ts'
+import type { Resident } from './lanes.ts'
+import type { ServedClient, Subscription } from './subscriptions.ts'
 
 /** One server of the configuration: its state machine (docs/server-states.md), its connections, what it offers. */
 export interface Upstream {
@@ -45,7 +46,9 @@ export interface Upstream {
   unavailable: () => McpError | null
   call: (call: Call) => CancelCall
   /** The connection of a client's capability profile; the lists of a legacy server differ by it. */
-  instanceFor: (principal: string, capabilities: ClientCapabilities) => Promise<Instance>
+  instanceFor: (principal: string, capabilities: ClientCapabilities, resident?: Resident) => Promise<Instance>
+  /** A client announces other roots, to the connection that serves it if there is one. */
+  rootsChanged: (client: ServedClient, session: SessionClient) => void
   /** What it offers on that connection; null when there was none yet. */
   catalogFor: (principal: string, capabilities: ClientCapabilities) => Catalog | null
   /** Somebody asks for its lists: those that it does not tell changes of are read anew now and then. */
