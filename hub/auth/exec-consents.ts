@@ -1,16 +1,14 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { z } from 'zod'
 import { writeFileAtomic } from '../config/atomic-file.ts'
-import { isRemote, programSchema, type ExecConsent, type Program, type ServerConfig } from '../contract/index.ts'
+import { isRemote, type ExecConsent, type Program, type ServerConfig } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import type { KeptConsents } from './parse-exec-consents.ts'
 
 const MAX_KEPT = 1_000
 /** Variables whose value decides what code runs; of all others only the name counts, because values change and are secret. */
 const CODE_VARIABLES =
   /^(?:PATH|ENV|BASH_ENV|CLASSPATH|RUBYOPT|RUBYLIB|PERL5\w*|NODE_\w+|PYTHON\w+|\w*JAVA\w*OPTIONS|(?:LD|DYLD|GIT|UV|PIP|npm_config|BUN|DENO)_\w+)$/i
-
-const fileSchema = z.record(z.string(), z.object({ server: z.string(), program: programSchema }))
 
 /**
  * The programs that a person agreed to run. An entry that changed in the file without anybody's yes (by another program, a
@@ -68,18 +66,14 @@ export async function openExecConsents(options: {
   }
 }
 
-/** Null when there is none; a broken one is as good as one that agrees to nothing. */
-async function load(file: string): Promise<z.infer<typeof fileSchema> | null> {
+/** Null when there is none. The schema is loaded where there is something to check. */
+async function load(file: string): Promise<KeptConsents | null> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw error
   })
   if (text === null) return null
-  try {
-    return fileSchema.parse(JSON.parse(text))
-  } catch {
-    return {}
-  }
+  return (await import('./parse-exec-consents.ts')).parseExecConsents(text)
 }
 
 type StdioConfig = Exclude<ServerConfig, { url: string }>
