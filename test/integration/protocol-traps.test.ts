@@ -1,0 +1,121 @@
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
+import { answerBasics, sendJson, startScripted, type ScriptedServer } from '../fixtures/scripted-server.ts'
+import { LegacyWire, ModernWire, textOf, waitFor } from '../fixtures/wire.ts'
+
+/** Ends itself at any request before `initialize`, as some servers do, and lists one tool otherwise. */
+const exitsOnProbe = `
+require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+  const { id, method } = JSON.parse(line)
+  const send = (result) => console.log(JSON.stringify({ jsonrpc: '2.0', id, result }))
+  if (method === 'initialize')
+    send({ protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'shy', version: '1' } })
+  else if (method === 'tools/list') send({ tools: [{ name: 'there', inputSchema: { type: 'object' } }] })
+  else if (id !== undefined) process.exit(3)
+})`
+
+let hub: TestHub
+let modernServer: ScriptedServer
+let legacyServer: ScriptedServer
+const cancelled: unknown[] = []
+beforeAll(async () => {
+  const items = { type: 'array', items: { type: 'number' } }
+  modernServer = await startScripted((asked) => {
+    const { response, message } = asked
+    const respond = (result: object): void =>
+      sendJson(response, { jsonrpc: '2.0', id: message?.id, result: { resultType: 'complete', ...result } })
+    const cursor = message?.params?.['cursor']
+    if (message?.method === 'tools/list' && cursor === undefined)
+      respond({ tools: [{ name: 'numbers', inputSchema: { type: 'object' }, outputSchema: items }], nextCursor: '' })
+    else if (message?.method === 'tools/list' && cursor === '')
+      respond({ tools: [{ name: 'last', inputSchema: { type: 'object' } }] })
+    else if (message?.method === 'tools/call') respond({ content: [], structuredContent: [1, 2] })
+    else answerBasics(asked, { era: 'modern', tools: [] })
+  })
+  legacyServer = await startScripted((asked) => {
+    const { response, message } = asked
+    if (message?.method === 'notifications/cancelled') cancelled.push(message.params?.['requestId'])
+    if (answerBasics(asked, { era: 'legacy', tools: ['ask'], session: 's' })) return
+    if (message?.method !== 'tools/call') {
+      response.writeHead(405).end()
+      return
+    }
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    const question = { message: '?', requestedSchema: { type: 'object', properties: {} } }
+    response.write(
+      `data: ${JSON.stringify({ jsonrpc: '2.0', id: `q${String(message.id)}`, method: 'elicitation/create', params: question })}\n\n`,
+    )
+  })
+  const servers = {
+    paged: { type: 'http', url: modernServer.url },
+    asking: { type: 'http', url: legacyServer.url },
+    shy: { command: process.execPath, args: ['-e', exitsOnProbe] },
+    echo: fixtureServer('echo.ts'),
+  }
+  hub = await startHub(servers, { limits: { parkedCallTtlMs: 500 } })
+  await Promise.all(Object.keys(servers).map((name) => hub.until(name, 'running')))
+})
+afterAll(async () => {
+  await hub.close()
+  await modernServer.close()
+  await legacyServer.close()
+})
+
+const modern = (path: string, capabilities = {}): ModernWire =>
+  new ModernWire(hub.url + path, { headers: hub.headers, capabilities })
+const legacy = (path: string): Promise<LegacyWire> => LegacyWire.open(hub.url + path, { headers: hub.headers })
+
+describe('an empty string as a cursor', () => {
+  it.each(['/mcp', '/mcp/paged'])('is one like any other, of a server and of a client (%s)', async (path) => {
+    for (const client of [modern(path), await legacy(path)]) {
+      for (const params of [{}, { cursor: '' }]) {
+        const { result } = await client.request('tools/list', params)
+        const names = (result?.['tools'] as { name: string }[]).map(({ name }) => name.replace('paged__', ''))
+        expect(names).toEqual(expect.arrayContaining(['numbers', 'last']))
+        expect(result).not.toHaveProperty('nextCursor')
+      }
+      expect((await client.request('tools/list', { cursor: 'other' })).error).toMatchObject({ code: -32602 })
+    }
+  })
+})
+
+it('a tool whose output is an array spoils neither the list nor the call of a legacy client', async () => {
+  const client = new Client({ name: 'legacy', version: '1' })
+  const url = new URL(`${hub.url}/mcp/paged`)
+  await client.connect(new StreamableHTTPClientTransport(url, { requestInit: { headers: hub.headers } }))
+  expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['numbers', 'last'])
+  expect((await client.callTool({ name: 'numbers' })).structuredContent).toEqual({ result: [1, 2] })
+  await client.close()
+})
+
+it('a parked call whose client does not come back is cancelled at its server, and its state is worth nothing then', async () => {
+  const client = modern('/mcp/asking', { elicitation: {} })
+  const { result } = await client.request('tools/call', { name: 'ask' })
+  expect(result).toMatchObject({ resultType: 'input_required' })
+  await waitFor(() => cancelled.length === 1, 10_000)
+  const retry = { name: 'ask', requestState: result?.['requestState'], inputResponses: { 'elicitation-1': {} } }
+  expect((await client.request('tools/call', retry)).error).toMatchObject({ code: -32602 })
+})
+
+it('a server that exits on the probe is started once more, without it', async () => {
+  const { result } = await (await legacy('/mcp/shy')).request('tools/list')
+  expect(result?.['tools']).toMatchObject([{ name: 'there' }])
+  expect(await hub.until('shy', 'running')).toMatchObject({ era: 'legacy', restarts: 0 })
+})
+
+it('an answer of more than 10 MB on a pipe comes through whole', async () => {
+  const bytes = 11_000_000
+  for (const client of [modern('/mcp/echo'), await legacy('/mcp/echo')])
+    expect(textOf(await client.request('tools/call', { name: 'big', arguments: { bytes } }))).toHaveLength(bytes)
+})
+
+it.each(['=?base64?ZWNobw?=', '=?base64?ZWNo bw==?=', '=?base64?ZWNobw=?=', '=?base64?ZWNobw==='])(
+  'a name in a header that is no strict Base64 is refused (%s)',
+  async (name) => {
+    const params = { name: 'echo', arguments: { text: 'x' } }
+    const answer = await modern('/mcp/echo').request('tools/call', params, { headers: { 'mcp-name': name } })
+    expect(answer).toMatchObject({ status: 400, error: { code: -32020 } })
+  },
+)
