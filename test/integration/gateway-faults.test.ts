@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
 import {
@@ -10,14 +11,22 @@ import {
 } from '../fixtures/scripted-server.ts'
 import { LegacyWire, ModernWire, textOf, type Answer } from '../fixtures/wire.ts'
 
-const CALL_TIMEOUT_MS = 1_500
+const CALL_TIMEOUT_MS = 3_000
 const names = ['echo', 'slow', 'hang', 'twice', 'garbage', 'cut']
+
+/** The sessions of the legacy server that it has not forgotten. */
+let generation = 1
 
 /** Over HTTP the same faults as `faulty.ts` has on a pipe. */
 function startFaulty(era: 'legacy' | 'modern'): Promise<ScriptedServer> {
   return startScripted((asked) => {
-    if (answerBasics(asked, { era, tools: names, session: 's' })) return
-    const { response, message } = asked
+    const { response, message, request } = asked
+    const known = request.headers['mcp-session-id']
+    if (era === 'legacy' && known !== undefined && known !== `s${generation}`) {
+      sendJson(response, { jsonrpc: '2.0', id: null, error: { code: -32001, message: 'Session not found' } }, 404)
+      return
+    }
+    if (answerBasics(asked, { era, tools: names, session: `s${generation}` })) return
     if (message === null) {
       response.writeHead(405).end()
       return
@@ -46,16 +55,53 @@ function startFaulty(era: 'legacy' | 'modern'): Promise<ScriptedServer> {
   })
 }
 
+/** The same over HTTP+SSE, where all answers of a session come on its one stream. */
+function startFaultySse(): Promise<ScriptedServer> {
+  const streams = new Map<string, ServerResponse>()
+  return startScripted(({ request, response, message }) => {
+    if (message === null) {
+      const path = `/messages?session=${streams.size}`
+      streams.set(path, response)
+      openStream(response)
+      response.write(`event: endpoint\ndata: ${path}\n\n`)
+      return
+    }
+    const stream = streams.get(request.url ?? '')
+    response.writeHead(stream === undefined || stream.destroyed ? 404 : 202).end()
+    if (stream === undefined || message.id === undefined) return
+    const { name, arguments: args } = message.params ?? {}
+    const say = (body: object): void => sendEvent(stream, { jsonrpc: '2.0', id: message.id, ...body })
+    const answer = (text = (args as { text?: string } | undefined)?.text ?? ''): void =>
+      say({ result: { content: [{ type: 'text', text }] } })
+    if (message.method === 'initialize')
+      say({
+        result: { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 's', version: '1' } },
+      })
+    else if (message.method === 'tools/list')
+      say({ result: { tools: names.map((tool) => ({ name: tool, inputSchema: { type: 'object' } })) } })
+    else if (message.method === 'ping') say({ result: {} })
+    else if (message.method !== 'tools/call') say({ error: { code: -32601, message: 'Method not found' } })
+    else if (name === 'echo') answer()
+    else if (name === 'slow') setTimeout(answer, 300)
+    else if (name === 'garbage') stream.write('data: <html>502 Bad Gateway</html>\n\n')
+    else if (name === 'twice') {
+      answer()
+      answer('again')
+    } else if (name === 'cut') stream.write(`data: {"jsonrpc":"2.0","id":`, () => stream.destroy())
+  })
+}
+
 let hub: TestHub
-let remote: Record<'legacy' | 'modern', ScriptedServer>
+let remote: Record<'legacy' | 'modern' | 'sse', ScriptedServer>
 beforeAll(async () => {
-  remote = { legacy: await startFaulty('legacy'), modern: await startFaulty('modern') }
+  remote = { legacy: await startFaulty('legacy'), modern: await startFaulty('modern'), sse: await startFaultySse() }
   const options = { hub: { callTimeoutMs: CALL_TIMEOUT_MS } }
   const servers = {
     'legacy-stdio': { ...fixtureServer('faulty.ts'), ...options },
     'modern-stdio': { ...fixtureServer('faulty.ts', '--era', 'modern'), ...options },
     'legacy-http': { type: 'http', url: remote.legacy.url, ...options },
     'modern-http': { type: 'http', url: remote.modern.url, ...options },
+    'legacy-sse': { type: 'sse', url: remote.sse.url, ...options },
     other: fixtureServer('echo.ts'),
   }
   hub = await startHub(servers)
@@ -73,7 +119,7 @@ const clients: Record<string, (path: string) => Promise<Peer>> = {
   legacy: (path) => LegacyWire.open(hub.url + path, { headers: hub.headers }),
   modern: (path) => Promise.resolve(new ModernWire(hub.url + path, { headers: hub.headers })),
 }
-const forms = ['legacy-stdio', 'modern-stdio', 'legacy-http', 'modern-http']
+const forms = ['legacy-stdio', 'modern-stdio', 'legacy-http', 'modern-http', 'legacy-sse']
 const cases = forms.flatMap((form) => Object.keys(clients).map((era) => ({ form, era })))
 
 /** Calls of others while something goes wrong; each must be answered with its own text. */
@@ -114,22 +160,32 @@ describe.each(cases)('a $form server with a $era client', ({ form, era }) => {
 
   it('that breaks off in the middle of its answer: that call fails, others’ do not, and the next one works', async () => {
     const fault = call('cut')
-    // On a pipe the process has ended with its answer: only other servers' calls can go on.
+    // A pipe or the one stream of HTTP+SSE has ended with its answer: only other servers' calls can go on.
     await Promise.all([bystanders(other, 'echo', 20), ...(form.endsWith('http') ? [bystanders(mine, 'echo', 20)] : [])])
-    expect((await fault).error?.message).toMatch(/exited with code 1|failed/)
+    expect((await fault).error?.message).toMatch(/exited with code 1|failed|closed|connection/)
     // After the second crash within a minute it is given a moment; nobody has to start it.
     await hub.until(form, 'running')
     await bystanders(mine, 'echo', 5)
   })
 
-  it('that is killed and comes back: calls work again without anyone’s help', async () => {
+  it('that is killed and comes back with its sessions forgotten: calls work again without anyone’s help', async () => {
     if (form.endsWith('http')) {
       const server = remote[form.startsWith('legacy') ? 'legacy' : 'modern']
       await server.down()
+      generation++
       const next = bystanders(mine, 'echo', 5)
       await bystanders(other, 'echo', 10)
       await server.up()
       await next
+    } else if (form.endsWith('sse')) {
+      const inFlight = call('hang')
+      await bystanders(mine, 'echo', 1)
+      await remote.sse.down()
+      await bystanders(other, 'echo', 10)
+      expect((await inFlight).error?.message).toBeDefined()
+      await remote.sse.up()
+      await hub.until(form, 'running')
+      await bystanders(mine, 'echo', 5)
     } else {
       const inFlight = call('hang')
       await bystanders(mine, 'echo', 1)

@@ -5,7 +5,7 @@ import { restRequests } from './rest-requests.ts'
 import { waitFor } from '../../fixtures/wire.ts'
 import { MAX_WAIT_MS, faultOf, startTarget, type Target } from './target.ts'
 import type { Input } from './requests.ts'
-import { inputCount, replay, seed, timeout } from './scale.ts'
+import { inputCount, replay, seed, SHRINK_MS, timeout } from './scale.ts'
 import regressions from './regressions.json' with { type: 'json' }
 
 /** Inputs that are sent side by side. */
@@ -103,7 +103,7 @@ describe.each(Object.keys(inputs))('%s', (endpoint) => {
           sent += some.length
           expect(await faultsWith(endpoint, some)).toEqual([])
         }),
-        { numRuns: 20, seed: seed + round, ...replay },
+        { numRuns: 20, seed: seed + round, ...replay, interruptAfterTimeLimit: SHRINK_MS },
       )
     await target.expectHealthy()
     target.expectBounded()

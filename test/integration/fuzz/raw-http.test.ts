@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually, openFiles } from '../chaos/processes.ts'
 import { openRaw, sendRaw, statusesOf } from './raw-socket.ts'
 import { rawRequests, type RawInput } from './raw-requests.ts'
-import { inputCount, replay, seed, timeout } from './scale.ts'
+import { inputCount, replay, seed, SHRINK_MS, timeout } from './scale.ts'
 import { MAX_WAIT_MS, startTarget, type Target } from './target.ts'
 import regressions from './regressions.json' with { type: 'json' }
 
@@ -47,7 +47,7 @@ describe('bytes that are no HTTP, or hardly', () => {
           const faults = await Promise.all(some.map(faultOf))
           expect(faults.filter((fault) => fault !== null)).toEqual([])
         }),
-        { numRuns: 20, seed: seed + round, ...replay },
+        { numRuns: 20, seed: seed + round, ...replay, interruptAfterTimeLimit: SHRINK_MS },
       )
     await target.expectHealthy()
     target.expectBounded()

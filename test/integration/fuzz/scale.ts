@@ -10,3 +10,6 @@ export const timeout = isFull ? 3_600_000 : 60_000
 
 /** What fast-check printed of a failure, to see it again: `FUZZ_SEED=… FUZZ_PATH=…`. */
 export const replay = process.env['FUZZ_PATH'] === undefined ? {} : { path: process.env['FUZZ_PATH'] }
+
+/** A failure that is a wait is long to make smaller: after this time what was found so far is shown. */
+export const SHRINK_MS = 120_000

@@ -7,7 +7,7 @@ import { startHubProcess, type HubProcess } from '../chaos/hub-process.ts'
 import { eventually, residentBytes } from '../chaos/processes.ts'
 import { hostileBytes } from './hostile-bytes.ts'
 import { places, startHostileRemote, type HostileRemote } from './hostile-remote.ts'
-import { inputCount, isFull, replay, seed, timeout } from './scale.ts'
+import { inputCount, isFull, replay, seed, SHRINK_MS, timeout } from './scale.ts'
 import regressions from './regressions.json' with { type: 'json' }
 
 /** Bytes of a server cost more than those of a client: each goes through two programs. */
@@ -134,7 +134,7 @@ it(
           made += calls.length
           expect(await faultsWith(calls)).toEqual([])
         }),
-        { numRuns: 3, seed: seed + round, ...replay },
+        { numRuns: 3, seed: seed + round, ...replay, interruptAfterTimeLimit: SHRINK_MS },
       )
     // Without anyone's help each of them works again for those who ask it for nothing bad.
     for (const server of servers)
