@@ -2,16 +2,22 @@ import type { Fault } from './contract/index.ts'
 
 /** EX_CONFIG of sysexits.h: bad configuration, which no restart can cure. */
 export const EXIT_CONFIG = 78
+/** EX_SOFTWARE of sysexits.h: a fault of the hub. */
+export const EXIT_SOFTWARE = 70
+/** EX_NOPERM of sysexits.h. */
+export const EXIT_NO_PERMISSION = 77
+/** EADDRINUSE: somebody else has the port. */
+export const EXIT_PORT_IN_USE = 98
 
 export function describeFault(fault: Fault): string {
   const place = [fault.file, fault.line, fault.column].filter((part) => part !== null).join(':')
   return `${[place, fault.path].filter((part) => part !== '').join(' ')}: ${fault.message}. ${fault.cure}`
 }
 
-/** Prints one line per fault and ends with 78. */
-export function endOnFaults(faults: readonly Fault[]): never {
+/** Prints one line per fault and ends. */
+export function endOnFaults(faults: readonly Fault[], exitCode = EXIT_CONFIG): never {
   for (const fault of faults) process.stderr.write(`${describeFault(fault)}\n`)
-  process.exit(EXIT_CONFIG)
+  process.exit(exitCode)
 }
 
 /** A file that the hub cannot start with. */

@@ -9,10 +9,10 @@ import { readServerSettings } from './config/server-settings.ts'
 import type { Traces } from './gateway/trace-context.ts'
 import { createHub } from './create-hub.ts'
 import type { Hub } from './hub.ts'
-import { createHttpServer, listenOn } from './endpoint.ts'
+import { createHttpServer, holderOf, listenOn } from './endpoint.ts'
 import { createLog } from './observe/log.ts'
 import { createRedactor } from './observe/redactor.ts'
-import { BrokenFile, endOnFaults } from './faults.ts'
+import { BrokenFile, endOnFaults, EXIT_NO_PERMISSION, EXIT_PORT_IN_USE, EXIT_SOFTWARE } from './faults.ts'
 import { openServerVault } from './secrets/server-vault.ts'
 import { ownSearchPath } from './upstream/process/search-path.ts'
 import { version } from './version.ts'
@@ -105,19 +105,7 @@ async function main(): Promise<void> {
     listener(request, response)
   })
   const wanted = env.PORT ?? hub.endpointPort ?? 3_000
-  const port = await listenOn(server, wanted, host).catch((error: unknown) => {
-    const { code, message } = error as NodeJS.ErrnoException
-    return endOnFaults([
-      {
-        file: null,
-        path: 'environment PORT',
-        line: null,
-        column: null,
-        message: code === 'EADDRINUSE' ? `Port ${wanted} is in use` : message,
-        cure: 'Set PORT to another port, or end the program that holds it; PORT=0 takes a free one.',
-      },
-    ])
-  })
+  const port = await listenOn(server, wanted, host).catch((error: unknown) => endOnRefusedPort(error, wanted))
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   hub.setEndpoint({ state: 'listening', url: `${url}/mcp`, port, takenBy: null, message: null })
   process.stdout.write(`MCP Hub listening on ${url}\n`)
@@ -151,6 +139,21 @@ async function main(): Promise<void> {
   process.on('SIGINT', (signal) => void end(signal))
 }
 
+async function endOnRefusedPort(error: unknown, port: number): Promise<never> {
+  const { code = '', message } = error as NodeJS.ErrnoException
+  const holder = code === 'EADDRINUSE' ? await holderOf(port) : null
+  const fault = {
+    file: null,
+    path: 'environment PORT',
+    line: null,
+    column: null,
+    message: code === 'EADDRINUSE' ? `Port ${port} is in use${holder === null ? '' : ` by ${holder}`}` : message,
+    cure: 'Set PORT to another port, or end the program that holds it; PORT=0 takes a free one.',
+  }
+  const exits: Record<string, number> = { EADDRINUSE: EXIT_PORT_IN_USE, EACCES: EXIT_NO_PERMISSION }
+  endOnFaults([fault], exits[code])
+}
+
 function endOnBroken(error: unknown): never {
   if (error instanceof BrokenFile) endOnFaults(error.faults)
   throw error
@@ -182,6 +185,6 @@ async function keptSecret(dataDir: string): Promise<Uint8Array> {
 for (const event of ['unhandledRejection', 'uncaughtException'])
   process.on(event, (error: unknown) => {
     process.stderr.write(redactor.text(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`))
-    process.exit(1)
+    process.exit(EXIT_SOFTWARE)
   })
 await main()

@@ -59,15 +59,15 @@ describe('a start with bad configuration ends with 78 and one line per fault', (
     expect(stderr).toMatch(/environment JWT_SECRET: must have at least 32 characters/)
   })
 
-  it('names the port that is in use', async () => {
+  it('names the port that is in use, and by whom', async () => {
     const holder = createServer()
     const port = await new Promise<number>((resolve) =>
       holder.listen(0, '127.0.0.1', () => resolve((holder.address() as { port: number }).port)),
     )
     const { code, stderr } = await runToEnd({}, { PORT: String(port) })
     holder.close()
-    expect(code).toBe(78)
-    expect(stderr).toContain(`Port ${port} is in use`)
+    expect(code).toBe(98)
+    expect(stderr).toMatch(new RegExp(`Port ${port} is in use by .+ \\(pid ${process.pid}\\)`))
   })
 
   it('refuses MCP without a token beyond loopback', async () => {
