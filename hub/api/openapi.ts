@@ -171,31 +171,43 @@ function createConverter(components: Map<string, Json>): Convert {
   for (const [key, value] of Object.entries(contract))
     if (value instanceof z.ZodType && key.endsWith('Schema') && !named.has(value))
       named.set(value, capital(key.slice(0, -'Schema'.length)))
+  // All of them at once: each conversion walks through every schema of the contract.
+  const converted = { input: convertAll('input', named), output: convertAll('output', named) }
   return (schema, io, inline = false) => {
-    const suffix = io === 'input' ? 'Input' : ''
-    const registry = z.registry<{ id: string }>()
-    for (const [part, name] of named) registry.add(part, { id: `${name}${suffix}` })
-    const name = named.get(schema)
-    if (name === undefined) registry.add(schema, { id: UNNAMED })
-    const id = name === undefined ? UNNAMED : `${name}${suffix}`
-    const converted = z.toJSONSchema(registry, {
-      io,
-      unrepresentable: 'any',
-      uri: (part) => PREFIX + part,
-      // An entry's kind is read from its keys by a function; here it is one of two.
-      override: ({ zodSchema, jsonSchema }) => {
-        if (zodSchema !== contract.serverConfigSchema) return
-        jsonSchema.anyOf = ['StdioServer', 'RemoteServer'].map((kind) => ({ $ref: PREFIX + kind + suffix }))
-      },
-    })
-    const all = converted.schemas as Record<string, Json>
-    const root = name === undefined || inline ? plain(all[id]) : { $ref: PREFIX + id }
+    const all = converted[io]
+    const id = idOf(schema, io, named)
+    const root = !named.has(schema) || inline ? plain(all[id]) : { $ref: PREFIX + id }
     for (const reference of referencesIn(root)) keep(reference, all, components)
     return root
   }
 }
 
-const UNNAMED = 'unnamed'
+/** Schemas that stand in one operation only, in the order of the operations. */
+const unnamed = Object.values(operations).flatMap(({ body, query, answer }: Operation) =>
+  [body, query, answer].filter((schema) => schema instanceof z.ZodType),
+)
+
+function idOf(schema: z.ZodType, io: 'input' | 'output', named: ReadonlyMap<z.ZodType, string>): string {
+  const name = named.get(schema)
+  return name === undefined ? `unnamed ${unnamed.indexOf(schema)}` : `${name}${io === 'input' ? 'Input' : ''}`
+}
+
+function convertAll(io: 'input' | 'output', named: ReadonlyMap<z.ZodType, string>): Record<string, Json> {
+  const registry = z.registry<{ id: string }>()
+  for (const schema of new Set([...named.keys(), ...unnamed])) registry.add(schema, { id: idOf(schema, io, named) })
+  const suffix = io === 'input' ? 'Input' : ''
+  const { schemas } = z.toJSONSchema(registry, {
+    io,
+    unrepresentable: 'any',
+    uri: (id) => PREFIX + id,
+    // An entry's kind is read from its keys by a function; here it is one of two.
+    override: ({ zodSchema, jsonSchema }) => {
+      if (zodSchema !== contract.serverConfigSchema) return
+      jsonSchema.anyOf = ['StdioServer', 'RemoteServer'].map((kind) => ({ $ref: PREFIX + kind + suffix }))
+    },
+  })
+  return schemas
+}
 
 function keep(name: string, all: Record<string, Json>, components: Map<string, Json>): void {
   if (components.has(name)) return
