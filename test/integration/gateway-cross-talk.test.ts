@@ -268,7 +268,7 @@ class ModernClient extends Client {
 }
 
 it(
-  `${CLIENTS} clients of both eras and two keys, four servers, ${CALLS} interleaved calls each: nothing crosses`,
+  `${CLIENTS} clients of both eras and two keys, four servers, ${CALLS} interleaved calls each: nothing crosses (CVE-2026-25536)`,
   { timeout: 60_000 + CALLS * 500 },
   async () => {
     const clients: Client[] = await Promise.all(

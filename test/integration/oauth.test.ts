@@ -298,7 +298,7 @@ describe('a scope that is missing', () => {
   })
 })
 
-describe('an authorization server that is not the one of before', () => {
+describe('an authorization server that is not the one of before (CVE-2026-104850)', () => {
   it('gets nothing until a person agrees', async () => {
     const { hub, as, server, signIn, call } = await stage()
     await signIn('alice')
