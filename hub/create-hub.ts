@@ -250,6 +250,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     admission: pins,
     onExchange,
     traces,
+    foreignSession: ({ id }, target) =>
+      history.audit(identityAct({ action: 'mcp.session-foreign', by: { id, name: id }, target, ok: false })),
     onBatch: (principal, more) => void rates.take('mcp', principal, '', more),
     warn: (text, data) => options.log('warn', text, data),
   })

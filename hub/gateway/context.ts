@@ -31,6 +31,8 @@ export interface GatewayContext {
   traces: Traces | null
   /** Tells that a client was cut off because it did not read. */
   slowReader: (principal: string | null) => void
+  /** Somebody came with the id of a session that is another principal's. */
+  foreignSession: (principal: Principal, owner: string) => void
 }
 
 export interface HttpRequest {

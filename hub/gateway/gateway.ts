@@ -36,6 +36,7 @@ export interface GatewayOptions {
   traces: Traces | null
   /** A batch came: so many messages beyond the one that was counted. */
   onBatch: (principal: Principal, more: number) => void
+  foreignSession: GatewayContext['foreignSession']
   warn: (text: string, data: Record<string, unknown>) => void
 }
 
@@ -70,6 +71,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     tasksChanged,
     onExchange: options.onExchange,
     traces: options.traces,
+    foreignSession: options.foreignSession,
     slowReader: (principal) =>
       options.warn(
         `A client that does not read its stream was cut off: more than ${limits.maxBufferedBytesPerReader} bytes waited for it (limits.maxBufferedBytesPerReader)`,

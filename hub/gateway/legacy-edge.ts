@@ -59,11 +59,17 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
   function find(http: HttpRequest): Session | null {
     const id = http.request.headers['mcp-session-id']
     const session = typeof id === 'string' ? sessions.get(id) : undefined
+    if (session !== undefined) tellForeign(session, http)
     // A session of somebody else, or of another endpoint, is as unknown as one that never was.
     if (session === undefined || session.principal !== http.principal.id || session.view.path !== http.view.path)
       return null
     session.lastUsed = Date.now()
     return session
+  }
+
+  /** Its id was seen by somebody whom it was not given to. */
+  function tellForeign(session: Session, { principal }: HttpRequest): void {
+    if (session.principal !== principal.id) context.foreignSession(principal, session.principal)
   }
 
   function refuse(
@@ -286,6 +292,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     postSse: (http, sessionId, body) => {
       const session = sessions.get(sessionId)
       const stream = session?.general
+      if (session !== undefined) tellForeign(session, http)
       if (session?.principal !== http.principal.id || !stream) {
         refuse(http.response, 404, rpc.invalidRequest, 'The session is not known (any more): open /sse again')
         return

@@ -225,6 +225,9 @@ describe('what one client opened is nobody else’s (CVE-2026-52869)', () => {
     const sse = await openSse(TOKEN)
     expect((await ask(hub, `POST ${sse.messages}`, { token: other, body: ping })).status).toBe(404)
     sse.close()
+    // An id that got about is something to know.
+    const acts = (await hub.api('GET', '/api/audit?action=mcp.session-foreign')).body
+    expect(JSON.stringify(acts)).toContain('"actor":"key:other"')
   })
 })
 
