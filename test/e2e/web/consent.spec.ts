@@ -1,23 +1,32 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { expect, expectAccessible, mcpServer, test } from './fixtures.ts'
+import { expect, expectAccessible, mcpServer, signIn, test } from './fixtures.ts'
+import { startWebHub, type WebHub } from './hub.ts'
+
+// One of its own: it rewrites the configuration under the hub.
+let hub: WebHub
+test.beforeAll(async () => {
+  hub = await startWebHub({ other: mcpServer('echo') })
+})
+test.afterAll(() => hub.close())
 
 test('a program that was changed in the file is shown before and after, and runs once somebody agreed', async ({
-  admin: page,
-  hub,
+  page,
+  context,
 }) => {
+  await signIn(context, hub.url)
   const echo = mcpServer('echo')
   const write = (file: string, content: unknown): Promise<void> =>
     writeFile(path.join(hub.configDir, file), JSON.stringify(content))
   await write('system.json', { auth: { bcryptRounds: 10 }, server: { execConsent: true } })
   await expect
-    .poll(async () => (await page.request.get('/api/servers/everything/consent')).text())
+    .poll(async () => (await page.request.get(`${hub.url}/api/servers/other/consent`)).text())
     .toContain('"needed":true')
   // Added in the app, so that it is agreed to.
   const headers = { origin: hub.url }
-  const added = await page.request.post('/api/servers', { headers, data: { name: 'guarded', config: echo } })
+  const added = await page.request.post(`${hub.url}/api/servers`, { headers, data: { name: 'guarded', config: echo } })
   expect(added.status()).toBe(201)
-  await page.goto('/servers/guarded')
+  await page.goto(`${hub.url}/servers/guarded`)
   await expect(page.getByText('Running').first()).toBeVisible()
 
   const changed = { ...echo, args: ['--no-warnings', ...echo.args] }
