@@ -4,7 +4,6 @@ import type { Express } from 'express'
 import { limitDefaults, type Endpoint, type HubStatus, type Overview } from './contract/index.ts'
 import { trustOf } from './auth/client-address.ts'
 import { openExecConsents } from './auth/exec-consents.ts'
-import { createExternalIssuer } from './auth/external-issuer.ts'
 import { openIdentity } from './auth/identity.ts'
 import { signingKeys } from './auth/signing-keys.ts'
 import { createProtectedResources } from './auth/protected-resource.ts'
@@ -152,7 +151,10 @@ export async function createHub(given: HubOptions): Promise<Hub> {
 
   const publicUrl = (options.publicUrl ?? serverConfig.publicUrl)?.replace(/\/+$/, '') ?? null
   const baseUrl = (): string | null => publicUrl ?? loopbackOrigin(endpoint)
-  const issuer = authConfig.oauth === undefined ? null : createExternalIssuer(authConfig.oauth)
+  const issuer =
+    authConfig.oauth === undefined
+      ? null
+      : (await import('./auth/external-issuer.ts')).createExternalIssuer(authConfig.oauth)
   const resources = createProtectedResources({ issuer, audience: authConfig.oauth?.audience ?? [], baseUrl })
   const accounts = createAccountService({
     dir: options.sharedAccounts?.dir ?? join(options.dataDir, 'accounts'),

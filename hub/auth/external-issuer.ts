@@ -2,6 +2,7 @@ import type { JWTPayload, JWTVerifyGetKey } from 'jose'
 import { roleGrants, roles, type IssuerSettings, type Permission, type Role, type Scope } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import type { Caller } from './caller.ts'
+import { withoutSlash } from './protected-resource.ts'
 
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
 const SKEW_SECONDS = 30
@@ -220,10 +221,6 @@ function valuesOf<T>(payload: JWTPayload, claim: string, mapping: Readonly<Recor
 function textClaim(payload: JWTPayload, name: string): string | null {
   const value = payload[name]
   return typeof value === 'string' && value !== '' ? value.slice(0, 200) : null
-}
-
-export function withoutSlash(url: string): string {
-  return url.replace(/\/$/, '')
 }
 
 function unavailable(issuer: string, why: string): HubError {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sendJson } from '../http-answers.ts'
-import { withoutSlash, type ExternalIssuer } from './external-issuer.ts'
+import type { ExternalIssuer } from './external-issuer.ts'
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 const ENDPOINT = /^\/(?:mcp(?:\/[^/]+)?|sse)$/
@@ -78,4 +78,8 @@ export function createProtectedResources(options: {
       return true
     },
   }
+}
+
+export function withoutSlash(url: string): string {
+  return url.replace(/\/$/, '')
 }
