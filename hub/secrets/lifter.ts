@@ -86,7 +86,8 @@ function ownSecrets(
   server: string,
   vault: SecretVault,
 ): Map<string, string> {
-  const config = servers[server]
+  // Anybody may name a server `toString`.
+  const config = Object.hasOwn(servers, server) ? servers[server] : undefined
   if (config === undefined) return new Map()
   const usage = secretUsage(servers)
   const byPath = new Map<string, string[]>()
