@@ -72,9 +72,15 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     return found ?? issuer?.verify(token, resources.audiences(path)) ?? null
   }
 
-  function serve(request: IncomingMessage, response: ServerResponse, path: string, caller: Caller): void {
+  function serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    caller: Caller,
+    overLimit: (() => void) | null,
+  ): void {
     answers.add(response, caller)
-    if (gateway.handle(request, response, path, caller)) return
+    if (gateway.handle(request, response, path, caller, overLimit)) return
     refuseMcp(response, 404, rpc.invalidRequest, 'MCP endpoints are /mcp, and /mcp/<name> for a server or profile')
   }
 

@@ -15,7 +15,14 @@ export interface McpDoorOptions {
   /** At once: fixed tokens, keys, and what was checked a moment ago. */
   quick: (token: string, address: string, path: string) => Caller | null
   identify: (request: IncomingMessage, path: string) => Promise<Caller | null>
-  serve: (request: IncomingMessage, response: ServerResponse, path: string, caller: Caller) => void
+  /** With `overLimit` only answers are taken; it refuses everything else. */
+  serve: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    caller: Caller,
+    overLimit: (() => void) | null,
+  ) => void
 }
 
 /** The door of the MCP endpoints, the same for every transport and era: who it is, whether they may, how often. */
@@ -40,20 +47,24 @@ export function createMcpDoor(
     response: ServerResponse,
     caller: Caller | null,
     address: string,
-    then: () => void,
+    then: (overLimit: (() => void) | null) => void,
   ): void {
     const settle = (rate: Rate): void => {
       for (const name in rate.headers) response.setHeader(name, rate.headers[name] ?? '')
       if (rate.passed) {
-        then()
+        then(null)
         return
       }
-      request.resume()
-      const { message, cure } = rateRefusal('mcp', rate)
-      refuseMcp(response, 429, rpc.limitExceeded, `${message}. ${cure}`)
+      const refuse = (): void => {
+        request.resume()
+        const { message, cure } = rateRefusal('mcp', rate)
+        refuseMcp(response, 429, rpc.limitExceeded, `${message}. ${cure}`)
+      }
+      if (caller !== null && request.method === 'POST') then(refuse)
+      else refuse()
     }
     const rate = rates.take('mcp', caller, address)
-    if (rate === null) then()
+    if (rate === null) then(null)
     else if (rate instanceof Promise) void rate.then(settle)
     else settle(rate)
   }
@@ -63,7 +74,7 @@ export function createMcpDoor(
     const address = addressOf(request)
     const known = token === null ? null : options.quick(token, address, path)
     const admit = (caller: Caller): void =>
-      count(request, response, caller, address, () => serve(request, response, path, caller))
+      count(request, response, caller, address, (overLimit) => serve(request, response, path, caller, overLimit))
     if (known !== null && may(known, 'mcp:connect')) admit(known)
     else if (options.open) admit(anonymousCaller)
     else {

@@ -41,6 +41,8 @@ export interface HttpRequest {
   body: Buffer
   principal: Principal
   view: View
+  /** Refuses a caller over the limit of requests; an answer that a server waits for is none. */
+  overLimit: (() => void) | null
 }
 
 /** What an edge has to tell its clients when something changed upstream. */

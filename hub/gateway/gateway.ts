@@ -43,7 +43,13 @@ export interface GatewayOptions {
 /** The MCP endpoints `/mcp`, `/mcp/<server>`, `/mcp/<profile>`, and `/sse` with `/messages` for old clients. */
 export interface Gateway {
   /** True when the path is one of ours; the request is then answered. The guard has run before. */
-  handle: (request: IncomingMessage, response: ServerResponse, path: string, principal: Principal) => boolean
+  handle: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    principal: Principal,
+    overLimit: (() => void) | null,
+  ) => boolean
   catalogChanged: (upstream: Upstream, kinds: readonly ListKind[]) => void
   /** A server said something else that belongs to no call. */
   notified: (upstream: Upstream, method: string, params: Params | undefined) => void
@@ -207,11 +213,21 @@ export function createGateway(options: GatewayOptions): Gateway {
       refuse(http.response, 400, rpc.invalidRequest, fault)
       return
     }
+    if (http.overLimit !== null && !isAnswer(body)) {
+      http.overLimit()
+      return
+    }
     if (Array.isArray(body)) options.onBatch(http.principal, body.length - 1)
     dispatch(body)
   }
 
-  function handle(request: IncomingMessage, response: ServerResponse, path: string, principal: Principal): boolean {
+  function handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    principal: Principal,
+    overLimit: (() => void) | null,
+  ): boolean {
     if (path === '/messages') {
       if (request.method !== 'POST') {
         response.setHeader('allow', 'POST')
@@ -220,7 +236,8 @@ export function createGateway(options: GatewayOptions): Gateway {
       }
       const url = new URL(request.url ?? '/', 'http://hub')
       readBody(request, response, (body) => {
-        const http: HttpRequest = { request, response, body, principal, view: viewFor('', principal) ?? aggregated }
+        const view = viewFor('', principal) ?? aggregated
+        const http: HttpRequest = { request, response, body, principal, view, overLimit }
         onPost(http, (message) => legacy.postSse(http, url.searchParams.get('sessionId') ?? '', message))
       })
       return true
@@ -237,7 +254,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       refuse(response, 404, rpc.invalidRequest, `There is no server or profile named ${name}`)
       return true
     }
-    const http: HttpRequest = { request, response, body: Buffer.alloc(0), principal, view }
+    const http: HttpRequest = { request, response, body: Buffer.alloc(0), principal, view, overLimit }
     if (place.sse) {
       if (request.method === 'GET') legacy.openSse(http, '/messages')
       else refuse(response, 405, rpc.invalidRequest, 'Use GET to open the stream')
@@ -301,6 +318,11 @@ const placeOf = memoize((path): { sse: boolean; name: string } | 'elsewhere' | '
 })
 
 const isJson = memoize((contentType) => /^application\/json\b/i.test(contentType))
+
+/** Whether it only answers what a server asked: then a refusal would leave a call hanging. */
+function isAnswer(body: unknown): boolean {
+  return Array.isArray(body) ? body.every(isAnswer) : isObject(body) && !('method' in body)
+}
 
 /** What makes a body no JSON-RPC message; null when it is one. */
 function shapeFault(body: unknown): string | null {

@@ -1,3 +1,6 @@
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { appCaller, desktopClient } from '../../hub/auth/caller.ts'
 import { fixtureServer, startHub, TOKEN, type TestHub } from '../fixtures/hub.ts'
@@ -28,7 +31,7 @@ const connect = (hub: TestHub, token: string, body: unknown = initialize, header
 describe('rate limits', () => {
   let hub: TestHub
   beforeAll(async () => {
-    hub = await startHub({ one: fixtureServer('echo.ts') }, limited, {
+    hub = await startHub({ one: fixtureServer('echo.ts'), ask: fixtureServer('interactive.ts') }, limited, {
       users: ['ann', 'bob', 'cat', 'dan'].map((name) => person(name)),
     })
   })
@@ -78,6 +81,20 @@ describe('rate limits', () => {
     const batch = [1, 2, 3, 4].map((id) => ({ jsonrpc: '2.0', id, method: 'ping' }))
     expect((await connect(hub, secret, batch, { 'mcp-session-id': session })).status).toBe(200)
     expect((await connect(hub, secret)).status).toBe(429)
+  })
+
+  it('do not hold for the answer that a server waits for, or its call would hang', async () => {
+    const { secret } = (await addKey(hub, TOKEN, {})).body
+    const headers = { authorization: `Bearer ${secret}` }
+    const client = new Client({ name: 'test', version: '1' }, { capabilities: { elicitation: {} } })
+    // initialize, initialized, the stream, tools/list, and the call: the answer would be the sixth.
+    client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept', content: { answer: 'blue' } }))
+    await client.connect(new StreamableHTTPClientTransport(new URL(`${hub.url}/mcp`), { requestInit: { headers } }))
+    await client.listTools()
+    const result = await client.callTool({ name: 'ask__ask_user', arguments: {} })
+    expect(JSON.stringify(result.content)).toContain('blue')
+    await expect(client.listTools()).rejects.toThrow(/rateLimit\.mcp/)
+    await client.close()
   })
 
   it('count who comes with a wrong token by the place', async () => {
