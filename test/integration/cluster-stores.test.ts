@@ -149,7 +149,7 @@ describe.each([
 
   it.each(['limit', 'lockout'] as const)('counts tries of a %s, each key for itself', async (kind) => {
     const limiter = stand.one.limiter({ name: `tries-${kind}`, points: 5, durationMs: 60_000, kind })
-    const taken = await Promise.all(Array.from({ length: 30 }, () => limiter.take('ann')))
+    const taken = await Promise.all(Array.from({ length: 30 }, () => Promise.resolve(limiter.take('ann'))))
     expect(taken.filter(({ passed }) => passed)).toHaveLength(5)
     expect(await limiter.peek('ann')).toMatchObject({ passed: false, taken: 30, left: 0 })
     expect((await limiter.peek('ann')).resetMs).toBeGreaterThan(50_000)
@@ -178,7 +178,7 @@ describe.each([
       hub.limiter({ name: 'lockout', points: 5, durationMs: 60_000, kind: 'lockout' }),
     )
     const taken = await Promise.all(
-      Array.from({ length: 30 }, (_, index) => limiters[index % 2]!.take('ann 192.0.2.1')),
+      Array.from({ length: 30 }, (_, index) => Promise.resolve(limiters[index % 2]!.take('ann 192.0.2.1'))),
     )
     expect(taken.filter(({ passed }) => passed)).toHaveLength(5)
     await stand.dispose()
@@ -231,9 +231,11 @@ it('without Redis limits soften, lockouts allow a share, sessions are refused; a
   await expect.poll(() => states.includes('down')).toBe(true)
   await expect(hubs[0]!.sessions.find(opened.id)).rejects.toMatchObject({ code: 'HUB_STORE_UNAVAILABLE', status: 503 })
   await expect(hubs[0]!.sessions.rotate(opened.id, 0, times)).rejects.toMatchObject({ code: 'HUB_STORE_UNAVAILABLE' })
-  const passed = await Promise.all(Array.from({ length: 120 }, () => limit.take('ann')))
+  const passed = await Promise.all(Array.from({ length: 120 }, () => Promise.resolve(limit.take('ann'))))
   expect(passed.filter((taken) => taken.passed)).toHaveLength(100)
-  const tries = await Promise.all(Array.from({ length: 30 }, (_, index) => lockouts[index % 2]!.take('ann')))
+  const tries = await Promise.all(
+    Array.from({ length: 30 }, (_, index) => Promise.resolve(lockouts[index % 2]!.take('ann'))),
+  )
   expect(tries.filter((taken) => taken.passed)).toHaveLength(4)
 
   await redis.start()
