@@ -145,6 +145,8 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       else if (isMcp) onMcp(request, response, path)
       // On both listeners: in the app, browsers know only the one of the MCP endpoint.
       else if (options.accounts.serve(request, response, path)) return
+      // RFC 9112, section 3.2: what stands behind a # is the client's own.
+      else if (url.includes('#')) refusePlain(response, 'HUB_BAD_REQUEST', 'The address of a request has no #')
       else if (surface === 'mcp') refusePlain(response, 'HUB_NOT_FOUND', 'This address serves MCP endpoints only')
       else serveApp(request, response)
     },
