@@ -16,7 +16,8 @@ export interface IdentityFile {
   readonly current: Identities
   /** What is wrong with the file as it is on disk; while there is something the last good one is in force. */
   readonly faults: Fault[]
-  put: (entry: Entry) => Promise<void>
+  /** Adds or replaces an entry, unless the newest file says that there is no need to. */
+  put: (entry: Entry, unless?: (newest: Identities) => boolean) => Promise<void>
   remove: (list: 'users' | 'keys', id: string) => Promise<void>
   /** Tells of every change, ours and those of other programs. */
   onChange: (listener: (before: Identities, after: Identities, byOthers: boolean) => void) => void
@@ -85,8 +86,9 @@ export async function openIdentityFile(file: string): Promise<IdentityFile> {
     get faults() {
       return faults
     },
-    put: ({ list, value }) =>
+    put: ({ list, value }, unless) =>
       edit((text, now) => {
+        if (unless?.(now) === true) return text
         const entries: readonly (UserEntry | KeyEntry)[] = now[list]
         const found = entries.findIndex((entry) => idOf(entry) === idOf(value))
         const at = found === -1 ? entries.length : found
@@ -102,9 +104,12 @@ export async function openIdentityFile(file: string): Promise<IdentityFile> {
       listeners.push(listener)
     },
     watch: () => {
-      watcher = watchFiles(dirname(file), [basename(file)], () => {
+      const look = (): void => {
         queue = queue.then(reload).catch(() => undefined)
-      })
+      }
+      watcher = watchFiles(dirname(file), [basename(file)], look)
+      // What another hub wrote since this one read the file would else be missed.
+      look()
     },
     dispose: async () => {
       watcher?.close()

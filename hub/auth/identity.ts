@@ -106,7 +106,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     const passwordHash = await passwords.hash(options.adminPassword)
     await passwords.dispose()
     const value = { name: 'admin', passwordHash, role: 'admin', createdAt: now(), passwordChangedAt: now() } as const
-    await file.put({ list: 'users', value })
+    // Hubs that start together share the file: the first one's administrator counts, or each would know another.
+    await file.put({ list: 'users', value }, ({ users }) => users.length > 0)
   }
 
   file.onChange((before, after, byOthers) => {

@@ -21,8 +21,15 @@ export const ELECTRON_PACKAGES = [
 /** What stands in for a desktop where there is none. */
 export const DISPLAY_PACKAGES = [['xvfb'], ['dbus']]
 
-/** What the tests drive besides: the page in a browser, the bundle behind a real web server, and shared stores. */
-export const TEST_PACKAGES = [['dbus-x11'], ['nginx', 'nginx-light'], ['openssl'], ['redis-server'], ['postgresql']]
+/** What the tests drive besides: the page in a browser, the bundle behind a real web server, shared stores, and its commands. */
+export const TEST_PACKAGES = [
+  ['dbus-x11'],
+  ['nginx', 'nginx-light'],
+  ['openssl'],
+  ['redis-server'],
+  ['postgresql'],
+  ['shellcheck'],
+]
 
 /** The pages are shown in Chinese too. */
 export const FONT_PACKAGES = [['fonts-noto-cjk', 'fonts-wqy-zenhei', 'fonts-wqy-microhei'], ['fonts-dejavu-core']]

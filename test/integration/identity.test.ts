@@ -3,6 +3,7 @@ import path from 'node:path'
 import bcrypt from 'bcryptjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Key, Me, Session, SessionInfo, User } from '../../hub/contract/index.ts'
+import { temporaryFolder } from '../fixtures/built-program.ts'
 import { startHub, TOKEN, type TestHub } from '../fixtures/hub.ts'
 import { addKey, ask, login, PASSWORD, person, tokenOf } from '../fixtures/people.ts'
 
@@ -327,6 +328,22 @@ describe('the first run', () => {
     expect((await ask<Me>(hub, 'GET /api/auth/me')).body.setupNeeded).toBe(false)
     expect((await login(hub, 'admin')).body.user).toEqual({ name: 'admin', role: 'admin' })
     await hub.close()
+  })
+
+  it('makes one administrator for hubs that start together: a sign-in at one counts at the others', async () => {
+    for (let round = 0; round < 5; round++) {
+      const folder = await temporaryFolder()
+      const jwtSecret = new TextEncoder().encode('a secret that all of the hubs have')
+      const own = { tokens: [], adminPassword: PASSWORD, jwtSecret }
+      const hubs = await Promise.all([1, 2, 3].map(() => startHub({}, system, { folder: folder.path, hub: own })))
+      const { accessToken } = (await login(hubs[round % 3]!, 'admin')).body
+      for (const hub of hubs) {
+        await expect.poll(async () => (await ask(hub, 'GET /api/hub', { token: accessToken })).status).toBe(200)
+        expect((await ask(hub, 'GET /api/hub', { token: accessToken })).status).toBe(200)
+      }
+      await Promise.all(hubs.map((hub) => hub.close()))
+      await folder.dispose()
+    }
   })
 
   it('has no account that anybody could know', async () => {
