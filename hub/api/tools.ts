@@ -105,10 +105,10 @@ export function catalogRoutes(
     if (!toolInScope(scopes, body.server, body.tool))
       throw new HubError('HUB_TOOL_NOT_FOUND', `Server ${body.server} has no tool named ${body.tool}`)
     if (!upstream.catalog.lists.tools.some((tool) => tool['name'] === body.tool)) {
-      throw new HubError(
-        'HUB_TOOL_NOT_FOUND',
-        upstream.unavailable()?.message ?? `Server ${body.server} has no tool named ${body.tool}`,
-      )
+      const unavailable = upstream.unavailable()
+      // It may have the tool: what it offers is not known while it never ran.
+      if (unavailable !== null) throw new HubError('HUB_SERVER_UNAVAILABLE', unavailable.message)
+      throw new HubError('HUB_TOOL_NOT_FOUND', `Server ${body.server} has no tool named ${body.tool}`)
     }
     const caller = callerOf(request)
     const bytesIn = Number(request.get('content-length') ?? 0)

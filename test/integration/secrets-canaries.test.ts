@@ -177,7 +177,7 @@ describe('a tour of the hub with secrets planted everywhere', () => {
 
     await api('POST', '/api/tools/call', { server: 'leaky', tool: 'leak' })
     await api('POST', '/api/tools/call', { server: 'leaky', tool: 'env', arguments: { name: 'LEAK_PRIVATE_KEY' } })
-    await api('POST', '/api/tools/call', { server: 'dying', tool: 'leak' }, /^404$/)
+    await api('POST', '/api/tools/call', { server: 'dying', tool: 'leak' }, /^502$/)
     await api('PUT', '/api/secrets/FROM_VAULT', { value: `${canary('Vault')}-rotated` })
     await until('leaky', 'running')
     await api('PUT', '/api/servers/leaky', { config: { ...leaky, env, nonsense: canary('Vault') } }, /^400$/)

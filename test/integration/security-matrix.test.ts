@@ -226,8 +226,9 @@ describe('what one client opened is nobody else’s (CVE-2026-52869)', () => {
     expect((await ask(hub, `POST ${sse.messages}`, { token: other, body: ping })).status).toBe(404)
     sse.close()
     // An id that got about is something to know.
-    const acts = (await hub.api('GET', '/api/audit?action=mcp.session-foreign')).body
-    expect(JSON.stringify(acts)).toContain('"actor":"key:other"')
+    await expect
+      .poll(async () => JSON.stringify((await hub.api('GET', '/api/audit?action=mcp.session-foreign')).body))
+      .toContain('"actor":"key:other"')
   })
 })
 
