@@ -42,10 +42,10 @@ export const steps = [
   check('format', PRETTIER, ['--check', '--log-level=warn', '.'], 2),
   vitest('unit', 2),
   vitest('ui', 1),
-  vitest('integration', 12, true),
-  playwright('desktop', 5),
+  vitest('integration', 15, true),
+  playwright('desktop', 4),
   playwright('web', 6),
-  playwright('bundle', 5),
+  playwright('bundle', 3),
 ]
 
 /**
