@@ -1,9 +1,8 @@
-import type { Request } from 'express'
 import type { Pins } from '../catalog/pins.ts'
 import { previewProfile } from '../catalog/preview.ts'
 import { loadTokenizer } from '../catalog/token-cost.ts'
 import { entityTag } from '../config/entity-tag.ts'
-import type { Change, ConfigStore } from '../config/store.ts'
+import type { ConfigStore } from '../config/store.ts'
 import {
   profileSchema,
   saveProfileSchema,
@@ -15,7 +14,7 @@ import {
 } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
-import { bodyOf, callerOf, nameParam, type On } from './routes.ts'
+import { bodyOf, changeBy, nameParam, type On } from './routes.ts'
 
 /** `/api/profiles`: named sets of servers and tools, each with an endpoint of its own. */
 export function profileRoutes(
@@ -83,10 +82,6 @@ export function profileRoutes(
   on('POST /api/profiles/preview', async (request, response) => {
     response.json(await preview(bodyOf(request, profileSchema)))
   })
-
-  function changeBy(request: Request, rename?: string): Change {
-    return { by: callerOf(request).name, ifMatch: request.get('if-match'), rename }
-  }
 
   on('GET /api/profiles/:name', async (request, response) => {
     const name = nameParam(request)

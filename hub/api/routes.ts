@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { may, type Caller } from '../auth/caller.ts'
 import { clientAddress, type Trust } from '../auth/client-address.ts'
 import { rateRefusal, type RateLimits } from '../auth/rate-limits.ts'
+import type { Change } from '../config/store.ts'
 import { HubError } from '../hub-error.ts'
 import { operations } from './operations.ts'
 import { rateClassOf, routeNeeds, scopedRoutes, type Need, type RouteKey } from './permissions.ts'
@@ -177,4 +178,9 @@ export function verbatim(response: Response): Response {
 
 export function nameParam(request: Request): string {
   return String(request.params['name'] ?? '')
+}
+
+/** Who makes a change, and of what they believe it to be one. */
+export function changeBy(request: Request, rename?: string): Change {
+  return { by: callerOf(request).name, ifMatch: request.get('if-match'), rename }
 }

@@ -27,7 +27,7 @@ import type { SecretLifter } from '../secrets/lifter.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { ExecCheck } from './exec-check.ts'
-import { bodyOf, callerOf, nameParam, queryOf, verbatim, type On } from './routes.ts'
+import { bodyOf, callerOf, changeBy, nameParam, queryOf, verbatim, type On } from './routes.ts'
 
 const DRY_RUN_MS = 60_000
 
@@ -69,11 +69,6 @@ export function serverRoutes(
     }
     if (may(callerOf(request), 'servers:write')) verbatim(response)
     response.set('etag', detail.etag).json(detail)
-  }
-
-  /** Who makes the change, and of what they believe it to be one. */
-  function changeBy(request: Request, rename?: string): Change {
-    return { by: callerOf(request).name, ifMatch: request.get('if-match'), rename }
   }
 
   async function save(name: string, entry: ServerConfig | null, change: Change): Promise<void> {
