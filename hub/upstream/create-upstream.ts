@@ -251,8 +251,12 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     const tick = Math.max(250, Math.min(30_000, limits.instanceIdleMs / 2, (idleStop ?? Infinity) / 2))
     const look = (): void => {
       void clients.reap(clock.now() - limits.instanceIdleMs)
+      const stale = clock.now() - Math.min(limits.instanceIdleMs, idleStop ?? Infinity)
+      for (const { openTasks, lastUsed } of instances())
+        if (openTasks.size > 0 && lastUsed < stale) void openTasks.check()
       const used = Math.max(instance.lastUsed, ...clients.all.map(({ lastUsed }) => lastUsed))
-      const isIdle = !instance.busy && subscriptions.size + tasks.size === 0 && clients.all.length === 0
+      const waits = subscriptions.size + tasks.size + instance.openTasks.size
+      const isIdle = !instance.busy && waits === 0 && clients.all.length === 0
       if (idleStop !== null && isIdle && clock.now() - used > idleStop) dispatch({ type: 'stop' })
       else later(tick, look)
     }

@@ -1,8 +1,9 @@
-import { TASKS_EXTENSION, isLogged, type Call, type CancelCall, type LogLevel } from '../gateway/call.ts'
+import { isLogged, type Call, type CancelCall, type LogLevel } from '../gateway/call.ts'
 import { META, McpError, isObject, rpc, type Params } from '../gateway/json-rpc.ts'
 import { capabilityOf, emptyCatalog, listKinds, readCatalog, type Catalog, type ListKind } from './catalog.ts'
 import { UpstreamFailure } from './channel.ts'
 import { createConnection, type Connection, type ConnectionOptions } from './connection.ts'
+import { createOpenTasks, HEARS_OF_TASKS, type OpenTasks } from './open-tasks.ts'
 import { diagnose } from './process/diagnose.ts'
 import type { Reason } from '../contract/index.ts'
 
@@ -29,6 +30,8 @@ export interface Instance {
   readonly busy: boolean
   /** Whether somebody wants to hear of resources on it. */
   readonly isSubscribed: boolean
+  /** What the server works on without a call in flight. */
+  readonly openTasks: Pick<OpenTasks, 'size' | 'check'>
   start: () => Promise<void>
   call: (call: Call) => CancelCall
   /** Reads anew, beside what goes on, the lists that the server does not tell changes of and that were read long ago. */
@@ -59,8 +62,6 @@ const LISTEN_RETRY_MS = 1_000
 const MAX_LISTEN_RETRY_MS = 30_000
 /** A subscription that lived this long was well; its next try need not wait. */
 const HEALTHY_LISTEN_MS = 5_000
-
-const HEARS_OF_TASKS = { extensions: { [TASKS_EXTENSION]: {} } }
 
 export function createInstance(options: InstanceOptions): Instance {
   let catalog: Catalog = emptyCatalog
@@ -98,6 +99,8 @@ export function createInstance(options: InstanceOptions): Instance {
     onGap: missed,
   })
 
+  const openTasks = createOpenTasks({ connection, now: options.now, onOver: () => (lastUsed = options.now()) })
+
   function lost(reason: Reason): void {
     if (!closed) options.onLost(reason)
   }
@@ -112,7 +115,10 @@ export function createInstance(options: InstanceOptions): Instance {
     const kinds = changedKinds[method]
     if (kinds !== undefined) refresh(kinds)
     else if (method === 'notifications/resources/updated') options.onResourceUpdated(params ?? {})
-    else options.onNotification(method, params)
+    else {
+      if (method.startsWith('notifications/tasks')) openTasks.told(params)
+      options.onNotification(method, params)
+    }
   }
 
   /** Servers announce a change per item; one reading serves them all. */
@@ -324,8 +330,9 @@ export function createInstance(options: InstanceOptions): Instance {
     },
     call: (call) => {
       lastUsed = options.now()
-      return connection.call(call)
+      return connection.call(openTasks.watched(call))
     },
+    openTasks,
     freshen,
     subscribe,
     unsubscribe,

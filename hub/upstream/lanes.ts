@@ -204,7 +204,10 @@ export function createLanes(options: LaneOptions): Lanes {
   }
 
   const idle = (): Lane[] =>
-    lanes.filter(({ inFlight, isReady, instance }) => inFlight === 0 && isReady && !instance.isSubscribed)
+    lanes.filter(
+      ({ inFlight, isReady, instance }) =>
+        inFlight === 0 && isReady && !instance.isSubscribed && instance.openTasks.size === 0,
+    )
 
   function longestIdle(): Lane | null {
     return idle().reduce<Lane | null>(

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { CallToolResult, LogLine, ServerStatus, ToolEntry } from '../../hub/contract/index.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
+import { ModernWire } from '../fixtures/wire.ts'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 beforeAll(async () => {
@@ -41,6 +42,27 @@ it('a server on demand is listed without being started, started by a call, and s
     expect(lines.length).toBeGreaterThanOrEqual(2)
   } finally {
     await second.close()
+  }
+})
+
+it('a server on demand is not stopped while it works on a task, though nobody asks for it', async () => {
+  const entry = { ...fixtureServer('conformance/main.ts', '--era', 'modern'), hub: echo.hub }
+  const hub = await startHub({ worker: entry })
+  try {
+    const capabilities = { extensions: { 'io.modelcontextprotocol/tasks': {} } }
+    const wire = new ModernWire(`${hub.url}/mcp/worker`, { headers: hub.headers, capabilities })
+    const begunAt = Date.now()
+    const { result } = await wire.request('tools/call', { name: 'slow_compute', arguments: { seconds: 2, label: 'x' } })
+    expect(result).toMatchObject({ resultType: 'task', status: 'working' })
+    await hub.until('worker', 'idle')
+    const { body } = await hub.api('GET', '/api/servers/worker')
+    const { history } = body as { history: { state: string; at: number }[] }
+    const stopped = history.findLast(({ state }) => state === 'stopping')
+    expect(stopped?.at).toBeGreaterThan(begunAt + 2_000)
+    const { lines } = (await hub.api('GET', '/api/servers/worker/logs')).body as { lines: LogLine[] }
+    expect(lines.filter(({ level }) => level === 'error')).toEqual([])
+  } finally {
+    await hub.close()
   }
 })
 

@@ -170,6 +170,72 @@ describe('a server that starts on demand', () => {
     expect((await call()).isError).toBe(false)
     expect(server.connections).toHaveLength(2)
   })
+
+  const beginTask = async ({ server, call }: ReturnType<typeof setUp>, ttl: number | null, more = {}) => {
+    const task = { taskId: 't', status: 'working', ttl }
+    server.results = { 'tools/call': { task }, 'tasks/get': task }
+    await call({ params: { name: 'work', task: {} }, ...more })
+  }
+  const turns = async (): Promise<void> => {
+    for (let n = 0; n < 20; n++) await turn()
+  }
+
+  it('is not idle while it works on a task, and for its usual time after it, when nobody asks for it', async () => {
+    const { clock, server, upstream, until, ...rest } = setUp(onDemand)
+    await beginTask({ clock, server, upstream, until, ...rest }, null)
+    for (let second = 0; second < 60; second++) {
+      clock.advance(1_000)
+      await turns()
+    }
+    expect(upstream.status().state).toBe('running')
+    server.results = { 'tasks/get': { taskId: 't', status: 'completed' } }
+    clock.advance(500)
+    await turns()
+    clock.advance(900)
+    expect(upstream.status().state).toBe('running')
+    clock.advance(600)
+    await until('idle')
+  })
+
+  it('is idle once the time of its tasks is over, or when it does not know them any more', async () => {
+    const { clock, server, upstream, until, ...rest } = setUp(onDemand)
+    await beginTask({ clock, server, upstream, until, ...rest }, 5_000)
+    for (let second = 0; second < 5; second++) {
+      clock.advance(1_000)
+      await turns()
+      expect(upstream.status().state).toBe('running')
+    }
+    for (let second = 0; second < 3; second++) {
+      clock.advance(1_000)
+      await turns()
+    }
+    expect(upstream.status().state).toBe('idle')
+    await beginTask({ clock, server, upstream, until, ...rest }, null)
+    delete server.results['tasks/get']
+    for (let second = 0; second < 4; second++) {
+      clock.advance(1_000)
+      await turns()
+    }
+    expect(upstream.status().state).toBe('idle')
+  })
+
+  it('keeps the connection of a single client that has a task on it', async () => {
+    const hub = { ...onDemand.hub, instanceIdleMs: 500 }
+    const { clock, server, upstream, until, ...rest } = setUp({ command: 'memory', hub })
+    await beginTask({ clock, server, upstream, until, ...rest }, null, { capabilities: { elicitation: {} } })
+    expect(server.connections).toHaveLength(2)
+    for (let second = 0; second < 10; second++) {
+      clock.advance(1_000)
+      await turns()
+    }
+    expect(server.connections.map(({ closed }) => closed)).toEqual([false, false])
+    server.results['tasks/get'] = { taskId: 't', status: 'cancelled' }
+    for (let second = 0; second < 4; second++) {
+      clock.advance(1_000)
+      await turns()
+    }
+    expect(upstream.status().state).toBe('idle')
+  })
 })
 
 describe('a remote server', () => {
