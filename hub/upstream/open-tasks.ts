@@ -58,7 +58,9 @@ export function createOpenTasks({ connection, now, onOver }: OpenTasksOptions): 
     const isModern = connection.hello.era === 'modern'
     try {
       const meta = isModern ? { _meta: { [META.capabilities]: HEARS_OF_TASKS } } : {}
-      told(await connection.request('tasks/get', { taskId, ...meta }))
+      const task = await connection.request('tasks/get', { taskId, ...meta })
+      // It may have ended while the server was asked.
+      if (open.has(taskId)) told(task)
     } catch (error) {
       // A server that answers, but not with the task, does not have it.
       if (!(error instanceof McpError && error.code === rpc.timeout)) end(taskId)
