@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { type BrowserContext, chromium, type Page } from 'playwright'
 import { buildStale } from './lib/build-stale.mjs'
 import { root } from './lib/paths.mjs'
-import { exampleProfiles, exampleServers, PASSWORD, startHub } from './lib/shot-hub.ts'
+import { exampleCalls, exampleProfiles, exampleServers, PASSWORD, startHub } from './lib/shot-hub.ts'
 import { chromium as systemChromium } from './lib/system-packages.mjs'
 
 /** `npm run shots [-- --only servers,login]`: every screen, as a picture in shots/. */
@@ -30,6 +30,10 @@ const screens: Screen[] = [
   { name: 'profiles', path: '/profiles' },
   { name: 'profile', path: '/profiles/research?server=everything' },
   { name: 'profile-preview', path: '/profiles/research?view=preview' },
+  { name: 'activity', path: '/activity' },
+  { name: 'activity-filtered', path: '/activity?q=no+such+thing' },
+  { name: 'request', path: '/activity/13' },
+  { name: 'request-failed', path: '/activity/14?with=12' },
   { name: 'publish', path: '/publish' },
   { name: 'settings', path: '/settings' },
   { name: 'versions', path: '/settings/versions?version=1' },
@@ -40,6 +44,7 @@ const screens: Screen[] = [
   { name: 'servers-empty', path: '/servers', hub: 'empty' },
   { name: 'tools-empty', path: '/tools', hub: 'empty' },
   { name: 'profiles-empty', path: '/profiles', hub: 'empty' },
+  { name: 'activity-empty', path: '/activity', hub: 'empty' },
   { name: 'servers-error', path: '/servers', hub: 'silent' },
 ]
 const themes = ['light', 'dark'] as const
@@ -112,6 +117,10 @@ const browser = await chromium.launch({
 })
 const example = await startHub(exampleServers, exampleProfiles)
 const empty = await startHub(() => ({}))
+const first = await browser.newContext()
+await logIn(first, example.url)
+await exampleCalls(first.request, example.url)
+await first.close()
 const groups = [
   { hub: example, anonymous: true, members: chosen.filter((screen) => screen.anonymous) },
   { hub: example, anonymous: false, members: chosen.filter((screen) => !screen.anonymous && screen.hub !== 'empty') },

@@ -1,4 +1,4 @@
-import { Layers, LayoutDashboard, Rocket, Server, Settings, Wrench } from '@lucide/vue'
+import { Activity, Layers, LayoutDashboard, Rocket, Server, Settings, Wrench } from '@lucide/vue'
 import type { Component } from 'vue'
 
 export const navItems: readonly { to: string; label: string; icon: Component; keys: string }[] = [
@@ -6,6 +6,7 @@ export const navItems: readonly { to: string; label: string; icon: Component; ke
   { to: '/servers', label: 'nav.servers', icon: Server, keys: 'g s' },
   { to: '/tools', label: 'nav.tools', icon: Wrench, keys: 'g t' },
   { to: '/profiles', label: 'nav.profiles', icon: Layers, keys: 'g f' },
+  { to: '/activity', label: 'nav.activity', icon: Activity, keys: 'g a' },
   { to: '/publish', label: 'nav.publish', icon: Rocket, keys: 'g p' },
   { to: '/settings', label: 'nav.settings', icon: Settings, keys: 'g e' },
 ]

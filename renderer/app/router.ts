@@ -90,6 +90,19 @@ export function createAppRouter(client: QueryClient): Router {
         component: () => import('../features/profiles/ProfilePage.vue'),
       },
       {
+        path: '/activity',
+        name: 'activity',
+        meta: { title: 'nav.activity' },
+        component: () => import('../features/activity/ActivityPage.vue'),
+      },
+      {
+        path: '/activity/:id',
+        name: 'request',
+        props: true,
+        meta: { title: 'request.title' },
+        component: () => import('../features/activity/RequestPage.vue'),
+      },
+      {
         path: '/publish',
         name: 'publish',
         meta: { title: 'nav.publish' },

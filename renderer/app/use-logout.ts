@@ -1,4 +1,5 @@
 import { useQueryClient } from '@tanstack/vue-query'
+import { forgetDrafts } from '../features/tools/argument-drafts.ts'
 import { api } from '../lib/api.ts'
 import { keys } from '../lib/queries.ts'
 
@@ -7,6 +8,7 @@ export function useLogout(): () => Promise<void> {
   const client = useQueryClient()
   return async () => {
     await api.logout()
+    forgetDrafts()
     await client.invalidateQueries({ queryKey: keys.me })
     client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== keys.me[0] })
   }

@@ -10,6 +10,7 @@ import {
   hubStatusSchema,
   logsSchema,
   foundSecretsSchema,
+  historyPageSchema,
   meSchema,
   parsedPasteSchema,
   pinSchema,
@@ -17,6 +18,7 @@ import {
   profilePreviewSchema,
   profileSummarySchema,
   promptEntrySchema,
+  requestDetailSchema,
   resourceEntrySchema,
   serverDetailSchema,
   serverStatusSchema,
@@ -26,6 +28,7 @@ import {
   setSecretResultSchema,
   signInStartedSchema,
   signedOutSchema,
+  statsSchema,
   toolEntrySchema,
   type AddServer,
   type CallTool,
@@ -35,6 +38,7 @@ import {
   type LogsQuery,
   type Profile,
   type ServerConfig,
+  type Stats,
   type TargetInput,
 } from '../../hub/contract/index.ts'
 import { openApiSchema } from './open-api.ts'
@@ -249,6 +253,13 @@ export const api = {
       method: 'POST',
       body: reason === '' ? {} : { reason },
     }),
+
+  requests: (query: Record<string, string>, signal?: AbortSignal) =>
+    request(`/api/history?${new URLSearchParams(query).toString()}`, historyPageSchema, { signal }),
+  request: (id: string, signal?: AbortSignal) =>
+    request(`/api/history/${encodeURIComponent(id)}`, requestDetailSchema, { signal }),
+  stats: (window: Stats['window'], signal?: AbortSignal) =>
+    request(`/api/stats?window=${window}`, statsSchema, { signal }),
 
   preview: (target: TargetInput, signal?: AbortSignal) =>
     request('/api/publish/preview', previewSchema, { method: 'POST', body: { target }, signal }),

@@ -4,6 +4,8 @@ import { useClock } from './clock.ts'
 
 export interface Format {
   number: (value: number) => string
+  /** Of a part of one: 0.5 is 50 %. */
+  percent: (value: number) => string
   bytes: (value: number) => string
   duration: (ms: number) => string
   time: (at: number) => string
@@ -23,6 +25,7 @@ const STEPS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
 
 export function createFormat(locale: string, now: () => number): Format {
   const number = new Intl.NumberFormat(locale)
+  const percent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 })
   const time = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false })
   const dateTime = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' })
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' })
@@ -37,6 +40,7 @@ export function createFormat(locale: string, now: () => number): Format {
 
   return {
     number: (value) => number.format(value),
+    percent: (value) => percent.format(value),
     bytes(value) {
       let size = value
       let step = 0

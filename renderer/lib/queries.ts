@@ -33,6 +33,9 @@ export const keys = {
   profilePreview: (profile: unknown) => ['profile-preview', profile],
   versions: ['config-versions'],
   version: (id: number) => ['config-versions', id],
+  requests: (filter: unknown) => ['requests', filter],
+  request: (id: string) => ['request', id],
+  stats: (window: string) => ['stats', window],
   preview: (target: unknown) => ['publish', target],
 } as const
 

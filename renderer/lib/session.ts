@@ -1,5 +1,5 @@
 import { computed, type ComputedRef } from 'vue'
-import type { Role } from '../../hub/contract/index.ts'
+import type { Permission, Role } from '../../hub/contract/index.ts'
 import { useMe } from './queries.ts'
 
 export interface Session {
@@ -10,6 +10,7 @@ export interface Session {
   /** May start and stop what is there. */
   readonly canOperate: ComputedRef<boolean>
   readonly canCall: ComputedRef<boolean>
+  may: (permission: Permission) => boolean
 }
 
 /** What to offer; the hub itself refuses what a role may not do. */
@@ -24,5 +25,6 @@ export function useSession(): Session {
     canManage: among('admin'),
     canOperate: among('admin', 'operator'),
     canCall: among('admin', 'operator', 'user'),
+    may: (permission) => data.value?.permissions.includes(permission) ?? false,
   }
 }

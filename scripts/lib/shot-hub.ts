@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import type { APIRequestContext } from 'playwright'
 import { modules, root } from './paths.mjs'
 
 export const PASSWORD = 'for-screenshots-only'
@@ -37,12 +38,34 @@ export const exampleProfiles = {
   all: { description: 'Everything, found by search', servers: {}, otherServers: true, toolSearch: true },
 }
 
+/** Some traffic for the screens that show it: calls that end well, one that fails, one that the server refuses. */
+export async function exampleCalls(request: APIRequestContext, url: string): Promise<void> {
+  const headers = { origin: url }
+  const ready = async (): Promise<boolean> => {
+    const servers = (await (await request.get(`${url}/api/servers`)).json()) as { name: string; state: string }[]
+    return ['everything', 'memory'].every((name) => servers.some((it) => it.name === name && it.state === 'running'))
+  }
+  while (!(await ready())) await new Promise((resolve) => setTimeout(resolve, 100))
+  const call = (server: string, tool: string, args: object) =>
+    request.post(`${url}/api/tools/call`, { headers, data: { server, tool, arguments: args } })
+  for (let n = 1; n <= 12; n++) await call('everything', 'get-sum', { a: n, b: n * n })
+  await call('everything', 'echo', { message: 'The quick brown fox' })
+  await call('everything', 'get-sum', { a: 'one', b: 2 })
+  await call('memory', 'read_graph', {})
+  await call('memory', 'create_entities', {
+    entities: [{ name: 'Ada', entityType: 'person', observations: ['writes'] }],
+  })
+  await call('memory', 'search_nodes', { query: 'Ada' })
+  await call('everything', 'get-structured-content', { location: 'Chicago' })
+}
+
 /** The built hub in server mode on a free port, with folders of its own that go with it. */
 export async function startHub(servers: (folder: string) => Record<string, unknown>, profiles: object = {}) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'mcp-hub-shots-'))
   const configDir = path.join(folder, 'config')
   await mkdir(configDir)
   await writeFile(path.join(configDir, 'servers.json'), JSON.stringify({ mcpServers: servers(folder) }, null, 2))
+  await writeFile(path.join(configDir, 'system.json'), JSON.stringify({ history: { payloads: 'redacted' } }))
   await writeFile(path.join(configDir, 'profiles.json'), JSON.stringify({ profiles }, null, 2))
   const child = spawn(process.execPath, [path.join(root, 'dist', 'hub', 'server.js')], {
     env: {

@@ -15,6 +15,8 @@ const routes = [
   '/tools',
   '/tools/everything/get-structured-content',
   '/tools/everything/no-such-tool',
+  '/activity',
+  '/activity/1',
   '/publish',
   '/settings',
   '/settings/versions?version=1',

@@ -18,12 +18,13 @@ export async function startWebHub(
   env: Record<string, string> = { MCP_HUB_ADMIN_PASSWORD: PASSWORD },
   /** A folder of the caller's, in which another hub goes on with what this one leaves. */
   lasting?: string,
+  system: object = {},
 ): Promise<WebHub & { output: () => string }> {
   const folder = lasting === undefined ? await temporaryFolder() : { path: lasting, dispose: () => Promise.resolve() }
   const configDir = path.join(folder.path, 'config')
   await mkdir(configDir, { recursive: true })
   await writeFile(path.join(configDir, 'servers.json'), JSON.stringify({ mcpServers: servers }, null, 2))
-  await writeFile(path.join(configDir, 'system.json'), '{ "auth": { "bcryptRounds": 10 } }')
+  await writeFile(path.join(configDir, 'system.json'), JSON.stringify({ auth: { bcryptRounds: 10 }, ...system }))
   const child: ChildProcess = spawn(process.execPath, [entry], {
     env: {
       PATH: process.env['PATH'] ?? '',
