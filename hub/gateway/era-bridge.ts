@@ -1,12 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Item } from '../upstream/catalog.ts'
-import { META, McpError, Reply, isObject, rpc, type Params, type RpcError } from './json-rpc.ts'
-
-/** An answer that cannot be written again, e.g. because it is nested too deep: the call's fault alone. */
-export function unreadable(error: unknown): McpError {
-  const cause = error instanceof Error ? error.message : String(error)
-  return new McpError(rpc.internalError, `The server’s answer cannot be passed on: ${cause}`)
-}
+import { META, Reply, isObject, rpc, type Params, type RpcError } from './json-rpc.ts'
 
 /** What went wrong between the hub and its server is not the client's fault. */
 export function withoutHopErrors(error: RpcError): RpcError {

@@ -10,7 +10,7 @@ const URI_KEY = '"uri"'
 /** The answer of a server with its URIs as the client knows them. Only where there is one it is looked into. */
 export function exposeUris(reply: Reply, expose: ExposeUri): Reply {
   if (reply.isError || reply.bytes?.includes(URI_KEY) === false) return reply
-  const result = resultOf(reply)
+  const { result } = reply.message
   if (!isObject(result)) return reply
   const { content, contents, messages } = result
   return Reply.result({
@@ -19,15 +19,6 @@ export function exposeUris(reply: Reply, expose: ExposeUri): Reply {
     ...(Array.isArray(contents) ? { contents: contents.map((part) => named(part, expose)) } : {}),
     ...(Array.isArray(messages) ? { messages: messages.map((message) => inMessage(message, expose)) } : {}),
   })
-}
-
-/** What is no JSON beyond its envelope is passed on as it came. */
-function resultOf(reply: Reply): unknown {
-  try {
-    return reply.message.result
-  } catch {
-    return undefined
-  }
 }
 
 function inMessage(message: unknown, expose: ExposeUri): unknown {

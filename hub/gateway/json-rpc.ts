@@ -215,8 +215,9 @@ export class Reply {
     return result === undefined ? null : Reply.of({ ...rest, jsonrpc: '2.0', id, result })
   }
 
+  /** What is no JSON beyond its envelope is an error to whoever looks inside: nobody's reading may fail on what a server wrote. */
   get message(): JsonRpcResponse {
-    this.#message ??= JSON.parse((this.bytes ?? Buffer.alloc(0)).toString()) as JsonRpcResponse
+    this.#message ??= parsed(this.bytes ?? Buffer.alloc(0), this.hopId)
     return this.#message
   }
 
@@ -277,6 +278,21 @@ export class Reply {
     if (this.bytes !== null) return this.bytes.includes(quoted)
     return isObject(this.message.result) && name in this.message.result
   }
+}
+
+function parsed(bytes: Buffer, id: JsonRpcId | null): JsonRpcResponse {
+  try {
+    const { error, ...message } = JSON.parse(bytes.toString()) as Omit<JsonRpcResponse, 'error'> & { error?: unknown }
+    return error === undefined || error === null ? message : { ...message, error: asRpcError(error) }
+  } catch (error) {
+    return { jsonrpc: '2.0', id, error: unreadable(error).toRpc() }
+  }
+}
+
+/** An answer that cannot be read, or not written again, e.g. because it is nested too deep: the call's fault alone. */
+export function unreadable(error: unknown): McpError {
+  const cause = error instanceof Error ? error.message : String(error)
+  return new McpError(rpc.internalError, `The server’s answer cannot be passed on: ${cause}`)
 }
 
 const CLOSE = Buffer.from('}')

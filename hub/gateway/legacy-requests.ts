@@ -6,6 +6,7 @@ import {
   resultBody,
   rpc,
   toRpcError,
+  unreadable,
   type Body,
   type JsonRpcId,
   type JsonRpcMessage,
@@ -15,7 +16,7 @@ import { canAnswer, logLevels, type Call, type CancelCall, type LogLevel, type Q
 import { passNotification } from './client-notifications.ts'
 import type { GatewayContext } from './context.ts'
 import { Exchange, sizeOf } from './exchange.ts'
-import { legacyQuestion, legacyReply, pagesOf, unreadable } from './era-bridge.ts'
+import { legacyQuestion, legacyReply, pagesOf } from './era-bridge.ts'
 import { exposeUris } from './exposed-uris.ts'
 import { paramHeaders } from './mcp-headers.ts'
 import type { Outlet } from './outlet.ts'

@@ -2,7 +2,6 @@ import type { CancelCall, Call, LogLevel } from './call.ts'
 import { ELICITATION_COMPLETE, WITH_INPUT, canAnswer } from './call.ts'
 import { passNotification } from './client-notifications.ts'
 import type { Edge, GatewayContext, HttpRequest } from './context.ts'
-import { unreadable } from './era-bridge.ts'
 import {
   META,
   MODERN_VERSIONS,
@@ -11,6 +10,7 @@ import {
   resultBody,
   rpc,
   toRpcError,
+  unreadable,
   type Body,
   type JsonRpcId,
   type RpcError,

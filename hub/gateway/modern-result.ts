@@ -93,7 +93,8 @@ function isEscaped(bytes: Buffer, quote: number): boolean {
 
 /** The same for an answer that has to be looked into. */
 function stamped(reply: Reply, { era, method, serverInfo }: ResultOrigin): Reply {
-  const { result } = reply.message
+  const { result, error } = reply.message
+  if (error !== undefined) return Reply.error(error)
   if (!isObject(result)) return reply
   return Reply.result({
     resultType: 'complete',

@@ -45,6 +45,19 @@ describe('a reply is passed on as bytes', () => {
     expect(Reply.fromBytes(Buffer.from(line))).toBeNull()
   })
 
+  it.each(['{"a":1}}', 'no JSON', '{"a":1},"error":"no"', '{"a":1},"error":null'])(
+    'and to who looks inside it is read, whatever %s stands there for a result',
+    (result) => {
+      const reply = Reply.fromBytes(Buffer.from(`{"jsonrpc":"2.0","id":7,"result":${result}}`))
+      expect(reply?.message).toMatchObject(
+        result.endsWith('null')
+          ? { result: { a: 1 } }
+          : { error: { code: -32603, message: expect.any(String) as string } },
+      )
+      expect(reply?.message).not.toHaveProperty('error', null)
+    },
+  )
+
   it('puts fields first into the result, wherever the id stands', () => {
     for (const line of [
       '{"jsonrpc":"2.0","id":1,"result":{}}',

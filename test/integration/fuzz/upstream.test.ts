@@ -65,7 +65,7 @@ async function connect(server: string, era: string): Promise<Peer> {
   const url = `${hub.url}/mcp/${server}`
   const options = {
     headers: hub.headers,
-    capabilities: { elicitation: {}, sampling: {}, roots: {} },
+    capabilities: { elicitation: {}, sampling: {}, roots: {}, extensions: { 'io.modelcontextprotocol/tasks': {} } },
     name: `${era} client`,
   }
   if (era === 'modern') return new ModernWire(url, options)
