@@ -13,7 +13,9 @@ import { createClusterSource } from './cluster/cluster-source.ts'
 import { loadApp } from './api/load-app.ts'
 import { openPins } from './catalog/pins.ts'
 import { createBackupSource } from './backup/backup-source.ts'
+import type { Sources } from './config/interpolate.ts'
 import type { ReferenceSources } from './config/references.ts'
+import { openDocuments } from './config/open-documents.ts'
 import { openConfigStore } from './config/store.ts'
 import { createConfigVersions } from './config/versions.ts'
 import { createFrontDoor } from './front-door.ts'
@@ -56,15 +58,19 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   await journal.reap()
   // On a server whoever started the hub starts it again.
   const watchdog = options.mode === 'desktop' ? startWatchdog(journal.ownMarks) : null
-  const config = await openConfigStore(options.configDir, {
+  const sources: Sources = {
     env: options.systemEnv ?? options.env,
     secret: (name) => (isOwnName(name) ? undefined : options.vault.get(name)),
     explain: options.vault.explain,
     file: readSecretFile,
-  })
-  const versions = createConfigVersions(join(options.dataDir, 'versions'), (error) =>
-    options.log('error', 'A version of the configuration cannot be kept', { error: String(error) }),
-  )
+  }
+  const documents = await openDocuments({ ...options, sources })
+  const config = await openConfigStore(documents, sources)
+  const versions =
+    documents.versions ??
+    createConfigVersions(join(options.dataDir, 'versions'), (error) =>
+      options.log('error', 'A version of the configuration cannot be kept', { error: String(error) }),
+    )
   config.onVersion = (texts, by, reason) => void versions.record(texts, by, reason)
   const consents = await openExecConsents({
     file: join(options.dataDir, 'exec-consents.json'),
@@ -122,7 +128,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   })
   const identity = await openIdentity({
     mode: options.mode,
-    configDir: options.configDir,
+    documents,
     dataDir: options.dataDir,
     tokens: options.tokens,
     signingKeys: await signingKeys(options, authConfig),
@@ -375,7 +381,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       identity.watch()
       config.watch(() => {
         for (const fault of config.faults) options.log('error', 'Configuration fault', { ...fault })
-        history.audit(configChangedAct(config.faults.length))
+        // Another hub has told of its change itself.
+        if (!documents.shared) history.audit(configChangedAct(config.faults.length))
         changed()
         void apply()
         profilesChanged()
@@ -426,6 +433,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       await serverLogs.flush()
       await pins.flush()
       await identity.dispose()
+      await documents.dispose()
       await cluster.dispose()
       await history.dispose()
       await traces?.dispose()

@@ -4,6 +4,8 @@ import type { Fault } from './contract/index.ts'
 export const EXIT_CONFIG = 78
 /** EX_SOFTWARE of sysexits.h: a fault of the hub. */
 export const EXIT_SOFTWARE = 70
+/** EX_TEMPFAIL of sysexits.h: what the hub needs is away; to start it again later may help. */
+export const EXIT_TEMPORARY = 75
 /** EX_NOPERM of sysexits.h. */
 export const EXIT_NO_PERMISSION = 77
 /** EADDRINUSE: somebody else has the port. */

@@ -12,7 +12,15 @@ import type { Hub } from './hub.ts'
 import { createHttpServer, holderOf, listenOn } from './endpoint.ts'
 import { createLog } from './observe/log.ts'
 import { createRedactor } from './observe/redactor.ts'
-import { BrokenFile, endOnFaults, EXIT_NO_PERMISSION, EXIT_PORT_IN_USE, EXIT_SOFTWARE } from './faults.ts'
+import {
+  BrokenFile,
+  endOnFaults,
+  EXIT_NO_PERMISSION,
+  EXIT_PORT_IN_USE,
+  EXIT_SOFTWARE,
+  EXIT_TEMPORARY,
+} from './faults.ts'
+import { HubError } from './hub-error.ts'
 import { openServerVault } from './secrets/server-vault.ts'
 import { ownSearchPath } from './upstream/process/search-path.ts'
 import { version } from './version.ts'
@@ -156,6 +164,20 @@ async function endOnRefusedPort(error: unknown, port: number): Promise<never> {
 
 function endOnBroken(error: unknown): never {
   if (error instanceof BrokenFile) endOnFaults(error.faults)
+  if (error instanceof HubError && error.code === 'HUB_STORE_UNAVAILABLE')
+    endOnFaults(
+      [
+        {
+          file: null,
+          path: 'environment DATABASE_URL',
+          line: null,
+          column: null,
+          message: error.message,
+          cure: 'Start PostgreSQL, or correct the address, and start the hub again',
+        },
+      ],
+      EXIT_TEMPORARY,
+    )
   throw error
 }
 

@@ -1,9 +1,6 @@
-import { readFile } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
 import { applyEdits, modify } from 'jsonc-parser'
 import type { Fault } from '../contract/index.ts'
-import { writeFileAtomic } from '../config/atomic-file.ts'
-import { watchFiles } from '../config/watch-files.ts'
+import { emptyTexts, type Documents, type ReadDocument } from '../config/documents.ts'
 import type { Parsed } from '../config/jsonc.ts'
 import { BrokenFile } from '../faults.ts'
 import { HubError } from '../hub-error.ts'
@@ -25,15 +22,18 @@ export interface IdentityFile {
   dispose: () => Promise<void>
 }
 
-const EMPTY = '{\n  "users": []\n}\n'
+/** So often may other hubs be quicker before a change is given up. */
+const MAX_TRIES = 20
 const formattingOptions = { tabSize: 2, insertSpaces: true, eol: '\n' }
 
 /** Throws BrokenFile when the file is there and cannot be used: without it nobody is known. */
-export async function openIdentityFile(file: string): Promise<IdentityFile> {
+export async function openIdentityFile(documents: Documents): Promise<IdentityFile> {
+  const file = documents.placeOf('users')
   const listeners: ((before: Identities, after: Identities, byOthers: boolean) => void)[] = []
-  let seen = await textOf(file)
-  const first = await parseIdentities(seen, file)
+  const read = await documents.read('users')
+  const first = await parse(read)
   if (!first.ok) throw new BrokenFile(first.faults)
+  let seen = textOf(read)
   let current = first.value
   let faults: Fault[] = []
   let queue: Promise<unknown> = Promise.resolve()
@@ -48,35 +48,44 @@ export async function openIdentityFile(file: string): Promise<IdentityFile> {
   }
 
   async function reload(): Promise<void> {
-    const text = await textOf(file)
-    if (text === seen) {
+    const found = await documents.read('users')
+    if (found.ok && textOf(found) === seen) {
       faults = []
       return
     }
-    const parsed = await parseIdentities(text, file)
-    if (parsed.ok) take(text, parsed.value, true)
+    const parsed = await parse(found)
+    if (parsed.ok) take(textOf(found), parsed.value, true)
     else faults = parsed.faults
   }
 
   /** One change at a time, each on the newest text, so that none is lost. */
   function edit(change: (text: string, now: Identities) => string): Promise<void> {
     const work = queue.then(async () => {
-      const before = await textOf(file)
-      const parsed = await parseIdentities(before, file)
-      if (!parsed.ok) {
-        throw new HubError('HUB_CONFIG_FILE_BROKEN', `${file} is broken, so nothing is written into it`, {
-          faults: parsed.faults,
-          cure: 'Correct the file first.',
-        })
+      for (let tries = 1; ; tries++) {
+        const over = await documents.read('users')
+        const parsed = await parse(over)
+        if (!parsed.ok) {
+          throw new HubError('HUB_CONFIG_FILE_BROKEN', `${file} is broken, so nothing is written into it`, {
+            faults: parsed.faults,
+            cure: 'Correct the file first.',
+          })
+        }
+        const text = change(textOf(over), parsed.value)
+        const after = await parseIdentities(text, file)
+        if (!after.ok) throw new HubError('HUB_BAD_REQUEST', after.faults[0]?.message ?? 'The entry is not valid')
+        if (text === textOf(over) || (await documents.write([{ document: 'users', text, over }], null, null))) {
+          take(text, after.value, false)
+          return
+        }
+        if (tries === MAX_TRIES) throw new HubError('HUB_BUSY', `${file} is changed by others all the time`)
       }
-      const text = change(before, parsed.value)
-      const after = await parseIdentities(text, file)
-      if (!after.ok) throw new HubError('HUB_BAD_REQUEST', after.faults[0]?.message ?? 'The entry is not valid')
-      await writeFileAtomic(file, text, 0o600)
-      take(text, after.value, false)
     })
     queue = work.catch(() => undefined)
     return work
+  }
+
+  function parse(found: ReadDocument): Promise<Parsed<Identities>> {
+    return found.ok ? parseIdentities(textOf(found), file) : Promise.resolve({ ok: false, faults: [found.fault] })
   }
 
   return {
@@ -107,7 +116,7 @@ export async function openIdentityFile(file: string): Promise<IdentityFile> {
       const look = (): void => {
         queue = queue.then(reload).catch(() => undefined)
       }
-      watcher = watchFiles(dirname(file), [basename(file)], look)
+      watcher = documents.watch(['users'], look)
       // What another hub wrote since this one read the file would else be missed.
       look()
     },
@@ -118,17 +127,10 @@ export async function openIdentityFile(file: string): Promise<IdentityFile> {
   }
 }
 
-async function textOf(file: string): Promise<string> {
-  try {
-    return (await readFile(file, 'utf8')).replace(/^\uFEFF/, '')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY
-    throw error
-  }
-}
+const textOf = (found: ReadDocument): string => (found.ok ? found.text : null) ?? emptyTexts.users
 
 /** The schema is loaded where there is something to check. */
 async function parseIdentities(text: string, file: string): Promise<Parsed<Identities>> {
-  if (text === EMPTY) return { ok: true, value: { users: [], keys: [] } }
+  if (text === emptyTexts.users) return { ok: true, value: { users: [], keys: [] } }
   return (await import('./parse-identities.ts')).parseIdentities(text, file)
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { Documents } from '../config/documents.ts'
 import type { Fault, SystemFile } from '../contract/index.ts'
 import type { Audit } from './audit.ts'
 import { anonymousCaller, type Caller } from './caller.ts'
@@ -14,7 +15,7 @@ import type { Users } from './users.ts'
 
 export interface IdentityOptions {
   mode: 'desktop' | 'server'
-  configDir: string
+  documents: Documents
   dataDir: string
   tokens: readonly StaticToken[]
   /** The first signs; the others check what was signed before. */
@@ -61,7 +62,7 @@ export interface Identity {
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
   const { auth, audit, now = Date.now } = options
   const isServer = options.mode === 'server'
-  const file = await openIdentityFile(join(options.configDir, 'users.json'))
+  const file = await openIdentityFile(options.documents)
   const fixed = createTokenTable(options.tokens)
   const { openCluster } = options
   const keys = createKeys({
@@ -112,8 +113,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
 
   file.onChange((before, after, byOthers) => {
     identity.onRevocation?.()
-    // The command line, or a person with an editor: who, only the system can tell.
-    if (byOthers)
+    // The command line, or a person with an editor: who, only the system can tell. Another hub tells of it itself.
+    if (byOthers && !options.documents.shared)
       audit({ action: 'users.file-changed', by: { id: 'file', name: 'users.json' }, details: changed(before, after) })
   })
 

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { openFiles } from '../config/documents.ts'
 import { openConfigStore } from '../config/store.ts'
 import { parseIdentities } from '../auth/parse-identities.ts'
 import type { ConfigTexts, Fault } from '../contract/index.ts'
@@ -118,7 +119,7 @@ async function checkFiles(manifest: Manifest, stage: string): Promise<void> {
 async function checkConfig(stage: string): Promise<void> {
   const folder = join(stage, 'config')
   // References stand for what the machine has on which it is restored.
-  const store = await openConfigStore(folder)
+  const store = await openConfigStore(await openFiles(folder))
   const faults: Fault[] = [...store.faults]
   await store.dispose()
   const file = join(folder, 'users.json')

@@ -5,9 +5,14 @@ import { randomBytes } from 'node:crypto'
 import { fixedCaller, type Caller } from '../auth/caller.ts'
 import { openIdentity, type Identity, type People } from '../auth/identity.ts'
 import { createClusterSource } from '../cluster/cluster-source.ts'
+import type { Sources } from '../config/interpolate.ts'
+import { openDocuments } from '../config/open-documents.ts'
 import { openConfigStore } from '../config/store.ts'
 import { roleGrants } from '../contract/index.ts'
 import { BrokenFile } from '../faults.ts'
+import { identityAct } from '../history/acts.ts'
+import type { AuditAct } from '../history/audit-chain.ts'
+import { HubError } from '../hub-error.ts'
 import { readSecretFile } from '../secrets/environment.ts'
 import { CommandError, exitCodes, type CommandOption, type Io, type Values } from './command.ts'
 
@@ -23,7 +28,8 @@ export interface OpenedIdentity extends People {
 }
 
 /**
- * Users and keys without a hub, or beside one that runs: it sees the change of users.json, and both count wrong passwords in
+ * Users and keys without a hub, or beside one that runs: it sees the change of users.json, or of its row where DATABASE_URL
+ * is set, and both count wrong passwords in
  * the same store (REDIS_URL, or DATA_DIR).
  */
 export async function withIdentity<T>(
@@ -45,11 +51,10 @@ export async function withIdentity<T>(
       exitCodes.config,
     )
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const store = await openConfigStore(configDir, {
-    env: (name) => io.env[name],
-    secret: () => undefined,
-    file: readSecretFile,
-  })
+  const sources: Sources = { env: (name) => io.env[name], secret: () => undefined, file: readSecretFile }
+  const databaseUrl = io.env['DATABASE_URL'] ?? null
+  const documents = await openDocuments({ configDir, databaseUrl, sources, log: () => undefined }).catch(explain)
+  const store = await openConfigStore(documents, sources)
   const cluster = createClusterSource({
     redisUrl: io.env['REDIS_URL'] ?? null,
     dir: io.env['ACCOUNTS_DIR'] ?? dataDir,
@@ -58,10 +63,11 @@ export async function withIdentity<T>(
     },
   })
   const name = userInfo().username
+  const acts: AuditAct[] = []
   const operator = fixedCaller(`console:${name}`, name, 'admin', roleGrants.admin)
   const identity = await openIdentity({
     mode: 'server',
-    configDir,
+    documents,
     dataDir,
     // With one there is no first run to be set up.
     tokens: [{ value: randomBytes(32).toString('hex'), caller: operator }],
@@ -73,21 +79,33 @@ export async function withIdentity<T>(
     adminPassword: undefined,
     openCluster: cluster.open,
     announceSetup: () => undefined,
-    // The hub's own audit log tells of the change of the file.
-    audit: () => undefined,
-  }).catch((error: unknown) => {
-    if (error instanceof BrokenFile) throw new CommandError(error.message, 'Correct users.json.', exitCodes.config)
-    throw error
-  })
+    audit: (act) => acts.push(identityAct(act)),
+  }).catch(explain)
   try {
     const people = await identity.people()
     if (people === null) throw new Error('A hub in server mode has users')
     return await work({ ...people, keys: identity.keys, operator })
   } finally {
+    // Of a file that changed the hub's own audit log tells; what is done to the database nobody else notes.
+    if (databaseUrl !== null && acts.length > 0) await appendAudit(databaseUrl, acts)
     await identity.dispose()
+    await documents.dispose()
     await cluster.dispose()
     await store.dispose()
   }
+}
+
+async function appendAudit(url: string, acts: readonly AuditAct[]): Promise<void> {
+  const { openPostgresStore } = await import('../history/postgres-store.ts')
+  const history = await openPostgresStore({ url, onError: () => undefined })
+  await history.appendAudit(acts).finally(history.close)
+}
+
+function explain(error: unknown): never {
+  if (error instanceof BrokenFile)
+    throw new CommandError(error.message, 'Correct what is named, and try again.', exitCodes.config)
+  if (error instanceof HubError) throw new CommandError(error.message, error.cure ?? '', exitCodes.unavailable)
+  throw error
 }
 
 function folderOf(values: Values, io: Io, option: string, variable: string, fallback: string): string {

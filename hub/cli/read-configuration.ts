@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Fault, ServersFile, SystemFile } from '../contract/index.ts'
+import { openFiles } from '../config/documents.ts'
 import { openConfigStore } from '../config/store.ts'
 import { CommandError, exitCodes, type Io, UsageError, type Values } from './command.ts'
 
@@ -21,7 +22,7 @@ export async function readConfiguration(values: Values, io: Io): Promise<Configu
   )
   if (!isFolder)
     throw new CommandError(`${directory} is no folder.`, 'Give the folder that holds servers.json.', exitCodes.config)
-  const store = await openConfigStore(directory)
+  const store = await openConfigStore(await openFiles(directory))
   try {
     if (store.faults.length > 0)
       throw new CommandError(store.faults.map(describeFault).join('\n'), 'Nothing was done.', exitCodes.config)

@@ -1,4 +1,3 @@
-import { basename, join } from 'node:path'
 import { isDeepStrictEqual } from '../deep-equal.ts'
 import { applyEdits, modify, parse as parseJson } from 'jsonc-parser'
 import type {
@@ -12,12 +11,10 @@ import type {
 } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import type { Sources } from './interpolate.ts'
-import { readConfigText } from './read-file.ts'
-import { replaceEditedFile, sweepTemporaries } from './atomic-file.ts'
+import { emptyTexts, type Documents, type NewText, type ReadDocument } from './documents.ts'
 import { checkIfMatch } from './entity-tag.ts'
 import { parseJsonc, type Parsed } from './jsonc.ts'
 import { plainServers } from './plain-servers.ts'
-import { watchFiles } from './watch-files.ts'
 
 /** What a change is made under. */
 export interface Change {
@@ -31,7 +28,6 @@ export interface Change {
 }
 
 export interface ConfigStore {
-  readonly dir: string
   readonly servers: ServersFile
   /** With the values of its references. */
   readonly system: SystemFile
@@ -55,9 +51,10 @@ export interface ConfigStore {
   dispose: () => Promise<void>
 }
 
-const EMPTY_SERVERS = '{\n  "mcpServers": {}\n}\n'
-const EMPTY_SYSTEM = '{}\n'
-const EMPTY_PROFILES = '{\n  "profiles": {}\n}\n'
+/** So often may other hubs be quicker with one document before a change is given up. */
+const MAX_TRIES = 20
+const NAMES = ['servers', 'system', 'profiles'] as const
+type Name = (typeof NAMES)[number]
 /** The schemas are loaded for a file that needs them: to build them is the dearest part of a start. */
 type Parse<T> = (text: string, file: string) => Promise<Parsed<T>>
 
@@ -72,15 +69,10 @@ const parseProfiles: Parse<ProfilesFile> = async (text, file) =>
 
 const formatting = { formattingOptions: { tabSize: 2, insertSpaces: true, eol: '\n' } }
 
-/** Reads CONFIG_DIR. `sources` give the values of references in system.json. Files that are not there are empty configurations; broken ones are told by `faults`. */
-export async function openConfigStore(dir: string, sources?: Sources): Promise<ConfigStore> {
+/** Reads the configuration. `sources` give the values of references in system.json. Documents that are not there are empty configurations; broken ones are told by `faults`. */
+export async function openConfigStore(documents: Documents, sources?: Sources): Promise<ConfigStore> {
   const parseSystem: Parse<SystemFile> = async (content, file) =>
     (await import('./parse-system.ts')).parseSystemFile(content, file, sources)
-  const files = {
-    servers: join(dir, 'servers.json'),
-    system: join(dir, 'system.json'),
-    profiles: join(dir, 'profiles.json'),
-  }
   let servers: ServersFile = { mcpServers: {} }
   let system: SystemFile = {}
   let systemAsWritten: SystemFile = {}
@@ -88,41 +80,34 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
   let serverFaults: Fault[] = []
   let systemFaults: Fault[] = []
   let profileFaults: Fault[] = []
-  /** Last text seen of each file: what we wrote ourselves is no change. */
-  const seen = new Map<string, string>()
+  /** Last text seen of each document: what we wrote ourselves is no change. */
+  const seen = new Map<Name, string>()
   let watcher: { close: () => void } | null = null
   let queue: Promise<unknown> = Promise.resolve()
-  let inForce: ConfigTexts = { servers: EMPTY_SERVERS, system: EMPTY_SYSTEM, profiles: EMPTY_PROFILES }
-
-  async function text(file: string, fallback: string): Promise<string> {
-    const read = await readConfigText(file)
-    if (read.ok) return read.text ?? fallback
-    throw new HubError('HUB_CONFIG_FILE_BROKEN', `${file} cannot be used: ${read.fault.message}`, {
-      faults: [read.fault],
-      cure: read.fault.cure,
-    })
+  let inForce: ConfigTexts = {
+    servers: emptyTexts.servers,
+    system: emptyTexts.system,
+    profiles: emptyTexts.profiles,
   }
 
-  async function read<T>(
-    file: string,
-    fallback: { text: string; value: T },
-    parse: Parse<T>,
-  ): Promise<{ changed: boolean; parsed: Parsed<T> }> {
-    const found = await readConfigText(file)
+  async function read<T>(name: Name, empty: T, parse: Parse<T>): Promise<{ changed: boolean; parsed: Parsed<T> }> {
+    const found = await documents.read(name)
     // What cannot be read has no text to compare: it is told each time.
-    if (!found.ok) return { changed: seen.delete(file), parsed: { ok: false, faults: [found.fault] } }
-    const content = found.text ?? fallback.text
-    const changed = seen.get(file) !== content
-    seen.set(file, content)
-    return { changed, parsed: found.text === null ? { ok: true, value: fallback.value } : await parse(content, file) }
+    if (!found.ok) return { changed: seen.delete(name), parsed: { ok: false, faults: [found.fault] } }
+    const content = found.text ?? emptyTexts[name]
+    const changed = seen.get(name) !== content
+    seen.set(name, content)
+    const parsed: Parsed<T> =
+      found.text === null ? { ok: true, value: empty } : await parse(content, documents.placeOf(name))
+    return { changed, parsed }
   }
 
   /** Reads all three; answers whether one of them is another than before. */
   async function load(by: string | null = null, reason: string | null = null): Promise<boolean> {
     const [first, second, third] = await Promise.all([
-      read(files.servers, { text: EMPTY_SERVERS, value: { mcpServers: {} } }, parseServers),
-      read(files.system, { text: EMPTY_SYSTEM, value: {} }, parseSystem),
-      read(files.profiles, { text: EMPTY_PROFILES, value: { profiles: {} } }, parseProfiles),
+      read('servers', { mcpServers: {} }, parseServers),
+      read('system', {}, parseSystem),
+      read('profiles', { profiles: {} }, parseProfiles),
     ])
     if (first.parsed.ok) {
       servers = first.parsed.value
@@ -130,7 +115,7 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
     } else serverFaults = first.parsed.faults
     if (second.parsed.ok) {
       system = second.parsed.value
-      const written = parseJsonc(seen.get(files.system) ?? EMPTY_SYSTEM, null)
+      const written = parseJsonc(seen.get('system') ?? emptyTexts.system, null)
       // It is valid but for the lengths of what its references stand for.
       systemAsWritten = written.ok ? (written.value.value as SystemFile) : {}
       systemFaults = []
@@ -142,9 +127,9 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
     } else profileFaults = third.parsed.faults
     if (first.parsed.ok && second.parsed.ok && third.parsed.ok) {
       inForce = {
-        servers: seen.get(files.servers) ?? EMPTY_SERVERS,
-        system: seen.get(files.system) ?? EMPTY_SYSTEM,
-        profiles: seen.get(files.profiles) ?? EMPTY_PROFILES,
+        servers: seen.get('servers') ?? emptyTexts.servers,
+        system: seen.get('system') ?? emptyTexts.system,
+        profiles: seen.get('profiles') ?? emptyTexts.profiles,
       }
       store.onVersion?.(inForce, by, reason)
     }
@@ -153,22 +138,28 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
 
   /** One change at a time, each on the newest text, so that no edit is lost and comments stay. */
   function edit<T>(
-    { file, fallback, parse }: FileKind<T>,
+    name: Name,
+    parse: Parse<T>,
     change: (text: string, current: T) => string,
     { by = null, reason = null }: Change,
   ): Promise<void> {
     return alone(async () => {
-      const before = await text(file, fallback)
-      const current = await parse(before, file)
-      if (!current.ok) {
-        throw new HubError('HUB_CONFIG_FILE_BROKEN', `${file} is broken, so nothing is written into it`, {
-          faults: current.faults,
-          cure: 'Correct the file first.',
-        })
+      const place = documents.placeOf(name)
+      for (let tries = 1; ; tries++) {
+        const over = await documents.read(name)
+        const before = (over.ok ? over.text : null) ?? emptyTexts[name]
+        const current: Parsed<T> = over.ok ? await parse(before, place) : { ok: false, faults: [over.fault] }
+        if (!current.ok) {
+          throw new HubError('HUB_CONFIG_FILE_BROKEN', `${place} is broken, so nothing is written into it`, {
+            faults: current.faults,
+            cure: 'Correct the file first.',
+          })
+        }
+        const text = change(before, current.value)
+        checkText(await parse(text, place))
+        if ((over.ok && over.text === text) || (await write([{ name, text, over }], by, reason))) break
+        if (tries === MAX_TRIES) throw new HubError('HUB_BUSY', `${place} is changed by others all the time`)
       }
-      const after = change(before, current.value)
-      checkText(await parse(after, file))
-      await write(file, before, after)
       await load(by, reason)
     })
   }
@@ -179,53 +170,45 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
     return done
   }
 
-  async function write(file: string, before: string, after: string): Promise<void> {
+  /** False when another hub was quicker. */
+  async function write(
+    texts: readonly { name: Name; text: string; over: ReadDocument }[],
+    by: string | null,
+    reason: string | null,
+  ): Promise<boolean> {
+    const before = new Map(seen)
     // Before it is written: the watcher may be quicker, and would take it for somebody else's change.
-    seen.set(file, after)
-    await replaceEditedFile(file, after).catch((error: unknown) => {
-      seen.set(file, before)
-      const { code, message } = error as NodeJS.ErrnoException
-      throw new HubError('HUB_CONFIG_NOT_SAVED', `${file} could not be saved: ${message}`, {
-        cure:
-          code === 'ENOSPC'
-            ? 'Free some space on that disk and save again; the file is as it was.'
-            : 'Let the hub’s user write the file and its folder; the file is as it was.',
-      })
+    for (const { name, text } of texts) seen.set(name, text)
+    const changes = texts.map(({ name, text, over }): NewText => ({ document: name, text, over }))
+    const done = await documents.write(changes, by, reason).catch((error: unknown) => {
+      restoreSeen(before)
+      throw error
     })
+    if (!done) restoreSeen(before)
+    return done
+  }
+
+  function restoreSeen(before: ReadonlyMap<Name, string>): void {
+    seen.clear()
+    for (const [name, text] of before) seen.set(name, text)
   }
 
   async function replaceAll(texts: ConfigTexts, { by = null, reason = null }: Change): Promise<void> {
-    const all = [
-      { ...kinds.servers, after: texts.servers },
-      { ...kinds.system, after: texts.system },
-      { ...kinds.profiles, after: texts.profiles },
-    ]
-    for (const { parse, after, file } of all) checkText(await parse(after, file))
-    const written: { file: string; before: string }[] = []
-    try {
-      for (const { file, fallback, after } of all) {
-        // What is broken by hand is replaced, too: that may be why somebody goes back.
-        const found = await readConfigText(file)
-        const before = found.ok ? (found.text ?? fallback) : fallback
-        if (found.ok && before === after) continue
-        await write(file, before, after)
-        written.push({ file, before })
-      }
-    } catch (error) {
-      for (const { file, before } of written.reverse()) await write(file, '', before).catch(() => undefined)
-      throw error
+    const parsers = { servers: parseServers, system: parseSystem, profiles: parseProfiles }
+    for (const name of NAMES) checkText(await parsers[name](texts[name], documents.placeOf(name)))
+    for (let tries = 1; ; tries++) {
+      const found = await Promise.all(NAMES.map(async (name) => ({ name, over: await documents.read(name) })))
+      // What is broken by hand is replaced, too: that may be why somebody goes back.
+      const changed = found
+        .map(({ name, over }) => ({ name, over, text: texts[name] }))
+        .filter(({ name, over, text }) => !over.ok || (over.text ?? emptyTexts[name]) !== text)
+      if (await write(changed, by, reason)) break
+      if (tries === MAX_TRIES) throw new HubError('HUB_BUSY', 'The configuration is changed by others all the time')
     }
     await load(by, reason)
   }
 
-  const kinds = {
-    servers: { file: files.servers, fallback: EMPTY_SERVERS, parse: parseServers },
-    system: { file: files.system, fallback: EMPTY_SYSTEM, parse: parseSystem },
-    profiles: { file: files.profiles, fallback: EMPTY_PROFILES, parse: parseProfiles },
-  }
-
   const store: ConfigStore = {
-    dir,
     onVersion: null,
     get texts() {
       return inForce
@@ -247,7 +230,8 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
     },
     saveServer: (name, config, change = {}) =>
       edit(
-        kinds.servers,
+        'servers',
+        parseServers,
         (before, { mcpServers }) => {
           checkIfMatch(change.ifMatch, ownEntry(mcpServers, name))
           return withEntry(before, 'mcpServers', name, config, change.rename)
@@ -256,7 +240,8 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
       ),
     saveProfile: (name, config, change = {}) =>
       edit(
-        kinds.profiles,
+        'profiles',
+        parseProfiles,
         (before, { profiles: present }) => {
           checkIfMatch(change.ifMatch, ownEntry(present, name))
           return withEntry(before, 'profiles', name, config, change.rename)
@@ -264,22 +249,22 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
         change,
       ),
     saveSystem: (path, value, change = {}) =>
-      edit(kinds.system, (before) => applyEdits(before, modify(before, path, value, formatting)), change),
+      edit('system', parseSystem, (before) => applyEdits(before, modify(before, path, value, formatting)), change),
     replace: (texts, change = {}) => alone(() => replaceAll(texts, change)),
     watch: (onChange) => {
       const look = (): void => {
         // Not beside a change of our own, which would be taken for somebody else's.
         const work = queue.then(() => load())
         queue = work.catch(() => undefined)
-        void work.then((changed) => {
-          if (changed) onChange()
-        })
+        void work.then(
+          (changed) => {
+            if (changed) onChange()
+          },
+          // What is in force stays in force while the documents cannot be reached; the watch tells of them again.
+          () => undefined,
+        )
       }
-      watcher = watchFiles(
-        dir,
-        Object.values(files).map((file) => basename(file)),
-        look,
-      )
+      watcher = documents.watch(NAMES, look)
       // What changed since the files were read at the start would else be missed.
       look()
     },
@@ -288,16 +273,8 @@ export async function openConfigStore(dir: string, sources?: Sources): Promise<C
       await queue
     },
   }
-  await sweepTemporaries(dir)
   await load()
   return store
-}
-
-interface FileKind<T> {
-  file: string
-  /** What stands for a file that is not there. */
-  fallback: string
-  parse: Parse<T>
 }
 
 function checkText(parsed: Parsed<unknown>): void {

@@ -4,7 +4,7 @@ import type { ConfigTexts, ConfigVersion } from '../contract/index.ts'
 import { sweepTemporaries, writeFileAtomic } from './atomic-file.ts'
 import { changesBetween } from './changes.ts'
 
-const KEPT = 200
+export const KEPT_VERSIONS = 200
 const FILE = /^(\d+)\.json$/
 
 export type StoredVersion = ConfigVersion & { files: ConfigTexts }
@@ -49,12 +49,12 @@ export function createConfigVersions(folder: string, onError: (error: unknown) =
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const known = await ids()
     const newest = known[0] === undefined ? null : await get(known[0])
-    if (newest !== null && same(newest.files, files)) return
+    if (newest !== null && sameTexts(newest.files, files)) return
     const id = (known[0] ?? 0) + 1
     const changes = newest === null ? [] : changesBetween(newest.files, files)
     const version: StoredVersion = { id, at: Date.now(), by, reason, changes, files }
     await writeFileAtomic(fileOf(id), JSON.stringify(version))
-    for (const old of known.slice(KEPT - 1)) await rm(fileOf(old), { force: true })
+    for (const old of known.slice(KEPT_VERSIONS - 1)) await rm(fileOf(old), { force: true })
   }
 
   return {
@@ -72,7 +72,7 @@ export function createConfigVersions(folder: string, onError: (error: unknown) =
   }
 }
 
-const same = (a: ConfigTexts, b: ConfigTexts): boolean =>
+export const sameTexts = (a: ConfigTexts, b: ConfigTexts): boolean =>
   a.servers === b.servers && a.system === b.system && a.profiles === b.profiles
 
 function summary({ id, at, by, reason, changes }: StoredVersion): ConfigVersion {

@@ -1,13 +1,11 @@
-import { Kysely, PostgresDialect, sql } from 'kysely'
-import pg from 'pg'
+import { sql } from 'kysely'
+import type { Migrations } from '../database/migrate.ts'
+import { LOCK, openPostgres, type PostgresOptions } from '../database/postgres.ts'
 import { createKyselyStore, trafficInsert } from './kysely-store.ts'
-import { migrate, type Migrations } from './migrate.ts'
 import type { HistoryLimits, HistoryStore } from './store.ts'
 import { requestColumns, requestValues, type AuditTables, type HistoryTables, type NewRequest } from './tables.ts'
 
 const DAY_MS = 86_400_000
-/** Any two numbers, the same in every hub: who holds the lock appends to the chain, or makes and drops partitions. */
-const LOCK = { audit: 7_203_001, partitions: 7_203_002, migrations: 7_203_003 }
 /** SQLSTATE class 23: here only a row for whose day there is no partition, because another hub has just dropped it. */
 const NO_PARTITION = '23514'
 
@@ -64,42 +62,9 @@ const columnTypes: Record<(typeof requestColumns)[number], string> = {
   response: 'text',
 }
 
-export interface PostgresStoreOptions {
-  url: string
-  onError: (error: Error) => void
-}
-
-export function createPool({ url, onError }: PostgresStoreOptions): pg.Pool {
-  const types = new pg.TypeOverrides()
-  // Times, counts and ids stay below 2^53.
-  types.setTypeParser(pg.types.builtins.INT8, Number)
-  const pool = new pg.Pool({
-    connectionString: url,
-    application_name: 'mcp-hub',
-    max: 4,
-    connectionTimeoutMillis: 5_000,
-    // A database that hangs must not look like one that answers.
-    query_timeout: 30_000,
-    keepAlive: true,
-    types,
-  })
-  // A connection that breaks tells so itself, whether somebody uses it or not; of the latter the pool tells too.
-  pool.on('connect', (client) => client.on('error', onError))
-  pool.on('error', () => undefined)
-  return pool
-}
-
 /** History and audit in PostgreSQL, shared by several hubs: requests in one partition a day (UTC). */
-export async function openPostgresStore(options: PostgresStoreOptions): Promise<HistoryStore> {
-  const db = new Kysely<HistoryTables & AuditTables>({ dialect: new PostgresDialect({ pool: createPool(options) }) })
-  try {
-    await migrate(db, migrations, (transaction) =>
-      sql`SELECT pg_advisory_xact_lock(${LOCK.migrations})`.execute(transaction),
-    )
-  } catch (error) {
-    await db.destroy()
-    throw error
-  }
+export async function openPostgresStore(options: PostgresOptions): Promise<HistoryStore> {
+  const db = await openPostgres<HistoryTables & AuditTables>(options, migrations, 4)
   const known = new Set<number>()
   const columns = sql.join(requestColumns.map((column) => sql.ref(column)))
   const record = sql.raw(requestColumns.map((column) => `"${column}" ${columnTypes[column]}`).join(', '))

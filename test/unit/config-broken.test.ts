@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openFiles } from '../../hub/config/documents.ts'
 import { openConfigStore, type ConfigStore } from '../../hub/config/store.ts'
 import { readSecretFile } from '../../hub/secrets/environment.ts'
 import { brokenConfigs, plant } from '../fixtures/broken-config.ts'
@@ -14,7 +15,8 @@ afterEach(async () => {
   await folder.dispose()
 })
 
-const open = () => openConfigStore(folder.path, { env: () => undefined, secret: () => undefined, file: readSecretFile })
+const open = async () =>
+  openConfigStore(await openFiles(folder.path), { env: () => undefined, secret: () => undefined, file: readSecretFile })
 
 describe('a broken configuration file', () => {
   it('comes in more than forty kinds', () => expect(brokenConfigs.length).toBeGreaterThanOrEqual(40))

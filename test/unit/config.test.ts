@@ -6,6 +6,7 @@ import { parseServersFile } from '../../hub/config/parse-servers.ts'
 import { parseSystemFile } from '../../hub/config/parse-system.ts'
 import { parsePaste, splitCommandLine } from '../../hub/config/paste.ts'
 import { resolveReferences } from '../../hub/config/references.ts'
+import { openFiles } from '../../hub/config/documents.ts'
 import { openConfigStore } from '../../hub/config/store.ts'
 import { serverPrefix, type ServerConfig } from '../../hub/contract/index.ts'
 import { readFileBelow, readSecretFile } from '../../hub/secrets/environment.ts'
@@ -127,7 +128,7 @@ describe('the configuration on disk', () => {
     const before =
       '{\n  // my servers\n  "mcpServers": {\n    "a": { "command": "x" }, // first\n    "b": { "command": "y" }\n  }\n}\n'
     await writeFile(path.join(dir, 'servers.json'), before)
-    const store = await openConfigStore(dir)
+    const store = await openConfigStore(await openFiles(dir))
     await store.saveServer('b', { command: 'z' })
     const after = await readFile(path.join(dir, 'servers.json'), 'utf8')
     expect(after).toContain('// my servers')
@@ -145,7 +146,7 @@ describe('the configuration on disk', () => {
       auth: { jwtSecret: `\${file:${path.join(dir, 'key')}}`, jwtExpiresIn: '${secret:TTL}' },
     }
     await writeFile(path.join(dir, 'system.json'), JSON.stringify(written))
-    const store = await openConfigStore(dir, {
+    const store = await openConfigStore(await openFiles(dir), {
       env: () => undefined,
       secret: (name) => (name === 'TTL' ? '15m' : undefined),
       file: readSecretFile,
@@ -176,7 +177,7 @@ describe('the configuration on disk', () => {
   })
 
   it('loses none of many edits at once, and leaves no other file', async () => {
-    const store = await openConfigStore(dir)
+    const store = await openConfigStore(await openFiles(dir))
     await Promise.all(Array.from({ length: 20 }, (_, index) => store.saveServer(`s${index}`, { command: 'x' })))
     expect(Object.keys(store.servers.mcpServers)).toHaveLength(20)
     expect(await readdir(dir)).toEqual(['servers.json', 'servers.json.bak'])

@@ -1,0 +1,271 @@
+import { sql, type Kysely, type Transaction } from 'kysely'
+import type { Migrations } from '../database/migrate.ts'
+import { LOCK, openPostgres, type PostgresOptions } from '../database/postgres.ts'
+import type { ConfigTexts } from '../contract/index.ts'
+import { BrokenFile } from '../faults.ts'
+import { HubError } from '../hub-error.ts'
+import { changesBetween } from './changes.ts'
+import { emptyTexts, type DocumentName, type Documents, type NewText } from './documents.ts'
+import { listenFor } from './postgres-notices.ts'
+import { KEPT_VERSIONS, sameTexts, type ConfigVersions } from './versions.ts'
+
+/** One row a document; `version` grows with each change, and who changes it names the one that was read. */
+interface ConfigTables {
+  hub_config: { name: string; text: string; version: number; at: number; author: string | null }
+  hub_config_versions: {
+    id: number
+    at: number
+    author: string | null
+    reason: string | null
+    changes: string
+    servers: string
+    system: string
+    profiles: string
+  }
+}
+
+const migrations: Migrations = {
+  '003-config': async (db) => {
+    await sql`CREATE TABLE hub_config (
+        name text PRIMARY KEY, text text NOT NULL, version bigint NOT NULL, at bigint NOT NULL, author text)`.execute(
+      db,
+    )
+    await sql`CREATE TABLE hub_config_versions (
+        id bigint PRIMARY KEY, at bigint NOT NULL, author text, reason text, changes text NOT NULL,
+        servers text NOT NULL, system text NOT NULL, profiles text NOT NULL)`.execute(db)
+  },
+}
+
+const CHANNEL = 'hub_config'
+/** A notice may get lost with its connection, and PostgreSQL keeps none. */
+const RECONCILE_MS = 10_000
+
+export interface PostgresDocuments extends Documents {
+  readonly versions: ConfigVersions
+  isEmpty: () => Promise<boolean>
+  /** Puts the first texts there; false when another hub was quicker. */
+  adopt: (texts: ReadonlyMap<DocumentName, string>, reason: string) => Promise<boolean>
+}
+
+/**
+ * The configuration in PostgreSQL, for hubs on several machines. Each change tells the others by NOTIFY which document has
+ * which version now; they read it themselves. Rejects with HUB_STORE_UNAVAILABLE when PostgreSQL does not answer.
+ */
+export async function openPostgresDocuments(
+  options: PostgresOptions & { reconcileMs?: number },
+): Promise<PostgresDocuments> {
+  const db = await answered(openPostgres<ConfigTables>(options, migrations, 2).catch(orMisconfigured))
+  /** The versions that the watchers know of: they were told, or wrote them themselves. */
+  const told = new Map<DocumentName, number>()
+  const watchers = new Set<{ documents: readonly DocumentName[]; onChange: () => void }>()
+
+  function moved(document: DocumentName, version: number): void {
+    if (version <= (told.get(document) ?? 0)) return
+    told.set(document, version)
+    for (const { documents, onChange } of watchers) if (documents.includes(document)) onChange()
+  }
+
+  async function reconcile(): Promise<void> {
+    const rows = await db.selectFrom('hub_config').select(['name', 'version']).execute()
+    for (const { name, version } of rows) if (isDocument(name)) moved(name, version)
+  }
+
+  const notices = listenFor({
+    url: options.url,
+    channel: CHANNEL,
+    onNotice: (payload) => {
+      const { document, version } = JSON.parse(payload) as { document: DocumentName; version: number }
+      moved(document, version)
+    },
+    // What changed while nobody listened was told to nobody.
+    onListening: () => void reconcile().catch(() => undefined),
+  })
+  const timer = setInterval(() => void reconcile().catch(() => undefined), options.reconcileMs ?? RECONCILE_MS).unref()
+
+  /** One writer at a time, so that a version of the configuration is what all documents were at one moment. */
+  function alone<T>(work: (transaction: Transaction<ConfigTables>) => Promise<T>): Promise<T> {
+    return answered(
+      db.transaction().execute(async (transaction) => {
+        await sql`SELECT pg_advisory_xact_lock(${LOCK.config})`.execute(transaction)
+        return work(transaction)
+      }),
+    )
+  }
+
+  async function put(
+    transaction: Transaction<ConfigTables>,
+    { document, text, over }: NewText,
+    author: string | null,
+  ): Promise<number> {
+    const before = over.ok ? over.version : 0
+    const row = { text, version: before + 1, at: Date.now(), author }
+    const done =
+      before === 0
+        ? await transaction
+            .insertInto('hub_config')
+            .values({ name: document, ...row })
+            .onConflict((conflict) => conflict.column('name').doNothing())
+            .returning('version')
+            .executeTakeFirst()
+        : await transaction
+            .updateTable('hub_config')
+            .set(row)
+            .where('name', '=', document)
+            .where('version', '=', before)
+            .returning('version')
+            .executeTakeFirst()
+    if (done === undefined) throw new Overtaken()
+    const notice = JSON.stringify({ document, version: done.version })
+    await sql`SELECT pg_notify(${CHANNEL}, ${notice})`.execute(transaction)
+    return done.version
+  }
+
+  async function write(texts: readonly NewText[], by: string | null, reason: string | null): Promise<boolean> {
+    try {
+      const written = await alone(async (transaction) => {
+        const versions = new Map<DocumentName, number>()
+        for (const change of texts) versions.set(change.document, await put(transaction, change, by))
+        // Users and keys are in no version.
+        if (texts.some(({ document }) => document !== 'users')) await keepVersion(transaction, by, reason)
+        return versions
+      })
+      for (const [document, version] of written) told.set(document, version)
+      return true
+    } catch (error) {
+      if (error instanceof Overtaken) return false
+      throw error
+    }
+  }
+
+  return {
+    shared: true,
+    placeOf: (document) => `${document}.json in PostgreSQL`,
+    versions: versionsIn(db),
+    read: async (document) => {
+      const row = await answered(
+        db.selectFrom('hub_config').select(['text', 'version']).where('name', '=', document).executeTakeFirst(),
+      ).catch((error: unknown) => {
+        // Whoever was told of a change could not look: they are told again.
+        told.delete(document)
+        throw error
+      })
+      return { ok: true, text: row?.text ?? null, version: row?.version ?? 0 }
+    },
+    write,
+    isEmpty: () => answered(hasNone(db)),
+    adopt: (texts, reason) =>
+      alone(async (transaction) => {
+        if (!(await hasNone(transaction))) return false
+        const over = { ok: true, text: null, version: 0 } as const
+        for (const [document, text] of texts) await put(transaction, { document, text, over }, null)
+        await keepVersion(transaction, null, reason)
+        return true
+      }),
+    watch: (documents, onChange) => {
+      const watcher = { documents, onChange }
+      watchers.add(watcher)
+      return { close: () => void watchers.delete(watcher) }
+    },
+    dispose: async () => {
+      clearInterval(timer)
+      await notices.dispose()
+      await db.destroy()
+    },
+  }
+}
+
+async function hasNone(db: Kysely<ConfigTables>): Promise<boolean> {
+  return (await db.selectFrom('hub_config').select('name').limit(1).executeTakeFirst()) === undefined
+}
+
+/** Another hub was quicker: what was read is not there any more. */
+class Overtaken extends Error {}
+
+const isDocument = (name: string): name is DocumentName => Object.hasOwn(emptyTexts, name)
+
+/** Who is refused by name, password or database will be refused again. */
+function orMisconfigured(error: Error & { code?: string }): never {
+  if (!/^(?:28|3D)/.test(error.code ?? '')) throw error
+  throw new BrokenFile([
+    {
+      file: null,
+      path: 'environment DATABASE_URL',
+      line: null,
+      column: null,
+      message: `PostgreSQL refuses it: ${error.message}`,
+      cure: 'Correct user, password and database.',
+    },
+  ])
+}
+
+/** The answer of PostgreSQL, or a refusal that says what is wrong with it. */
+async function answered<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof HubError || error instanceof Overtaken || error instanceof BrokenFile) throw error
+    const { message, code } = error as Error & { code?: string }
+    // Of several addresses that all refuse, only the code tells.
+    const why = message === '' ? (code ?? 'unknown') : message
+    throw new HubError('HUB_STORE_UNAVAILABLE', `PostgreSQL does not take the configuration: ${why}`, {
+      cure: 'What was in force stays in force, and nothing was saved. See DATABASE_URL, and try again.',
+    })
+  }
+}
+
+/** In the transaction that changed something, so that each version has its author. */
+async function keepVersion(
+  transaction: Transaction<ConfigTables>,
+  author: string | null,
+  reason: string | null,
+): Promise<void> {
+  const rows = await transaction.selectFrom('hub_config').select(['name', 'text']).execute()
+  const textOf = (document: DocumentName): string =>
+    rows.find(({ name }) => name === document)?.text ?? emptyTexts[document]
+  const texts: ConfigTexts = { servers: textOf('servers'), system: textOf('system'), profiles: textOf('profiles') }
+  const newest = await transaction
+    .selectFrom('hub_config_versions')
+    .selectAll()
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  if (newest !== undefined && sameTexts(newest, texts)) return
+  const id = (newest?.id ?? 0) + 1
+  const changes = JSON.stringify(newest === undefined ? [] : changesBetween(newest, texts))
+  await transaction
+    .insertInto('hub_config_versions')
+    .values({ id, at: Date.now(), author, reason, changes, ...texts })
+    .execute()
+  await transaction
+    .deleteFrom('hub_config_versions')
+    .where('id', '<=', id - KEPT_VERSIONS)
+    .execute()
+}
+
+function versionsIn(db: Kysely<ConfigTables>): ConfigVersions {
+  const columns = ['id', 'at', 'author as by', 'reason', 'changes'] as const
+  const withChanges = <T extends { changes: string }>(row: T) => ({
+    ...row,
+    changes: JSON.parse(row.changes) as ReturnType<typeof changesBetween>,
+  })
+  return {
+    // Each write keeps its own.
+    record: () => Promise.resolve(),
+    list: async () =>
+      (await answered(db.selectFrom('hub_config_versions').select(columns).orderBy('id', 'desc').execute())).map(
+        withChanges,
+      ),
+    get: async (id) => {
+      const row = await answered(
+        db
+          .selectFrom('hub_config_versions')
+          .select([...columns, 'servers', 'system', 'profiles'])
+          .where('id', '=', id)
+          .executeTakeFirst(),
+      )
+      if (row === undefined) return null
+      const { servers, system, profiles, ...version } = row
+      return { ...withChanges(version), files: { servers, system, profiles } }
+    },
+  }
+}

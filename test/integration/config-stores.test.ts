@@ -1,0 +1,322 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { openIdentityFile } from '../../hub/auth/identity-file.ts'
+import { openFiles, type Documents } from '../../hub/config/documents.ts'
+import { entityTag } from '../../hub/config/entity-tag.ts'
+import { openDocuments } from '../../hub/config/open-documents.ts'
+import { openPostgresDocuments } from '../../hub/config/postgres-documents.ts'
+import { openConfigStore, type ConfigStore } from '../../hub/config/store.ts'
+import { createConfigVersions, type ConfigVersions } from '../../hub/config/versions.ts'
+import { temporaryFolder } from '../fixtures/built-program.ts'
+import { startPostgres, type TestPostgres } from '../fixtures/postgres.ts'
+
+let postgres: TestPostgres
+beforeAll(async () => {
+  postgres = await startPostgres()
+})
+afterAll(() => postgres.stop())
+
+/** One place, as two hubs have it open. */
+interface Place {
+  open: () => Promise<Documents>
+  versions: (documents: Documents) => ConfigVersions
+  dispose: () => Promise<void>
+}
+
+async function folderPlace(): Promise<Place> {
+  const folder = await temporaryFolder()
+  return {
+    open: () => openFiles(folder.path),
+    versions: () =>
+      createConfigVersions(path.join(folder.path, 'versions'), (error) => {
+        throw error
+      }),
+    dispose: () => folder.dispose(),
+  }
+}
+
+/** Each test has a database of its own. */
+let databases = 0
+async function freshDatabase(): Promise<string> {
+  const name = `test_${++databases}`
+  const client = new pg.Client({ connectionString: postgres.url })
+  await client.connect()
+  await client.query(`CREATE DATABASE ${name}`)
+  await client.end()
+  return postgres.url.replace(/[^/]*$/, name)
+}
+
+async function databasePlace(): Promise<Place> {
+  const url = await freshDatabase()
+  return {
+    open: () => openPostgresDocuments({ url, onError: () => undefined }),
+    versions: (documents) => documents.versions!,
+    dispose: () => Promise.resolve(),
+  }
+}
+
+describe.each([
+  ['files', folderPlace],
+  ['PostgreSQL', databasePlace],
+])('the configuration in %s', (_name, make) => {
+  let place: Place
+  let documents: Documents
+  let store: ConfigStore
+  let versions: ConfigVersions
+  const opened: { dispose: () => Promise<void> }[] = []
+  async function openAnother(): Promise<ConfigStore> {
+    const others = await place.open()
+    const other = await openConfigStore(others)
+    opened.unshift(other, others)
+    return other
+  }
+  beforeEach(async () => {
+    place = await make()
+    documents = await place.open()
+    store = await openConfigStore(documents)
+    versions = place.versions(documents)
+    store.onVersion = (texts, by, reason) => void versions.record(texts, by, reason)
+  })
+  afterEach(async () => {
+    for (const one of opened.splice(0)) await one.dispose()
+    await store.dispose()
+    // Waits until the last one is kept.
+    await versions.list()
+    await documents.dispose()
+    await place.dispose()
+  })
+
+  it('is empty at first, and found again by whoever opens it next', async () => {
+    expect(store.servers).toEqual({ mcpServers: {} })
+    expect(store.faults).toEqual([])
+    await store.saveServer('a', { command: 'x' })
+    await store.saveProfile('p', { servers: { a: {} } })
+    await store.saveSystem(['limits', 'maxListens'], 7)
+    const other = await openAnother()
+    expect(other.servers.mcpServers).toEqual({ a: { command: 'x' } })
+    expect(Object.keys(other.profiles.profiles)).toEqual(['p'])
+    expect(other.systemAsWritten.limits).toEqual({ maxListens: 7 })
+  })
+
+  it('keeps comments and the place of an entry that is renamed', async () => {
+    await store.replace({
+      servers: '{\n  // mine\n  "mcpServers": { "a": { "command": "x" }, "b": { "command": "y" } }\n}\n',
+      system: '{}\n',
+      profiles: '{ "profiles": {} }\n',
+    })
+    await store.saveServer('a', { command: 'z' }, { rename: 'renamed' })
+    const other = await openAnother()
+    expect(other.texts.servers).toContain('// mine')
+    expect(Object.keys(other.servers.mcpServers)).toEqual(['renamed', 'b'])
+  })
+
+  it('loses none of many changes at once', async () => {
+    await Promise.all(Array.from({ length: 20 }, (_, index) => store.saveServer(`s${index}`, { command: 'x' })))
+    expect(Object.keys((await openAnother()).servers.mcpServers)).toHaveLength(20)
+  })
+
+  it('refuses a change of what somebody else has changed since it was read', async () => {
+    await store.saveServer('a', { command: 'x' })
+    const read = entityTag(store.servers.mcpServers['a'])
+    const other = await openAnother()
+    await other.saveServer('a', { command: 'theirs' })
+    await expect(store.saveServer('a', { command: 'mine' }, { ifMatch: read })).rejects.toMatchObject({ status: 412 })
+    expect((await openAnother()).servers.mcpServers).toEqual({ a: { command: 'theirs' } })
+  })
+
+  it('refuses what is not valid, and stays as it was', async () => {
+    await store.saveServer('a', { command: 'x' })
+    await expect(store.saveServer('b', { command: 7 } as never)).rejects.toMatchObject({ code: 'HUB_INVALID_CONFIG' })
+    const texts = { ...store.texts, profiles: '{ "profiles": 7 }' }
+    await expect(store.replace({ ...texts, servers: '{ "mcpServers": {} }' })).rejects.toMatchObject({
+      code: 'HUB_INVALID_CONFIG',
+    })
+    expect((await openAnother()).servers.mcpServers).toEqual({ a: { command: 'x' } })
+  })
+
+  it('tells the other hub of a change within a second, and nobody of one’s own', async () => {
+    const other = await openAnother()
+    let [heard, own] = [0, 0]
+    other.watch(() => heard++)
+    store.watch(() => own++)
+    await store.saveServer('a', { command: 'x' })
+    await expect.poll(() => Object.keys(other.servers.mcpServers), { timeout: 1_000 }).toEqual(['a'])
+    expect(heard).toBe(1)
+    await other.saveProfile('p', { servers: { a: {} } })
+    await expect.poll(() => Object.keys(store.profiles.profiles), { timeout: 1_000 }).toEqual(['p'])
+    expect(own).toBe(1)
+  })
+
+  it('keeps versions with who, why and what changed, and goes back to one', async () => {
+    await store.saveServer('a', { command: 'x' }, { by: 'ann', reason: 'a tool for us' })
+    await store.saveServer('a', { command: 'y' }, { by: 'bob' })
+    await store.saveServer('a', { command: 'y' }, { by: 'nobody, since it says the same' })
+    const kept = await versions.list()
+    expect(kept).toMatchObject([
+      { id: 2, by: 'bob', reason: null, changes: [{ file: 'servers', name: 'a', kind: 'changed' }] },
+      { id: 1, by: 'ann', reason: 'a tool for us' },
+    ])
+    const first = await versions.get(1)
+    expect(await versions.get(99)).toBeNull()
+    await store.replace(first!.files, { by: 'ann', reason: 'back' })
+    expect(store.servers.mcpServers).toEqual({ a: { command: 'x' } })
+    expect((await versions.list())[0]).toMatchObject({ id: 3, by: 'ann', reason: 'back' })
+  })
+
+  it('keeps users and keys, tells the other hub of them, and keeps them out of the versions', async () => {
+    const users = await openIdentityFile(documents)
+    const theirs = await place.open()
+    const others = await openIdentityFile(theirs)
+    opened.unshift(users, others, theirs)
+    others.watch()
+    const key = { id: '0123456789ab', name: 'k', hash: '0'.repeat(64), owner: null, permissions: [], createdAt: 1 }
+    await users.put({ list: 'keys', value: key })
+    await expect.poll(() => others.current.keys, { timeout: 1_000 }).toEqual([key])
+    await users.remove('keys', key.id)
+    await expect.poll(() => others.current.keys, { timeout: 1_000 }).toEqual([])
+    expect(await versions.list()).toEqual([])
+  })
+})
+
+/** How a hub ends that cannot start, and what it says. */
+async function endOf(databaseUrl: string): Promise<{ code: number | null; said: string }> {
+  const folder = await temporaryFolder()
+  const program = path.join(import.meta.dirname, '..', '..', 'dist', 'hub', 'server.js')
+  const hub = spawn(process.execPath, [program], {
+    env: { PORT: '0', CONFIG_DIR: folder.path, DATA_DIR: path.join(folder.path, 'data'), DATABASE_URL: databaseUrl },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  hub.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  const [code] = (await once(hub, 'exit')) as [number | null]
+  await folder.dispose()
+  return { code, said }
+}
+
+describe('a hub that starts', () => {
+  it('ends with 75 when PostgreSQL is down: starting it again may help', async () => {
+    const { code, said } = await endOf('postgres://hub@127.0.0.1:1/hub')
+    expect({ code, said }).toEqual({
+      code: 75,
+      said: expect.stringMatching(/^environment DATABASE_URL: .*ECONNREFUSED.*Start PostgreSQL.*\n$/) as string,
+    })
+  })
+
+  it('ends with 78 when PostgreSQL refuses it: starting it again will not help', async () => {
+    const { code, said } = await endOf(postgres.url.replace(/[^/]*$/, 'missing'))
+    expect({ code, said }).toEqual({ code: 78, said: expect.stringContaining('"missing" does not exist') as string })
+  })
+})
+
+describe('hubs on one PostgreSQL', () => {
+  const hub = async (url: string, reconcileMs?: number) => {
+    const documents = await openPostgresDocuments({
+      url,
+      onError: () => undefined,
+      ...(reconcileMs === undefined ? {} : { reconcileMs }),
+    })
+    const store = await openConfigStore(documents)
+    return {
+      documents,
+      store,
+      dispose: async () => {
+        await store.dispose()
+        await documents.dispose()
+      },
+    }
+  }
+
+  it('lose no change that they make at once, nor a version of it', async () => {
+    const url = await freshDatabase()
+    // They bring the tables to their form at once, too.
+    const hubs = await Promise.all([hub(url), hub(url), hub(url)])
+    await Promise.all(
+      hubs.flatMap(({ store }, at) =>
+        Array.from({ length: 5 }, (_, index) =>
+          store.saveServer(`s${at}-${index}`, { command: 'x' }, { by: `hub ${at}` }),
+        ),
+      ),
+    )
+    const last = await hub(url)
+    expect(Object.keys(last.store.servers.mcpServers)).toHaveLength(15)
+    const versions = await last.documents.versions.list()
+    expect(versions.map(({ id }) => id)).toEqual(Array.from({ length: 15 }, (_, index) => 15 - index))
+    for (const one of [...hubs, last]) await one.dispose()
+  })
+
+  it('take over the files of the first one, once', async () => {
+    const url = await freshDatabase()
+    const folder = await temporaryFolder()
+    await writeFile(path.join(folder.path, 'servers.json'), '{ "mcpServers": { "a": { "command": "x" } } } // mine\n')
+    const said: string[] = []
+    const open = () =>
+      openDocuments({
+        configDir: folder.path,
+        databaseUrl: url,
+        sources: undefined,
+        log: (_level, message) => said.push(message),
+      })
+    const first = await open()
+    expect((await openConfigStore(first)).texts.servers).toContain('// mine')
+    expect(await first.versions?.list()).toMatchObject([{ id: 1, by: null, reason: `Taken over from ${folder.path}` }])
+    await writeFile(path.join(folder.path, 'servers.json'), '{ "mcpServers": 7 }')
+    const second = await open()
+    expect(Object.keys((await openConfigStore(second)).servers.mcpServers)).toEqual(['a'])
+    expect(said).toEqual([expect.stringContaining('taken over'), expect.stringContaining('files are not read')])
+    expect(await readFile(path.join(folder.path, 'servers.json'), 'utf8')).toContain('7')
+    await first.dispose()
+    await second.dispose()
+    await folder.dispose()
+  })
+
+  it('do not take over files with faults', async () => {
+    const url = await freshDatabase()
+    const folder = await temporaryFolder()
+    await writeFile(path.join(folder.path, 'servers.json'), '{ "mcpServers": 7 }')
+    const open = () =>
+      openDocuments({ configDir: folder.path, databaseUrl: url, sources: undefined, log: () => undefined })
+    await expect(open()).rejects.toThrow('servers.json')
+    await writeFile(path.join(folder.path, 'servers.json'), '{ "mcpServers": {} }')
+    await (await open()).dispose()
+    await folder.dispose()
+  })
+
+  it('notice a change of which no notice came', async () => {
+    const url = await freshDatabase()
+    const one = await hub(url, 100)
+    await one.store.saveServer('a', { command: 'x' })
+    one.store.watch(() => undefined)
+    const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) }) })
+    await sql`UPDATE hub_config SET text = replace(text, '"x"', '"y"'), version = version + 1`.execute(db)
+    await db.destroy()
+    await expect.poll(() => one.store.servers.mcpServers['a'], { timeout: 2_000 }).toEqual({ command: 'y' })
+    await one.dispose()
+  })
+
+  it('keep what is in force while it is down, refuse to save, and go on within 5 s when it is back', async () => {
+    const url = await freshDatabase()
+    const [one, other] = [await hub(url), await hub(url)]
+    await one.store.saveServer('a', { command: 'x' })
+    for (const { store } of [one, other]) store.watch(() => undefined)
+    await expect.poll(() => Object.keys(other.store.servers.mcpServers)).toEqual(['a'])
+
+    await postgres.kill()
+    await expect(one.store.saveServer('b', { command: 'x' })).rejects.toMatchObject({
+      code: 'HUB_STORE_UNAVAILABLE',
+      status: 503,
+    })
+    expect(one.store.servers.mcpServers).toEqual({ a: { command: 'x' } })
+    expect(one.store.faults).toEqual([])
+    await expect(hub(url)).rejects.toMatchObject({ code: 'HUB_STORE_UNAVAILABLE' })
+
+    await postgres.start()
+    await one.store.saveServer('b', { command: 'x' })
+    await expect.poll(() => Object.keys(other.store.servers.mcpServers), { timeout: 5_000 }).toEqual(['a', 'b'])
+    for (const hub of [one, other]) await hub.dispose()
+  })
+})
