@@ -26,6 +26,7 @@ import { createHistory } from './history/create-history.ts'
 import type { Hub, HubOptions } from './hub.ts'
 import { createEvents } from './observe/events.ts'
 import { rememberLog } from './observe/recent-log.ts'
+import { logRequests } from './observe/request-lines.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { createServerLogs } from './observe/server-log.ts'
 import { createSecretKeeper } from './secrets/keeper.ts'
@@ -66,6 +67,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   }
   const documents = await openDocuments({ ...options, sources })
   const config = await openConfigStore(documents, sources)
+  options.applyLogging?.(config.system.logging)
   const versions =
     documents.versions ??
     createConfigVersions(join(options.dataDir, 'versions'), (error) =>
@@ -116,7 +118,10 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     redactor,
     events,
     log: options.log,
-    onBatch: (requests) => metrics.count(requests),
+    onBatch: (requests) => {
+      metrics.count(requests)
+      if (options.isDebug?.() === true) logRequests(options.log, requests)
+    },
   })
   const isProduction = options.mode === 'server' && options.env('NODE_ENV') === 'production'
   const trust = trustOf(serverConfig.trustProxy)
@@ -380,6 +385,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     start: async () => {
       identity.watch()
       config.watch(() => {
+        options.applyLogging?.(config.system.logging)
         for (const fault of config.faults) options.log('error', 'Configuration fault', { ...fault })
         // Another hub has told of its change itself.
         if (!documents.shared) history.audit(configChangedAct(config.faults.length))

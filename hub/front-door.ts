@@ -14,7 +14,7 @@ import { bearerOf } from './auth/tokens.ts'
 import { errorCodes } from './contract/index.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { rpc } from './gateway/json-rpc.ts'
-import { refuseMcp, refusePlain, sendJson } from './http-answers.ts'
+import { identifyRequest, refuseMcp, refusePlain, sendJson } from './http-answers.ts'
 import type { AccountService } from './upstream/oauth/service.ts'
 
 /** What a listener serves: everything, or only the MCP endpoints. */
@@ -129,6 +129,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       const query = url.indexOf('?')
       const path = query === -1 ? url : url.slice(0, query)
       if (path.startsWith('/health') && health(path, response)) return
+      identifyRequest(request, response)
       const refusal = guard(request)
       const isMcp =
         path === '/mcp' ||

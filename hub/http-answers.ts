@@ -1,7 +1,31 @@
-import type { ServerResponse } from 'node:http'
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { errorCodes, type ErrorCode } from './contract/index.ts'
 
 /** Answers of the hub where no framework is in between: before a request comes to the gateway or to Express. */
+
+const HEADER = 'x-request-id'
+const GIVEN = /^[\w.-]{8,64}$/
+/** Of this process; a random id for each request would cost each call more. */
+const PREFIX = randomBytes(8).toString('hex')
+let count = 0
+
+/**
+ * Gives a request its id, the caller's or the proxy's own if it has one. It is in the answer, from where `requestIdOf` takes
+ * it, in the log, the history and the audit log.
+ */
+export function identifyRequest(request: IncomingMessage, response: ServerResponse): void {
+  const given = request.headers[HEADER]
+  response.setHeader(
+    HEADER,
+    typeof given === 'string' && GIVEN.test(given) ? given : `${PREFIX}-${(++count).toString(36)}`,
+  )
+}
+
+export function requestIdOf(response: ServerResponse): string | null {
+  const id = response.getHeader(HEADER)
+  return typeof id === 'string' ? id : null
+}
 
 export type Headers = Readonly<Record<string, string>>
 
@@ -33,7 +57,14 @@ export function refusePlain(response: ServerResponse, code: ErrorCode, message: 
   sendJson(
     response,
     status,
-    JSON.stringify({ type: `https://mcphub.dev/errors/${code}`, title: code, status, code, detail: message }),
+    JSON.stringify({
+      type: `https://mcphub.dev/errors/${code}`,
+      title: code,
+      status,
+      code,
+      detail: message,
+      requestId: requestIdOf(response) ?? undefined,
+    }),
     { 'content-type': 'application/problem+json' },
   )
 }

@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http'
-import type { Endpoint, Fault, Overview } from './contract/index.ts'
+import type { Endpoint, Fault, Overview, SystemFile } from './contract/index.ts'
 import type { StaticToken } from './auth/tokens.ts'
 import type { ConnectionLimits } from './endpoint.ts'
 import type { Surface } from './front-door.ts'
@@ -43,6 +43,10 @@ export interface HubOptions {
   /** Reads the PATH for stdio servers; asked when the first one starts. */
   readSearchPath: () => Promise<SearchPath>
   log: Log
+  /** What the configuration says of the log, for whoever made it: once at the start, and at each change. */
+  applyLogging?: (logging: SystemFile['logging']) => void
+  /** Whether `debug` lines come out: what is dear to tell is made only then. */
+  isDebug?: () => boolean
   /** Folder of the app's own logs, for diagnostics; null where there are none. */
   logDir: string | null
   /** The log's own, so that it learns what the configuration and the vault hold. */

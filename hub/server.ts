@@ -10,7 +10,8 @@ import type { Traces } from './gateway/trace-context.ts'
 import { createHub } from './create-hub.ts'
 import type { Hub } from './hub.ts'
 import { createHttpServer, holderOf, listenOn } from './endpoint.ts'
-import { createLog } from './observe/log.ts'
+import { createHubLog } from './observe/log.ts'
+import { logSettings } from './observe/log-settings.ts'
 import { createRedactor } from './observe/redactor.ts'
 import {
   BrokenFile,
@@ -31,6 +32,9 @@ const DRAIN_MS = 30_000
 /** Answers with `Connection: close` for this long before the listener closes, so that a proxy lets go of its connections. */
 const ANNOUNCE_MS = process.env['NODE_ENV'] === 'production' ? 3_000 : 200
 
+/** How long after the start pino takes over the log. */
+const HAND_OVER_MS = 5_000
+
 /** What nothing of this process writes anywhere. */
 const redactor = createRedactor()
 
@@ -40,7 +44,8 @@ async function main(): Promise<void> {
   const { settings: env, faults } = readServerSettings(environment.values)
   if (faults.length > 0) endOnFaults(faults)
   redactor.know('environment', environment.secrets)
-  const log = createLog({ level: env.LOG_LEVEL, file: env.LOG_FILE ?? null, redactor })
+  const hubLog = createHubLog({ settings: logSettings(env), redactor, onProblem: (text) => sayOnStderr(text) })
+  const { log } = hubLog
   const vault = await openServerVault({
     file: {
       path: env.MCP_HUB_SECRETS_FILE ?? join(env.DATA_DIR, 'secrets.json'),
@@ -76,6 +81,8 @@ async function main(): Promise<void> {
     env: (name) => process.env[name],
     readSearchPath: () => Promise.resolve(ownSearchPath()),
     log,
+    applyLogging: (logging) => hubLog.apply(logSettings(env, logging)),
+    isDebug: () => hubLog.level === 'debug',
     // Where LOG_FILE goes is the operator's; the newest entries are in memory.
     logDir: null,
     redactor,
@@ -85,7 +92,10 @@ async function main(): Promise<void> {
       : { sharedAccounts: { dir: env.ACCOUNTS_DIR, key: env.MCP_HUB_SECRETS_KEY ?? null } }),
   }).catch((error: unknown): Hub => endOnBroken(error))
   if (hub.faults.length > 0) endOnFaults(hub.faults)
-  process.on('exit', hub.abandon)
+  process.on('exit', () => {
+    hub.abandon()
+    hubLog.end()
+  })
 
   const host = env.HOST ?? hub.host ?? '127.0.0.1'
   if (hub.mcpAuth === 'none' && !['127.0.0.1', '::1', 'localhost'].includes(host)) {
@@ -128,6 +138,9 @@ async function main(): Promise<void> {
   if (setupCode !== null) hub.onSetupCode(setupCode)
   await hub.start()
   process.send?.('ready')
+  setTimeout(() => void hubLog.handOver().catch((error: unknown) => sayOnStderr(String(error))), HAND_OVER_MS).unref()
+  // logrotate's way to say that it put the file aside.
+  process.on('SIGUSR2', hubLog.reopen)
 
   let ending = false
   async function end(signal: string): Promise<void> {
@@ -141,6 +154,7 @@ async function main(): Promise<void> {
     await hub.drain(DRAIN_MS)
     server.closeAllConnections()
     await hub.stop()
+    await hubLog.flush()
     process.exit(0)
   }
   process.on('SIGTERM', (signal) => void end(signal))
@@ -204,6 +218,12 @@ async function keptSecret(dataDir: string): Promise<Uint8Array> {
   return readFile(file)
 }
 
+function sayOnStderr(text: string): void {
+  process.stderr.write(redactor.text(`${text}\n`))
+}
+
+// Whoever reads what the hub prints may go away, or have a full disk: that ends no hub.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 for (const event of ['unhandledRejection', 'uncaughtException'])
   process.on(event, (error: unknown) => {
     process.stderr.write(redactor.text(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`))

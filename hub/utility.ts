@@ -5,7 +5,8 @@ import { helloSchema, toHubSchema, type FromHub, type Hello } from './contract/i
 import { createHub } from './create-hub.ts'
 import { DEFAULT_ENDPOINT_PORT, createEndpointListener, createHttpServer, listenOn } from './endpoint.ts'
 import { EXIT_CONFIG } from './faults.ts'
-import { createLog } from './observe/log.ts'
+import { createHubLog } from './observe/log.ts'
+import { logSettings } from './observe/log-settings.ts'
 import { createRedactor } from './observe/redactor.ts'
 import { createControlVault } from './secrets/control-vault.ts'
 import { loginShellPath } from './upstream/process/search-path.ts'
@@ -43,6 +44,12 @@ parentPort.once('message', ({ data, ports }) => {
 
 async function run(hello: Hello, control: ControlPort): Promise<void> {
   redactor.know('tokens', [hello.bootToken, hello.clientToken])
+  const hubLog = createHubLog({
+    settings: logSettings({}),
+    redactor,
+    viaStream: true,
+    onProblem: (text) => process.stderr.write(redactor.text(`${text}\n`)),
+  })
   const { vault, onKept } = createControlVault({
     ...hello.vault,
     secrets: hello.secrets,
@@ -69,7 +76,10 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     vault,
     env: (name) => process.env[name],
     readSearchPath: () => loginShellPath(),
-    log: createLog({ level: 'info', file: null, redactor }),
+    log: hubLog.log,
+    // The app stores what this process prints, and rotates it.
+    applyLogging: (logging) => hubLog.apply({ ...logSettings({}, logging), file: null }),
+    isDebug: () => hubLog.level === 'debug',
     logDir: hello.paths.logDir,
     redactor,
     publicUrl: undefined,

@@ -7,10 +7,11 @@ import { reapLeftBehind } from '../hub/upstream/process/journal.ts'
 import type { AppInfo } from '../preload/contract.ts'
 import { handleAppProtocol } from './app-protocol.ts'
 import { APP_URL, mayOpenOutside } from './app-url.ts'
+import { readHubLine } from './hub/read-line.ts'
 import { createHubSupervisor } from './hub/supervisor.ts'
 import { forkHub } from './hub/utility-process.ts'
 import { handleCommands, sendToPage } from './ipc.ts'
-import { openLog } from './log.ts'
+import { openLog, redactLog } from './log.ts'
 import { setOpenAtLogin } from './login-item.ts'
 import { openSecretBox } from './secret-box.ts'
 import { openVault } from './secrets.ts'
@@ -35,6 +36,7 @@ export async function start(): Promise<void> {
   const redactor = createRedactor([vault.clientToken])
   const knowSecrets = (): void => redactor.know('vault', Object.values(vault.secrets))
   knowSecrets()
+  redactLog(redactor)
   if (vault.notice !== null) log.warn('Vault', vault.notice)
   const configDir = process.env['MCP_HUB_CONFIG_DIR'] ?? path.join(userData, 'config')
   const resources = app.isPackaged ? process.resourcesPath : path.join(dist, '..', 'resources')
@@ -86,7 +88,11 @@ export async function start(): Promise<void> {
       knowSecrets()
     },
     redactor,
-    onLine: (line) => log.scope('hub').info(line),
+    onLine: (line) => {
+      const { level, message, data } = readHubLine(line)
+      if (data === null) log.scope('hub')[level](message)
+      else log.scope('hub')[level](message, data)
+    },
     reap: async () => {
       const count = await reapLeftBehind(dataDir).catch((error: unknown) => {
         log.error('What the hub left behind could not be ended', error)

@@ -1,6 +1,7 @@
 import { renameSync } from 'node:fs'
 import path from 'node:path'
 import log from 'electron-log/main.js'
+import type { Redactor } from '../hub/observe/redactor.ts'
 
 const MAX_BYTES = 5 * 1_048_576
 const KEPT_FILES = 5
@@ -19,6 +20,16 @@ export function openLog(folder: string): typeof log {
   log.transports.console.level = 'warn'
   log.errorHandler.startCatching({ showDialog: false })
   return log
+}
+
+/** From here on no secret that is known comes into the file. */
+export function redactLog(redactor: Redactor): void {
+  log.hooks.push((message) => ({
+    ...message,
+    data: message.data.map((item: unknown) =>
+      item instanceof Error ? redactor.text(item.stack ?? item.message) : redactor.value(item),
+    ),
+  }))
 }
 
 function renameQuietly(from: string, to: string): void {

@@ -1,17 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express'
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type NextFunction,
+  type Request,
+  type Response,
+} from 'express'
 import { NONCE_PLACEHOLDER, contentSecurityPolicy } from '../contract/csp.ts'
 import type { Problem } from '../contract/index.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { RateLimits } from '../auth/rate-limits.ts'
 import { HubError } from '../hub-error.ts'
+import { requestIdOf } from '../http-answers.ts'
 import type { Log } from '../observe/log.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import { accountRoutes } from './accounts.ts'
 import { authRoutes } from './auth.ts'
-import { auditActs, requestId, requestIdOf } from './audit-acts.ts'
+import { auditActs } from './audit-acts.ts'
 import { backupRoutes } from './backups.ts'
 import { configRoutes } from './config.ts'
 import { catalogRoutes } from './tools.ts'
@@ -22,7 +29,7 @@ import { keyRoutes } from './keys.ts'
 import { pinRoutes } from './pins.ts'
 import { profileRoutes } from './profiles.ts'
 import { publishRoutes } from './publish.ts'
-import { createRoutes } from './routes.ts'
+import { createRoutes, knownCaller } from './routes.ts'
 import { secretRoutes } from './secrets.ts'
 import { doctorRoutes } from './doctor.ts'
 import { serverRoutes } from './servers.ts'
@@ -59,7 +66,7 @@ export function createApp(options: AppOptions): Express {
   app.set('trust proxy', options.auth.trust)
   app.set('query parser', 'simple')
 
-  app.use('/api', requestId, auditActs(options.history.history.audit, options.redactor))
+  app.use('/api', logAnswers(options.log), auditActs(options.history.history.audit, options.redactor))
   app.use('/api', (request, response, next) => {
     redactAnswers(response, options.redactor)
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
@@ -134,6 +141,27 @@ function redactAnswers(response: Response, redactor: Redactor): void {
     json.call(response, response.locals['verbatim'] === true ? body : redactor.value(body))
 }
 
+/** A line for each request to the API, once it is answered. */
+function logAnswers(log: Log) {
+  return (request: Request, response: Response, next: NextFunction): void => {
+    const startedAt = performance.now()
+    // Express writes other paths into the request on its way.
+    const { method } = request
+    const path = request.baseUrl + request.path
+    response.once('close', () =>
+      log('debug', 'API request', {
+        requestId: requestIdOf(response),
+        principal: knownCaller(request)?.id ?? null,
+        method,
+        path,
+        status: response.statusCode,
+        durationMs: Math.round((performance.now() - startedAt) * 100) / 100,
+      }),
+    )
+    next()
+  }
+}
+
 /** Every failure as problem+json (RFC 9457) with a stable code. */
 function problemHandler(log: Log): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
@@ -160,6 +188,7 @@ export function sendProblem(response: Response, error: HubError): void {
     detail: error.message,
     ...(error.cure === undefined ? {} : { cure: error.cure }),
     ...(error.faults === undefined ? {} : { faults: error.faults }),
+    requestId: requestIdOf(response) ?? undefined,
   }
   if (error.retryAfterMs !== undefined) response.set('retry-after', String(Math.ceil(error.retryAfterMs / 1_000)))
   response.status(error.status).type('application/problem+json').json(problem)

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import type { NextFunction, Request, Response } from 'express'
 import { splitSecrets } from '../config/secret-patterns.ts'
 import type { AuditAct } from '../history/audit-chain.ts'
 import { clean } from '../history/clean-text.ts'
+import { requestIdOf } from '../http-answers.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import type { RouteKey } from './permissions.ts'
 import { knownCaller } from './routes.ts'
@@ -21,19 +21,6 @@ const REDACTED = '[redacted]'
 const SECRET_KEY = /pass|secret|token|code|credential|authorization|cookie|key|value/i
 /** Their names say what was changed; their values may be secrets that look like nothing. */
 const SECRET_MAPS = new Set(['env', 'headers'])
-
-/** The id of a request, the caller's or the proxy's own if it gave one: it is in the answer, the log and the audit log. */
-export function requestId(request: Request, response: Response, next: NextFunction): void {
-  const given = request.get('x-request-id')
-  const id = given !== undefined && /^[\w.-]{8,64}$/.test(given) ? given : randomUUID()
-  response.locals['requestId'] = id
-  response.set('x-request-id', id)
-  next()
-}
-
-export function requestIdOf(response: Response): string | null {
-  return (response.locals['requestId'] as string | undefined) ?? null
-}
 
 /** Tells of each administrative act once it is answered, whether it was done, refused or failed. */
 export function auditActs(audit: (act: AuditAct) => void, redactor: Redactor) {

@@ -38,6 +38,7 @@ const requestColumns = [
   'errorCode',
   'errorMessage',
   'traceId',
+  'requestId',
 ] as const satisfies readonly (keyof RequestRecord)[]
 const auditColumns = [
   'seq',

@@ -15,6 +15,7 @@ import { McpError, isObject, rpc, type Reply } from '../gateway/json-rpc.ts'
 import { paramHeaders } from '../gateway/mcp-headers.ts'
 import { exposedName } from '../gateway/names.ts'
 import { HubError } from '../hub-error.ts'
+import { requestIdOf } from '../http-answers.ts'
 import type { Events } from '../observe/events.ts'
 import type { Item } from '../upstream/catalog.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
@@ -112,7 +113,7 @@ export function catalogRoutes(
     }
     const caller = callerOf(request)
     const bytesIn = Number(request.get('content-length') ?? 0)
-    const exchange = new Exchange(caller.id, '/api/tools/call', UI_CLIENT, 'tools/call', bytesIn)
+    const exchange = new Exchange(caller.id, '/api/tools/call', UI_CLIENT, 'tools/call', bytesIn, requestIdOf(response))
     exchange.server = upstream.name
     exchange.name = body.tool
     const callId = body.callId

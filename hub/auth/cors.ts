@@ -12,7 +12,8 @@ const SENT = new Set([
 ])
 /** What a modern client copies from a tool's arguments. */
 const PARAMETER = /^mcp-param-[\w-]+$/
-const EXPOSED = 'Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, RateLimit, RateLimit-Policy, Retry-After'
+const EXPOSED =
+  'Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id'
 const PREFLIGHT_SECONDS = 600
 
 /**

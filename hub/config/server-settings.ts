@@ -3,12 +3,10 @@ import { join } from 'node:path'
 import { weaknessOfKey } from '../auth/key-weakness.ts'
 import { parseDuration } from '../auth/duration.ts'
 import type { Fault } from '../contract/index.ts'
+import { logLevels, logRotations, parseSize } from '../observe/log-settings.ts'
 
 /** What is wrong with the value of a variable; null when it is right. */
 type Check = (value: string) => string | null
-
-const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
-type LogLevel = (typeof LOG_LEVELS)[number]
 
 const text: Check = () => null
 const port: Check = (value) =>
@@ -22,6 +20,10 @@ const url =
   (kind: string, ...protocols: string[]): Check =>
   (value) =>
     URL.canParse(value) && protocols.includes(new URL(value).protocol) ? null : `must be ${kind} URL`
+const oneOf =
+  (...values: readonly string[]): Check =>
+  (value) =>
+    values.includes(value) ? null : `must be one of ${values.join(', ')}`
 const webUrl = url('an http: or https:', 'http:', 'https:')
 const makeOne = '; make one with: openssl rand -base64 48'
 
@@ -41,8 +43,11 @@ const checks = {
   JWT_EXPIRES_IN: duration,
   JWT_REFRESH_EXPIRES_IN: duration,
   REDIS_URL: url('a redis: or rediss:', 'redis:', 'rediss:'),
-  LOG_LEVEL: (value) => (isLogLevel(value) ? null : `must be one of ${LOG_LEVELS.join(', ')}`),
+  LOG_LEVEL: oneOf(...logLevels),
   LOG_FILE: text,
+  LOG_MAX_SIZE: (value) => (parseSize(value) === null ? 'must be a size such as 10m or 512k' : null),
+  LOG_MAX_FILES: (value) => (/^[1-9]\d{0,3}$/.test(value) ? null : 'must be a number from 1 to 9999'),
+  LOG_ROTATION: oneOf(...logRotations),
   ACCOUNTS_DIR: text,
   PUBLIC_URL: webUrl,
   MCP_HUB_TOKEN: atLeast(16),
@@ -57,9 +62,8 @@ const checks = {
 
 type Given = Partial<Record<keyof typeof checks, string>>
 
-export interface ServerSettings extends Omit<Given, 'PORT' | 'LOG_LEVEL'> {
+export interface ServerSettings extends Omit<Given, 'PORT'> {
   PORT: number | undefined
-  LOG_LEVEL: LogLevel
   CONFIG_DIR: string
   DATA_DIR: string
   OTEL_SERVICE_NAME: string
@@ -90,14 +94,9 @@ export function readServerSettings(values: Readonly<Record<string, string>>): {
   const settings: ServerSettings = {
     ...given,
     PORT: given.PORT === undefined ? undefined : Number(given.PORT),
-    LOG_LEVEL: isLogLevel(given.LOG_LEVEL) ? given.LOG_LEVEL : 'info',
     CONFIG_DIR: given.CONFIG_DIR ?? join(homedir(), '.config', 'mcp-hub'),
     DATA_DIR: given.DATA_DIR ?? join(homedir(), '.local', 'share', 'mcp-hub'),
     OTEL_SERVICE_NAME: given.OTEL_SERVICE_NAME ?? 'mcp-hub',
   }
   return { settings, faults }
-}
-
-function isLogLevel(value: string | undefined): value is LogLevel {
-  return LOG_LEVELS.some((level) => level === value)
 }

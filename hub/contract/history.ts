@@ -28,6 +28,8 @@ export const requestRecordSchema = z.object({
   errorCode: z.number().int().nullable(),
   errorMessage: z.string().nullable(),
   traceId: z.string().nullable(),
+  /** `X-Request-Id` of the HTTP request that brought it; those of a batch share one. */
+  requestId: z.string().nullable(),
 })
 export type RequestRecord = z.infer<typeof requestRecordSchema>
 
@@ -61,6 +63,7 @@ export const historyFilterSchema = z.strictObject({
   principal: listOf(z.string()),
   endpoint: listOf(z.string()),
   outcome: listOf(outcomeSchema),
+  requestId: listOf(z.string()),
   minDurationMs: z.coerce.number<string>().min(0).optional(),
 })
 export type HistoryFilter = z.output<typeof historyFilterSchema>

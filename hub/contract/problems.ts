@@ -24,5 +24,7 @@ export const problemSchema = z.object({
   detail: z.string(),
   cure: z.string().optional(),
   faults: z.array(faultSchema).optional(),
+  /** The answer's `X-Request-Id`; the log has it, too. */
+  requestId: z.string().optional(),
 })
 export type Problem = z.infer<typeof problemSchema>

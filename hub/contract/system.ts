@@ -101,9 +101,17 @@ export const systemFileSchema = z.strictObject({
   logging: z
     .strictObject({
       level: z.enum(['error', 'warn', 'info', 'debug']).optional(),
+      /** Where the log goes; stdout when it is left out. */
       file: z.string().optional(),
-      maxFiles: z.number().int().positive().optional(),
-      maxSize: z.string().optional(),
+      /** Files kept, the current one among them. */
+      maxFiles: z.number().int().positive().max(9_999).optional(),
+      /** A file is put aside when it is larger, e.g. `10m`. */
+      maxSize: z
+        .string()
+        .regex(/^\d+(\.\d+)?\s*[kmg]?b?$/i, 'maxSize must be a size such as 10m or 512k')
+        .optional(),
+      /** Who puts full files aside: the hub, or somebody else, such as logrotate. */
+      rotation: z.enum(['hub', 'external']).optional(),
     })
     .optional(),
   monitoring: z

@@ -24,10 +24,20 @@ export class Exchange {
   outcome: Outcome = 'ok'
   errorCode: number | null = null
   errorMessage: string | null = null
+  /** `X-Request-Id` of the HTTP request that brought it; those of a batch share one. */
+  readonly requestId: string | null
   /** W3C trace id, where the caller or the hub traces. */
   traceId: string | null = null
 
-  constructor(principal: string, endpoint: string, client: string | null, method: string, bytesIn: number) {
+  constructor(
+    principal: string,
+    endpoint: string,
+    client: string | null,
+    method: string,
+    bytesIn: number,
+    requestId: string | null,
+  ) {
+    this.requestId = requestId
     this.principal = principal
     this.endpoint = endpoint
     this.client = client

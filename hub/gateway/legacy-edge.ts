@@ -9,6 +9,7 @@ import {
   type JsonRpcMessage,
   type Params,
 } from './json-rpc.ts'
+import { requestIdOf } from '../http-answers.ts'
 import type { Edge, GatewayContext, HttpRequest } from './context.ts'
 import { createLegacyRequests, type LegacyExchange } from './legacy-requests.ts'
 import { Outlet, acceptOf } from './outlet.ts'
@@ -121,6 +122,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       requests.request(session, single, {
         outlet,
         bytesIn: http.body.length,
+        requestId: requestIdOf(http.response),
         headers: http.request.headers,
         answer: (body) => outlet.finish(body),
         abandon: () => outlet.end(),
@@ -151,6 +153,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       requests.request(session, message, {
         outlet,
         bytesIn: http.body.length,
+        requestId: requestIdOf(http.response),
         headers: http.request.headers,
         answer: (body) => outlet.finish(body, 200, --left === 0),
         abandon: () => {
@@ -199,7 +202,14 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     const id = body['id'] as JsonRpcId
     let session: Session | null = null
     const info = isObject(body['params']) ? body['params']['clientInfo'] : undefined
-    const exchange = new Exchange(http.principal.id, http.view.path, clientLabel(info), 'initialize', http.body.length)
+    const exchange = new Exchange(
+      http.principal.id,
+      http.view.path,
+      clientLabel(info),
+      'initialize',
+      http.body.length,
+      requestIdOf(http.response),
+    )
     try {
       if (!isObject(body['params']) || typeof body['params']['protocolVersion'] !== 'string')
         throw new McpError(rpc.invalidParams, 'params.protocolVersion is missing')
@@ -230,9 +240,10 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     stream: Outlet,
     { id, params }: JsonRpcMessage,
     bytesIn: number,
+    requestId: string | null,
   ): Promise<void> {
     session.begin(isObject(params) ? params : {})
-    const exchange = new Exchange(session.principal, '/sse', session.client, 'initialize', bytesIn)
+    const exchange = new Exchange(session.principal, '/sse', session.client, 'initialize', bytesIn, requestId)
     try {
       stream.send(JSON.stringify({ jsonrpc: '2.0', id, result: await initializeResult(session) }))
       session.lists.begin()
@@ -305,6 +316,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       const exchange: LegacyExchange = {
         outlet: stream,
         bytesIn: http.body.length,
+        requestId: requestIdOf(http.response),
         headers: http.request.headers,
         answer: (body) => stream.finish(body, 200, false),
         abandon: () => undefined,
@@ -312,7 +324,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       for (const message of (Array.isArray(body) ? body : [body]) as JsonRpcMessage[]) {
         if (!isRequest(message)) take(session, message)
         else if (message.method === 'initialize' && !Array.isArray(body))
-          void initializeSse(session, stream, message, http.body.length)
+          void initializeSse(session, stream, message, http.body.length, requestIdOf(http.response))
         else requests.request(session, message, exchange)
       }
       http.response.writeHead(202).end('Accepted')

@@ -39,6 +39,7 @@ const FOREIGN = new Set(['initialize', 'server/discover', 'subscriptions/listen'
 export interface LegacyExchange {
   outlet: Outlet
   bytesIn: number
+  requestId: string | null
   headers: IncomingHttpHeaders
   /** One answer; the last one ends the response. */
   answer: (body: Body) => void
@@ -69,7 +70,14 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
     const id = message.id as JsonRpcId
     const method = message.method ?? ''
     const params = message.params
-    const record = new Exchange(session.principal, session.view.path, session.client, method, exchange.bytesIn)
+    const record = new Exchange(
+      session.principal,
+      session.view.path,
+      session.client,
+      method,
+      exchange.bytesIn,
+      exchange.requestId,
+    )
     if (session.capabilities['roots'] !== undefined) {
       session.waiting = exchange.outlet
       session.settleRoots()

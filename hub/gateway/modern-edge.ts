@@ -16,6 +16,7 @@ import {
   type RpcError,
   type Params,
 } from './json-rpc.ts'
+import { requestIdOf } from '../http-answers.ts'
 import { exposeUris } from './exposed-uris.ts'
 import { createListens, type Listens } from './listens.ts'
 import { checkParamHeaders, outgoingParamHeaders } from './mcp-headers.ts'
@@ -90,7 +91,14 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       passNotification(http.view, notifierOf(http, message), method, message['params'] as Params | undefined)
       return
     }
-    const exchange = new Exchange(http.principal.id, http.view.path, clientOf(message), method, http.body.length)
+    const exchange = new Exchange(
+      http.principal.id,
+      http.view.path,
+      clientOf(message),
+      method,
+      http.body.length,
+      requestIdOf(http.response),
+    )
     try {
       const viewer = checkEnvelope(http, message)
       checkMethodHeaders(http, message)

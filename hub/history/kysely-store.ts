@@ -49,6 +49,7 @@ const recordColumns = [
   'error_code',
   'error_message',
   'trace_id',
+  'request_id',
 ] as const
 
 /** Adds to what the span has already: the same statement in both databases. */
@@ -84,6 +85,7 @@ export function createKyselyStore(engine: Engine): HistoryStore {
       ['principal', filter.principal],
       ['endpoint', filter.endpoint],
       ['outcome', filter.outcome],
+      ['request_id', filter.requestId],
     ] as const
     let query = history.selectFrom('hub_requests')
     for (const [column, values] of lists) if (values !== undefined) query = query.where(column, 'in', values)

@@ -40,6 +40,9 @@ const migrations: Migrations = {
         address text, action text NOT NULL, target text, outcome text NOT NULL, status integer, details text,
         request_id text, hash text NOT NULL)`.execute(db)
   },
+  '003-request-id': async (db) => {
+    await sql`ALTER TABLE hub_requests ADD COLUMN request_id text`.execute(db)
+  },
 }
 
 /** How each column of a request travels in the JSON of a batch. */
@@ -60,6 +63,7 @@ const columnTypes: Record<(typeof requestColumns)[number], string> = {
   trace_id: 'text',
   request: 'text',
   response: 'text',
+  request_id: 'text',
 }
 
 /** History and audit in PostgreSQL, shared by several hubs: requests in one partition a day (UTC). */

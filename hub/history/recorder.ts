@@ -137,6 +137,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       errorCode: Number.isSafeInteger(exchange.errorCode) ? exchange.errorCode : null,
       errorMessage: exchange.errorMessage === null ? null : clean(redactor.head(exchange.errorMessage, MAX_MESSAGE)),
       traceId: exchange.traceId,
+      requestId: exchange.requestId,
       request: clean(payload?.request ?? null),
       response: clean(payload?.response ?? null),
     }
@@ -185,8 +186,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
   }
 
   /** The log is the second place that has each hash: who changes the database must change the log too. */
-  function logAct({ seq, action, target, actor, outcome, hash }: AuditEntry): void {
-    options.log('info', 'Audit', { seq, action, target, actor, outcome, hash })
+  function logAct({ seq, action, target, actor, outcome, requestId, hash }: AuditEntry): void {
+    options.log('info', 'Audit', { seq, action, target, actor, outcome, requestId, hash })
   }
 
   async function writeBatch(target: HistoryStore): Promise<void> {

@@ -32,6 +32,9 @@ const historyMigrations: Migrations = {
         bytes_out INTEGER NOT NULL, last_at INTEGER NOT NULL,
         PRIMARY KEY (step, at, server, client, principal, bucket)) STRICT, WITHOUT ROWID`.execute(db)
   },
+  '002-request-id': async (db) => {
+    await sql`ALTER TABLE hub_requests ADD COLUMN request_id TEXT`.execute(db)
+  },
 }
 
 const auditMigrations: Migrations = {

@@ -21,6 +21,7 @@ export interface HistoryTables {
     trace_id: string | null
     request: string | null
     response: string | null
+    request_id: string | null
   }
   hub_traffic: TrafficRow
 }
@@ -81,6 +82,7 @@ export const requestColumns = [
   'trace_id',
   'request',
   'response',
+  'request_id',
 ] as const
 
 /** A request as it is written: what came from outside is bounded and clean. */
@@ -104,6 +106,7 @@ export function requestValues(request: NewRequest): (string | number | null)[] {
     request.traceId,
     request.request,
     request.response,
+    request.requestId,
   ]
 }
 
@@ -124,6 +127,7 @@ export function toRequest(row: Omit<RequestsRow, 'request' | 'response'>): Omit<
     errorCode: row.error_code,
     errorMessage: row.error_message,
     traceId: row.trace_id,
+    requestId: row.request_id,
   }
 }
 

@@ -19,10 +19,19 @@ export interface LogFile {
   remove: () => Promise<void>
 }
 
+const numberedFile = (file: string, index: number): string => (index === 0 ? file : `${file}.${index}`)
+
+/** Puts a full file aside as `file.1`, and what was put aside before behind it; the oldest goes. */
+export async function shiftFiles(file: string, maxFiles: number): Promise<void> {
+  if (maxFiles === 1) await rm(file, { force: true }).catch(() => undefined)
+  for (let index = maxFiles - 1; index > 0; index--)
+    await rename(numberedFile(file, index - 1), numberedFile(file, index)).catch(() => undefined)
+}
+
 export function createLogFile({ file, maxBytes, maxFiles }: LogFileOptions): LogFile {
   let writing: Promise<void> = Promise.resolve()
   let size: number | null = null
-  const numbered = (index: number): string => (index === 0 ? file : `${file}.${index}`)
+  const numbered = (index: number): string => numberedFile(file, index)
 
   async function write(text: string): Promise<void> {
     if (size === null) {
@@ -33,8 +42,7 @@ export function createLogFile({ file, maxBytes, maxFiles }: LogFileOptions): Log
       )
     }
     if (size > 0 && size + text.length > maxBytes) {
-      for (let index = maxFiles - 1; index > 0; index--)
-        await rename(numbered(index - 1), numbered(index)).catch(() => undefined)
+      await shiftFiles(file, maxFiles)
       size = 0
     }
     await appendFile(file, text, { mode: 0o600 })

@@ -14,12 +14,14 @@ export interface RememberedLog {
   entries: () => LogEntry[]
 }
 
-/** Passes a log on and remembers its newest entries, for diagnostics. */
+/** Passes a log on and remembers its newest entries above `debug`, for diagnostics. */
 export function rememberLog(log: Log): RememberedLog {
   const entries: LogEntry[] = []
   return {
     log: (level, message, data = {}) => {
-      entries.push({ at: new Date().toISOString(), level, message, data: withoutSecretKeys(data) })
+      // There may be many, and what went wrong must not be pushed out by them.
+      if (level !== 'debug')
+        entries.push({ at: new Date().toISOString(), level, message, data: withoutSecretKeys(data) })
       if (entries.length > MAX_ENTRIES) entries.shift()
       log(level, message, data)
     },

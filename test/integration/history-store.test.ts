@@ -32,6 +32,7 @@ function request(values: Partial<NewRequest> = {}): NewRequest {
     errorCode: null,
     errorMessage: null,
     traceId: null,
+    requestId: null,
     request: null,
     response: null,
     ...values,

@@ -176,7 +176,7 @@ describe('the history of requests', () => {
     ).text()
     const [head, row] = csv.split('\r\n')
     expect(head).toBe(
-      'id,at,durationMs,principal,client,endpoint,server,method,name,bytesIn,bytesOut,outcome,errorCode,errorMessage,traceId',
+      'id,at,durationMs,principal,client,endpoint,server,method,name,bytesIn,bytesOut,outcome,errorCode,errorMessage,traceId,requestId',
     )
     expect(row).toContain(`"'=HYPERLINK(""http://evil"")"`)
     await client.close()

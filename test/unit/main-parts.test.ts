@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { contentSecurityPolicy } from '../../hub/contract/csp.ts'
 import { isAppUrl, mayOpenOutside, resolveAsset } from '../../main/app-url.ts'
 import { runCommand, type CommandHandlers } from '../../main/command-gate.ts'
+import { readHubLine } from '../../main/hub/read-line.ts'
 import { backoffDelay } from '../../main/hub/supervisor.ts'
 import { defaultSettings, migrateSettings } from '../../main/settings-file.ts'
 import { clientSnippet } from '../../main/snippets.ts'
@@ -54,6 +55,17 @@ describe('the gate for commands', () => {
   ])('refuses %s', async (_what, sender, name, input, code) => {
     expect(await runCommand(handlers, sender, name, input)).toMatchObject({ ok: false, error: { code } })
   })
+})
+
+describe('what the hub prints', () => {
+  it('comes into the log of the app at its own level', () => {
+    const line = '{"level":"warn","time":"2026-01-01T00:00:00Z","server":"github","message":"Server state"}'
+    expect(readHubLine(line)).toEqual({ level: 'warn', message: 'Server state', data: { server: 'github' } })
+  })
+  it.each(['MCP endpoint: http://127.0.0.1:3737/mcp', '{"level":"loud","message":"x"}', '{"level":"info"', '{}'])(
+    'is taken as it is when it is no line of a log: %s',
+    (line) => expect(readHubLine(line)).toEqual({ level: 'info', message: line, data: null }),
+  )
 })
 
 describe('settings of another time', () => {

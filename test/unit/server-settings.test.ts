@@ -4,13 +4,16 @@ import { readServerSettings } from '../../hub/config/server-settings.ts'
 it('has defaults for what is not set', () => {
   const { settings, faults } = readServerSettings({})
   expect(faults).toEqual([])
-  expect(settings).toMatchObject({ PORT: undefined, LOG_LEVEL: 'info', OTEL_SERVICE_NAME: 'mcp-hub' })
+  expect(settings).toMatchObject({ PORT: undefined, OTEL_SERVICE_NAME: 'mcp-hub' })
 })
 
 it.each([
   ['PORT', '0', '65536'],
   ['PORT', '3000', '30a'],
   ['LOG_LEVEL', 'debug', 'loud'],
+  ['LOG_MAX_SIZE', '10m', 'large'],
+  ['LOG_MAX_FILES', '5', '0'],
+  ['LOG_ROTATION', 'external', 'both'],
   ['JWT_EXPIRES_IN', '15m', 'soon'],
   ['JWT_SECRET', 'k'.repeat(32), 'short'],
   ['JWT_SECRET', 'k'.repeat(32), 'change-this-to-a-secret-of-your-own-please'],

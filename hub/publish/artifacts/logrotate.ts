@@ -5,7 +5,8 @@ export const logrotate: Artifact = {
   why: "Keeps the logs small. As the hub's user, because logrotate refuses folders that others than root may write.",
   render: ({ paths }) => `# /etc/logrotate.d/mcp-hub
 
-# The hub opens its log anew for each line: nothing has to be told.
+# The hub notices within seconds that its log was put aside: nothing has to be told. Until then it writes into that one,
+# which is why it is compressed a day later.
 ${paths.logs}/hub-*.log {
     su mcp-hub mcp-hub
     daily

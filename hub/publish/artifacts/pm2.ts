@@ -40,6 +40,8 @@ ${mode}
     // Of all hubs, too: what is set in the web UI. The hub writes it with mode 0600.
     MCP_HUB_SECRETS_FILE: \`\${root}/data/secrets.json\`,
     LOG_FILE: \`\${root}/logs/hub-\${port}.log\`,
+    // logrotate puts it aside (ops/logrotate.conf); two that do would lose lines.
+    LOG_ROTATION: 'external',
   },
   // The hub calls process.send('ready') when it listens. Its drain takes up to 30 s for running calls.
   wait_ready: true,
