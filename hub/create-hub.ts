@@ -84,6 +84,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     dataDir: options.dataDir,
     secretsFile: options.secretsFile ?? null,
     version: options.version,
+    documents,
     system: () => config.system,
     log: options.log,
   })

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Documents } from '../config/documents.ts'
 import type { SystemFile } from '../contract/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { BackupOptions } from './create-backup.ts'
@@ -20,15 +21,15 @@ export interface BackupSource {
 
 /** Backups as `backup` of system.json wants them; nothing of it is loaded for the start of the hub. */
 export function createBackupSource(
-  options: HubFolders & { version: string; system: () => SystemFile; log: Log },
+  options: HubFolders & { version: string; documents: Documents; system: () => SystemFile; log: Log },
 ): BackupSource {
-  const { configDir, dataDir, secretsFile, version, log } = options
+  const { configDir, dataDir, secretsFile, version, documents, log } = options
   let opened: Promise<BackupSchedule> | null = null
   let timer: NodeJS.Timeout | null = null
 
   function settings(): BackupSettings {
     const { folder = join(dataDir, 'backups'), keep = KEPT, everyHours = null } = options.system().backup ?? {}
-    return { configDir, dataDir, secretsFile, into: folder, keep, everyHours, version }
+    return { configDir, dataDir, secretsFile, into: folder, keep, everyHours, version, documents }
   }
   const open = (): Promise<BackupSchedule> =>
     (opened ??= import('./scheduler.ts').then(({ scheduleBackups }) => scheduleBackups(settings, log)))

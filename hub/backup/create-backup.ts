@@ -1,5 +1,6 @@
 import { copyFile, mkdir, mkdtemp, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { emptyTexts, type DocumentName, type Documents } from '../config/documents.ts'
 import type { Backup } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { fingerprint } from './fingerprint.ts'
@@ -14,6 +15,8 @@ export interface BackupOptions extends HubFolders {
   /** How many to keep, the new one among them; older ones are deleted once the new one was read back and found whole. */
   keep: number
   version: string
+  /** Where the configuration is, if not in files of `configDir`. */
+  documents?: Documents | undefined
 }
 
 /**
@@ -26,11 +29,12 @@ export async function createBackup(options: BackupOptions): Promise<Backup> {
   const stage = await mkdtemp(join(into, '.stage-')).catch(failed(`${into} cannot be written`))
   try {
     const members = await membersOf(options).catch(failed(`${options.configDir} cannot be read`))
-    if (!members.some((member) => member.startsWith('config/')))
+    const shared = options.documents?.shared === true ? await readAll(options.documents) : null
+    if (shared === null && !members.some(isConfig))
       throw new HubError('HUB_BACKUP_FAILED', `${options.configDir} holds no configuration`, {
         cure: 'Correct CONFIG_DIR: nothing was deleted.',
       })
-    await gather(members, options, join(stage, ROOT)).catch(failed('The files could not be copied'))
+    await gather(members, shared, options, join(stage, ROOT)).catch(failed('The files could not be copied'))
     const partial = join(stage, 'archive.tar.gz')
     await pack(stage, partial).catch(failed('The archive could not be written'))
     await (await openBackup(partial, join(stage, 'check'))).dispose()
@@ -52,11 +56,35 @@ export async function listBackups(folder: string): Promise<Backup[]> {
 /** Whether it names an archive: nothing else in that folder may be asked for. */
 export const isBackupName = (name: string): boolean => NAME.test(name)
 
-async function gather(members: readonly string[], options: BackupOptions, root: string): Promise<void> {
+const isConfig = (member: string): boolean => member.startsWith('config/')
+
+/** The documents as members of the archive. */
+async function readAll(documents: Documents): Promise<Map<string, string>> {
+  const texts = new Map<string, string>()
+  for (const name of Object.keys(emptyTexts) as DocumentName[]) {
+    const found = await documents.read(name)
+    if (found.ok && found.text !== null) texts.set(`config/${name}.json`, found.text)
+  }
+  return texts
+}
+
+async function gather(
+  members: readonly string[],
+  shared: ReadonlyMap<string, string> | null,
+  options: BackupOptions,
+  root: string,
+): Promise<void> {
   const files: Manifest['files'] = []
+  for (const [member, text] of shared ?? []) {
+    const copy = join(root, member)
+    await mkdir(dirname(copy), { recursive: true, mode: 0o700 })
+    await writeFile(copy, text, { mode: 0o600 })
+    files.push({ path: member, ...(await fingerprint(copy)) })
+  }
   for (const member of members) {
     const source = placeOf(member, options)
-    if (source === null) continue
+    // What lies in the folder beside a shared configuration is not in force.
+    if (source === null || (shared !== null && isConfig(member))) continue
     const copy = join(root, member)
     await mkdir(dirname(copy), { recursive: true, mode: 0o700 })
     const isDatabase = (DATABASES as readonly string[]).includes(basename(member))

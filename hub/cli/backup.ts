@@ -2,6 +2,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createBackup } from '../backup/create-backup.ts'
+import { openDocuments } from '../config/open-documents.ts'
 import type { HubFolders } from '../backup/members.ts'
 import { openBackup } from '../backup/open-backup.ts'
 import { restoreBackup } from '../backup/restore-backup.ts'
@@ -26,7 +27,16 @@ export const backupCommand: Command = {
     explained(async () => {
       const folders = foldersOf(values, io)
       const into = path.resolve(requireOption(values, 'out'))
-      const backup = await createBackup({ ...folders, into, keep: numberOf(values, 'keep', 30), version: io.version })
+      const documents = await openDocuments({
+        configDir: folders.configDir,
+        databaseUrl: databaseOf(io),
+        sources: undefined,
+        log: () => undefined,
+      })
+      const keep = numberOf(values, 'keep', 30)
+      const backup = await createBackup({ ...folders, into, keep, version: io.version, documents }).finally(
+        documents.dispose,
+      )
       io.out(
         values['json'] === true
           ? `${JSON.stringify({ ...backup, folder: into })}\n`
@@ -63,6 +73,10 @@ export const restoreCommand: Command = {
       const { manifest, before } = await restoreBackup(await archiveOf(values), foldersOf(values, io))
       const date = new Date(manifest.at).toISOString()
       io.out(`Restored ${manifest.files.length} files of ${date}. What was there is in ${before}\n`)
+      if (databaseOf(io) !== null)
+        io.out(
+          'The configuration in PostgreSQL (DATABASE_URL) is as it was, and is what the hubs use: bring that of the archive into force at a running hub with POST /api/backups/NAME/restore, or restore the database.\n',
+        )
     }),
 }
 
@@ -77,6 +91,8 @@ function foldersOf(values: Values, io: Io): HubFolders {
   const secretsFile = io.env['MCP_HUB_SECRETS_FILE'] ?? path.join(dataDir, 'secrets.json')
   return { configDir: folder('config', 'CONFIG_DIR'), dataDir, secretsFile }
 }
+
+const databaseOf = (io: Io): string | null => io.env['DATABASE_URL'] ?? null
 
 async function archiveOf(values: Values): Promise<string> {
   const { file } = values
@@ -111,7 +127,9 @@ async function explained(work: () => Promise<void>): Promise<number> {
         ? exitCodes.data
         : error.code === 'HUB_CONFLICT'
           ? exitCodes.unavailable
-          : exitCodes.cannotCreate
+          : error.code === 'HUB_STORE_UNAVAILABLE'
+            ? exitCodes.unavailable
+            : exitCodes.cannotCreate
     throw new CommandError([error.message, ...faults].join('\n'), error.cure ?? '', code)
   }
 }

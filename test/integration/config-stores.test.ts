@@ -1,17 +1,21 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { PassThrough } from 'node:stream'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openIdentityFile } from '../../hub/auth/identity-file.ts'
+import { openBackup } from '../../hub/backup/open-backup.ts'
+import { runCli } from '../../hub/cli/main.ts'
 import { openFiles, type Documents } from '../../hub/config/documents.ts'
 import { entityTag } from '../../hub/config/entity-tag.ts'
 import { openDocuments } from '../../hub/config/open-documents.ts'
 import { openPostgresDocuments } from '../../hub/config/postgres-documents.ts'
 import { openConfigStore, type ConfigStore } from '../../hub/config/store.ts'
 import { createConfigVersions, type ConfigVersions } from '../../hub/config/versions.ts'
+import { openPostgresStore } from '../../hub/history/postgres-store.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { startPostgres, type TestPostgres } from '../fixtures/postgres.ts'
 
@@ -283,6 +287,49 @@ describe('hubs on one PostgreSQL', () => {
     await expect(open()).rejects.toThrow('servers.json')
     await writeFile(path.join(folder.path, 'servers.json'), '{ "mcpServers": {} }')
     await (await open()).dispose()
+    await folder.dispose()
+  })
+
+  it('are served by the command line as by the API: keys, an archive, and what restoring does not touch', async () => {
+    const url = await freshDatabase()
+    const folder = await temporaryFolder()
+    const [configDir, dataDir] = [path.join(folder.path, 'config'), path.join(folder.path, 'data')]
+    await mkdir(configDir)
+    await writeFile(path.join(configDir, 'servers.json'), '{ "mcpServers": { "of-the-file": { "command": "x" } } }')
+    const cli = async (...args: string[]): Promise<string> => {
+      let said = ''
+      const code = await runCli(args, {
+        stdin: new PassThrough(),
+        out: (text) => (said += text),
+        err: (text) => (said += text),
+        env: { CONFIG_DIR: configDir, DATA_DIR: dataDir, DATABASE_URL: url },
+        distDir: folder.path,
+        version: '1.2.3',
+        signal: new AbortController().signal,
+      })
+      return `${code} ${said}`
+    }
+    const one = await hub(url)
+    await one.store.saveServer('of-the-database', { command: 'x' })
+    expect(await cli('key', 'create', '--name', 'ci', '--permissions', 'servers:read')).toMatch(/^0 /)
+    const users = await openIdentityFile(one.documents)
+    expect(users.current.keys).toMatchObject([{ name: 'ci' }])
+    const history = await openPostgresStore({ url, onError: () => undefined })
+    expect(await history.findAudit({}, { limit: 5 })).toMatchObject([{ action: 'key.create' }])
+    await history.close()
+
+    const archives = path.join(folder.path, 'archives')
+    const made = await cli('backup', '--out', archives)
+    expect(made).toMatch(/^0 Wrote /)
+    const opened = await openBackup(/Wrote (.*?),/.exec(made)?.[1] ?? '', path.join(folder.path, 'stage'))
+    expect(opened.texts.servers).toContain('of-the-database')
+    expect(opened.texts.servers).not.toContain('of-the-file')
+    await opened.dispose()
+    expect(await cli('restore', /Wrote (.*?),/.exec(made)?.[1] ?? '')).toContain(
+      'PostgreSQL (DATABASE_URL) is as it was',
+    )
+    await users.dispose()
+    await one.dispose()
     await folder.dispose()
   })
 
