@@ -266,6 +266,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     traces,
     foreignSession: ({ id }, target) =>
       history.audit(identityAct({ action: 'mcp.session-foreign', by: { id, name: id }, target, ok: false })),
+    taskOwners: async () => (await cluster.open()).notes('task-owners'),
     onBatch: (principal, more) => void rates.take('mcp', principal, '', more),
     warn: (text, data) => options.log('warn', text, data),
   })

@@ -51,6 +51,7 @@ export interface SessionStore {
 export interface Notes {
   put: (entries: ReadonlyMap<string, string>) => Promise<void>
   read: () => Promise<ReadonlyMap<string, string>>
+  get: (key: string) => Promise<string | null>
   delete: (key: string) => Promise<void>
 }
 

@@ -88,12 +88,19 @@ function sqliteNotes(db: DatabaseSync, kind: string): Notes {
   return {
     put: (entries) => {
       const write = db.prepare('INSERT OR REPLACE INTO notes (kind, key, value) VALUES (?, ?, ?)')
+      // One transaction waits for the disk once.
+      db.exec('BEGIN')
       for (const [key, value] of entries) write.run(kind, key, value)
+      db.exec('COMMIT')
       return Promise.resolve()
     },
     read: () => {
       const rows = db.prepare('SELECT key, value FROM notes WHERE kind = ?').all(kind)
       return Promise.resolve(new Map(rows.map(({ key, value }) => [String(key), String(value)])))
+    },
+    get: (key) => {
+      const row = db.prepare('SELECT value FROM notes WHERE kind = ? AND key = ?').get(kind, key)
+      return Promise.resolve(row === undefined ? null : String(row['value']))
     },
     delete: (key) => {
       db.prepare('DELETE FROM notes WHERE kind = ? AND key = ?').run(kind, key)

@@ -99,6 +99,7 @@ export async function openRedisCluster({ url, onState, now = Date.now }: RedisCl
         if (entries.size > 0) await redis.hset(`${PREFIX}notes:${kind}`, Object.fromEntries(entries)).catch(() => 0)
       },
       read: async () => new Map(Object.entries(await redis.hgetall(`${PREFIX}notes:${kind}`).catch(() => ({})))),
+      get: (key) => redis.hget(`${PREFIX}notes:${kind}`, key).catch(() => null),
       delete: async (key) => {
         await redis.hdel(`${PREFIX}notes:${kind}`, key).catch(() => 0)
       },

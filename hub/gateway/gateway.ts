@@ -14,11 +14,13 @@ import { isModern } from './modern-envelope.ts'
 import { ELICITATION_COMPLETE } from './call.ts'
 import { createParkingLot } from './parked.ts'
 import { wholeShape } from '../catalog/shape.ts'
+import type { Notes } from '../cluster/cluster.ts'
 import type { Profile } from '../contract/index.ts'
 import { createProfileView } from './profile-view.ts'
 import { createAggregatedView } from './aggregated-view.ts'
 import { createServerView } from './server-view.ts'
 import { createScopedViews } from './scoped-views.ts'
+import { createTaskOwners } from './task-owners.ts'
 import { createTasks } from './tasks.ts'
 import type { Admission, HubInfo, View } from './view.ts'
 
@@ -37,6 +39,8 @@ export interface GatewayOptions {
   /** A batch came: so many messages beyond the one that was counted. */
   onBatch: (principal: Principal, more: number) => void
   foreignSession: GatewayContext['foreignSession']
+  /** Where it is kept whose the tasks are; opened when there is one. */
+  taskOwners: () => Promise<Notes>
   warn: (text: string, data: Record<string, unknown>) => void
 }
 
@@ -73,7 +77,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     hubInfo: options.hubInfo,
     limits,
     upstreams: options.upstreams,
-    tasks: createTasks(),
+    tasks: createTasks(createTaskOwners(options.taskOwners, (text) => options.warn(text, {}))),
     tasksChanged,
     onExchange: options.onExchange,
     traces: options.traces,

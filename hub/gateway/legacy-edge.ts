@@ -330,13 +330,18 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       http.response.writeHead(202).end('Accepted')
     },
     taskChanged: (upstream, params) => {
-      for (const session of sessions.values())
-        if (
-          !session.view.aggregates &&
-          session.view.includes(upstream) &&
-          context.tasks.owns(upstream.name, params['taskId'], session.principal)
-        )
-          session.tell('notifications/tasks/status', params)
+      const tell = (): void => {
+        for (const session of sessions.values())
+          if (
+            !session.view.aggregates &&
+            session.view.includes(upstream) &&
+            context.tasks.owns(upstream.name, params['taskId'], session.principal)
+          )
+            session.tell('notifications/tasks/status', params)
+      }
+      const recalled = context.tasks.recallOf(upstream.name, params['taskId'])
+      if (recalled === null) tell()
+      else void recalled.then(tell, () => undefined)
     },
     visited: (upstream, params) => {
       for (const session of sessions.values()) if (session.view.includes(upstream)) session.visited(params)

@@ -113,7 +113,11 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
         }
       }
     } else if (FOREIGN.has(method)) fail(new McpError(rpc.methodNotFound, `Method not found: ${method}`))
-    else forward(session, id, record, params, exchange, fail)
+    else {
+      const recalled = context.tasks.recall(session.view, method, params)
+      if (recalled === null) forward(session, id, record, params, exchange, fail)
+      else recalled.then(() => forward(session, id, record, params, exchange, fail)).catch(fail)
+    }
   }
 
   function list(

@@ -104,7 +104,11 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       checkMethodHeaders(http, message)
       if (REMOVED.has(method)) throw new McpError(rpc.methodNotFound, `Method not found: ${method}`)
       const params = message['params'] as Params
-      const done = dispatch(http, id, exchange, params, viewer, outlet)
+      const recalled = context.tasks.recall(http.view, method, params)
+      const done =
+        recalled === null
+          ? dispatch(http, id, exchange, params, viewer, outlet)
+          : recalled.then(() => dispatch(http, id, exchange, params, viewer, outlet))
       done?.catch((error: unknown) => fail(outlet, id, exchange, error))
     } catch (error) {
       fail(outlet, id, exchange, error)
@@ -200,8 +204,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
         succeed(outlet, exchange, modernBody(pagesRefused(method), JSON.stringify(id), origin))
       } else launch(http, id, exchange, route, viewer, outlet)
     }
-    const route =
-      context.tasks.route(http.view, method, params, viewer.principal) ?? http.view.route(method, params, viewer)
+    const route = context.tasks.route(http.view, method, params, viewer) ?? http.view.route(method, params, viewer)
     if (route instanceof Promise) return route.then(start)
     start(route)
     return null

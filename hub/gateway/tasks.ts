@@ -1,13 +1,16 @@
 import { isObject, fieldName, McpError, Reply, rpc, type Params } from './json-rpc.ts'
 import { TASKS_EXTENSION, type ClientCapabilities } from './call.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import type { Route, Target, View } from './view.ts'
+import type { TaskOwners } from './task-owners.ts'
+import type { Route, Target, View, Viewer } from './view.ts'
 
 const TASK_METHODS: ReadonlySet<string> = new Set(['tasks/get', 'tasks/update', 'tasks/cancel'])
+/** Those of 2025-11-25 too. */
+const NAMES_TASK: ReadonlySet<string> = new Set([...TASK_METHODS, 'tasks/result'])
 const TASK_ID = fieldName('taskId')
 const SEPARATOR = '__'
-/** The owners of this many tasks are known; of older ones it is whoever asks next. */
-const MAX_OWNERS = 10_000
+/** Of so many tasks the owners are not looked up one by one. */
+const MANY = 100
 
 /** A task of a server, with its id as the server knows it. */
 export interface TaskPlace {
@@ -20,8 +23,12 @@ export interface TaskPlace {
  * call began it; on an endpoint of several servers its id carries the server's prefix, as a tool's name does.
  */
 export interface Tasks {
+  /** Looks up whose the tasks of a request are, before it is answered; null when that is known, or it has none. */
+  recall: (view: View, method: string, params: Params | undefined) => Promise<unknown> | null
+  /** The same for a task that a server tells of. */
+  recallOf: (server: string, taskId: unknown) => Promise<unknown> | null
   /** Where a request about a task goes; null for a request about something else. Throws McpError. */
-  route: (view: View, method: string, params: Params, principal: string) => Route | null
+  route: (view: View, method: string, params: Params, viewer: Viewer) => Route | null
   /** The answer of a server as its client may know it: a task that it began or tells of is noted, and named. */
   answered: (view: View, target: Target, method: string, reply: Reply, principal: string) => Reply
   /** Whether it is known that a task of a server is this principal's. */
@@ -34,17 +41,9 @@ export interface Tasks {
   find: (view: View, id: string, principal: string) => TaskPlace | null
 }
 
-export function createTasks(): Tasks {
-  const owners = new Map<string, string>()
-
-  const keyOf = (server: string, taskId: string): string => JSON.stringify([server, taskId])
-
-  function note(server: string, taskId: string, principal: string): void {
-    const key = keyOf(server, taskId)
-    owners.delete(key)
-    owners.set(key, principal)
-    if (owners.size > MAX_OWNERS) for (const oldest of owners.keys()) if (owners.delete(oldest)) break
-  }
+export function createTasks(owners: TaskOwners): Tasks {
+  /** Some servers number their tasks, so that ids can be guessed: what nobody is known to own is unknown to all. */
+  const isOf = (server: string, taskId: string, principal: string): boolean => owners.of(server, taskId) === principal
 
   function find(view: View, id: string, principal: string): TaskPlace | null {
     const place = placeOf(view, id)
@@ -52,20 +51,30 @@ export function createTasks(): Tasks {
     return isOf(place.upstream.name, place.taskId, principal) ? place : null
   }
 
-  /** Nobody can guess an id, so one that the hub does not know (any more, after a restart) is its holder's. */
-  function isOf(server: string, taskId: string, principal: string): boolean {
-    return (owners.get(keyOf(server, taskId)) ?? principal) === principal
+  function recallEach(view: View, ids: readonly unknown[]): Promise<unknown> | null {
+    if (ids.length > MANY) return owners.recallAll()
+    const places = ids.flatMap((id) => (typeof id === 'string' ? (placeOf(view, id) ?? []) : []))
+    const recalled = places.flatMap(({ upstream, taskId }) => owners.recall(upstream.name, taskId) ?? [])
+    return recalled.length === 0 ? null : Promise.all(recalled)
   }
 
   return {
     find,
-    owns: (server, taskId, principal) => owners.get(keyOf(server, String(taskId))) === principal,
-    route: (view, method, params, principal) => {
+    recall: (view, method, params) => {
+      if (NAMES_TASK.has(method)) return recallEach(view, [params?.['taskId']])
+      if (method === 'tasks/list') return owners.recallAll()
+      const wanted = method === 'subscriptions/listen' ? params?.['notifications'] : undefined
+      return isObject(wanted) && Array.isArray(wanted['taskIds']) ? recallEach(view, wanted['taskIds']) : null
+    },
+    recallOf: (server, taskId) => owners.recall(server, String(taskId)),
+    owns: (server, taskId, principal) => isOf(server, String(taskId), principal),
+    route: (view, method, params, { principal, capabilities }) => {
       if (!TASK_METHODS.has(method)) return null
       const [only] = view.upstreams
       // The tasks of 2025-11-25 have another form.
       if (!view.aggregates && only?.hello?.era === 'legacy')
         throw new McpError(rpc.methodNotFound, `Method not found: ${method}`)
+      if (!declaresTasks(capabilities)) throw missingTasks
       const place = typeof params['taskId'] === 'string' ? find(view, params['taskId'], principal) : null
       if (place === null) throw new McpError(rpc.invalidParams, `Unknown task: ${String(params['taskId'])}`)
       const { upstream, taskId } = place
@@ -76,7 +85,7 @@ export function createTasks(): Tasks {
       const { result } = reply.message
       if (!isObject(result) || typeof result['taskId'] !== 'string') return reply
       if (method !== 'tasks/get' && result['resultType'] !== 'task') return reply
-      note(target.name, result['taskId'], principal)
+      owners.note(target.name, result['taskId'], principal)
       const upstream = view.upstreams.find(({ name }) => name === target.name)
       if (!view.aggregates || upstream === undefined) return reply
       return Reply.result({ ...result, taskId: exposedTaskId(view, upstream, result['taskId']) })
@@ -93,11 +102,9 @@ export function createTasks(): Tasks {
       const { result } = reply.message
       if (!isObject(result)) return reply
       const { task, tasks } = result
-      if (isObject(task) && typeof task['taskId'] === 'string') note(name, task['taskId'], principal)
+      if (isObject(task) && typeof task['taskId'] === 'string') owners.note(name, task['taskId'], principal)
       if (method !== 'tasks/list' || !Array.isArray(tasks)) return reply
-      const own = tasks.filter(
-        (item) => isObject(item) && owners.get(keyOf(name, String(item['taskId']))) === principal,
-      )
+      const own = tasks.filter((item) => isObject(item) && isOf(name, String(item['taskId']), principal))
       return Reply.result({ ...result, tasks: own })
     },
   }

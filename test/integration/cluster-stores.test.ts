@@ -162,6 +162,8 @@ describe.each([
   it('keeps notes by kind', async () => {
     await stand.one.notes('key-uses').put(new Map([['abc', 'today']]))
     expect(await stand.other.notes('key-uses').read()).toEqual(new Map([['abc', 'today']]))
+    expect(await stand.other.notes('key-uses').get('abc')).toBe('today')
+    expect(await stand.other.notes('key-uses').get('abcd')).toBeNull()
     expect((await stand.other.notes('lockouts').read()).size).toBe(0)
     await stand.other.notes('key-uses').delete('abc')
     expect((await stand.one.notes('key-uses').read()).size).toBe(0)

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../fixtures/built-program.ts'
 import { TOKEN, fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
+import { startHttpFixture } from '../fixtures/mcp-servers/fixtures.ts'
 import { startScriptedPair, type ScriptedPair } from '../fixtures/scripted-pair.ts'
 import { LegacyWire, ModernWire, textOf, waitFor, type Message } from '../fixtures/wire.ts'
 
@@ -182,5 +184,59 @@ describe('tasks of 2025-11-25', () => {
     untold.close()
     for (const method of ['tasks/get', 'tasks/result', 'tasks/cancel'])
       expect((await theirs.request(method, { taskId: 't1' })).error?.code).toBe(-32602)
+  })
+})
+
+describe('after a restart of the hub', () => {
+  const bearer = (token: string): { authorization: string } => ({ authorization: `Bearer ${token}` })
+
+  it('tasks that their servers still know are their owner’s, and nobody else’s', async () => {
+    const folder = await temporaryFolder()
+    const fixture = await startHttpFixture('conformance/main', '--http', '--era', 'modern')
+    const servers = { far: { type: 'http', url: fixture.url }, old: pair.config.legacy }
+    const start = async (): Promise<TestHub> => {
+      const started = await startHub(servers, {}, { folder: folder.path })
+      await Promise.all(Object.keys(servers).map((name) => started.until(name, 'running')))
+      return started
+    }
+    const modern = (of: TestHub, path: string, token: string): ModernWire =>
+      new ModernWire(of.url + path, { headers: bearer(token), capabilities: tasksClient })
+    const legacy = (of: TestHub, token: string): Promise<LegacyWire> =>
+      LegacyWire.open(`${of.url}/mcp/old`, { headers: bearer(token) })
+    const old = (taskId: string): object => ({ taskId, status: 'working', ttl: null })
+    let begun = 0
+    pair.answer(({ method, params }) => {
+      if (method === 'tools/call') return { result: { task: old(`n${++begun}`) } }
+      if (method === 'tasks/list') return { result: { tasks: ['n1', 'n2'].map(old) } }
+      return { result: old(String(params?.['taskId'])) }
+    })
+    const before = await start()
+    const taskId = await begin(modern(before, '/mcp', TOKEN), 'far__confirm_delete', { filename: 'f.txt' })
+    for (const token of [TOKEN, somebodyElse])
+      await (await legacy(before, token)).request('tools/call', { name: 'plain', task: {} })
+    await before.close()
+
+    const after = await start()
+    try {
+      const own = taskId.slice('far__'.length)
+      const stranger = modern(after, '/mcp', somebodyElse)
+      expect((await stranger.request('tasks/get', { taskId })).error).toEqual({
+        code: -32602,
+        message: `Unknown task: ${taskId}`,
+      })
+      const [mine, theirs] = await Promise.all([legacy(after, TOKEN), legacy(after, somebodyElse)])
+      expect((await theirs.request('tasks/get', { taskId: 'n1' })).error?.code).toBe(-32602)
+      expect((await mine.request('tasks/get', { taskId: 'n1' })).result).toEqual(old('n1'))
+      expect((await mine.request('tasks/list')).result).toEqual({ tasks: [old('n1')] })
+      const listening = await modern(after, '/mcp', TOKEN).listen({ taskIds: [taskId] })
+      expect(listening.messages[0]?.params?.['notifications']).toEqual({ taskIds: [taskId] })
+      listening.close()
+      const asking = await modern(after, '/mcp/far', TOKEN).request('tasks/get', { taskId: own })
+      expect(asking.result).toMatchObject({ taskId: own, status: 'input_required' })
+    } finally {
+      await after.close()
+      await fixture.stop()
+      await folder.dispose()
+    }
   })
 })
