@@ -16,6 +16,7 @@ import { createBackupSource } from './backup/backup-source.ts'
 import type { Sources } from './config/interpolate.ts'
 import type { ReferenceSources } from './config/references.ts'
 import { openDocuments } from './config/open-documents.ts'
+import { defaultOf, fixedDefault, type Where } from './config/settings.ts'
 import { openConfigStore } from './config/store.ts'
 import { createConfigVersions } from './config/versions.ts'
 import { createFrontDoor } from './front-door.ts'
@@ -66,7 +67,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     file: readSecretFile,
   }
   const documents = await openDocuments({ ...options, sources })
-  const config = await openConfigStore(documents, sources)
+  const config = await openConfigStore(documents, sources, options.overrides)
   options.applyLogging?.(config.system.logging)
   const versions =
     documents.versions ??
@@ -74,9 +75,13 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       options.log('error', 'A version of the configuration cannot be kept', { error: String(error) }),
     )
   config.onVersion = (texts, by, reason) => void versions.record(texts, by, reason)
+  const where: Where = {
+    mode: options.mode,
+    production: options.mode === 'server' && options.env('NODE_ENV') === 'production',
+  }
   const consents = await openExecConsents({
     file: join(options.dataDir, 'exec-consents.json'),
-    needed: () => config.system.server?.execConsent ?? options.mode === 'desktop',
+    needed: () => config.system.server?.execConsent ?? defaultOf('server.execConsent', where),
     present: config.faults.length > 0 ? null : config.servers.mcpServers,
   })
   const backups = createBackupSource({
@@ -124,7 +129,6 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       if (options.isDebug?.() === true) logRequests(options.log, requests)
     },
   })
-  const isProduction = options.mode === 'server' && options.env('NODE_ENV') === 'production'
   const trust = trustOf(serverConfig.trustProxy)
   const cluster = createClusterSource({
     redisUrl: options.redisUrl,
@@ -138,9 +142,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     dataDir: options.dataDir,
     tokens: options.tokens,
     signingKeys: await signingKeys(options, authConfig),
-    auth: authConfig,
-    jwtExpiresIn: options.jwtExpiresIn,
-    jwtRefreshExpiresIn: options.jwtRefreshExpiresIn,
+    auth: () => config.system.auth ?? {},
     adminPassword: options.adminPassword,
     openCluster: cluster.open,
     announceSetup: (code) => hub.onSetupCode?.(code),
@@ -161,7 +163,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     if (upstream !== undefined && upstream.status().state !== 'disabled') void upstream.restart()
   }
 
-  const publicUrl = (options.publicUrl ?? serverConfig.publicUrl)?.replace(/\/+$/, '') ?? null
+  const publicUrl = serverConfig.publicUrl?.replace(/\/+$/, '') ?? null
   const baseUrl = (): string | null => publicUrl ?? loopbackOrigin(endpoint)
   const issuer =
     authConfig.oauth === undefined
@@ -208,7 +210,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     maxStdioLineBytes: limits.maxStdioLineBytes,
     maxResponseBytes: limits.maxResponseBytes,
     agreed: consents.agreed,
-    allowPrivateAddresses: () => config.system.server?.allowPrivateAddresses ?? !isProduction,
+    allowPrivateAddresses: () =>
+      config.system.server?.allowPrivateAddresses ?? defaultOf('server.allowPrivateAddresses', where),
     authorization: accounts.authorization,
     createLog: (server) => serverLogs.open(server, (lines) => events.emit({ type: 'server.log', server, lines })),
     onState: (upstream) => {
@@ -343,6 +346,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     app: () =>
       (app ??= loadApp({
         options,
+        where,
         trust,
         identity,
         identify: (request) => door.identify(request),
@@ -408,9 +412,9 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       return config.faults
     },
     mcpAuth,
-    endpointPort: serverConfig.port,
+    endpointPort: serverConfig.port ?? defaultOf('server.port', where),
     connectionLimits: limits,
-    host: serverConfig.host,
+    host: serverConfig.host ?? fixedDefault('server.host'),
     setupCode: () => identity.setupCode(),
     overview,
     setEndpoint: (next) => {

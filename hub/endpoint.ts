@@ -6,8 +6,6 @@ import { rpc } from './gateway/json-rpc.ts'
 // An `import` of node:http reads all that it exports, and with that loads fetch and WebSocket: 50 ms and 14 MB for nothing.
 const { createServer } = process.getBuiltinModule('node:http')
 
-export const DEFAULT_ENDPOINT_PORT = 3737
-
 /** The listener that MCP clients use. It never moves by itself: clients hold its URL. */
 export interface EndpointListener {
   readonly endpoint: Endpoint

@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http'
 import type { Endpoint, Fault, Overview, SystemFile } from './contract/index.ts'
 import type { StaticToken } from './auth/tokens.ts'
 import type { ConnectionLimits } from './endpoint.ts'
+import type { SystemOverrides } from './config/read-settings.ts'
 import type { Surface } from './front-door.ts'
 import type { Traces } from './gateway/trace-context.ts'
 import type { Log } from './observe/log.ts'
@@ -26,10 +27,8 @@ export interface HubOptions {
   distDir: string
   /** Fixed bearer tokens: the app's own, that of the clients on this computer, MCP_HUB_TOKEN. */
   tokens: StaticToken[]
-  /** Signs access tokens; without it tokens end with the process. */
-  jwtSecret: Uint8Array | null
-  jwtExpiresIn: string | undefined
-  jwtRefreshExpiresIn: string | undefined
+  /** What the command line and the environment set, and system.json therefore does not. */
+  overrides?: SystemOverrides
   adminPassword: string | undefined
   /** Where several hubs meet; null for one machine. */
   redisUrl: string | null
@@ -37,7 +36,7 @@ export interface HubOptions {
   vault: SecretVault
   /** The environment as system.json sees it, with the hub's own secrets; the same as `env` when absent. */
   systemEnv?: (name: string) => string | undefined
-  /** The signing key to use when neither the environment nor system.json has one. */
+  /** The signing key to use when nothing sets one; without it tokens end with the process. */
   keptJwtSecret?: () => Promise<Uint8Array>
   env: (name: string) => string | undefined
   /** Reads the PATH for stdio servers; asked when the first one starts. */
@@ -51,8 +50,6 @@ export interface HubOptions {
   logDir: string | null
   /** The log's own, so that it learns what the configuration and the vault hold. */
   redactor: Redactor
-  /** Where browsers reach this hub, when the environment tells; else `server.publicUrl`, else its own address on loopback. */
-  publicUrl: string | undefined
   /** Accounts at remote servers that several hubs share, and the key that all of them have; else they are in DATA_DIR. */
   sharedAccounts?: { dir: string; key: string | null }
 }
@@ -65,10 +62,10 @@ export interface Hub {
   readonly ready: boolean
   readonly faults: Fault[]
   readonly mcpAuth: 'token' | 'none'
-  readonly endpointPort: number | undefined
+  readonly endpointPort: number
   /** For whoever makes the HTTP server. */
   readonly connectionLimits: ConnectionLimits
-  readonly host: string | undefined
+  readonly host: string
   /** One-time code for the first administrator; null when none is needed. Announced by `onSetupCode`, too. */
   setupCode: () => Promise<string | null>
   overview: () => Overview

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile, mkdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bootstrapCaller } from './auth/caller.ts'
+import { exitCodes, helpOf, parseOptions, UsageError, type Values } from './cli/command.ts'
+import { settingOptions } from './cli/setting-options.ts'
 import { takeEnvironment } from './config/environment.ts'
-import { readServerSettings } from './config/server-settings.ts'
+import { givenFolder, givenText, readSettings, systemOverrides, withOverrides } from './config/read-settings.ts'
+import { fixedDefault, type SettingName } from './config/settings.ts'
 import type { Traces } from './gateway/trace-context.ts'
 import { createHub } from './create-hub.ts'
 import type { Hub } from './hub.ts'
@@ -26,7 +29,7 @@ import { openServerVault } from './secrets/server-vault.ts'
 import { ownSearchPath } from './upstream/process/search-path.ts'
 import { version } from './version.ts'
 
-/** Server mode: the hub under node, configured by environment (DESIGN, "the headless contract"). */
+/** Server mode: the hub under node, configured by command line and environment (docs/settings.md). */
 
 const DRAIN_MS = 30_000
 /** Answers with `Connection: close` for this long before the listener closes, so that a proxy lets go of its connections. */
@@ -39,57 +42,61 @@ const HAND_OVER_MS = 5_000
 const redactor = createRedactor()
 
 async function main(): Promise<void> {
+  const options = readOptions()
   const environment = takeEnvironment(process.env)
   if (environment.faults.length > 0) endOnFaults(environment.faults)
-  const { settings: env, faults } = readServerSettings(environment.values)
+  const { given, faults } = readSettings({ options, environment: environment.values })
   if (faults.length > 0) endOnFaults(faults)
   redactor.know('environment', environment.secrets)
-  const hubLog = createHubLog({ settings: logSettings(env), redactor, onProblem: (text) => sayOnStderr(text) })
+  const text = (name: SettingName): string | undefined => givenText(given, name)
+  const configDir = resolve(givenFolder(given, 'CONFIG_DIR'))
+  const dataDir = resolve(givenFolder(given, 'DATA_DIR'))
+  const secretsFile = text('MCP_HUB_SECRETS_FILE') ?? join(dataDir, 'secrets.json')
+  const secretsKey = text('MCP_HUB_SECRETS_KEY') ?? null
+  const overrides = systemOverrides(given)
+  const hubLog = createHubLog({
+    settings: logSettings(withOverrides({}, overrides).logging),
+    redactor,
+    onProblem: (text) => sayOnStderr(text),
+  })
   const { log } = hubLog
   const vault = await openServerVault({
-    file: {
-      path: env.MCP_HUB_SECRETS_FILE ?? join(env.DATA_DIR, 'secrets.json'),
-      key: env.MCP_HUB_SECRETS_KEY ?? null,
-      own: env.MCP_HUB_SECRETS_FILE === undefined,
-    },
+    file: { path: secretsFile, key: secretsKey, own: text('MCP_HUB_SECRETS_FILE') === undefined },
     env: (name) => process.env[name],
     onBroken: ({ faults }) => {
       for (const fault of faults) log('error', 'Secrets file fault', { ...fault })
     },
   }).catch((error: unknown) => endOnBroken(error))
   const dist = dirname(dirname(fileURLToPath(import.meta.url)))
+  const token = text('MCP_HUB_TOKEN')
+  const accountsDir = text('ACCOUNTS_DIR')
   const hub = await createHub({
     mode: 'server',
     version,
-    configDir: env.CONFIG_DIR,
-    dataDir: env.DATA_DIR,
-    secretsFile: env.MCP_HUB_SECRETS_FILE ?? join(env.DATA_DIR, 'secrets.json'),
-    databaseUrl: env.DATABASE_URL ?? null,
-    traces: await openTraces(env),
+    configDir,
+    dataDir,
+    secretsFile,
+    databaseUrl: text('DATABASE_URL') ?? null,
+    traces: await openTraces(text('OTEL_EXPORTER_OTLP_ENDPOINT'), text('OTEL_SERVICE_NAME')),
     // A published hub has it in `web`, where nginx serves it.
     webDir: ['renderer', 'web'].map((name) => join(dist, name)).find((folder) => existsSync(folder)) ?? null,
     distDir: dist,
-    tokens: env.MCP_HUB_TOKEN === undefined ? [] : [{ value: env.MCP_HUB_TOKEN, caller: bootstrapCaller }],
-    jwtSecret: env.JWT_SECRET === undefined ? null : new TextEncoder().encode(env.JWT_SECRET),
-    keptJwtSecret: () => keptSecret(env.DATA_DIR),
+    tokens: token === undefined ? [] : [{ value: token, caller: bootstrapCaller }],
+    overrides,
+    keptJwtSecret: () => keptSecret(dataDir),
     systemEnv: (name) => environment.values[name],
-    jwtExpiresIn: env.JWT_EXPIRES_IN,
-    jwtRefreshExpiresIn: env.JWT_REFRESH_EXPIRES_IN,
-    redisUrl: env.REDIS_URL ?? null,
-    adminPassword: env.MCP_HUB_ADMIN_PASSWORD,
+    redisUrl: text('REDIS_URL') ?? null,
+    adminPassword: text('MCP_HUB_ADMIN_PASSWORD'),
     vault,
     env: (name) => process.env[name],
     readSearchPath: () => Promise.resolve(ownSearchPath()),
     log,
-    applyLogging: (logging) => hubLog.apply(logSettings(env, logging)),
+    applyLogging: (logging) => hubLog.apply(logSettings(logging)),
     isDebug: () => hubLog.level === 'debug',
     // Where LOG_FILE goes is the operator's; the newest entries are in memory.
     logDir: null,
     redactor,
-    publicUrl: env.PUBLIC_URL,
-    ...(env.ACCOUNTS_DIR === undefined
-      ? {}
-      : { sharedAccounts: { dir: env.ACCOUNTS_DIR, key: env.MCP_HUB_SECRETS_KEY ?? null } }),
+    ...(accountsDir === undefined ? {} : { sharedAccounts: { dir: accountsDir, key: secretsKey } }),
   }).catch((error: unknown): Hub => endOnBroken(error))
   if (hub.faults.length > 0) endOnFaults(hub.faults)
   process.on('exit', () => {
@@ -97,11 +104,11 @@ async function main(): Promise<void> {
     hubLog.end()
   })
 
-  const host = env.HOST ?? hub.host ?? '127.0.0.1'
+  const { host } = hub
   if (hub.mcpAuth === 'none' && !['127.0.0.1', '::1', 'localhost'].includes(host)) {
     endOnFaults([
       {
-        file: join(env.CONFIG_DIR, 'system.json'),
+        file: join(configDir, 'system.json'),
         path: 'auth.mcp',
         line: null,
         column: null,
@@ -122,7 +129,7 @@ async function main(): Promise<void> {
     }
     listener(request, response)
   })
-  const wanted = env.PORT ?? hub.endpointPort ?? 3_000
+  const wanted = hub.endpointPort
   const port = await listenOn(server, wanted, host).catch((error: unknown) => endOnRefusedPort(error, wanted))
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   hub.setEndpoint({ state: 'listening', url: `${url}/mcp`, port, takenBy: null, message: null })
@@ -161,6 +168,26 @@ async function main(): Promise<void> {
   process.on('SIGINT', (signal) => void end(signal))
 }
 
+/** The command line; ends where it asks for help or cannot be understood. */
+function readOptions(): Values {
+  const command = {
+    name: 'server',
+    program: 'node dist/hub/server.js',
+    summary: 'The hub in server mode. What is not set here comes from the environment, then from system.json.',
+    options: settingOptions,
+  }
+  try {
+    const values = parseOptions(command, process.argv.slice(2))
+    if (values['help'] !== true) return values
+    process.stdout.write(helpOf(command))
+    process.exit(exitCodes.ok)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(exitCodes.usage)
+  }
+}
+
 async function endOnRefusedPort(error: unknown, port: number): Promise<never> {
   const { code = '', message } = error as NodeJS.ErrnoException
   const holder = code === 'EADDRINUSE' ? await holderOf(port) : null
@@ -196,13 +223,13 @@ function endOnBroken(error: unknown): never {
 }
 
 /** Loaded only where traces are wanted: most hubs never pay for the SDK. */
-async function openTraces(env: {
-  OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined
-  OTEL_SERVICE_NAME: string
-}): Promise<Traces | null> {
-  if (env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return null
+async function openTraces(
+  endpoint: string | undefined,
+  serviceName = fixedDefault('OTEL_SERVICE_NAME'),
+): Promise<Traces | null> {
+  if (endpoint === undefined) return null
   const { createTraces } = await import('./observe/traces.ts')
-  return createTraces({ version, serviceName: env.OTEL_SERVICE_NAME })
+  return createTraces({ version, serviceName })
 }
 
 /** A signing key of our own, kept so that sign-ins outlast a restart. */

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { appCaller, desktopClient } from './auth/caller.ts'
 import { helloSchema, toHubSchema, type FromHub, type Hello } from './contract/index.ts'
 import { createHub } from './create-hub.ts'
-import { DEFAULT_ENDPOINT_PORT, createEndpointListener, createHttpServer, listenOn } from './endpoint.ts'
+import { createEndpointListener, createHttpServer, listenOn } from './endpoint.ts'
 import { EXIT_CONFIG } from './faults.ts'
 import { createHubLog } from './observe/log.ts'
 import { logSettings } from './observe/log-settings.ts'
@@ -45,7 +45,7 @@ parentPort.once('message', ({ data, ports }) => {
 async function run(hello: Hello, control: ControlPort): Promise<void> {
   redactor.know('tokens', [hello.bootToken, hello.clientToken])
   const hubLog = createHubLog({
-    settings: logSettings({}),
+    settings: logSettings(),
     redactor,
     viaStream: true,
     onProblem: (text) => process.stderr.write(redactor.text(`${text}\n`)),
@@ -68,9 +68,6 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
       { value: hello.bootToken, caller: appCaller },
       { value: hello.clientToken, caller: desktopClient },
     ],
-    jwtSecret: null,
-    jwtExpiresIn: undefined,
-    jwtRefreshExpiresIn: undefined,
     redisUrl: null,
     adminPassword: undefined,
     vault,
@@ -78,11 +75,10 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     readSearchPath: () => loginShellPath(),
     log: hubLog.log,
     // The app stores what this process prints, and rotates it.
-    applyLogging: (logging) => hubLog.apply({ ...logSettings({}, logging), file: null }),
+    applyLogging: (logging) => hubLog.apply({ ...logSettings(logging), file: null }),
     isDebug: () => hubLog.level === 'debug',
     logDir: hello.paths.logDir,
     redactor,
-    publicUrl: undefined,
   }).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error)
     control.postMessage({
@@ -136,7 +132,7 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
   process.on('SIGTERM', () => void end())
   process.on('SIGINT', () => void end())
   control.start()
-  await endpoint.listen(hub.endpointPort ?? DEFAULT_ENDPOINT_PORT)
+  await endpoint.listen(hub.endpointPort)
   control.postMessage({ type: 'ready', apiPort })
   await hub.start()
 }

@@ -7,6 +7,7 @@ import type { Identity } from '../auth/identity.ts'
 import type { RateLimits } from '../auth/rate-limits.ts'
 import type { Pins } from '../catalog/pins.ts'
 import type { BackupSource } from '../backup/backup-source.ts'
+import { defaultOf, type Where } from '../config/settings.ts'
 import type { ConfigStore } from '../config/store.ts'
 import type { ConfigVersions } from '../config/versions.ts'
 import type { HubStatus } from '../contract/index.ts'
@@ -25,6 +26,7 @@ import type { Supervisor } from '../upstream/supervisor.ts'
 /** What of the hub the API works on. */
 export interface AppParts {
   options: HubOptions
+  where: Where
   trust: Trust
   identity: Identity
   identify: (request: IncomingMessage) => Promise<Caller | null>
@@ -67,9 +69,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
     import('./exec-check.ts'),
   ])
   const checkExec = createExecCheck(
-    () =>
-      config.system.server?.allowRuntimeStdio ??
-      (options.mode === 'desktop' || options.env('NODE_ENV') !== 'production'),
+    () => config.system.server?.allowRuntimeStdio ?? defaultOf('server.allowRuntimeStdio', parts.where),
   )
   const programs = createProgramsConsent(() => config.servers, checkExec, parts.consents)
   const applied = async (): Promise<void> => {

@@ -25,7 +25,7 @@ export interface AccessTokens {
   proves: (session: { id: string; secret: string }, generation: number, proof: Buffer) => boolean
 }
 
-export function createAccessTokens(keys: readonly Uint8Array[], expiresIn: number): AccessTokens {
+export function createAccessTokens(keys: readonly Uint8Array[], seconds: () => number): AccessTokens {
   for (const key of keys) if (key.length < 32) throw new Error('A signing key needs at least 32 bytes')
   const byId = new Map(keys.map((key) => [keyId(key), key]))
   const [current] = keys
@@ -73,8 +73,10 @@ export function createAccessTokens(keys: readonly Uint8Array[], expiresIn: numbe
     createHmac('sha256', key).update(`${id}.${generation}.${secret}`).digest()
 
   return {
-    expiresIn,
-    sign: ({ user, session, stamp }) => sign('at+jwt', user, expiresIn, { sid: session, ver: stamp }),
+    get expiresIn() {
+      return seconds()
+    },
+    sign: ({ user, session, stamp }) => sign('at+jwt', user, seconds(), { sid: session, ver: stamp }),
     verify: async (token) => {
       const payload = await verify('at+jwt', token)
       const { sub, sid, ver } = payload ?? {}

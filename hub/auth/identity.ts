@@ -4,12 +4,13 @@ import type { Documents } from '../config/documents.ts'
 import type { Fault, SystemFile } from '../contract/index.ts'
 import type { Audit } from './audit.ts'
 import { anonymousCaller, type Caller } from './caller.ts'
+import { fixedDefault } from '../config/settings.ts'
 import { parseDuration } from './duration.ts'
 import type { Identities } from './identity-entries.ts'
 import { openIdentityFile } from './identity-file.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createSetupCode } from './setup-code.ts'
-import type { SignIn } from './sign-in.ts'
+import type { SignIn, SignInSettings } from './sign-in.ts'
 import { createTokenTable, type StaticToken } from './tokens.ts'
 import type { Users } from './users.ts'
 
@@ -20,9 +21,8 @@ export interface IdentityOptions {
   tokens: readonly StaticToken[]
   /** The first signs; the others check what was signed before. */
   signingKeys: readonly Uint8Array[]
-  auth: NonNullable<SystemFile['auth']>
-  jwtExpiresIn: string | undefined
-  jwtRefreshExpiresIn: string | undefined
+  /** As it is in force. */
+  auth: () => NonNullable<SystemFile['auth']>
   /** Creates the user `admin` when there is none. */
   adminPassword: string | undefined
   /** Opened when first needed; whoever gave it closes it. */
@@ -62,6 +62,7 @@ export interface Identity {
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
   const { auth, audit, now = Date.now } = options
   const isServer = options.mode === 'server'
+  const rounds = (): number => auth().bcryptRounds ?? fixedDefault('auth.bcryptRounds')
   const file = await openIdentityFile(options.documents)
   const fixed = createTokenTable(options.tokens)
   const { openCluster } = options
@@ -90,12 +91,17 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         import('./access-tokens.ts'),
       ])
     const opened = tellRevocations(await openCluster(), () => identity.onRevocation?.())
-    const passwords = createPasswords(auth.bcryptRounds ?? 12)
-    const rules = createPasswordRules(passwords, auth.passwordRules)
-    const seconds = (text: string | undefined, fallback: number): number => parseDuration(text ?? '') ?? fallback
-    const tokens = createAccessTokens(options.signingKeys, seconds(options.jwtExpiresIn ?? auth.jwtExpiresIn, 15 * 60))
-    const refreshMs = 1_000 * seconds(options.jwtRefreshExpiresIn ?? auth.jwtRefreshExpiresIn, 7 * 86_400)
-    const signIn = createSignIn({ file, cluster: opened, tokens, passwords, rules, auth, refreshMs, audit, now })
+    const passwords = createPasswords(rounds)
+    const rules = createPasswordRules(passwords, () => auth().passwordRules ?? {})
+    const seconds = (name: 'jwtExpiresIn' | 'jwtRefreshExpiresIn'): number =>
+      parseDuration(auth()[name] ?? fixedDefault(`auth.${name}`)) ?? 0
+    const tokens = createAccessTokens(options.signingKeys, () => seconds('jwtExpiresIn'))
+    const settings = (): SignInSettings => ({
+      attempts: auth().maxLoginAttempts ?? fixedDefault('auth.maxLoginAttempts'),
+      durationMs: auth().lockoutDuration ?? fixedDefault('auth.lockoutDuration'),
+      refreshMs: 1_000 * seconds('jwtRefreshExpiresIn'),
+    })
+    const signIn = createSignIn({ file, cluster: opened, tokens, passwords, rules, settings, audit, now })
     const users = createUsers({ file, cluster: opened, passwords, rules, signIn, setupCode, audit, now })
     return { signIn, users, dispose: () => passwords.dispose() }
   }
@@ -103,7 +109,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
 
   if (isServer && isEmpty() && options.adminPassword !== undefined) {
     const { createPasswords } = await import('./passwords.ts')
-    const passwords = createPasswords(auth.bcryptRounds ?? 12)
+    const passwords = createPasswords(rounds)
     const passwordHash = await passwords.hash(options.adminPassword)
     await passwords.dispose()
     const value = { name: 'admin', passwordHash, role: 'admin', createdAt: now(), passwordChangedAt: now() } as const

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Cluster } from '../cluster/cluster.ts'
+import type { Cluster, Limiter } from '../cluster/cluster.ts'
 import { HubError } from '../hub-error.ts'
 import { placeOf } from './client-address.ts'
 
@@ -32,15 +32,28 @@ export interface Lockout {
  */
 export function createLockout(
   cluster: Cluster,
-  options: { attempts: number; durationMs: number; now?: () => number },
+  /** As they are in force. */
+  settings: () => { attempts: number; durationMs: number },
+  now: () => number = Date.now,
 ): Lockout {
-  const { attempts, durationMs, now = Date.now } = options
   const kind = 'lockout' as const
-  const byNameAndPlace = cluster.limiter({ name: 'login-user', points: attempts, durationMs, kind })
   const byPlace = cluster.limiter({ name: 'login-place', points: PLACE_FAILURES, durationMs: PLACE_WINDOW_MS, kind })
-  const byName = cluster.limiter({ name: 'login-name', points: attempts, durationMs, kind })
+  let made: { attempts: number; durationMs: number; byNameAndPlace: Limiter; byName: Limiter } | null = null
   const notes = cluster.notes('lockouts')
   let delayed = 0
+
+  /** Made anew when the settings are; what was counted is in the store. */
+  function limiters(): NonNullable<typeof made> {
+    const { attempts: points, durationMs } = settings()
+    if (made?.attempts !== points || made.durationMs !== durationMs)
+      made = {
+        attempts: points,
+        durationMs,
+        byNameAndPlace: cluster.limiter({ name: 'login-user', points, durationMs, kind }),
+        byName: cluster.limiter({ name: 'login-name', points, durationMs, kind }),
+      }
+    return made
+  }
 
   const keyOf = ({ user, address, device }: Attempt): string =>
     device === null ? `${user}\n${placeOf(address)}` : `${user}\ndevice ${device}`
@@ -55,6 +68,7 @@ export function createLockout(
 
   return {
     admit: async (attempt) => {
+      const { attempts, byNameAndPlace, byName } = limiters()
       const own = await byNameAndPlace.take(keyOf(attempt))
       if (!own.passed) {
         // Said once, for people to see.
@@ -76,6 +90,7 @@ export function createLockout(
       }
     },
     succeeded: async (attempt) => {
+      const { byNameAndPlace, byName } = limiters()
       await byNameAndPlace.clear(keyOf(attempt))
       if (attempt.device !== null) return
       await byPlace.take(placeOf(attempt.address), -1)
@@ -88,6 +103,7 @@ export function createLockout(
       return entries.filter(({ until }) => until > now()).map(({ user, address, until }) => ({ user, address, until }))
     },
     unlock: async (user) => {
+      const { byNameAndPlace, byName } = limiters()
       for (const [key, text] of await notes.read()) {
         if ((JSON.parse(text) as Note).user !== user) continue
         await byNameAndPlace.clear(key)

@@ -1,4 +1,5 @@
-import { MIN_PASSWORD_LENGTH, type SystemFile } from '../contract/index.ts'
+import { fixedDefault } from '../config/settings.ts'
+import type { SystemFile } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { checkPasswordLength, type Passwords } from './passwords.ts'
 
@@ -20,14 +21,15 @@ export interface PasswordRules {
 
 export function createPasswordRules(
   passwords: Pick<Passwords, 'strength'>,
-  settings: NonNullable<NonNullable<SystemFile['auth']>['passwordRules']> = {},
+  /** As they are in force. */
+  settings: () => NonNullable<NonNullable<SystemFile['auth']>['passwordRules']>,
 ): PasswordRules {
-  const minLength = settings.minLength ?? MIN_PASSWORD_LENGTH
   function refuse(why: string, cure: string): never {
     throw new HubError('HUB_WEAK_PASSWORD', why, { cure })
   }
   return {
     check: async (password, context) => {
+      const { minLength = fixedDefault('auth.passwordRules.minLength'), composition } = settings()
       checkPasswordLength(password)
       const length = Array.from(password).length
       if (length < minLength)
@@ -35,7 +37,7 @@ export function createPasswordRules(
           `The password has ${length} characters; it needs ${minLength}`,
           'A few words that do not belong together do.',
         )
-      if (settings.composition === true) {
+      if (composition === true) {
         const missing = CLASSES.filter(([pattern]) => !pattern.test(password)).map(([, name]) => name)
         if (missing.length > 0)
           refuse(`The password lacks ${missing.join(', ')}`, 'auth.passwordRules.composition asks for it.')
@@ -47,7 +49,9 @@ export function createPasswordRules(
           suggestions.join(' ') || 'Use more words that do not belong together.',
         )
     },
-    expired: (changedAt, now) =>
-      settings.maxAgeDays !== undefined && (changedAt ?? 0) + settings.maxAgeDays * DAY_MS < now,
+    expired: (changedAt, now) => {
+      const { maxAgeDays } = settings()
+      return maxAgeDays !== undefined && (changedAt ?? 0) + maxAgeDays * DAY_MS < now
+    },
   }
 }

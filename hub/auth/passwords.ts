@@ -45,7 +45,8 @@ interface Thread {
 }
 
 export function createPasswords(
-  rounds: number,
+  /** Of new hashes. */
+  rounds: () => number,
   threads = Math.max(1, Math.min(4, availableParallelism() - 1)),
 ): Passwords {
   const pool = new Set<Thread>()
@@ -101,11 +102,11 @@ export function createPasswords(
   return {
     hash: async (password) => {
       checkPasswordLength(password)
-      return run({ type: 'hash', password, rounds })
+      return run({ type: 'hash', password, rounds: rounds() })
     },
     verify: async (password, hash, most) => {
       checkPasswordLength(password)
-      return run({ type: 'verify', password, hash, rounds: Math.max(rounds, most) })
+      return run({ type: 'verify', password, hash, rounds: Math.max(rounds(), most) })
     },
     strength: async (password, context) => run({ type: 'strength', password, context }),
     dispose: async () => {

@@ -1,12 +1,10 @@
 import type { Limiter, LimiterPolicy, Taken } from '../cluster/cluster.ts'
+import { defaultOf, fixedDefault } from '../config/settings.ts'
 import type { RateClass, SystemFile } from '../contract/index.ts'
 import { anonymousCaller, bootstrapCaller, type Caller } from './caller.ts'
 import { placeOf } from './client-address.ts'
 
-const MINUTE_MS = 60_000
-
-/** What one user or key may do in a minute; before it is known who asks, one place. */
-const defaults: Readonly<Record<RateClass, number>> = { login: 60, apiRead: 1_200, apiWrite: 300, mcp: 600 }
+const classes: readonly RateClass[] = ['login', 'apiRead', 'apiWrite', 'mcp']
 
 /** MCP_HUB_TOKEN is the operator's own, and without tokens (`auth.mcp`) only this computer gets in at all. */
 const unlimited = new Set([bootstrapCaller.id, anonymousCaller.id])
@@ -38,7 +36,7 @@ export function createRateLimits(options: {
   limiter: (policy: LimiterPolicy) => Pick<Limiter, 'take'>
 }): RateLimits {
   const limiters = new Map<RateClass, { limiter: Pick<Limiter, 'take'>; policy: LimiterPolicy }>()
-  for (const rateClass of Object.keys(defaults) as RateClass[]) {
+  for (const rateClass of classes) {
     const policy = policyOf(rateClass, options.mode, options.settings ?? {})
     if (policy !== null) limiters.set(rateClass, { policy, limiter: options.limiter(policy) })
   }
@@ -61,14 +59,13 @@ function policyOf(
   settings: NonNullable<SystemFile['rateLimit']>,
 ): LimiterPolicy | null {
   const own = settings[rateClass]
-  if (own === false) return null
-  const general = rateClass === 'apiRead' || rateClass === 'apiWrite' ? settings : {}
-  const points = own?.maxRequests ?? general.maxRequests
-  if (points === undefined && mode === 'desktop') return null
+  const usual = defaultOf(`rateLimit.${rateClass}`, { mode, production: false, rateLimit: settings })
+  const { maxRequests, windowMs } = { ...(usual === false ? {} : usual), ...own }
+  if (own === false || maxRequests === undefined) return null
   return {
     name: `rate-${rateClass}`,
-    points: points ?? defaults[rateClass],
-    durationMs: own?.windowMs ?? settings.windowMs ?? MINUTE_MS,
+    points: maxRequests,
+    durationMs: windowMs ?? settings.windowMs ?? fixedDefault('rateLimit.windowMs'),
     kind: 'limit',
   }
 }

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { roleGrants, type SessionInfo, type SystemFile } from '../contract/index.ts'
+import { roleGrants, type SessionInfo } from '../contract/index.ts'
 import type { Cluster, SessionRecord } from '../cluster/cluster.ts'
 import { HubError } from '../hub-error.ts'
 import type { AccessTokens } from './access-tokens.ts'
@@ -49,26 +49,30 @@ export interface SignIn {
   countSessions: () => Promise<ReadonlyMap<string, number>>
 }
 
+export interface SignInSettings {
+  /** Wrong passwords that are let pass, and how long they count. */
+  attempts: number
+  durationMs: number
+  /** How long a session lasts without use. */
+  refreshMs: number
+}
+
 export interface SignInOptions {
   file: IdentityFile
   cluster: Cluster
   tokens: AccessTokens
   passwords: Passwords
   rules: PasswordRules
-  auth: NonNullable<SystemFile['auth']>
-  refreshMs: number
+  /** As they are in force. */
+  settings: () => SignInSettings
   audit: Audit
   now: () => number
 }
 
 export function createSignIn(options: SignInOptions): SignIn {
-  const { file, cluster, tokens, passwords, rules, auth, refreshMs, audit, now } = options
+  const { file, cluster, tokens, passwords, rules, settings, audit, now } = options
   const { sessions } = cluster
-  const lockout = createLockout(cluster, {
-    attempts: auth.maxLoginAttempts ?? 5,
-    durationMs: auth.lockoutDuration ?? 15 * 60_000,
-    now,
-  })
+  const lockout = createLockout(cluster, settings, now)
 
   const find = (name: string): UserEntry | undefined =>
     file.current.users.find((user) => user.name === name && user.disabled !== true)
@@ -83,11 +87,12 @@ export function createSignIn(options: SignInOptions): SignIn {
       accessToken: await tokens.sign({ user: user.name, session: session.id, stamp: session.stamp }),
       expiresIn: tokens.expiresIn,
       refreshToken: tokens.refreshToken(session, generation),
-      refreshExpiresIn: Math.floor(Math.min(refreshMs, session.endsAt - now()) / 1_000),
+      refreshExpiresIn: Math.floor(Math.min(settings().refreshMs, session.endsAt - now()) / 1_000),
     }
   }
 
   async function openSession(user: UserEntry, { address, userAgent }: Origin): Promise<SignedIn> {
+    const { refreshMs } = settings()
     const session: SessionRecord = {
       id: randomBytes(16).toString('hex'),
       user: user.name,
@@ -146,7 +151,10 @@ export function createSignIn(options: SignInOptions): SignIn {
         await sessions.revoke(session.id)
         throw ended()
       }
-      const rotation = await sessions.rotate(given.id, given.generation, { leewayMs: LEEWAY_MS, idleMs: refreshMs })
+      const rotation = await sessions.rotate(given.id, given.generation, {
+        leewayMs: LEEWAY_MS,
+        idleMs: settings().refreshMs,
+      })
       if (rotation.outcome === 'reused') {
         audit({
           action: 'auth.refresh-reused',

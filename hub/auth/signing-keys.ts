@@ -4,11 +4,11 @@ import type { HubOptions } from '../hub.ts'
 
 /** The keys of access tokens: the first signs, the others check what was signed before. */
 export async function signingKeys(
-  { jwtSecret, keptJwtSecret }: Pick<HubOptions, 'jwtSecret' | 'keptJwtSecret'>,
+  { keptJwtSecret }: Pick<HubOptions, 'keptJwtSecret'>,
   auth: NonNullable<SystemFile['auth']>,
 ): Promise<Uint8Array[]> {
   const encode = (text: string | undefined): Uint8Array[] =>
     text === undefined ? [] : [new TextEncoder().encode(text)]
-  const current = jwtSecret ?? encode(auth.jwtSecret)[0] ?? (await keptJwtSecret?.()) ?? randomBytes(32)
+  const current = encode(auth.jwtSecret)[0] ?? (await keptJwtSecret?.()) ?? randomBytes(32)
   return [current, ...encode(auth.jwtSecretPrevious)]
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Documents } from '../config/documents.ts'
+import { fixedDefault } from '../config/settings.ts'
 import type { SystemFile } from '../contract/index.ts'
 import type { Log } from '../observe/log.ts'
 import type { BackupOptions } from './create-backup.ts'
@@ -7,7 +8,6 @@ import type { HubFolders } from './members.ts'
 import type { BackupSchedule } from './scheduler.ts'
 
 const FIRST_LOOK_MS = 60_000
-const KEPT = 30
 
 export type BackupSettings = BackupOptions & { everyHours: number | null }
 
@@ -28,7 +28,11 @@ export function createBackupSource(
   let timer: NodeJS.Timeout | null = null
 
   function settings(): BackupSettings {
-    const { folder = join(dataDir, 'backups'), keep = KEPT, everyHours = null } = options.system().backup ?? {}
+    const {
+      folder = join(dataDir, 'backups'),
+      keep = fixedDefault('backup.keep'),
+      everyHours = null,
+    } = options.system().backup ?? {}
     return { configDir, dataDir, secretsFile, into: folder, keep, everyHours, version, documents }
   }
   const open = (): Promise<BackupSchedule> =>

@@ -8,11 +8,7 @@ import { openBackup } from '../backup/open-backup.ts'
 import { restoreBackup } from '../backup/restore-backup.ts'
 import { HubError } from '../hub-error.ts'
 import { CommandError, exitCodes, requireOption, UsageError, type Command, type Io, type Values } from './command.ts'
-
-const folderOptions = {
-  config: { type: 'string', value: 'DIR', help: 'folder with servers.json (default $CONFIG_DIR)' },
-  data: { type: 'string', value: 'DIR', help: 'folder of what the hub keeps (default $DATA_DIR)' },
-} as const
+import { folderOptions } from './setting-options.ts'
 
 export const backupCommand: Command = {
   name: 'backup',

@@ -39,6 +39,8 @@ export interface Command {
   run(values: Values, io: Io): Promise<number>
 }
 
+/** What a command line may be made of. */
+type Syntax = Pick<Command, 'name' | 'options' | 'positional'> & { program?: string }
 export type Values = Readonly<Record<string, string | boolean | undefined>>
 
 /** What a person typed cannot be understood. */
@@ -55,7 +57,7 @@ export class CommandError extends Error {
   }
 }
 
-export function parseOptions(command: Command, args: string[]): Values {
+export function parseOptions(command: Syntax, args: string[]): Values {
   const options: ParseArgsOptionsConfig = Object.fromEntries(
     [...Object.entries(command.options), ['help', { type: 'boolean', short: 'h' }] as const].map(([name, option]) => [
       name,
@@ -111,15 +113,15 @@ function editDistance(a: string, b: string): number {
   return row[b.length] ?? 0
 }
 
-export function usageLine({ name, options, positional }: Command): string {
+export function usageLine({ name, options, positional, program = `mcp-hub ${name}` }: Syntax): string {
   const parts = Object.entries(options).map(
     ([option, { type, value }]) => `[--${option}${type === 'string' ? ` ${value ?? 'VALUE'}` : ''}]`,
   )
   if (positional !== undefined) parts.unshift(`[${positional.name.toUpperCase()}]`)
-  return `Usage: mcp-hub ${name}${parts.length === 0 ? '' : ` ${parts.join(' ')}`}`
+  return `Usage: ${program}${parts.length === 0 ? '' : ` ${parts.join(' ')}`}`
 }
 
-export function helpOf(command: Command): string {
+export function helpOf(command: Syntax & Pick<Command, 'summary'>): string {
   const rows = [
     ...(command.positional === undefined ? [] : [[command.positional.name.toUpperCase(), command.positional.help]]),
     ...Object.entries(command.options).map(([name, { type, value, help }]) => [

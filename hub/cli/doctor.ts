@@ -2,13 +2,14 @@ import { doctorReportSchema, isEnabled, type DoctorReport, type Runtimes } from 
 import { CommandError, exitCodes, UsageError, type Command, type Io, type Values } from './command.ts'
 import { openLocalDoctor } from './local-doctor.ts'
 import { readConfiguration } from './read-configuration.ts'
+import { folderOptions } from './setting-options.ts'
 
 export const doctorCommand: Command = {
   name: 'doctor',
   summary: 'Examine a server step by step, or all of them: what fails, and the cure.',
   positional: { name: 'server', help: 'name of the server (default all that are enabled)' },
   options: {
-    config: { type: 'string', value: 'DIR', help: 'folder with servers.json (default $CONFIG_DIR)' },
+    config: folderOptions.config,
     url: { type: 'string', value: 'URL', help: 'ask this hub instead, with its secrets and sign-ins' },
     token: { type: 'string', value: 'TOKEN', help: 'for --url; rather set MCP_HUB_TOKEN, which nobody else can see' },
     json: { type: 'boolean', help: 'print the reports as JSON' },

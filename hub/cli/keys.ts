@@ -1,7 +1,8 @@
 import { permissions, permissionSchema, roleGrants, type Permission, type Scope } from '../contract/index.ts'
 import { fixedCaller, type Caller } from '../auth/caller.ts'
 import { exitCodes, requireOption, UsageError, type Command, type Values } from './command.ts'
-import { identityOptions, withIdentity, type OpenedIdentity } from './open-identity.ts'
+import { withIdentity, type OpenedIdentity } from './open-identity.ts'
+import { folderOptions } from './setting-options.ts'
 import { tableOf } from './table.ts'
 
 const DAY_MS = 86_400_000
@@ -16,7 +17,7 @@ export const keyCreateCommand: Command = {
     profiles: { type: 'string', value: 'LIST', help: 'only these profiles; * stands for any characters' },
     servers: { type: 'string', value: 'LIST', help: 'only these servers' },
     days: { type: 'string', value: 'N', help: 'ends after so many days (default never)' },
-    ...identityOptions,
+    ...folderOptions,
   },
   run: (values, io) =>
     withIdentity(values, io, async (opened) => {
@@ -36,7 +37,7 @@ export const keyCreateCommand: Command = {
 export const keyListCommand: Command = {
   name: 'key list',
   summary: 'API keys with owner, permissions and last use.',
-  options: { json: { type: 'boolean', help: 'as JSON' }, ...identityOptions },
+  options: { json: { type: 'boolean', help: 'as JSON' }, ...folderOptions },
   run: (values, io) =>
     withIdentity(values, io, async ({ keys, operator }) => {
       const found = await keys.list(operator)
@@ -64,7 +65,7 @@ export const keyListCommand: Command = {
 export const keyRevokeCommand: Command = {
   name: 'key revoke',
   summary: 'Delete an API key; what it has open ends at once.',
-  options: identityOptions,
+  options: folderOptions,
   positional: { name: 'id', help: 'its id, as key list shows it' },
   run: (values, io) =>
     withIdentity(values, io, async ({ keys, operator }) => {

@@ -1,11 +1,13 @@
 import { backupCommand, backupVerifyCommand, restoreCommand } from './backup.ts'
 import { configCheckCommand } from './config-check.ts'
+import { configShowCommand } from './config-show.ts'
 import { connectCommand } from './connect.ts'
 import { doctorCommand } from './doctor.ts'
 import { envCommand } from './env.ts'
 import { keyCreateCommand, keyListCommand, keyRevokeCommand } from './keys.ts'
 import { publishCommand } from './publish.ts'
 import { userAddCommand, userListCommand, userPasswdCommand, userUnlockCommand } from './users.ts'
+import { BrokenFile } from '../faults.ts'
 import { HubError } from '../hub-error.ts'
 import {
   CommandError,
@@ -22,6 +24,7 @@ import {
 const commands: readonly Command[] = [
   publishCommand,
   configCheckCommand,
+  configShowCommand,
   doctorCommand,
   envCommand,
   connectCommand,
@@ -82,6 +85,10 @@ export async function runCli(args: string[], io: Io): Promise<number> {
     if (error instanceof CommandError) {
       io.err(`${error.message}\n${error.cure}\n`)
       return error.exitCode
+    }
+    if (error instanceof BrokenFile) {
+      io.err(`${error.message}\nNothing was done.\n`)
+      return exitCodes.config
     }
     if (error instanceof HubError) {
       io.err([error.message, error.cure, ''].filter((line) => line !== undefined).join('\n'))

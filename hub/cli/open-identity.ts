@@ -1,5 +1,5 @@
 import { mkdir, stat } from 'node:fs/promises'
-import { homedir, userInfo } from 'node:os'
+import { userInfo } from 'node:os'
 import path from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { fixedCaller, type Caller } from '../auth/caller.ts'
@@ -7,6 +7,7 @@ import { openIdentity, type Identity, type People } from '../auth/identity.ts'
 import { createClusterSource } from '../cluster/cluster-source.ts'
 import type { Sources } from '../config/interpolate.ts'
 import { openDocuments } from '../config/open-documents.ts'
+import { givenFolder, givenText, systemOverrides } from '../config/read-settings.ts'
 import { openConfigStore } from '../config/store.ts'
 import { roleGrants } from '../contract/index.ts'
 import { BrokenFile } from '../faults.ts'
@@ -14,12 +15,8 @@ import { identityAct } from '../history/acts.ts'
 import type { AuditAct } from '../history/audit-chain.ts'
 import { HubError } from '../hub-error.ts'
 import { readSecretFile } from '../secrets/environment.ts'
-import { CommandError, exitCodes, type CommandOption, type Io, type Values } from './command.ts'
-
-export const identityOptions: Readonly<Record<string, CommandOption>> = {
-  config: { type: 'string', value: 'DIR', help: 'folder with users.json (default $CONFIG_DIR)' },
-  data: { type: 'string', value: 'DIR', help: 'the hub’s data folder (default $DATA_DIR)' },
-}
+import { CommandError, exitCodes, type Io, type Values } from './command.ts'
+import { settingsHere } from './settings-here.ts'
 
 export interface OpenedIdentity extends People {
   keys: Identity['keys']
@@ -37,8 +34,9 @@ export async function withIdentity<T>(
   io: Io,
   work: (opened: OpenedIdentity) => Promise<T>,
 ): Promise<T> {
-  const configDir = folderOf(values, io, 'config', 'CONFIG_DIR', path.join(homedir(), '.config', 'mcp-hub'))
-  const dataDir = folderOf(values, io, 'data', 'DATA_DIR', path.join(homedir(), '.local', 'share', 'mcp-hub'))
+  const { given } = settingsHere(values, io)
+  const configDir = path.resolve(givenFolder(given, 'CONFIG_DIR'))
+  const dataDir = path.resolve(givenFolder(given, 'DATA_DIR'))
   // A typing error would make users that no hub knows.
   const isFolder = await stat(configDir).then(
     (entry) => entry.isDirectory(),
@@ -52,12 +50,12 @@ export async function withIdentity<T>(
     )
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const sources: Sources = { env: (name) => io.env[name], secret: () => undefined, file: readSecretFile }
-  const databaseUrl = io.env['DATABASE_URL'] ?? null
+  const databaseUrl = givenText(given, 'DATABASE_URL') ?? null
   const documents = await openDocuments({ configDir, databaseUrl, sources, log: () => undefined }).catch(explain)
-  const store = await openConfigStore(documents, sources)
+  const store = await openConfigStore(documents, sources, systemOverrides(given))
   const cluster = createClusterSource({
-    redisUrl: io.env['REDIS_URL'] ?? null,
-    dir: io.env['ACCOUNTS_DIR'] ?? dataDir,
+    redisUrl: givenText(given, 'REDIS_URL') ?? null,
+    dir: givenText(given, 'ACCOUNTS_DIR') ?? dataDir,
     log: (level, message, data) => {
       if (level === 'error') io.err(`${message}: ${JSON.stringify(data)}\n`)
     },
@@ -73,9 +71,7 @@ export async function withIdentity<T>(
     tokens: [{ value: randomBytes(32).toString('hex'), caller: operator }],
     // Nothing is signed here.
     signingKeys: [randomBytes(32)],
-    auth: store.system.auth ?? {},
-    jwtExpiresIn: undefined,
-    jwtRefreshExpiresIn: undefined,
+    auth: () => store.system.auth ?? {},
     adminPassword: undefined,
     openCluster: cluster.open,
     announceSetup: () => undefined,
@@ -106,9 +102,4 @@ function explain(error: unknown): never {
     throw new CommandError(error.message, 'Correct what is named, and try again.', exitCodes.config)
   if (error instanceof HubError) throw new CommandError(error.message, error.cure ?? '', exitCodes.unavailable)
   throw error
-}
-
-function folderOf(values: Values, io: Io, option: string, variable: string, fallback: string): string {
-  const given = values[option] ?? io.env[variable]
-  return path.resolve(typeof given === 'string' && given !== '' ? given : fallback)
 }

@@ -2,6 +2,7 @@ import { targetSchema, type Check, type Finding, type Target } from '../contract
 import { createPublisher } from '../publish/index.ts'
 import { CommandError, exitCodes, requireOption, UsageError, type Command, type Values } from './command.ts'
 import { readConfiguration } from './read-configuration.ts'
+import { folderOptions } from './setting-options.ts'
 
 export const publishCommand: Command = {
   name: 'publish',
@@ -11,7 +12,7 @@ export const publishCommand: Command = {
     domain: { type: 'string', value: 'NAME', help: 'the name under which the hub is reached, e.g. hub.example.com' },
     mode: { type: 'string', value: 'pm2|docker', help: 'what the instructions lead with (default pm2)' },
     instances: { type: 'string', value: 'N', help: 'hubs side by side on the target (default 1)' },
-    config: { type: 'string', value: 'DIR', help: 'folder with servers.json (default $CONFIG_DIR)' },
+    config: folderOptions.config,
     'install-dir': { type: 'string', value: 'DIR', help: 'where everything lies on the target (default /opt/mcp-hub)' },
     listen: { type: 'string', value: 'ADDRESS', help: 'address that nginx listens on (default every address)' },
     'http-port': { type: 'string', value: 'PORT', help: 'nginx, http (default 80)' },

@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
-import type { Fault, ServersFile, SystemFile } from '../contract/index.ts'
 import { openFiles } from '../config/documents.ts'
+import type { ServersFile, SystemFile } from '../contract/index.ts'
 import { openConfigStore } from '../config/store.ts'
 import { CommandError, exitCodes, type Io, UsageError, type Values } from './command.ts'
+import { refuseFaults } from './settings-here.ts'
 
 export interface Configuration {
   directory: string
@@ -24,15 +25,9 @@ export async function readConfiguration(values: Values, io: Io): Promise<Configu
     throw new CommandError(`${directory} is no folder.`, 'Give the folder that holds servers.json.', exitCodes.config)
   const store = await openConfigStore(await openFiles(directory))
   try {
-    if (store.faults.length > 0)
-      throw new CommandError(store.faults.map(describeFault).join('\n'), 'Nothing was done.', exitCodes.config)
+    refuseFaults(store.faults)
     return { directory, servers: store.servers, system: store.system }
   } finally {
     await store.dispose()
   }
-}
-
-function describeFault({ file, path: at, line, column, message, cure }: Fault): string {
-  const place = [file, line, column].filter((part) => part !== null).join(':')
-  return `${place}: ${at === '' ? '' : `${at}: `}${message}. ${cure}`
 }

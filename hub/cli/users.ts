@@ -1,6 +1,7 @@
 import { roles, userNameSchema, type Role, type User } from '../contract/index.ts'
 import { exitCodes, UsageError, type Command, type Values } from './command.ts'
-import { identityOptions, withIdentity } from './open-identity.ts'
+import { withIdentity } from './open-identity.ts'
+import { folderOptions } from './setting-options.ts'
 import { readPassword } from './read-password.ts'
 import { tableOf } from './table.ts'
 
@@ -16,7 +17,7 @@ export const userAddCommand: Command = {
   options: {
     role: { type: 'string', value: 'ROLE', help: `${roles.join(', ')} (default user)` },
     generate,
-    ...identityOptions,
+    ...folderOptions,
   },
   positional: nameArgument,
   run: (values, io) =>
@@ -35,7 +36,7 @@ export const userAddCommand: Command = {
 export const userPasswdCommand: Command = {
   name: 'user passwd',
   summary: 'Give a user another password; ends all their sessions and locks.',
-  options: { generate, ...identityOptions },
+  options: { generate, ...folderOptions },
   positional: nameArgument,
   run: (values, io) =>
     withIdentity(values, io, async ({ users, operator }) => {
@@ -52,7 +53,7 @@ export const userPasswdCommand: Command = {
 export const userUnlockCommand: Command = {
   name: 'user unlock',
   summary: 'Let a user in again who was locked out by wrong passwords.',
-  options: identityOptions,
+  options: folderOptions,
   positional: nameArgument,
   run: (values, io) =>
     withIdentity(values, io, async ({ users, operator }) => {
@@ -71,7 +72,7 @@ export const userUnlockCommand: Command = {
 export const userListCommand: Command = {
   name: 'user list',
   summary: 'Users with role, state and sessions.',
-  options: { json: { type: 'boolean', help: 'as JSON' }, ...identityOptions },
+  options: { json: { type: 'boolean', help: 'as JSON' }, ...folderOptions },
   run: (values, io) =>
     withIdentity(values, io, async ({ users }) => {
       const found = await users.list()

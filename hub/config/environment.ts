@@ -1,16 +1,9 @@
 import type { Fault } from '../contract/index.ts'
 import { readSecretFile } from '../secrets/environment.ts'
+import { settingEntries } from './settings.ts'
 
 /** The hub's own variables that hold a secret. Each may be given as a file instead: `JWT_SECRET_FILE=/run/secrets/jwt`. */
-const OWN_SECRETS = [
-  'JWT_SECRET',
-  'MCP_HUB_TOKEN',
-  'MCP_HUB_ADMIN_PASSWORD',
-  'MCP_HUB_SECRETS_KEY',
-  'DATABASE_URL',
-  'REDIS_URL',
-  'SENTRY_DSN',
-]
+const OWN_SECRETS = settingEntries.flatMap(([, { variable, secret }]) => (secret === true ? (variable ?? []) : []))
 
 /**
  * The environment of the hub, with the content of each `…_FILE` in its place. The hub's own secrets are taken out of `env`:

@@ -1,37 +1,64 @@
 import type { z } from 'zod'
 import type { Fault } from '../contract/index.ts'
-import { interpolate, type Sources } from './interpolate.ts'
+import { interpolate, referencesInText, type Sources } from './interpolate.ts'
 import { fault, parseJsonc, positionOf, type Parsed, type Position } from './jsonc.ts'
 import { keysAt } from './schema-shape.ts'
 
-/** A document of one schema as text. With `sources` every `${…}` in it gets its value; one that has none is a fault. */
+/**
+ * A document of one schema as text. With `sources` every `${…}` in it gets its value; one that has none is a fault. With
+ * `unresolved` a text that holds one stays as it is, whatever the schema asks of its value.
+ */
 export function parseWith<T>(
   schema: z.ZodObject & z.ZodType<T>,
   text: string,
   file: string | null,
-  sources?: Sources,
+  sources?: Sources | 'unresolved',
 ): Parsed<T> {
   const parsed = parseJsonc(text, file)
   if (!parsed.ok) return parsed
   const { root, value } = parsed.value
   const where = (path: (string | number)[]): Position => positionOf(text, root, path)
   const faults: Fault[] = []
-  const resolved = sources === undefined ? value : resolveTexts(value, [])
-  const result = schema.safeParse(resolved)
+  const resolved = sources === undefined || sources === 'unresolved' ? value : resolveTexts(value, sources, [])
+  const result = schema.safeParse(sources === 'unresolved' ? withoutReferences(value) : resolved)
   // A value that is missing is told once, as that.
   if (!result.success && faults.length === 0) faults.push(...faultsOf(result.error, [], schema, file, where))
-  return faults.length === 0 && result.success ? { ok: true, value: result.data } : { ok: false, faults }
+  if (faults.length > 0 || !result.success) return { ok: false, faults }
+  return { ok: true, value: sources === 'unresolved' ? (withTexts(result.data, value) as T) : result.data }
 
-  function resolveTexts(inner: unknown, path: (string | number)[]): unknown {
-    if (typeof inner === 'string' && sources !== undefined) {
-      const found = interpolate(inner, sources)
+  function resolveTexts(inner: unknown, from: Sources, path: (string | number)[]): unknown {
+    if (typeof inner === 'string') {
+      const found = interpolate(inner, from)
       for (const { message, cure } of found.problems) faults.push(fault(file, path, where(path), message, cure))
       return found.text
     }
-    if (Array.isArray(inner)) return inner.map((item, index) => resolveTexts(item, [...path, index]))
-    if (typeof inner !== 'object' || inner === null) return inner
-    return Object.fromEntries(Object.entries(inner).map(([key, item]) => [key, resolveTexts(item, [...path, key])]))
+    if (Array.isArray(inner)) return inner.map((item, index) => resolveTexts(item, from, [...path, index]))
+    if (!isObject(inner)) return inner
+    return Object.fromEntries(
+      Object.entries(inner).map(([key, item]) => [key, resolveTexts(item, from, [...path, key])]),
+    )
   }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isReference = (value: unknown): boolean => typeof value === 'string' && referencesInText(value).length > 0
+
+function withoutReferences(value: unknown): unknown {
+  if (!isObject(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]) => (isReference(inner) ? [] : [[key, withoutReferences(inner)]])),
+  )
+}
+
+/** What was checked, with the texts that could not be. */
+function withTexts(checked: unknown, written: unknown): unknown {
+  if (!isObject(checked) || !isObject(written)) return checked
+  return Object.fromEntries([
+    ...Object.entries(checked).map(([key, inner]) => [key, withTexts(inner, written[key])] as const),
+    ...Object.entries(written).filter(([, inner]) => isReference(inner)),
+  ])
 }
 
 export function faultsOf(

@@ -15,6 +15,7 @@ import { emptyTexts, type Documents, type NewText, type ReadDocument } from './d
 import { checkIfMatch } from './entity-tag.ts'
 import { parseJsonc, type Parsed } from './jsonc.ts'
 import { plainServers } from './plain-servers.ts'
+import { withOverrides, type SystemOverrides } from './read-settings.ts'
 
 /** What a change is made under. */
 export interface Change {
@@ -29,7 +30,7 @@ export interface Change {
 
 export interface ConfigStore {
   readonly servers: ServersFile
-  /** With the values of its references. */
+  /** In force: with the values of its references, and of what goes before it. */
   readonly system: SystemFile
   /** As it is written, for what goes elsewhere: a bundle, diagnostics. */
   readonly systemAsWritten: SystemFile
@@ -69,12 +70,19 @@ const parseProfiles: Parse<ProfilesFile> = async (text, file) =>
 
 const formatting = { formattingOptions: { tabSize: 2, insertSpaces: true, eol: '\n' } }
 
-/** Reads the configuration. `sources` give the values of references in system.json. Documents that are not there are empty configurations; broken ones are told by `faults`. */
-export async function openConfigStore(documents: Documents, sources?: Sources): Promise<ConfigStore> {
+/**
+ * Reads the configuration. `sources` give the values of references in system.json, `overrides` what goes before it. Documents
+ * that are not there are empty configurations; broken ones are told by `faults`.
+ */
+export async function openConfigStore(
+  documents: Documents,
+  sources?: Sources,
+  overrides: SystemOverrides = {},
+): Promise<ConfigStore> {
   const parseSystem: Parse<SystemFile> = async (content, file) =>
     (await import('./parse-system.ts')).parseSystemFile(content, file, sources)
   let servers: ServersFile = { mcpServers: {} }
-  let system: SystemFile = {}
+  let system = withOverrides({}, overrides)
   let systemAsWritten: SystemFile = {}
   let profiles: ProfilesFile = { profiles: {} }
   let serverFaults: Fault[] = []
@@ -114,7 +122,7 @@ export async function openConfigStore(documents: Documents, sources?: Sources): 
       serverFaults = []
     } else serverFaults = first.parsed.faults
     if (second.parsed.ok) {
-      system = second.parsed.value
+      system = withOverrides(second.parsed.value, overrides)
       const written = parseJsonc(seen.get('system') ?? emptyTexts.system, null)
       // It is valid but for the lengths of what its references stand for.
       systemAsWritten = written.ok ? (written.value.value as SystemFile) : {}

@@ -18,6 +18,7 @@ const rate = {
   windowMs: z.number().int().min(1_000).max(86_400_000).optional(),
   maxRequests: z.number().int().positive().optional(),
 }
+const durationSchema = z.string().regex(/^\d+(\.\d+)?\s*(ms|s|m|h|d)?$/, 'must be a duration such as 15m, 1h or 7d')
 /** One class of requests; `false` for no limit. */
 const rateSchema = z.union([z.literal(false), z.strictObject(rate)])
 export type RateClass = 'login' | 'apiRead' | 'apiWrite' | 'mcp'
@@ -79,8 +80,8 @@ export const systemFileSchema = z.strictObject({
       /** Lets in who comes with an access token of this authorization server. */
       oauth: issuerSchema.optional(),
       jwtSecret: z.string().min(32, 'jwtSecret needs at least 32 characters').optional(),
-      jwtExpiresIn: z.string().optional(),
-      jwtRefreshExpiresIn: z.string().optional(),
+      jwtExpiresIn: durationSchema.optional(),
+      jwtRefreshExpiresIn: durationSchema.optional(),
       bcryptRounds: z.number().int().min(10).max(15).optional(),
       maxLoginAttempts: z.number().int().positive().optional(),
       lockoutDuration: z.number().int().positive().optional(),

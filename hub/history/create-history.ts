@@ -1,3 +1,4 @@
+import { defaultOf, fixedDefault } from '../config/settings.ts'
 import type { SystemFile } from '../contract/index.ts'
 import type { Events } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
@@ -6,7 +7,6 @@ import type { PayloadOptions } from './payloads.ts'
 import { createRecorder, type Recorder, type RecorderOptions } from './recorder.ts'
 import type { HistoryLimits, HistoryStore } from './store.ts'
 
-const MEGABYTE = 1_048_576
 /** A database elsewhere may go away and come back without a call that would notice. */
 const PING_MS = 2_000
 
@@ -33,19 +33,23 @@ export function createHistory(options: HistoryOptions): Recorder {
     const { history } = options.system()
     if (payloads === null || settings !== history) {
       settings = history
-      payloads = { mode: history?.payloads ?? 'off', maxBytes: history?.maxPayloadBytes ?? 65_536, redactor }
+      payloads = {
+        mode: history?.payloads ?? 'off',
+        maxBytes: history?.maxPayloadBytes ?? fixedDefault('history.maxPayloadBytes'),
+        redactor,
+      }
     }
     return payloads
   }
 
   function limits(): HistoryLimits {
     const { maxRows, maxBytes, maxDays, auditDays } = options.system().history ?? {}
-    const desktop = options.mode === 'desktop'
+    const where = { mode: options.mode, production: false }
     return {
-      maxRows: maxRows ?? (desktop ? 100_000 : 1_000_000),
-      maxBytes: maxBytes ?? (desktop ? 256 : 1_024) * MEGABYTE,
-      maxDays: maxDays ?? 30,
-      auditDays: auditDays ?? 365,
+      maxRows: maxRows ?? defaultOf('history.maxRows', where),
+      maxBytes: maxBytes ?? defaultOf('history.maxBytes', where),
+      maxDays: maxDays ?? defaultOf('history.maxDays', where),
+      auditDays: auditDays ?? defaultOf('history.auditDays', where),
     }
   }
 

@@ -1,3 +1,5 @@
+import { settingEntries } from '../config/settings.ts'
+
 /** The environment of the hub in server mode, as `.env` holds it on a target, made there by `mcp-hub env`. What differs per instance is set by the process manager. */
 export interface HubVariable {
   name: string
@@ -30,18 +32,6 @@ export const hubVariables: readonly HubVariable[] = [
 
 /** Names with a meaning of their own: a server's secret never takes one, and a reference to one is not asked for in `.env`. */
 export const reservedNames: ReadonlySet<string> = new Set([
-  ...hubVariables.map(({ name }) => name),
-  ...[
-    'NODE_ENV',
-    'NODE_OPTIONS',
-    'PORT',
-    'HOST',
-    'CONFIG_DIR',
-    'DATA_DIR',
-    'JWT_EXPIRES_IN',
-    'JWT_REFRESH_EXPIRES_IN',
-    'LOG_LEVEL',
-    'LOG_FILE',
-  ],
-  ...['DATABASE_URL', 'REDIS_URL', 'SENTRY_DSN', 'PATH', 'HOME', 'USER', 'SHELL', 'LANG', 'TMPDIR'],
+  ...settingEntries.flatMap(([, { variable }]) => variable ?? []),
+  ...['NODE_OPTIONS', 'PATH', 'HOME', 'USER', 'SHELL', 'LANG', 'TMPDIR'],
 ])

@@ -1,3 +1,4 @@
+import { fixedDefault } from '../config/settings.ts'
 import { isRemote, limitDefaults, type Reason, type ServerConfig, type SystemFile } from '../contract/index.ts'
 
 /** What bounds one server, its entry's `hub` options over the hub's own defaults. */
@@ -25,7 +26,7 @@ export const defaultLimits: ServerLimits = {
   maxConcurrentCalls: 1_000,
   maxQueuedCalls: 1_000,
   maxStartAttempts: 8,
-  healthCheckIntervalMs: 30_000,
+  healthCheckIntervalMs: fixedDefault('monitoring.healthCheckInterval'),
   healthCheckTimeoutMs: 10_000,
   healthCheckMisses: 2,
   instanceIdleMs: 5 * 60_000,

@@ -333,8 +333,11 @@ describe('the first run', () => {
   it('makes one administrator for hubs that start together: a sign-in at one counts at the others', async () => {
     for (let round = 0; round < 5; round++) {
       const folder = await temporaryFolder()
-      const jwtSecret = new TextEncoder().encode('a secret that all of the hubs have')
-      const own = { tokens: [], adminPassword: PASSWORD, jwtSecret }
+      const own = {
+        tokens: [],
+        adminPassword: PASSWORD,
+        overrides: { 'auth.jwtSecret': 'a secret that all of the hubs have' },
+      }
       const hubs = await Promise.all([1, 2, 3].map(() => startHub({}, system, { folder: folder.path, hub: own })))
       const { accessToken } = (await login(hubs[round % 3]!, 'admin')).body
       for (const hub of hubs) {

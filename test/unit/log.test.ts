@@ -2,7 +2,8 @@ import { appendFile, mkdir, readFile, readdir, rename, writeFile } from 'node:fs
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createHubLog, type HubLog } from '../../hub/observe/log.ts'
-import { logSettings, parseSize } from '../../hub/observe/log-settings.ts'
+import { parseSize } from '../../hub/config/setting-checks.ts'
+import { logSettings } from '../../hub/observe/log-settings.ts'
 import { createPinoWriter } from '../../hub/observe/pino-writer.ts'
 import { rememberLog } from '../../hub/observe/recent-log.ts'
 import { createRedactor } from '../../hub/observe/redactor.ts'
@@ -29,7 +30,7 @@ afterEach(async () => {
 
 function open(file: string, more: Parameters<typeof logSettings>[0] = {}): HubLog {
   const made = createHubLog({
-    settings: logSettings({ LOG_FILE: file, ...more }),
+    settings: logSettings({ file, ...more }),
     redactor: createRedactor(['the-value-of-a-secret']),
     onProblem: (text) => problems.push(text),
   })
@@ -92,9 +93,9 @@ describe('a line of the log', () => {
   })
 
   it('comes out from its level on, which may change while it runs', async () => {
-    const hubLog = open(at('hub.log'), { LOG_LEVEL: 'warn' })
+    const hubLog = open(at('hub.log'), { level: 'warn' })
     hubLog.log('info', 'one')
-    hubLog.apply({ ...logSettings({ LOG_LEVEL: 'debug' }), file: at('hub.log') })
+    hubLog.apply({ ...logSettings({ level: 'debug' }), file: at('hub.log') })
     hubLog.log('debug', 'two')
     await hubLog.handOver()
     hubLog.apply({ ...logSettings({}), file: at('other.log') })
@@ -218,20 +219,14 @@ it.each([
   expect(parseSize(text)).toBe(bytes)
 })
 
-it('takes the environment before system.json, and that before the defaults', () => {
+it('takes what is set, else the defaults', () => {
   const logging = { level: 'warn', file: '/var/log/a.log', maxFiles: 3, maxSize: '1m', rotation: 'external' } as const
-  expect(logSettings({}, logging)).toEqual({
+  expect(logSettings(logging)).toEqual({
     level: 'warn',
     file: '/var/log/a.log',
     maxFiles: 3,
     maxBytes: 1_048_576,
     rotation: 'external',
-  })
-  expect(logSettings({ LOG_LEVEL: 'debug', LOG_FILE: '/b.log', LOG_MAX_FILES: '5' }, logging)).toMatchObject({
-    level: 'debug',
-    file: '/b.log',
-    maxFiles: 5,
-    maxBytes: 1_048_576,
   })
   expect(logSettings({})).toEqual({ level: 'info', file: null, maxFiles: 10, maxBytes: 10_485_760, rotation: 'hub' })
 })

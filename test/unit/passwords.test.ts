@@ -3,7 +3,7 @@ import bcrypt from 'bcryptjs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createPasswords, roundsOf } from '../../hub/auth/passwords.ts'
 
-const passwords = createPasswords(10)
+const passwords = createPasswords(() => 10)
 afterAll(() => passwords.dispose())
 
 describe('passwords', () => {
@@ -28,7 +28,7 @@ describe('passwords', () => {
   it('take as long to check for nobody, and for a cheaper hash, as for the dearest', async () => {
     const cheap = bcrypt.hashSync('secret', 4)
     const dear = bcrypt.hashSync('secret', 9)
-    const equal = createPasswords(9)
+    const equal = createPasswords(() => 9)
     const time = async (hash: string | null): Promise<number> => {
       const runs: number[] = []
       for (let run = 0; run < 5; run++) {

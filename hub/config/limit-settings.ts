@@ -1,0 +1,46 @@
+import { limitDefaults, type Limits } from '../contract/limits.ts'
+
+const help: Readonly<Record<keyof Limits, string>> = {
+  maxRequestBytes: 'Body of one request of a client.',
+  maxResponseBytes: 'One answer of a server.',
+  maxStdioLineBytes: 'One line on a server’s stdout.',
+  maxHeaderBytes: 'All headers of one request of a client.',
+  maxConnections: 'Connections of clients at once.',
+  headersTimeoutMs: 'Time for the headers of a request.',
+  requestTimeoutMs: 'Time for all that is sent of a request.',
+  maxNestingDepth: 'Levels of one message.',
+  maxBatchMessages: 'Messages of one batch, which only clients of 2025-03-26 send.',
+  maxSessions: 'Sessions of legacy clients.',
+  maxSessionsPerPrincipal: 'Sessions of one key or user.',
+  maxListens: 'Open subscriptions of modern clients.',
+  maxParkedCalls: 'Calls that wait for the client’s next round.',
+  maxCallsPerClient: 'Calls of one client at once.',
+  maxCallsPerServer: 'Calls at once, for servers without `hub.maxConcurrentCalls`.',
+  maxQueuedCallsPerServer: 'Calls that wait, for servers without `hub.maxQueuedCalls`.',
+  maxInstancesPerServer: 'Connections of single clients, for servers without `hub.maxInstances`.',
+  maxBufferedBytesPerReader: 'What may wait for a client that does not read.',
+  sessionIdleMs: 'Time after which a session without use is ended.',
+  parkedCallTtlMs: 'Time after which a call that waits is given up.',
+}
+
+/** What the HTTP server is made with, once. */
+const ofTheListener: ReadonlySet<string> = new Set<keyof Limits>([
+  'maxHeaderBytes',
+  'maxConnections',
+  'headersTimeoutMs',
+  'requestTimeoutMs',
+])
+
+interface LimitSetting {
+  help: string
+  default: number
+  live?: true
+}
+
+/** `limits.*` of the table of settings. */
+export const limitSettings = Object.fromEntries(
+  Object.entries(limitDefaults).map(([name, value]): [string, LimitSetting] => [
+    `limits.${name}`,
+    { help: help[name as keyof Limits], default: value, ...(ofTheListener.has(name) ? {} : { live: true as const }) },
+  ]),
+) as Record<`limits.${keyof Limits}`, LimitSetting>
