@@ -76,7 +76,8 @@ async function connect(server: string, era: string): Promise<Peer> {
   }
   // As a client's SDK does, it refuses what it does not know.
   const refuse = (): Promise<never> => Promise.reject(new Error('Method not found'))
-  const all = new Proxy<Answers>(answers, { get: (known, method) => known[String(method)] ?? refuse })
+  const own = (name: string): Answers[string] | undefined => (Object.hasOwn(answers, name) ? answers[name] : undefined)
+  const all = new Proxy<Answers>(answers, { get: (_known, method) => own(String(method)) ?? refuse })
   return LegacyWire.open(url, { ...options, answers: all })
 }
 
