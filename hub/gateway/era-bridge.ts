@@ -46,6 +46,21 @@ export function pagesOf(error: RpcError | undefined): Params[] {
   return Array.isArray(elicitations) ? elicitations.filter(isObject) : []
 }
 
+/**
+ * What a modern server asks, for a legacy client that has no stream to be asked on: when it is pages alone, the client can
+ * still be told to open them and to call again, as a server of its era would. Null for anything else.
+ */
+export function pagesRequired(requests: Params): RpcError | null {
+  const elicitations = Object.values(requests).flatMap((request) => {
+    if (!isObject(request) || request['method'] !== 'elicitation/create' || !isObject(request['params'])) return []
+    const page = legacyQuestion('elicitation/create', request['params'])
+    return page?.['mode'] === 'url' ? [page] : []
+  })
+  if (elicitations.length === 0 || elicitations.length < Object.keys(requests).length) return null
+  const message = 'The user has to open a page before the server goes on: call again when that is done'
+  return { code: rpc.legacyUrlElicitation, message, data: { elicitations } }
+}
+
 /** A question of a modern server as a legacy client expects it: there each visit of a page has an id. */
 export function legacyQuestion(method: string, params: Params | undefined): Params | undefined {
   if (method === 'elicitation/create' && params?.['mode'] === 'url' && params['elicitationId'] === undefined)

@@ -1,4 +1,5 @@
 import type { Call, CancelCall, Question } from '../gateway/call.ts'
+import { pagesRequired } from '../gateway/era-bridge.ts'
 import { McpError, Reply, isObject, rpc, toRpcError, type Params } from '../gateway/json-rpc.ts'
 
 /** A server that asks again and again would keep a legacy client in a loop that it cannot see. */
@@ -54,8 +55,8 @@ export function driveInputRounds(
       )
       return
     }
+    const requests = isObject(result['inputRequests']) ? result['inputRequests'] : {}
     try {
-      const requests = isObject(result['inputRequests']) ? result['inputRequests'] : {}
       const answers = await Promise.all(
         Object.entries(requests).map(async ([key, request]) => {
           if (!isObject(request) || typeof request['method'] !== 'string')
@@ -69,7 +70,8 @@ export function driveInputRounds(
         ...('requestState' in result ? { requestState: result['requestState'] } : {}),
       })
     } catch (error) {
-      call.finish(Reply.error(toRpcError(error)))
+      const hasNoStream = error instanceof McpError && error.code === rpc.noOwner
+      call.finish(Reply.error((hasNoStream ? pagesRequired(requests) : null) ?? toRpcError(error)))
     }
   }
 

@@ -262,3 +262,82 @@ describe.each(combinations)('the error of a $server server for a $client client'
     expect((await fails({ code, message: 'why' })).error?.code).toBe(seen)
   })
 })
+
+describe('pages that a user has to open first, of a legacy client', () => {
+  const url = { mode: 'url', url: 'https://example.com/allow', message: 'Allow it' }
+  const capabilities = { elicitation: { form: {}, url: {} } }
+  const jsonOnly = { accept: 'application/json' }
+
+  it.each([
+    { path: '/mcp/legacy', name: 'plain', options: {}, listens: true },
+    { path: '/mcp/legacy', name: 'plain', options: {}, listens: false },
+    { path: '/mcp/legacy', name: 'plain', options: jsonOnly, listens: false },
+    { path: '/mcp', name: 'legacy__plain', options: {}, listens: true },
+    { path: '/mcp', name: 'legacy__plain', options: jsonOnly, listens: false },
+  ])(
+    'are the error of its legacy server, unchanged ($path, $options, with a stream: $listens)',
+    async ({ path, name, options, listens }) => {
+      const visit = { ...url, elicitationId: 'v', _meta: { own: 1 }, vendorField: [1] }
+      const error = { code: -32042, message: 'Öffnen', data: { elicitations: [visit], more: { uri: 'x://y' } } }
+      pair.answer(() => ({ error }))
+      for (const declared of [capabilities, {}]) {
+        const wire = await LegacyWire.open(hub.url + path, { headers: hub.headers, capabilities: declared })
+        const stream = listens ? await wire.listen() : null
+        const answer = await wire.request('tools/call', { name, arguments: {} }, options)
+        expect(answer.error).toEqual(error)
+        expect(answer.before).toEqual([])
+        stream?.close()
+      }
+    },
+  )
+
+  const asksFor = (...pages: object[]): void =>
+    pair.answer(() => ({
+      result: {
+        resultType: 'input_required',
+        requestState: 's',
+        inputRequests: Object.fromEntries(
+          pages.map((params, at) => [`k${at}`, { method: 'elicitation/create', params }]),
+        ),
+      },
+    }))
+  const form = { message: '?', requestedSchema: { type: 'object', properties: {} } }
+  const other = { ...url, url: 'https://example.com/other' }
+
+  it.each([
+    { what: 'a page', pages: [url], code: -32042 },
+    { what: 'two pages', pages: [url, other], code: -32042 },
+    { what: 'a form', pages: [form], code: -31005 },
+    { what: 'a page and a form', pages: [url, form], code: -31005 },
+  ])('are such an error where a modern server asks for $what, and there is no stream to ask on', async (row) => {
+    asksFor(...row.pages)
+    for (const path of ['/mcp/modern', '/mcp']) {
+      const name = path === '/mcp' ? 'modern__plain' : 'plain'
+      const wire = await LegacyWire.open(hub.url + path, { headers: hub.headers, capabilities })
+      const { error } = await wire.request('tools/call', { name, arguments: {} }, jsonOnly)
+      expect(error?.code).toBe(row.code)
+      if (row.code !== -32042) continue
+      const visits = (error?.data as { elicitations: { elicitationId: unknown }[] }).elicitations
+      expect(visits).toEqual(row.pages.map((page) => ({ ...page, elicitationId: expect.any(String) as string })))
+      expect(new Set(visits.map(({ elicitationId }) => elicitationId)).size).toBe(row.pages.length)
+    }
+  })
+
+  it('are asked for where there is a stream', async () => {
+    const asked: unknown[] = []
+    asksFor(url)
+    const answers = {
+      'elicitation/create': (params: unknown) => {
+        asked.push(params)
+        pair.answer(() => ({ result: { resultType: 'complete', content: [] } }))
+        return { action: 'accept' }
+      },
+    }
+    const wire = await LegacyWire.open(`${hub.url}/mcp/modern`, { headers: hub.headers, capabilities, answers })
+    const stream = await wire.listen()
+    const answer = await wire.request('tools/call', { name: 'plain', arguments: {} }, jsonOnly)
+    expect(answer.result).toEqual({ content: [] })
+    expect(asked).toEqual([{ ...url, elicitationId: expect.any(String) as string }])
+    stream.close()
+  })
+})
