@@ -30,7 +30,8 @@ export function createGuardedFetch({ serverUrl, own, dispatcher, allowed }: Guar
     const refusal = url.origin === origin ? null : refusalOf(url, allowed)
     if (refusal !== null) throw new FetchFailure(`${url.href} is not asked: ${refusal}`)
     try {
-      const { statusCode, headers, body } = await (url.origin === origin ? own : dispatcher).request({
+      const { default: request } = await import('undici/lib/api/api-request.js')
+      const { statusCode, headers, body } = await request.call(url.origin === origin ? own : dispatcher, {
         origin: url.origin,
         path: url.pathname + url.search,
         method: init.method ?? 'GET',

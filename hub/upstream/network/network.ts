@@ -141,13 +141,12 @@ function proxyOfEnvironment(env: (name: string) => string | undefined): boolean 
   return ['HTTP_PROXY', 'HTTPS_PROXY'].some((name) => (env(name.toLowerCase()) ?? env(name) ?? '') !== '')
 }
 
-/** undici is loaded here and nowhere else: a hub whose servers are all processes of its own does without. */
+/** undici is loaded here, and all of it only for a proxy: a hub whose servers are all processes of its own does without. */
 async function openDispatcher(
   { proxy, tls }: NetworkTarget,
   env: (name: string) => string | undefined,
   { lookup, own }: Resolution,
 ): Promise<Dispatcher> {
-  const { Agent, EnvHttpProxyAgent, Pool, ProxyAgent } = await import('undici')
   const context = tls === undefined ? {} : { secureContext: secureContextOf(tls) }
   // The name is that of the server; whatever else its sign-in needs has its own.
   const secure = own && tls?.servername !== undefined ? { ...context, servername: tls.servername } : context
@@ -161,6 +160,14 @@ async function openDispatcher(
     bodyTimeout: 0,
     connect: { timeout: CONNECT_TIMEOUT_MS, ...secure, lookup },
   }
+  const named = (name: string): string => env(name.toLowerCase()) ?? env(name) ?? ''
+  // Choosing a proxy costs every request; where there is none to choose, none is looked for.
+  const isDirect = proxy === 'direct' || (proxy === undefined && named('HTTP_PROXY') + named('HTTPS_PROXY') === '')
+  if (isDirect) {
+    const { default: Agent } = await import('undici/lib/dispatcher/agent.js')
+    return new Agent(options)
+  }
+  const { EnvHttpProxyAgent, Pool, ProxyAgent } = await import('undici')
   const proxied = {
     ...options,
     connectTimeout: CONNECT_TIMEOUT_MS,
@@ -171,11 +178,7 @@ async function openDispatcher(
     factory: (origin: string | URL, given: object) => new Pool(origin, { ...options, ...given }),
   }
   try {
-    if (proxy === 'direct') return new Agent(options)
     if (proxy !== undefined) return new ProxyAgent({ ...proxied, uri: proxy })
-    const named = (name: string): string => env(name.toLowerCase()) ?? env(name) ?? ''
-    // Choosing a proxy costs every request; where there is none to choose, none is looked for.
-    if (named('HTTP_PROXY') === '' && named('HTTPS_PROXY') === '') return new Agent(options)
     return new EnvHttpProxyAgent({
       ...proxied,
       httpProxy: named('HTTP_PROXY'),

@@ -27,7 +27,7 @@ export interface AccountServiceOptions {
   log: Log
 }
 
-/** The hub's accounts at remote servers; loaded with the first of them, since most hubs run without. */
+/** The hub's accounts at remote servers; loaded with the first of them, since most hubs run without. Their folder tells. */
 export interface AccountService {
   authorization: (server: string, place: AccountPlace) => Authorization
   open: () => Promise<Accounts>
@@ -97,7 +97,11 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
       let real: Authorization | null = null
       const loaded = async (): Promise<Authorization> => (real = (await open()).authorization(server, place))
       return {
-        header: () => (real === null ? loaded().then((authorization) => authorization.header()) : real.header()),
+        header: () => {
+          if (real !== null) return real.header()
+          // Where nobody has signed in yet there is no token; a server that wants one says so.
+          return opening === null ? null : loaded().then((authorization) => authorization.header())
+        },
         challenged: async (challenge) => (real ?? (await loaded())).challenged(challenge),
       }
     },
