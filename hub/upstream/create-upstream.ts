@@ -282,6 +282,8 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       callTimeoutMs: limits.callTimeoutMs,
       totalTimeoutMs: limits.totalTimeoutMs,
       probeTimeoutMs: Math.min(PROBE_TIMEOUT_MS, limits.startTimeoutMs / 2),
+      // Most that end at their start do so either way: every other attempt is spared the second process.
+      startsAgain: machine.attempt % 2 === 0,
       maxResponseBytes: options.maxResponseBytes,
       openChannel: (handlers) => options.openChannel(config, handlers),
       openAsSse: sse === null ? null : (handlers) => options.openChannel(sse, handlers),

@@ -30,6 +30,8 @@ export interface HandshakeOptions {
   startTimeoutMs: number
   /** How long a silent server is waited for before it is sent `initialize` too. */
   probeTimeoutMs: number
+  /** Whether a process that ends at the probe is started once more, without it. */
+  startsAgain: boolean
   openChannel: (handlers: ChannelHandlers) => Channel
   /** HTTP+SSE, for a server that refuses Streamable HTTP; null where there is no such choice. */
   openAsSse: ((handlers: ChannelHandlers) => Channel) | null
@@ -162,7 +164,7 @@ export function createHandshake(options: HandshakeOptions, line: Line): Handshak
       return await probe()
     } catch (error) {
       // Some servers end themselves at a request before `initialize`; they get a fresh process and no probe.
-      if (line.closeReason?.code !== 'exited') throw error
+      if (line.closeReason?.code !== 'exited' || !options.startsAgain) throw error
       await line.replace(options.openChannel)
       return initialize()
     }

@@ -13,7 +13,7 @@ export interface HttpOptions {
   maxResponseBytes: number
 }
 
-/** Calls that the server never saw (connection refused: it restarts) are tried again for this long. */
+/** Calls that a server which was there does not see (connection refused: it restarts) are tried again for this long. */
 const HOLD_MS = 3_000
 const HOLD_STEP_MS = 50
 const MAX_RESUMES = 5
@@ -45,6 +45,8 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
   let version: string | null = null
   let modern = false
   let closed = false
+  /** It has answered something: only then may it be restarting. */
+  let reached = false
   let listening: Dispatcher.DispatchController | null = null
   let listenTimer: NodeJS.Timeout | null = null
 
@@ -147,6 +149,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
       },
       onResponseStart: (_controller, statusCode, headers) => {
         status = statusCode
+        reached = true
         const session = headers['mcp-session-id']
         if (typeof session === 'string' && exchange.hints.method === 'initialize') sessionId = session
         if (String(headers['content-type'] ?? '').startsWith('text/event-stream') && statusCode === 200) {
@@ -192,7 +195,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
           return
         }
         const held = performance.now() - exchange.startedAt
-        if (undelivered && !closed && held < HOLD_MS && exchange.hints.method !== 'initialize') {
+        if (undelivered && reached && !closed && held < HOLD_MS && exchange.hints.method !== 'initialize') {
           setTimeout(() => dispatch(exchange), HOLD_STEP_MS)
           return
         }

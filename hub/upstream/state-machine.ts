@@ -118,7 +118,9 @@ function counts(
     const attempt = machine.attempt + 1
     if (state !== 'backoff') return { attempt, nextTryAt: null }
     const atOnce = event.type === 'lost' && attempt === 1 && event.reason.code === 'exited'
-    return { attempt, nextTryAt: now + (atOnce ? AT_ONCE_MS : backoffDelay(attempt, random)) }
+    const isProcess = event.type === 'start-failed' && event.reason.code === 'exited'
+    const delay = backoffDelay(attempt, random, isProcess ? FIRST_PROCESS_DELAY_MS : FIRST_DELAY_MS)
+    return { attempt, nextTryAt: now + (atOnce ? AT_ONCE_MS : delay) }
   }
   // A person's word, and a long healthy run, let the count start anew.
   const anew = event.type === 'healthy' || event.type === 'restart' || event.type === 'enable' || state === 'idle'
@@ -128,10 +130,12 @@ function counts(
 /** Most crashes after a healthy time are one-off: the first restart does not wait. */
 const AT_ONCE_MS = 20
 const FIRST_DELAY_MS = 250
+/** A process that ends while it starts has cost a start, and what ended it rarely passes at once. */
+const FIRST_PROCESS_DELAY_MS = 1_000
 const LONGEST_DELAY_MS = 60_000
 
-/** Delay after that many failures in a row: doubling from 0.25 s to a minute, a fifth either way. */
-export function backoffDelay(attempt: number, random: number): number {
-  const base = Math.min(FIRST_DELAY_MS * 2 ** (Math.max(attempt, 1) - 1), LONGEST_DELAY_MS)
+/** Delay after that many failures in a row: doubling from the first one to a minute, a fifth either way. */
+export function backoffDelay(attempt: number, random: number, firstMs = FIRST_DELAY_MS): number {
+  const base = Math.min(firstMs * 2 ** (Math.max(attempt, 1) - 1), LONGEST_DELAY_MS)
   return Math.round(base * (0.8 + 0.4 * random))
 }

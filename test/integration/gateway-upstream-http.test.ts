@@ -52,6 +52,17 @@ describe('a modern server that answers with a status of 4xx', () => {
   })
 })
 
+it('a server that was never there is told to be away at once, not after the time that one may take to restart', async () => {
+  const gone = await startScripted(() => undefined)
+  await gone.close()
+  const begun = Date.now()
+  const hub = await startHub({ s: { type: 'http', url: gone.url } })
+  opened.push(hub.close)
+  const { reason, since } = await hub.until('s', 'backoff')
+  expect(reason?.code).toBe('connection-refused')
+  expect(since - begun).toBeLessThan(2_500)
+})
+
 describe('a legacy server that closes the stream of a call', () => {
   it('is asked for the rest with Last-Event-ID after the time that it names, and never for the call again', async () => {
     let calls = 0

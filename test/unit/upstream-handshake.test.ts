@@ -64,6 +64,18 @@ describe('the probe', () => {
     expect(channels[0]?.closed).toBe(true)
   })
 
+  it('that a server exits on is not followed by a second process where it is spared', async () => {
+    const { connection, channels } = scripted(
+      function (this: ScriptedChannel) {
+        queueMicrotask(() => channels[0]?.handlers.onClose(exited))
+        return undefined
+      },
+      { startsAgain: false },
+    )
+    await expect(connection.start()).rejects.toThrow(exited.message)
+    expect(channels).toHaveLength(1)
+  })
+
   it('that a slow server answers late still decides, whichever era it is of', async () => {
     const legacy = scripted(({ method }) => (method === 'initialize' ? legacyHello : undefined))
     expect((await legacy.connection.start()).era).toBe('legacy')

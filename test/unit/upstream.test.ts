@@ -114,7 +114,7 @@ it('a start that fails is repeated with growing delays', async () => {
     delays.push(wait)
     clock.advance(wait)
   }
-  expect(delays).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 16_000])
+  expect(delays).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000])
   await until('failed')
 })
 
