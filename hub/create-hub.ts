@@ -127,6 +127,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     onBatch: (requests) => {
       metrics.count(requests)
       if (options.isDebug?.() === true) logRequests(options.log, requests)
+      options.worked?.()
     },
   })
   const trust = trustOf(serverConfig.trustProxy)
@@ -216,6 +217,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     createLog: (server) => serverLogs.open(server, (lines) => events.emit({ type: 'server.log', server, lines })),
     onState: (upstream) => {
       const status = upstream.status()
+      if (status.state === 'running') options.worked?.()
       options.log(status.reason === null ? 'info' : 'warn', 'Server state', {
         server: status.name,
         state: status.state,

@@ -13,6 +13,7 @@ import type { Traces } from './gateway/trace-context.ts'
 import { createHub } from './create-hub.ts'
 import type { Hub } from './hub.ts'
 import { createHttpServer, holderOf, listenOn } from './endpoint.ts'
+import { createIdleMemory } from './idle-memory.ts'
 import { createHubLog } from './observe/log.ts'
 import { logSettings } from './observe/log-settings.ts'
 import { createRedactor } from './observe/redactor.ts'
@@ -93,6 +94,7 @@ async function main(): Promise<void> {
     log,
     applyLogging: (logging) => hubLog.apply(logSettings(logging)),
     isDebug: () => hubLog.level === 'debug',
+    worked: createIdleMemory().worked,
     // Where LOG_FILE goes is the operator's; the newest entries are in memory.
     logDir: null,
     redactor,

@@ -5,6 +5,7 @@ import { helloSchema, toHubSchema, type FromHub, type Hello } from './contract/i
 import { createHub } from './create-hub.ts'
 import { createEndpointListener, createHttpServer, listenOn } from './endpoint.ts'
 import { EXIT_CONFIG } from './faults.ts'
+import { createIdleMemory } from './idle-memory.ts'
 import { createHubLog } from './observe/log.ts'
 import { logSettings } from './observe/log-settings.ts'
 import { createRedactor } from './observe/redactor.ts'
@@ -77,6 +78,7 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     // The app stores what this process prints, and rotates it.
     applyLogging: (logging) => hubLog.apply({ ...logSettings(logging), file: null }),
     isDebug: () => hubLog.level === 'debug',
+    worked: createIdleMemory().worked,
     logDir: hello.paths.logDir,
     redactor,
   }).catch((error: unknown) => {

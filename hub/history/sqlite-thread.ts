@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { createIdleMemory, type IdleMemory } from '../idle-memory.ts'
 import type { PackedRows } from './packed-rows.ts'
 
 /**
@@ -40,7 +41,7 @@ interface Message {
 }
 
 /** The thread. It is handed over as text, so it may use nothing from outside; then it needs no file beside a bundle or in an archive. */
-function serve(): void {
+function serve(memory: IdleMemory): void {
   const { parentPort } = process.getBuiltinModule('node:worker_threads')
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
   type Database = InstanceType<typeof DatabaseSync>
@@ -117,6 +118,7 @@ function serve(): void {
       answer = { error: error instanceof Error ? error.message : String(error) }
     }
     parentPort.postMessage({ file: setup.file, answer })
+    memory.worked()
     if (job === null && open.size === 0) parentPort.close()
   })
 }
@@ -127,7 +129,7 @@ export function createSqliteThread(): SqliteThread {
   const open = new Set<string>()
 
   function start(): { worker: Worker; exited: Promise<unknown> } {
-    const worker = new Worker(`(${serve.toString()})()`, {
+    const worker = new Worker(`(${serve.toString()})((${createIdleMemory.toString()})())`, {
       eval: true,
       name: 'sqlite',
       // It holds no more than one batch or one page of rows.
