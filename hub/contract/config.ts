@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { MAX_SERVER_NAME, hasNoCredentials, isHttpUrl, serverPrefix } from './server-entry.ts'
+import { MAX_SERVER_NAME, hasNoCredentials, isHttpUrl, isRoot, serverPrefix } from './server-entry.ts'
 
 export const serverNameSchema = z
   .string()
@@ -54,6 +54,11 @@ export const hubOptionsSchema = z.strictObject({
   overLimit: z.enum(['warn', 'restart']).optional(),
   /** Failed starts in a row before the state is `failed`. */
   maxStartAttempts: z.number().int().positive().max(1_000).optional(),
+  /** Folders that a server of the legacy era is told of where its client has no roots. */
+  roots: z
+    .array(z.string().refine(isRoot, 'a root is an absolute path, such as /srv/data, or a file: URI'))
+    .max(100)
+    .optional(),
 })
 export type HubOptions = z.infer<typeof hubOptionsSchema>
 

@@ -43,6 +43,21 @@ export function isHttpUrl(value: string): boolean {
   }
 }
 
+/** An absolute path of either kind of system, or a `file:` URI, on one line. */
+export function isRoot(value: string): boolean {
+  if (/\p{Cc}/u.test(value)) return false
+  if (/^file:/i.test(value)) return isFileUri(value)
+  return /^(?:\/|\\\\|[A-Za-z]:[\\/])/.test(value)
+}
+
+function isFileUri(value: string): boolean {
+  try {
+    return /^file:\/\/[^?#]*$/i.test(value) && decodeURIComponent(new URL(value).pathname) !== ''
+  } catch {
+    return false
+  }
+}
+
 /** No password in clear; a reference in its place is none, and publish puts one there. */
 export function hasNoCredentials(value: string): boolean {
   const url = URL.parse(value.replace(/\$\{[^}]*\}/g, ''))

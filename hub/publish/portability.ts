@@ -190,6 +190,7 @@ function placesOf(config: StdioServerConfig): Place[] {
     ...Object.entries(config.env ?? {}).map(([key, value]) => ({ path: `env.${key}`, value })),
     ...(config.cwd === undefined ? [] : [{ path: 'cwd', value: config.cwd }]),
     ...(config.envFile === undefined ? [] : [{ path: 'envFile', value: config.envFile }]),
+    ...(config.hub?.roots ?? []).map((value, index) => ({ path: `hub.roots[${index}]`, value })),
   ]
 }
 

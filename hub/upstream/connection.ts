@@ -1,5 +1,5 @@
 import type { Reason } from '../contract/index.ts'
-import { WITH_INPUT, type Call, type CancelCall, type Question } from '../gateway/call.ts'
+import { WITH_INPUT, capabilitiesOfProfile, type Call, type CancelCall, type Question } from '../gateway/call.ts'
 import { Reply, rpc, type JsonRpcMessage, type Params } from '../gateway/json-rpc.ts'
 import { traceHeaders } from '../gateway/trace-context.ts'
 import { UpstreamFailure, type ChannelHandlers, type RequestHints } from './channel.ts'
@@ -136,6 +136,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     notify: (method, params) => {
       if (!closed) notify(method, params)
     },
+    roots: options.roots,
+    clientsHaveRoots: capabilitiesOfProfile(options.profile)['roots'] !== undefined,
     unowned: options.onQuestion,
     onWaiting: () => options.onSettled(),
     onAnswered: (entry) => (entry.deadline = performance.now() + options.callTimeoutMs),

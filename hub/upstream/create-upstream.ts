@@ -25,6 +25,7 @@ import { createInstance, type Instance } from './instance.ts'
 import type { LaneClients, OpenedLane } from './lanes.ts'
 import { attemptsFor, idleStopOf, limitsOf, type ServerLimits } from './limits.ts'
 import type { Offer } from './offers.ts'
+import { rootsOf } from './roots.ts'
 import { initialMachine, transition, type ServerEvent } from './state-machine.ts'
 import { createSubscriptions } from './subscriptions.ts'
 import { describeTarget, statusOf, unavailableError } from './server-status.ts'
@@ -276,6 +277,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     const instance: Instance = createInstance({
       clientInfo: options.clientInfo,
       profile,
+      roots: rootsOf(config.hub?.roots),
       // That it was modern is asked again, which costs nothing: a server may have become another one.
       era: wanted === 'auto' && era === 'legacy' ? era : wanted,
       startTimeoutMs: limits.startTimeoutMs,

@@ -12,6 +12,7 @@ import {
   type Params,
 } from '../gateway/json-rpc.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
+import type { Root } from './roots.ts'
 
 export interface ServerHello {
   era: Era
@@ -25,6 +26,8 @@ export interface HandshakeOptions {
   clientInfo: { name: string; version: string }
   /** What this connection may be asked for by a legacy server: a capability profile. */
   profile: string
+  /** What a legacy server is told of where the clients of this connection have no roots. */
+  roots: readonly Root[]
   /** Era to use, or `auto` to probe. */
   era: Era | 'auto'
   startTimeoutMs: number
@@ -68,7 +71,7 @@ export function createHandshake(options: HandshakeOptions, line: Line): Handshak
       'initialize',
       {
         protocolVersion: LATEST_LEGACY,
-        capabilities: capabilitiesOfProfile(options.profile),
+        capabilities: { ...(options.roots.length > 0 ? { roots: {} } : {}), ...capabilitiesOfProfile(options.profile) },
         clientInfo: options.clientInfo,
       },
       options.startTimeoutMs,

@@ -1,5 +1,6 @@
 import type { Call, Question } from '../gateway/call.ts'
 import type { IdTable } from './id-table.ts'
+import type { Root } from './roots.ts'
 import { rpc, toRpcError, type JsonRpcId, type Params, type RpcError } from '../gateway/json-rpc.ts'
 
 /** A call in flight, as far as the server may ask its client something. */
@@ -13,6 +14,10 @@ export interface QuestionsOptions<Entry extends Asked> {
   inFlight: Pick<IdTable<Entry>, 'get' | 'values'>
   answer: (id: JsonRpcId, body: { result: unknown } | { error: RpcError }) => void
   notify: (method: string, params: Params) => void
+  /** Roots of the configuration, for when no client can be asked for its own. */
+  roots: readonly Root[]
+  /** Whether the clients of this connection have roots of their own. */
+  clientsHaveRoots: boolean
   /** A question that no call can have asked; null when there is nobody to put it to either. */
   unowned: (question: Question) => Promise<unknown> | null
   /** A call waits for its client now, and the server does not work on it. */
@@ -53,6 +58,10 @@ export function createQuestions<Entry extends Asked>(options: QuestionsOptions<E
       options.answer(id, { result: {} })
       return
     }
+    if (method === 'roots/list' && options.roots.length > 0 && !options.clientsHaveRoots) {
+      options.answer(id, { result: { roots: options.roots } })
+      return
+    }
     const controller = new AbortController()
     const { signal } = controller
     const question: Question = {
@@ -70,7 +79,7 @@ export function createQuestions<Entry extends Asked>(options: QuestionsOptions<E
     const asked = aside ?? (entry === null ? options.unowned(question) : entry.call.ask(question))
     if (asked === null) {
       // Often asked right after the handshake, when there is no call yet.
-      if (method === 'roots/list') options.answer(id, { result: { roots: [] } })
+      if (method === 'roots/list') options.answer(id, { result: { roots: options.roots } })
       else
         options.answer(id, {
           error: {

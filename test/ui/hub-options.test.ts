@@ -55,6 +55,21 @@ describe('the hub’s options of a server', () => {
     expect(hubOptionsSchema.safeParse(value.value).success).toBe(true)
   })
 
+  it('roots are written one to a line, and a fault in one of them shows at the field', async () => {
+    const roots = en.config.list.roots
+    const value = form({}, true)
+    type(shown.get('textbox', roots.label), '/srv/data\nfile:///srv/more')
+    await shown.wrapper.vm.$nextTick()
+    expect(value.value).toEqual({ roots: ['/srv/data', 'file:///srv/more'] })
+    type(shown.get('textbox', roots.label), '')
+    await shown.wrapper.vm.$nextTick()
+    expect(value.value).toEqual({})
+    shown.wrapper.unmount()
+    const faults = { 'hub.roots.1': 'a root is an absolute path' }
+    shown = show(defineComponent(() => () => h(HubOptionsFields, { modelValue: {}, faults, remote: false })))
+    expect(shown.wrapper.text()).toContain('a root is an absolute path')
+  })
+
   it('a remote server has no memory to limit', () => {
     form({}, true)
     expect(shown.find('combobox', 'Over a limit')).toBeNull()
@@ -63,7 +78,11 @@ describe('the hub’s options of a server', () => {
 
   it('all but the switch and the text that have places of their own are in the form', () => {
     form({})
-    const inForm = optionGroups.flatMap(({ choices, numbers }) => [...choices.map(({ key }) => key), ...numbers])
+    const inForm = optionGroups.flatMap(({ choices, numbers, lists = [] }) => [
+      ...choices.map(({ key }) => key),
+      ...numbers,
+      ...lists,
+    ])
     const known = Object.keys(hubOptionsSchema.shape).filter((key) => key !== 'enabled' && key !== 'description')
     expect(inForm.toSorted()).toEqual(known.toSorted())
   })

@@ -5,6 +5,8 @@ interface Group {
   localOnly?: true
   choices: readonly Choice[]
   numbers: readonly string[]
+  /** Lists of texts. */
+  lists?: readonly string[]
 }
 
 export interface Choice {
@@ -30,6 +32,7 @@ export const optionGroups: readonly Group[] = [
       'maxInstances',
       'instanceIdleMs',
     ],
+    lists: ['roots'],
   },
   {
     id: 'health',
