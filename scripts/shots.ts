@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { type BrowserContext, chromium, type Page } from 'playwright'
 import { buildStale } from './lib/build-stale.mjs'
 import { root } from './lib/paths.mjs'
-import { exampleCalls, exampleProfiles, exampleServers, PASSWORD, startHub } from './lib/shot-hub.ts'
+import { exampleCalls, examplePeople, exampleProfiles, exampleServers, PASSWORD, startHub } from './lib/shot-hub.ts'
 import { chromium as systemChromium } from './lib/system-packages.mjs'
 
 /** `npm run shots [-- --only servers,login]`: every screen, as a picture in shots/. */
@@ -34,6 +34,10 @@ const screens: Screen[] = [
   { name: 'activity-filtered', path: '/activity?q=no+such+thing' },
   { name: 'request', path: '/activity/13' },
   { name: 'request-failed', path: '/activity/14?with=12' },
+  { name: 'access-users', path: '/access/users' },
+  { name: 'access-keys', path: '/access/keys' },
+  { name: 'access-sessions', path: '/access/sessions' },
+  { name: 'access-audit', path: '/access/audit' },
   { name: 'publish', path: '/publish' },
   { name: 'settings', path: '/settings' },
   { name: 'versions', path: '/settings/versions?version=1' },
@@ -120,6 +124,7 @@ const empty = await startHub(() => ({}))
 const first = await browser.newContext()
 await logIn(first, example.url)
 await exampleCalls(first.request, example.url)
+await examplePeople(first.request, example.url)
 await first.close()
 const groups = [
   { hub: example, anonymous: true, members: chosen.filter((screen) => screen.anonymous) },

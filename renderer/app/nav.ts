@@ -1,4 +1,4 @@
-import { Activity, Layers, LayoutDashboard, Rocket, Server, Settings, Wrench } from '@lucide/vue'
+import { Activity, Layers, LayoutDashboard, Rocket, Server, Settings, Users, Wrench } from '@lucide/vue'
 import type { Component } from 'vue'
 
 export const navItems: readonly { to: string; label: string; icon: Component; keys: string }[] = [
@@ -8,5 +8,6 @@ export const navItems: readonly { to: string; label: string; icon: Component; ke
   { to: '/profiles', label: 'nav.profiles', icon: Layers, keys: 'g f' },
   { to: '/activity', label: 'nav.activity', icon: Activity, keys: 'g a' },
   { to: '/publish', label: 'nav.publish', icon: Rocket, keys: 'g p' },
+  { to: '/access', label: 'nav.access', icon: Users, keys: 'g u' },
   { to: '/settings', label: 'nav.settings', icon: Settings, keys: 'g e' },
 ]

@@ -109,6 +109,18 @@ export function createAppRouter(client: QueryClient): Router {
         component: () => import('../features/publish/PublishPage.vue'),
       },
       {
+        path: '/access',
+        name: 'access',
+        component: () => import('../features/access/AccessPage.vue'),
+        meta: { title: 'nav.access' },
+        children: [
+          { path: 'users', name: 'access-users', component: () => import('../features/access/UsersTab.vue') },
+          { path: 'keys', name: 'access-keys', component: () => import('../features/access/KeysTab.vue') },
+          { path: 'sessions', name: 'access-sessions', component: () => import('../features/access/SessionsTab.vue') },
+          { path: 'audit', name: 'access-audit', component: () => import('../features/access/AuditTab.vue') },
+        ],
+      },
+      {
         path: '/settings',
         name: 'settings',
         meta: { title: 'nav.settings' },

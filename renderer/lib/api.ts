@@ -52,8 +52,12 @@ interface Options {
   readonly ifMatch?: string | undefined
 }
 
-/** Only what is asked for is trusted: an answer of another shape is an error, not a half-empty screen. */
-async function request<S extends z.ZodType>(path: string, schema: S, options: Options = {}): Promise<z.output<S>> {
+/** Asks the API. Only what is asked for is trusted: an answer of another shape is an error, not a half-empty screen. */
+export async function request<S extends z.ZodType>(
+  path: string,
+  schema: S,
+  options: Options = {},
+): Promise<z.output<S>> {
   const label = `${options.method ?? 'GET'} ${path}`
   const response = await send(path, label, initOf(options, 'application/json'))
   const text = await response.text()

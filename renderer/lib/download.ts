@@ -7,6 +7,14 @@ export function download(name: string, type: string, content: string | Uint8Arra
   URL.revokeObjectURL(link.href)
 }
 
+/** Has the browser fetch an export with the session's cookie, and save it as it comes. */
+export function saveFrom(path: string, query: Record<string, string>): void {
+  const link = document.createElement('a')
+  link.href = `${path}?${new URLSearchParams(query).toString()}`
+  link.download = ''
+  link.click()
+}
+
 /** A name that every file system takes. */
 export const fileName = (text: string): string => text.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-')
 

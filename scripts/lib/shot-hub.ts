@@ -59,6 +59,17 @@ export async function exampleCalls(request: APIRequestContext, url: string): Pro
   await call('everything', 'get-structured-content', { location: 'Chicago' })
 }
 
+/** Users of all kinds and keys of some. */
+export async function examplePeople(request: APIRequestContext, url: string): Promise<void> {
+  const post = (path: string, data: object) => request.post(`${url}${path}`, { headers: { origin: url }, data })
+  await post('/api/users', { name: 'night-shift', role: 'operator' })
+  await post('/api/users', { name: 'research', role: 'user', scope: { profiles: ['research'], servers: ['memory'] } })
+  await post('/api/users', { name: 'wall-display', role: 'viewer' })
+  const day = 86_400_000
+  await post('/api/keys', { name: 'Nightly job', expiresAt: Date.now() + 30 * day, scope: { profiles: ['research'] } })
+  await post('/api/keys', { name: 'Laptop', permissions: ['mcp:connect', 'metrics:read'] })
+}
+
 /** The built hub in server mode on a free port, with folders of its own that go with it. */
 export async function startHub(servers: (folder: string) => Record<string, unknown>, profiles: object = {}) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'mcp-hub-shots-'))

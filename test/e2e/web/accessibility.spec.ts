@@ -1,28 +1,26 @@
 import type { Page } from '@playwright/test'
 import { expect, expectAccessible, test } from './fixtures.ts'
 
-const routes = [
-  '/',
-  '/servers',
-  '/servers/add',
-  '/servers/add?from=command',
-  '/servers/everything',
-  '/servers/everything/tools',
-  '/servers/everything/logs',
-  '/servers/everything/settings',
-  '/servers/broken',
-  '/servers/no-such-server',
-  '/tools',
-  '/tools/everything/get-structured-content',
-  '/tools/everything/no-such-tool',
-  '/activity',
-  '/activity/1',
-  '/publish',
-  '/settings',
-  '/settings/versions?version=1',
-  '/reference?operation=postServers',
-  '/no-such-page',
-]
+const areas = {
+  servers: ['/', '/servers', '/servers/add', '/servers/add?from=command', '/servers/broken', '/servers/no-such-server'],
+  'one server': [
+    '/servers/everything',
+    '/servers/everything/tools',
+    '/servers/everything/logs',
+    '/servers/everything/doctor',
+    '/servers/everything/settings',
+  ],
+  tools: [
+    '/tools',
+    '/tools/everything/get-structured-content',
+    '/tools/everything/no-such-tool',
+    '/profiles',
+    '/profiles/no-such-profile',
+    '/publish',
+  ],
+  activity: ['/activity', '/activity/1', '/access/users', '/access/keys', '/access/sessions', '/access/audit'],
+  settings: ['/settings', '/settings/versions?version=1', '/reference?operation=postServers', '/no-such-page'],
+}
 
 async function checkInBothThemes(page: Page, route: string): Promise<void> {
   await page.goto(route)
@@ -35,15 +33,32 @@ async function checkInBothThemes(page: Page, route: string): Promise<void> {
 }
 
 for (const locale of ['en', 'zh-CN']) {
-  test(`every page is accessible in both themes, in ${locale}`, async ({ admin: page, context }) => {
-    test.setTimeout(120_000)
-    await page.addInitScript((chosen) => localStorage.setItem('mcp-hub.locale', chosen), locale)
-    for (const route of routes) await checkInBothThemes(page, route)
-    await page.keyboard.press('Control+k')
-    await expect(page.getByRole('dialog')).toBeVisible()
-    await expectAccessible(page)
+  test.describe(`in ${locale}`, () => {
+    test.beforeEach(async ({ page }) => {
+      test.setTimeout(120_000)
+      await page.addInitScript((chosen) => localStorage.setItem('mcp-hub.locale', chosen), locale)
+    })
 
-    await context.clearCookies()
-    for (const route of ['/login', '/setup']) await checkInBothThemes(page, route)
+    for (const [area, routes] of Object.entries(areas))
+      test(`the pages of ${area} are accessible in both themes`, async ({ admin: page }) => {
+        for (const route of routes) await checkInBothThemes(page, route)
+      })
+
+    test('the palette and the dialogs of access are accessible', async ({ admin: page }) => {
+      for (const route of ['/access/users', '/access/keys']) {
+        await page.goto(route)
+        await page.getByRole('main').getByRole('button').first().click()
+        await expect(page.getByRole('dialog')).toBeVisible()
+        await expectAccessible(page)
+        await page.keyboard.press('Escape')
+      }
+      await page.keyboard.press('Control+k')
+      await expect(page.getByRole('dialog')).toBeVisible()
+      await expectAccessible(page)
+    })
+
+    test('the doors are accessible in both themes', async ({ page }) => {
+      for (const route of ['/login', '/setup']) await checkInBothThemes(page, route)
+    })
   })
 }

@@ -1,44 +1,54 @@
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, ref, shallowRef, watch, type ComputedRef, type Ref, type ShallowRef } from 'vue'
-import type { HistoryPage, RequestRecord } from '../../../hub/contract/index.ts'
-import { api } from '../../lib/api.ts'
-import { useLiveEvents } from '../../lib/live.ts'
-import { keys, type Query } from '../../lib/queries.ts'
-import { toApiQuery, type ActivityFilter } from './activity-filter.ts'
+import type { Query } from './queries.ts'
 
-const PAGE = 100
+interface Page<T> {
+  readonly items: T[]
+  /** Cursor of the page before it in time; null at the end. */
+  readonly next: string | null
+}
 
-export interface Requests {
-  readonly query: Query<HistoryPage>
+export interface NewestFirst<T> {
+  readonly query: Query<Page<T>>
   /** What is loaded, newest first. */
-  readonly rows: ComputedRef<readonly RequestRecord[]>
+  readonly rows: ComputedRef<readonly T[]>
   /** How many newer ones are held back while the list stands still. */
   readonly held: ComputedRef<number>
   readonly more: ComputedRef<boolean>
   readonly loadingOlder: Ref<boolean>
   readonly failure: ShallowRef<unknown>
   loadOlder: () => Promise<void>
+  /** Asks for what came since; to be called when something did. */
+  loadNewer: () => Promise<void>
   showHeld: () => void
 }
 
 /**
- * The requests that a filter lets through: a page at a time towards the past, and new ones as they come. While `still` is
- * true, new ones are held back, so that rows do not move under the eyes of who reads them.
+ * A log in a database: a page at a time towards the past, and new entries as they come. While `still` is true, new ones
+ * are held back, so that rows do not move under the eyes of who reads them.
  */
-export function useRequests(filter: () => ActivityFilter, still: () => boolean): Requests {
-  const ask = (cursor?: string, signal?: AbortSignal): Promise<HistoryPage> =>
-    api.requests({ ...toApiQuery(filter(), Date.now()), limit: String(PAGE), ...(cursor && { cursor }) }, signal)
-  const query = useQuery({
-    queryKey: computed(() => keys.requests(filter())),
-    queryFn: ({ signal }) => ask(undefined, signal),
+export function useNewestFirst<T>(options: {
+  /** Of the query; another key is another list. */
+  key: () => readonly unknown[]
+  /** At most `limit` entries before the cursor. */
+  ask: (paging: { limit: number; cursor: string | undefined }, signal?: AbortSignal) => Promise<Page<T>>
+  /** Grows with time. */
+  idOf: (item: T) => number
+  still?: () => boolean
+}): NewestFirst<T> {
+  const { key, ask, idOf, still = () => false } = options
+  const limit = 100
+  const query: Query<Page<T>> = useQuery<Page<T>>({
+    queryKey: computed(key),
+    queryFn: ({ signal }) => ask({ limit, cursor: undefined }, signal),
     placeholderData: keepPreviousData,
     staleTime: 0,
     gcTime: 0,
   })
 
-  const older = shallowRef<readonly RequestRecord[]>([])
-  const newer = shallowRef<readonly RequestRecord[]>([])
-  const held = shallowRef<readonly RequestRecord[]>([])
+  const older = shallowRef<readonly T[]>([])
+  const newer = shallowRef<readonly T[]>([])
+  const held = shallowRef<readonly T[]>([])
   const next = ref<string | null>(null)
   const failure = shallowRef<unknown>(null)
   const loadingOlder = ref(false)
@@ -54,11 +64,11 @@ export function useRequests(filter: () => ActivityFilter, still: () => boolean):
     { immediate: true },
   )
 
-  /** Answers that come after the filter was changed are of no use. */
-  async function forThisFilter(cursor: string | undefined, use: (page: HistoryPage) => void): Promise<void> {
+  /** An answer that comes after the list became another is of no use. */
+  async function forThisList(cursor: string | undefined, use: (page: Page<T>) => void): Promise<void> {
     const first = query.data.value
     try {
-      const page = await ask(cursor)
+      const page = await ask({ limit, cursor })
       if (query.data.value === first) use(page)
     } catch (error) {
       if (query.data.value === first) failure.value = error
@@ -69,7 +79,7 @@ export function useRequests(filter: () => ActivityFilter, still: () => boolean):
     if (loadingOlder.value || next.value === null) return
     loadingOlder.value = true
     failure.value = null
-    await forThisFilter(next.value, ({ items, next: cursor }) => {
+    await forThisList(next.value, ({ items, next: cursor }) => {
       older.value = [...older.value, ...items]
       next.value = cursor
     })
@@ -85,12 +95,10 @@ export function useRequests(filter: () => ActivityFilter, still: () => boolean):
       return
     }
     asking = true
-    await forThisFilter(undefined, ({ items }) => {
+    await forThisList(undefined, ({ items }) => {
       const known = held.value[0] ?? newer.value[0] ?? query.data.value?.items[0]
-      const fresh = known === undefined ? items : items.filter(({ id }) => id > known.id)
-      // More came than a page holds: what lies between would be missing, so the list begins anew.
-      if (known !== undefined && fresh.length === PAGE && !still()) void query.refetch()
-      else held.value = [...fresh, ...held.value].slice(0, PAGE)
+      const fresh = known === undefined ? items : items.filter((item) => idOf(item) > idOf(known))
+      held.value = [...fresh, ...held.value].slice(0, limit)
       if (!still()) showHeld()
     })
     asking = false
@@ -101,15 +109,11 @@ export function useRequests(filter: () => ActivityFilter, still: () => boolean):
 
   function showHeld(): void {
     if (held.value.length === 0) return
-    // As many as are held back at most: there may be more of them.
-    if (held.value.length === PAGE) void query.refetch()
+    // As many as are asked for at once: there may be others between them and what is shown.
+    if (held.value.length === limit) void query.refetch()
     else newer.value = [...held.value, ...newer.value]
     held.value = []
   }
-
-  useLiveEvents((event) => {
-    if (event.type === 'history.appended') void loadNewer()
-  })
 
   return {
     query,
@@ -119,6 +123,7 @@ export function useRequests(filter: () => ActivityFilter, still: () => boolean):
     loadingOlder,
     failure,
     loadOlder,
+    loadNewer,
     showHeld,
   }
 }

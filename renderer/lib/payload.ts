@@ -1,4 +1,4 @@
-import { isObject, pretty, type JsonObject } from '../../lib/json.ts'
+import { isObject, pretty, type JsonObject } from './json.ts'
 
 /** The value of a payload, undefined when it was cut and so is no JSON any more. */
 export function parsePayload(text: string | null): unknown {
