@@ -35,6 +35,12 @@ export interface ResourceOwners {
 
 const MARKED = /^(.*)[#&]server=([A-Za-z0-9_-]+)$/s
 
+/** The URI and the prefix of which `#server=<prefix>` makes a marked one; null when it has no mark. */
+export function readMark(uri: string): { own: string; prefix: string } | null {
+  const [, own, prefix] = MARKED.exec(uri) ?? []
+  return own === undefined || prefix === undefined ? null : { own, prefix }
+}
+
 function marked(uri: string, { prefix }: Upstream): string {
   return `${uri}${uri.includes('#') ? '&' : '#'}server=${prefix}`
 }
@@ -69,9 +75,9 @@ export function createResourceOwners(members: readonly ResourceMember[]): Resour
   }
 
   function findMarked(uri: string): ResourceOwner | null {
-    const [, own = '', prefix] = MARKED.exec(uri) ?? []
-    const member = members.find(({ upstream }) => upstream.prefix === prefix)
-    return member?.shows(own) === true ? { upstream: member.upstream, uri: own } : null
+    const mark = readMark(uri)
+    const member = members.find(({ upstream }) => upstream.prefix === mark?.prefix)
+    return mark !== null && member?.shows(mark.own) === true ? { upstream: member.upstream, uri: mark.own } : null
   }
 
   return {

@@ -2,6 +2,7 @@ import { emptyCatalog } from '../upstream/catalog.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Call, CancelCall } from './call.ts'
 import { McpError, Reply, isObject, rpc, toRpcError, type Params } from './json-rpc.ts'
+import { readMark } from './resource-owners.ts'
 import type { Route, Target, Viewer } from './view.ts'
 
 const SKILLS_EXTENSION = 'io.modelcontextprotocol/skills'
@@ -11,7 +12,8 @@ const MAX_ROOTS = 10_000
 
 /**
  * The skills of several servers (extension `io.modelcontextprotocol/skills`). Their URIs are never rewritten, because names
- * and digests hang on them: the first configured server has a URI that two serve, and the other is reached at its own endpoint.
+ * and digests hang on them, and a file is found by its place beside `SKILL.md`: of a URI that two serve the first configured
+ * server's is listed. Who means the other's says so with the mark of resources (`#server=<prefix>`), which no list has.
  */
 export interface Skills {
   /** Where a request about skills goes; null for a request about something else. */
@@ -26,6 +28,9 @@ export function createSkills(
 ): Skills {
   /** The server of each skill that was told of, by the URI of its folder. */
   const roots = new Map<string, Upstream>()
+
+  /** Skills whose server was told that a list has another one's. */
+  const hidden = new Set<string>()
 
   const serving = (): Upstream[] => members().filter(({ hello }) => hasSkills(hello?.capabilities))
 
@@ -42,6 +47,22 @@ export function createSkills(
       if (owner !== undefined && members().includes(owner)) return owner
     }
     return null
+  }
+
+  function tellHidden(upstream: Upstream, uri: string): void {
+    const key = `${upstream.prefix} ${uri}`
+    if (hidden.has(key) || hidden.size >= MAX_ROOTS) return
+    hidden.add(key)
+    const text = `Skill ${uri} is another server's too, whose it is where several are shown; this one is ${uri}#server=${upstream.prefix}`
+    upstream.log.add('hub', 'warn', text)
+  }
+
+  /** The server that the mark of a URI names, which then is asked for the URI without it. */
+  function marked(params: Params | undefined): Route | null {
+    const mark = readMark(String(params?.['uri']))
+    const upstream = serving().find(({ prefix }) => prefix === mark?.prefix)
+    if (mark === null || upstream === undefined || !shows(upstream, mark.own)) return null
+    return routeTo(upstream, { ...params, uri: mark.own })
   }
 
   /** Everything that the servers list; one that fails does not spoil it. */
@@ -66,7 +87,10 @@ export function createSkills(
     const byUri = new Map<unknown, Params>()
     for (const { upstream, skills } of listed)
       for (const skill of skills) {
-        if (byUri.has(skill['uri'])) continue
+        if (byUri.has(skill['uri'])) {
+          tellHidden(upstream, String(skill['uri']))
+          continue
+        }
         byUri.set(skill['uri'], skill)
         learn(skill['uri'], upstream)
       }
@@ -123,6 +147,8 @@ export function createSkills(
       const uri = String(params?.['uri'])
       const [first, second] = serving()
       if (first === undefined) return null
+      const explicit = marked(params)
+      if (explicit !== null) return explicit
       return second === undefined ? routeTo(first, params) : searched(params, (call, asked) => find(call, uri, asked))
     },
     reads: (params) => {

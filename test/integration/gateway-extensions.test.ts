@@ -179,6 +179,22 @@ describe.each(eras)('extensions for a %s client', (era) => {
     expect(folder.result?.['resources']).toMatchObject([{ uri, description: name }])
   })
 
+  it('with skills: the second owner of a URI is meant with a mark, and is told that no list has it', async () => {
+    const wire = await connect(era, '/mcp')
+    await wire.request('skills/list')
+    const marked = (path: string): { uri: string } => ({ uri: `skill://shared${path}#server=beta` })
+    const { result } = await wire.request('skills/get', marked('/SKILL.md'))
+    expect(result?.['skill']).toEqual(skill('beta', 'shared'))
+    const read = await wire.request('resources/read', marked('/templates/a.md'))
+    expect(read.result?.['contents']).toEqual([{ uri: 'skill://shared/templates/a.md', text: 'of beta' }])
+    const folder = await wire.request('resources/directory/read', marked(''))
+    expect(folder.result?.['resources']).toMatchObject([{ description: 'beta' }])
+    for (const uri of ['skill://shared/SKILL.md#server=gamma', 'skill://shared/SKILL.md#server=nobody'])
+      expect((await wire.request('skills/get', { uri })).error?.code).toBe(-32602)
+    const { lines } = (await hub.api('GET', '/api/servers/beta/logs')).body as { lines: { text: string }[] }
+    expect(lines.filter(({ text }) => text.includes('skill://shared/SKILL.md#server=beta'))).toHaveLength(1)
+  })
+
   it('with skills: one that nobody has is refused', async () => {
     const wire = await connect(era, '/mcp')
     for (const method of ['skills/get', 'resources/read'])
