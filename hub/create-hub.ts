@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Express } from 'express'
 import { limitDefaults, type Endpoint, type HubStatus, type Overview } from './contract/index.ts'
-import { trustOf } from './auth/client-address.ts'
+import { trustOf, type Trust } from './auth/client-address.ts'
 import { openExecConsents } from './auth/exec-consents.ts'
 import { openIdentity } from './auth/identity.ts'
 import { signingKeys } from './auth/signing-keys.ts'
@@ -25,6 +25,7 @@ import { createGateway } from './gateway/gateway.ts'
 import { configChangedAct, identityAct } from './history/acts.ts'
 import { createHistory } from './history/create-history.ts'
 import type { Hub, HubOptions } from './hub.ts'
+import { createLiveSettings } from './live-settings.ts'
 import { createEvents } from './observe/events.ts'
 import { rememberLog } from './observe/recent-log.ts'
 import { logRequests } from './observe/request-lines.ts'
@@ -102,11 +103,18 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   const { vault, redactor } = options
   const events = createEvents(redactor)
   const { auth: authConfig = {}, server: serverConfig = {} } = config.system
-  redactor.know(
-    'system',
-    [authConfig.jwtSecret, authConfig.jwtSecretPrevious].filter((value) => value !== undefined),
-  )
-  const limits = config.system.limits ?? limitDefaults
+  function knowSecrets(): void {
+    const { jwtSecret, jwtSecretPrevious } = config.system.auth ?? {}
+    redactor.know(
+      'system',
+      [jwtSecret, jwtSecretPrevious].filter((value) => value !== undefined),
+    )
+  }
+  knowSecrets()
+  /** One object, which a change of the settings changes. */
+  const limits = { ...limitDefaults, ...config.system.limits }
+  /** Where the endpoint was moved to by hand. */
+  let movedTo: number | undefined
   let endpoint: Endpoint = { state: 'starting', url: '', port: 0, takenBy: null, message: null }
 
   const references: ReferenceSources = {
@@ -130,7 +138,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       options.worked?.()
     },
   })
-  const trust = trustOf(serverConfig.trustProxy)
+  let trusted = trustOf(serverConfig.trustProxy)
+  const trust: Trust = (address, hop) => trusted(address, hop)
   const cluster = createClusterSource({
     redisUrl: options.redisUrl,
     // The hubs of one machine share their accounts' folder: a sign-in at one must count at the others.
@@ -152,7 +161,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   const mcpAuth = authConfig.mcp ?? 'token'
   const rates = createRateLimits({
     mode: options.mode,
-    settings: config.system.rateLimit,
+    settings: () => config.system.rateLimit,
     limiter: cluster.limiter,
   })
 
@@ -164,8 +173,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     if (upstream !== undefined && upstream.status().state !== 'disabled') void upstream.restart()
   }
 
-  const publicUrl = serverConfig.publicUrl?.replace(/\/+$/, '') ?? null
-  const baseUrl = (): string | null => publicUrl ?? loopbackOrigin(endpoint)
+  const publicUrl = (): string | null => config.system.server?.publicUrl?.replace(/\/+$/, '') ?? null
+  const baseUrl = (): string | null => publicUrl() ?? loopbackOrigin(endpoint)
   const issuer =
     authConfig.oauth === undefined
       ? null
@@ -189,9 +198,10 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     log: options.log,
   })
 
+  const serverDefaults = configuredDefaults(config.system)
   const supervisor = createSupervisor({
     clientInfo: { name: 'mcp-hub', version: options.version },
-    defaults: configuredDefaults(config.system),
+    defaults: serverDefaults,
     references,
     redactor,
     configDir: options.configDir,
@@ -312,6 +322,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       mcpAuth,
       configDir: options.configDir,
       configFaults: [...config.faults, ...identity.faults],
+      restartNeeded: live.restartNeeded,
       sessions: gateway.sessions,
       rssBytes: process.memoryUsage.rss(),
     }
@@ -332,11 +343,15 @@ export async function createHub(given: HubOptions): Promise<Hub> {
 
   let app: Promise<Express> | null = null
   const door = createFrontDoor({
-    guard: {
-      allowedHosts: [...(serverConfig.allowedHosts ?? []), ...(publicUrl === null ? [] : [new URL(publicUrl).host])],
-      allowedOrigins: serverConfig.cors?.origin ?? [],
+    guard: () => {
+      const { allowedHosts = [], cors } = config.system.server ?? {}
+      const base = publicUrl()
+      return {
+        allowedHosts: [...allowedHosts, ...(base === null ? [] : [new URL(base).host])],
+        allowedOrigins: cors?.origin ?? [],
+        credentials: cors?.credentials ?? fixedDefault('server.cors.credentials'),
+      }
     },
-    credentials: serverConfig.cors?.credentials ?? false,
     trust,
     identity,
     issuer,
@@ -368,7 +383,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         events,
         log: remembered,
         onExchange,
-        maxBodyBytes: limits.maxRequestBytes,
+        maxBodyBytes: () => limits.maxRequestBytes,
         baseUrl,
         status,
         apply,
@@ -376,6 +391,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         pinsChanged,
         hold: (response, caller) => door.hold(response, caller),
         moveEndpoint: async (port) => {
+          movedTo = port ?? movedTo
           if (port !== undefined) await config.saveSystem(['server', 'port'], port, { by: 'MCP Hub' })
           await hub.onMoveEndpoint?.(port ?? endpoint.port)
         },
@@ -388,18 +404,43 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     unready: () => (!door.open ? 'not serving' : options.databaseUrl === null ? null : history.failure),
   })
 
+  const live = createLiveSettings({
+    system: () => config.system,
+    where,
+    log: options.log,
+    isThere: (name, value) => name === 'server.port' && value === movedTo,
+    takeOver: (names) => {
+      const touches = (prefix: string): boolean => [...names].some((name) => name.startsWith(prefix))
+      if (touches('logging.')) options.applyLogging?.(config.system.logging)
+      if (touches('rateLimit.')) rates.update()
+      if (touches('server.')) {
+        trusted = trustOf(config.system.server?.trustProxy)
+        door.guardChanged()
+      }
+      if (touches('limits.')) Object.assign(limits, limitDefaults, config.system.limits)
+      if (touches('limits.') || touches('monitoring.')) {
+        Object.assign(serverDefaults, configuredDefaults(config.system))
+        for (const upstream of supervisor.upstreams.values()) upstream.defaultsChanged()
+      }
+    },
+  })
+  config.onSystem = () => {
+    knowSecrets()
+    live.changed()
+    changed()
+  }
+
   const hub: Hub = {
     requestListener: door.listener,
     start: async () => {
       identity.watch()
-      config.watch(() => {
-        options.applyLogging?.(config.system.logging)
+      config.watch((names) => {
         for (const fault of config.faults) options.log('error', 'Configuration fault', { ...fault })
         // Another hub has told of its change itself.
         if (!documents.shared) history.audit(configChangedAct(config.faults.length))
         changed()
         void apply()
-        profilesChanged()
+        if (names.has('profiles')) profilesChanged()
       })
       door.open = true
       if (config.faults.length === 0) void versions.record(config.texts, null, null)

@@ -3,7 +3,7 @@ import type { Caller } from './auth/caller.ts'
 import { clientAddress, isSecure, type Trust } from './auth/client-address.ts'
 import { readCookie } from './auth/cookies.ts'
 import type { ExternalIssuer } from './auth/external-issuer.ts'
-import { createCors } from './auth/cors.ts'
+import { createCors, type Cors } from './auth/cors.ts'
 import { createGuard, type GuardOptions } from './auth/guard.ts'
 import type { Identity } from './auth/identity.ts'
 import { createMcpDoor } from './auth/mcp-door.ts'
@@ -21,9 +21,8 @@ import type { AccountService } from './upstream/oauth/service.ts'
 export type Surface = 'all' | 'mcp'
 
 export interface FrontDoorOptions {
-  guard: GuardOptions
-  /** Whether pages of `guard.allowedOrigins` may send cookies. */
-  credentials: boolean
+  /** As they are in force; whether pages of `allowedOrigins` may send cookies. */
+  guard: () => GuardOptions & { credentials: boolean }
   trust: Trust
   identity: Identity
   /** Whose tokens are taken besides the hub's own. */
@@ -50,14 +49,19 @@ export interface FrontDoor {
   readonly running: number
   /** An answer that may last: it is ended when its caller's credential is. */
   hold: (response: ServerResponse, caller: Caller) => void
+  /** What `guard` answers is another. */
+  guardChanged: () => void
   dispose: () => void
 }
+
+const corsOf = ({ allowedOrigins: origins, credentials }: ReturnType<FrontDoorOptions['guard']>): Cors =>
+  createCors({ origins, credentials })
 
 /** Where every HTTP request comes in: it is guarded, its caller found, and it goes to the gateway, the accounts or the API. */
 export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const { identity, trust, gateway, issuer, resources } = options
-  const guard = createGuard(options.guard)
-  const cors = createCors({ origins: options.guard.allowedOrigins, credentials: options.credentials })
+  let guard = createGuard(options.guard())
+  let cors = corsOf(options.guard())
   const answers = createOpenAnswers({
     isCurrent: identity.isCurrent,
     onRevoked: (principals) => principals.forEach(gateway.revoke),
@@ -157,6 +161,10 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       return answers.size
     },
     hold: answers.add,
+    guardChanged: () => {
+      guard = createGuard(options.guard())
+      cors = corsOf(options.guard())
+    },
     dispose: answers.dispose,
   }
   return door

@@ -52,7 +52,7 @@ export interface AppOptions {
   diagnostics: Parameters<typeof diagnosticsRoutes>[1]
   identify: (request: Request) => Promise<Caller | null>
   rates: RateLimits
-  maxBodyBytes: number
+  maxBodyBytes: () => number
   /** Folder of the built web UI; null where something else serves it. */
   webDir: string | null
   log: Log

@@ -46,7 +46,7 @@ export interface AppParts {
   events: Events
   log: RememberedLog
   onExchange: OnExchange
-  maxBodyBytes: number
+  maxBodyBytes: () => number
   /** Where browsers reach the hub; null while nobody can tell. */
   baseUrl: () => string | null
   status: () => HubStatus

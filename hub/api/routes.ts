@@ -34,10 +34,15 @@ export function createRoutes(
     identify: (request: Request) => Promise<Caller | null>
     rates: RateLimits
     trust: Trust
-    maxBodyBytes: number
+    maxBodyBytes: () => number
   },
 ): Routes {
-  const json = express.json({ limit: options.maxBodyBytes })
+  let parser = { limit: 0, json: express.json() }
+  const json: ReturnType<typeof express.json> = (request, response, next) => {
+    const limit = options.maxBodyBytes()
+    if (parser.limit !== limit) parser = { limit, json: express.json({ limit }) }
+    parser.json(request, response, next)
+  }
 
   async function count(
     caller: Caller | null,

@@ -1,6 +1,7 @@
 import type { Limiter, LimiterPolicy, Taken } from '../cluster/cluster.ts'
 import { defaultOf, fixedDefault } from '../config/settings.ts'
 import type { RateClass, SystemFile } from '../contract/index.ts'
+import { isDeepStrictEqual } from '../deep-equal.ts'
 import { anonymousCaller, bootstrapCaller, type Caller } from './caller.ts'
 import { placeOf } from './client-address.ts'
 
@@ -17,6 +18,8 @@ export interface Rate {
 }
 
 export interface RateLimits {
+  /** The settings are others. */
+  update: () => void
   /** Counts a request. Null where there is no limit; at once where this hub counts alone. */
   take: (
     rateClass: RateClass,
@@ -32,15 +35,23 @@ export interface RateLimits {
  */
 export function createRateLimits(options: {
   mode: 'desktop' | 'server'
-  settings: SystemFile['rateLimit']
+  /** As they are in force. */
+  settings: () => SystemFile['rateLimit']
   limiter: (policy: LimiterPolicy) => Pick<Limiter, 'take'>
 }): RateLimits {
   const limiters = new Map<RateClass, { limiter: Pick<Limiter, 'take'>; policy: LimiterPolicy }>()
-  for (const rateClass of classes) {
-    const policy = policyOf(rateClass, options.mode, options.settings ?? {})
-    if (policy !== null) limiters.set(rateClass, { policy, limiter: options.limiter(policy) })
+  function update(): void {
+    for (const rateClass of classes) {
+      const policy = policyOf(rateClass, options.mode, options.settings() ?? {})
+      // Who counts already goes on.
+      if (isDeepStrictEqual(policy, limiters.get(rateClass)?.policy ?? null)) continue
+      if (policy === null) limiters.delete(rateClass)
+      else limiters.set(rateClass, { policy, limiter: options.limiter(policy) })
+    }
   }
+  update()
   return {
+    update,
     take: (rateClass, caller, address, points = 1) => {
       if (caller !== null && unlimited.has(caller.id)) return null
       const found = limiters.get(rateClass)

@@ -23,12 +23,14 @@ const help: Readonly<Record<keyof Limits, string>> = {
   parkedCallTtlMs: 'Time after which a call that waits is given up.',
 }
 
-/** What the HTTP server is made with, once. */
-const ofTheListener: ReadonlySet<string> = new Set<keyof Limits>([
+/** What the listener and the connections to servers are made with, once. */
+const setOnce: ReadonlySet<string> = new Set<keyof Limits>([
   'maxHeaderBytes',
   'maxConnections',
   'headersTimeoutMs',
   'requestTimeoutMs',
+  'maxResponseBytes',
+  'maxStdioLineBytes',
 ])
 
 interface LimitSetting {
@@ -41,6 +43,6 @@ interface LimitSetting {
 export const limitSettings = Object.fromEntries(
   Object.entries(limitDefaults).map(([name, value]): [string, LimitSetting] => [
     `limits.${name}`,
-    { help: help[name as keyof Limits], default: value, ...(ofTheListener.has(name) ? {} : { live: true as const }) },
+    { help: help[name as keyof Limits], default: value, ...(setOnce.has(name) ? {} : { live: true as const }) },
   ]),
 ) as Record<`limits.${keyof Limits}`, LimitSetting>

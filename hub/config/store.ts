@@ -48,7 +48,10 @@ export interface ConfigStore {
   replace: (texts: ConfigTexts, change?: Change) => Promise<void>
   /** Told of each configuration that comes into force after the first one. */
   onVersion: ((texts: ConfigTexts, by: string | null, reason: string | null) => void) | null
-  watch: (onChange: () => void) => void
+  /** `system` is another than before, whoever changed it. */
+  onSystem: (() => void) | null
+  /** Told of the documents that are others than before. */
+  watch: (onChange: (changed: ReadonlySet<Name>) => void) => void
   dispose: () => Promise<void>
 }
 
@@ -110,19 +113,23 @@ export async function openConfigStore(
     return { changed, parsed }
   }
 
-  /** Reads all three; answers whether one of them is another than before. */
-  async function load(by: string | null = null, reason: string | null = null): Promise<boolean> {
+  /** Reads all three; answers which of them are others than before. */
+  async function load(by: string | null = null, reason: string | null = null): Promise<ReadonlySet<Name>> {
     const [first, second, third] = await Promise.all([
       read('servers', { mcpServers: {} }, parseServers),
       read('system', {}, parseSystem),
       read('profiles', { profiles: {} }, parseProfiles),
     ])
+    let systemChanged = false
     if (first.parsed.ok) {
       servers = first.parsed.value
       serverFaults = []
     } else serverFaults = first.parsed.faults
     if (second.parsed.ok) {
-      system = withOverrides(second.parsed.value, overrides)
+      const next = withOverrides(second.parsed.value, overrides)
+      // What did not change stays the same object.
+      systemChanged = !isDeepStrictEqual(next, system)
+      if (systemChanged) system = next
       const written = parseJsonc(seen.get('system') ?? emptyTexts.system, null)
       // It is valid but for the lengths of what its references stand for.
       systemAsWritten = written.ok ? (written.value.value as SystemFile) : {}
@@ -141,7 +148,9 @@ export async function openConfigStore(
       }
       store.onVersion?.(inForce, by, reason)
     }
-    return first.changed || second.changed || third.changed
+    if (systemChanged) store.onSystem?.()
+    const changed = { servers: first.changed, system: second.changed, profiles: third.changed }
+    return new Set(NAMES.filter((name) => changed[name]))
   }
 
   /** One change at a time, each on the newest text, so that no edit is lost and comments stay. */
@@ -218,6 +227,7 @@ export async function openConfigStore(
 
   const store: ConfigStore = {
     onVersion: null,
+    onSystem: null,
     get texts() {
       return inForce
     },
@@ -266,7 +276,7 @@ export async function openConfigStore(
         queue = work.catch(() => undefined)
         void work.then(
           (changed) => {
-            if (changed) onChange()
+            if (changed.size > 0) onChange(changed)
           },
           // What is in force stays in force while the documents cannot be reached; the watch tells of them again.
           () => undefined,

@@ -27,6 +27,8 @@ export const hubStatusSchema = z.object({
   configDir: z.string(),
   /** Faults of the files on disk; while there are any the last good configuration is in force. */
   configFaults: z.array(faultSchema),
+  /** Settings of system.json that take effect after a restart of the hub, e.g. `server.port`. */
+  restartNeeded: z.array(z.string()),
   sessions: z.number().int(),
   rssBytes: z.number().int(),
 })

@@ -88,7 +88,14 @@ export function createGateway(options: GatewayOptions): Gateway {
         principal === null ? {} : { principal },
       ),
   }
-  const parking = createParkingLot({ ttlMs: limits.parkedCallTtlMs, max: limits.maxParkedCalls })
+  const parking = createParkingLot({
+    get ttlMs() {
+      return limits.parkedCallTtlMs
+    },
+    get max() {
+      return limits.maxParkedCalls
+    },
+  })
   const modern = createModernEdge(context, parking)
   const legacy = createLegacyEdge(context)
 

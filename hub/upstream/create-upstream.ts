@@ -64,7 +64,7 @@ const PROBE_TIMEOUT_MS = 5_000
 export function createUpstream(options: UpstreamOptions, events: UpstreamEvents): Upstream {
   const { name, log, clock = systemClock } = options
   let config = options.config
-  let limits = limitsOf(config, options.defaults)
+  const limits = limitsOf(config, options.defaults)
   let machine = initialMachine(isEnabled(config), clock.now())
   let primary: Instance | null = null
   /** What the server offered last: it stays listed while the server is down, and its calls say why they fail. */
@@ -430,7 +430,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       const [wasOn, isOn] = [isEnabled(config), isEnabled(next)]
       close([...draining], false)
       config = next
-      limits = limitsOf(config, options.defaults)
+      Object.assign(limits, limitsOf(config, options.defaults))
       lastCatalog = emptyCatalog
       lastHello = null
       era = null
@@ -440,6 +440,12 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
         dispatch({ type: 'restart' })
       }
       await until(() => machine.state !== 'stopping')
+    },
+    defaultsChanged: () => {
+      const interval = limits.healthCheckIntervalMs
+      Object.assign(limits, limitsOf(config, options.defaults))
+      // One that was never to be asked has no timer that would notice.
+      if (limits.healthCheckIntervalMs !== interval) health?.check()
     },
     wake: () => {
       if (transportOf(config) === 'stdio') return

@@ -26,7 +26,8 @@ const AGAIN_MS = 1_000
 
 export function createHealthProbe(options: HealthOptions): HealthProbe {
   const { connection, clock, limits } = options
-  const { healthCheckIntervalMs: intervalMs, healthCheckTimeoutMs: timeoutMs } = limits
+  /** They may change while it runs. */
+  const interval = (): number => limits.healthCheckIntervalMs
   let cancelTimer: () => void = () => undefined
   let seen = connection.received
   let heardAt = clock.now()
@@ -37,11 +38,11 @@ export function createHealthProbe(options: HealthOptions): HealthProbe {
 
   function schedule(ms: number): void {
     cancelTimer()
-    if (!disposed && intervalMs > 0) cancelTimer = clock.after(ms, onTimer)
+    if (!disposed && interval() > 0) cancelTimer = clock.after(ms, onTimer)
   }
 
   function onTimer(): void {
-    if (misses === 0 && heardSomething()) schedule(intervalMs)
+    if (misses === 0 && heardSomething()) schedule(interval())
     else void ask()
   }
 
@@ -57,7 +58,7 @@ export function createHealthProbe(options: HealthOptions): HealthProbe {
     if (asking || isOver()) return
     asking = true
     const method = connection.hello.era === 'modern' ? 'server/discover' : 'ping'
-    const failure = await connection.request(method, undefined, timeoutMs).then(
+    const failure = await connection.request(method, undefined, limits.healthCheckTimeoutMs).then(
       () => null,
       (error: unknown) => missOf(error),
     )
@@ -67,7 +68,7 @@ export function createHealthProbe(options: HealthOptions): HealthProbe {
       heardAt = clock.now()
       if (misses > 0) options.onRecovered()
       misses = 0
-      schedule(intervalMs)
+      schedule(interval())
     } else onMiss(failure)
   }
 
@@ -78,7 +79,7 @@ export function createHealthProbe(options: HealthOptions): HealthProbe {
       return
     }
     options.onImpaired(reason)
-    schedule(Math.min(AGAIN_MS, intervalMs))
+    schedule(Math.min(AGAIN_MS, interval()))
   }
 
   /** A server that works on a call may be deaf to probes: it is given the time that a call may take. */
@@ -97,10 +98,10 @@ export function createHealthProbe(options: HealthOptions): HealthProbe {
     return reason ?? { code: 'unresponsive', message: error.message, cure: 'Read its log; restart it if it stays so.' }
   }
 
-  schedule(intervalMs)
+  schedule(interval())
   return {
     check: () => {
-      if (intervalMs > 0) void ask()
+      if (interval() > 0) void ask()
     },
     dispose: () => {
       disposed = true

@@ -35,6 +35,8 @@ export interface Upstream {
   restart: () => Promise<void>
   /** Takes another entry under the same name; resolves once what ran under the old one is gone. */
   reconfigure: (config: ServerConfig) => Promise<void>
+  /** What holds for entries that say nothing else is another; the server goes on. */
+  defaultsChanged: () => void
   /** The network may have changed, or the machine slept: what was put off is tried now, what runs is checked. */
   wake: () => void
   measured: (usage: Usage | null) => void

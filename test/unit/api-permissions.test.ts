@@ -25,7 +25,7 @@ function routesOfExpress(webDir: string | null): string[] {
     history: { history: part },
     publisher: part,
     identify: () => Promise.resolve(null),
-    maxBodyBytes: 1_000,
+    maxBodyBytes: () => 1_000,
     webDir,
     log: () => undefined,
   } as unknown as AppOptions)
