@@ -31,6 +31,7 @@ import { rememberLog } from './observe/recent-log.ts'
 import { logRequests } from './observe/request-lines.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { createServerLogs } from './observe/server-log.ts'
+import { createWebhooks } from './observe/webhooks.ts'
 import { createSecretKeeper } from './secrets/keeper.ts'
 import { createSecretLifter } from './secrets/lifter.ts'
 import { readFileBelow, readSecretFile, secretFolders } from './secrets/environment.ts'
@@ -80,6 +81,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     mode: options.mode,
     production: options.mode === 'server' && options.env('NODE_ENV') === 'production',
   }
+  const allowPrivateAddresses = (): boolean =>
+    config.system.server?.allowPrivateAddresses ?? defaultOf('server.allowPrivateAddresses', where)
   const consents = await openExecConsents({
     file: join(options.dataDir, 'exec-consents.json'),
     needed: () => config.system.server?.execConsent ?? defaultOf('server.execConsent', where),
@@ -156,8 +159,22 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     adminPassword: options.adminPassword,
     openCluster: cluster.open,
     announceSetup: (code) => hub.onSetupCode?.(code),
-    audit: (act) => history.audit(identityAct(act)),
+    audit: (act) => {
+      history.audit(identityAct(act))
+      if (act.action === 'auth.locked') webhooks.lockout(act.target, act.address)
+    },
   })
+  const webhooks = createWebhooks({
+    version: options.version,
+    env: options.env,
+    configDir: options.configDir,
+    allowPrivateAddresses,
+    hubUrl: () => baseUrl(),
+    pinState: pins.state,
+    redactor,
+    log: options.log,
+  })
+  webhooks.apply(config.system.monitoring?.webhooks)
   const mcpAuth = authConfig.mcp ?? 'token'
   const rates = createRateLimits({
     mode: options.mode,
@@ -221,8 +238,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     maxStdioLineBytes: limits.maxStdioLineBytes,
     maxResponseBytes: limits.maxResponseBytes,
     agreed: consents.agreed,
-    allowPrivateAddresses: () =>
-      config.system.server?.allowPrivateAddresses ?? defaultOf('server.allowPrivateAddresses', where),
+    allowPrivateAddresses,
     authorization: accounts.authorization,
     createLog: (server) => serverLogs.open(server, (lines) => events.emit({ type: 'server.log', server, lines })),
     onState: (upstream) => {
@@ -234,10 +250,14 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         ...(status.reason === null ? {} : { reason: status.reason.message }),
       })
       events.emit({ type: 'server.changed', server: status })
+      webhooks.serverState(status)
       hub.onOverview?.(overview())
     },
     onCatalog: (upstream, kinds) => {
-      for (const { lists } of upstream.catalogs) pins.observe(upstream.name, lists.tools)
+      for (const { lists } of upstream.catalogs) {
+        pins.observe(upstream.name, lists.tools)
+        webhooks.toolsSeen(upstream.name, lists.tools)
+      }
       gateway.catalogChanged(upstream, kinds)
       events.emit({ type: 'catalog.changed', server: upstream.name })
       events.emit({ type: 'server.changed', server: upstream.status() })
@@ -380,6 +400,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         lifter,
         history,
         metrics,
+        webhooks,
         events,
         log: remembered,
         onExchange,
@@ -412,6 +433,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     takeOver: (names) => {
       const touches = (prefix: string): boolean => [...names].some((name) => name.startsWith(prefix))
       if (touches('logging.')) options.applyLogging?.(config.system.logging)
+      if (touches('monitoring.webhooks')) webhooks.apply(config.system.monitoring?.webhooks)
       if (touches('rateLimit.')) rates.update()
       if (touches('server.')) {
         trusted = trustOf(config.system.server?.trustProxy)
@@ -435,6 +457,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     start: async () => {
       identity.watch()
       config.watch((names) => {
+        webhooks.configFaults(config.faults)
         for (const fault of config.faults) options.log('error', 'Configuration fault', { ...fault })
         // Another hub has told of its change itself.
         if (!documents.shared) history.audit(configChangedAct(config.faults.length))
@@ -447,6 +470,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       backups.start()
       void serverLogs.prune(Object.keys(config.servers.mcpServers))
       await apply()
+      webhooks.started(options.version)
     },
     get ready() {
       return door.open
@@ -469,6 +493,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     onSetupCode: null,
     drain: async (ms) => {
       door.open = false
+      webhooks.draining()
       const deadline = Date.now() + ms
       // Streams have no end of their own: clients reconnect to the next hub.
       gateway.close()
@@ -487,6 +512,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       watchdog?.dispose()
       await serverLogs.flush()
       await pins.flush()
+      await webhooks.dispose()
       await identity.dispose()
       await documents.dispose()
       await cluster.dispose()

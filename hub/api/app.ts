@@ -34,6 +34,7 @@ import { secretRoutes } from './secrets.ts'
 import { doctorRoutes } from './doctor.ts'
 import { serverRoutes } from './servers.ts'
 import { userRoutes } from './users.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 export interface AppOptions {
   auth: Parameters<typeof authRoutes>[1]
@@ -50,6 +51,7 @@ export interface AppOptions {
   publisher: Parameters<typeof publishRoutes>[1]
   secrets: Parameters<typeof secretRoutes>[1]
   diagnostics: Parameters<typeof diagnosticsRoutes>[1]
+  webhooks: Parameters<typeof webhookRoutes>[1]
   identify: (request: Request) => Promise<Caller | null>
   rates: RateLimits
   maxBodyBytes: () => number
@@ -93,6 +95,7 @@ export function createApp(options: AppOptions): Express {
   publishRoutes(on, options.publisher)
   secretRoutes(on, options.secrets)
   diagnosticsRoutes(on, options.diagnostics)
+  webhookRoutes(on, options.webhooks)
   refuseRest()
   if (options.webDir !== null) serveWeb(app, options.webDir)
   app.use((request) => {

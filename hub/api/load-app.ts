@@ -17,6 +17,7 @@ import type { HubOptions } from '../hub.ts'
 import type { Events } from '../observe/events.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { RememberedLog } from '../observe/recent-log.ts'
+import type { Webhooks } from '../observe/webhooks.ts'
 import type { SecretKeeper } from '../secrets/keeper.ts'
 import type { SecretLifter } from '../secrets/lifter.ts'
 import type { AccountService } from '../upstream/oauth/service.ts'
@@ -45,6 +46,7 @@ export interface AppParts {
   metrics: Metrics
   events: Events
   log: RememberedLog
+  webhooks: Webhooks
   onExchange: OnExchange
   maxBodyBytes: () => number
   /** Where browsers reach the hub; null while nobody can tell. */
@@ -114,6 +116,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
       redactor,
     },
     history: { history, metrics: parts.metrics },
+    webhooks: { webhooks: parts.webhooks },
     publisher: createPublisher({
       loadServers: () => config.servers,
       loadSystem: () => config.systemAsWritten,

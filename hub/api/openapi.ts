@@ -19,6 +19,7 @@ const groups: Readonly<Record<string, string>> = {
   config: 'The configuration as a whole',
   backups: 'Archives of everything that the hub has',
   diagnostics: 'What to send with a report',
+  webhooks: 'Who is told of changes, and whether it arrived',
   events: 'What happens, as it happens',
   servers: 'The MCP servers',
   accounts: 'Accounts at remote servers',

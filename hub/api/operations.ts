@@ -77,6 +77,8 @@ import {
   statsSchema,
   toolEntrySchema,
   userSchema,
+  webhookDeliverySchema,
+  webhookStatusSchema,
 } from '../contract/index.ts'
 import type { RouteKey } from './permissions.ts'
 
@@ -163,6 +165,14 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     summary: 'What happens, as it happens; each event’s data is a HubEvent',
     query: eventsQuerySchema,
     answer: 'text/event-stream',
+  },
+  'GET /api/webhooks': {
+    summary: 'The webhooks of system.json, each with its newest deliveries',
+    answer: z.array(webhookStatusSchema),
+  },
+  'POST /api/webhooks/:id/test': {
+    summary: 'Send a test message; answered once it was tried, whether or not it arrived',
+    answer: webhookDeliverySchema,
   },
   'GET /api/backups': { summary: 'The archives, and when the hub makes one', answer: backupsSchema },
   'POST /api/backups': { summary: 'Make an archive of everything now', answer: backupSchema, status: 201 },

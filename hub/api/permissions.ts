@@ -37,6 +37,8 @@ export const routeNeeds = {
   'POST /api/hub/endpoint': 'host:access',
   'GET /api/events': 'hub:read',
   'GET /api/diagnostics': 'hub:configure',
+  'GET /api/webhooks': 'hub:configure',
+  'POST /api/webhooks/:id/test': 'hub:configure',
   'GET /api/backups': 'hub:configure',
   'POST /api/backups': 'hub:configure',
   // It holds the vault and the users.

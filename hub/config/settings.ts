@@ -201,6 +201,12 @@ export const settings = {
     default: 30_000,
     live: true,
   },
+  'monitoring.webhooks': {
+    help: 'Who is told what happens to the hub; docs/observability.md.',
+    default: null,
+    secret: true,
+    live: true,
+  },
 
   'rateLimit.windowMs': { help: 'Window of the limits that have no own, in ms.', default: 60_000, live: true },
   'rateLimit.maxRequests': { help: 'For apiRead and apiWrite, where they have no own.', default: null, live: true },

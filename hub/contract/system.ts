@@ -3,6 +3,7 @@ import { backupSettingsSchema } from './backups.ts'
 import { issuerSchema } from './issuer.ts'
 import { limitDefaults, type Limits } from './limits.ts'
 import { pinningSchema } from './pins.ts'
+import { webhooksSchema } from './webhooks.ts'
 
 const limitSchemas = Object.fromEntries(
   Object.entries(limitDefaults).map(([name, fallback]) => [name, z.number().int().positive().default(fallback)]),
@@ -120,6 +121,8 @@ export const systemFileSchema = z.strictObject({
       enabled: z.boolean().optional(),
       metricsInterval: z.number().int().positive().optional(),
       healthCheckInterval: z.number().int().positive().optional(),
+      /** Who is told what happens, by name. */
+      webhooks: webhooksSchema.optional(),
     })
     .optional(),
   /** Requests in a window, by class; `maxRequests` and `windowMs` themselves hold for `apiRead` and `apiWrite`. */

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import pino from 'pino'
+import { SonicBoom } from 'sonic-boom'
 import { shiftFiles } from './log-file.ts'
 import type { LogWriter } from './log.ts'
 import type { LogSettings } from './log-settings.ts'
@@ -55,8 +56,9 @@ export function createPinoWriter({ settings, redactor, onProblem, lookMs = LOOK_
     },
   )
 
-  function open(): ReturnType<typeof pino.destination> {
-    const made = pino.destination({
+  function open(): SonicBoom {
+    // Not pino.destination, which flushes at the exit: it throws where no file was open, and waits for who reads stdout.
+    const made = new SonicBoom({
       dest: file ?? 1,
       sync: false,
       append: true,

@@ -30,6 +30,8 @@ import {
   signedOutSchema,
   statsSchema,
   toolEntrySchema,
+  webhookDeliverySchema,
+  webhookStatusSchema,
   type AddServer,
   type CallTool,
   type DoctorProgress,
@@ -264,6 +266,10 @@ export const api = {
     request(`/api/history/${encodeURIComponent(id)}`, requestDetailSchema, { signal }),
   stats: (window: Stats['window'], signal?: AbortSignal) =>
     request(`/api/stats?window=${window}`, statsSchema, { signal }),
+
+  webhooks: (signal?: AbortSignal) => request('/api/webhooks', z.array(webhookStatusSchema), { signal }),
+  testWebhook: (id: string) =>
+    request(`/api/webhooks/${encodeURIComponent(id)}/test`, webhookDeliverySchema, { method: 'POST' }),
 
   preview: (target: TargetInput, signal?: AbortSignal) =>
     request('/api/publish/preview', previewSchema, { method: 'POST', body: { target }, signal }),
