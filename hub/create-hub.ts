@@ -480,7 +480,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     },
     mcpAuth,
     endpointPort: serverConfig.port ?? defaultOf('server.port', where),
-    connectionLimits: limits,
+    connectionLimits: { ...limits, isProxy: (address) => trust(address, 0) },
     host: serverConfig.host ?? fixedDefault('server.host'),
     setupCode: () => identity.setupCode(),
     overview,

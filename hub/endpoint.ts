@@ -1,5 +1,6 @@
 import { readFile, readdir, readlink } from 'node:fs/promises'
 import type { RequestListener, Server } from 'node:http'
+import { limitByAddress } from './address-limit.ts'
 import type { Endpoint, Limits } from './contract/index.ts'
 import { rpc } from './gateway/json-rpc.ts'
 
@@ -69,8 +70,11 @@ export function createEndpointListener(options: {
 /** What one connection may take, and how many there may be. */
 export type ConnectionLimits = Pick<
   Limits,
-  'maxConnections' | 'maxHeaderBytes' | 'headersTimeoutMs' | 'requestTimeoutMs'
->
+  'maxConnections' | 'maxConnectionsPerAddress' | 'maxHeaderBytes' | 'headersTimeoutMs' | 'requestTimeoutMs'
+> & {
+  /** Whether an address is that of a proxy of ours. */
+  isProxy: (address: string) => boolean
+}
 
 /** An HTTP server with the time limits that a proxy in front expects (DEPLOY §2.2). */
 export function createHttpServer(limits: ConnectionLimits, listener: RequestListener): Server {
@@ -89,6 +93,10 @@ export function createHttpServer(limits: ConnectionLimits, listener: RequestList
   )
   // Whoever opens more is hung up on, so that the hub keeps file handles for its own work.
   server.maxConnections = limits.maxConnections
+  const { maxConnectionsPerAddress: max, isProxy } = limits
+  const tooMany = `More than ${max} connections from this address are open (limits.maxConnectionsPerAddress); close some, or name a proxy of yours in server.trustProxy`
+  const refusal = rawAnswer('429 Too Many Requests', rpc.limitExceeded, tooMany, 'retry-after: 1\r\n')
+  limitByAddress(server, { max, isProxy, refusal })
   // What is no HTTP request never comes to the listener; its sender is told here what is wrong with it.
   server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
     if (code === 'ECONNRESET' || !socket.writable) {
@@ -104,12 +112,15 @@ export function createHttpServer(limits: ConnectionLimits, listener: RequestList
         : code === 'ERR_HTTP_REQUEST_TIMEOUT'
           ? ['408 Request Timeout', 'The request did not arrive in time']
           : ['400 Bad Request', 'This is no HTTP/1.1 request']
-    const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: rpc.invalidRequest, message } })
-    socket.end(
-      `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    )
+    socket.end(rawAnswer(status, rpc.invalidRequest, message))
   })
   return server
+}
+
+/** An answer to what never became a request, as it goes over the wire. */
+function rawAnswer(status: string, code: number, message: string, headers = ''): string {
+  const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message } })
+  return `HTTP/1.1 ${status}\r\nconnection: close\r\n${headers}content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 }
 
 /** Resolves with the port that was bound; port 0 takes a free one. */

@@ -6,6 +6,7 @@ const help: Readonly<Record<keyof Limits, string>> = {
   maxStdioLineBytes: 'One line on a server’s stdout.',
   maxHeaderBytes: 'All headers of one request of a client.',
   maxConnections: 'Connections of clients at once.',
+  maxConnectionsPerAddress: 'Those of one address; of a proxy in `server.trustProxy` all.',
   headersTimeoutMs: 'Time for the headers of a request.',
   requestTimeoutMs: 'Time for all that is sent of a request.',
   maxNestingDepth: 'Levels of one message.',
@@ -27,6 +28,7 @@ const help: Readonly<Record<keyof Limits, string>> = {
 const setOnce: ReadonlySet<string> = new Set<keyof Limits>([
   'maxHeaderBytes',
   'maxConnections',
+  'maxConnectionsPerAddress',
   'headersTimeoutMs',
   'requestTimeoutMs',
   'maxResponseBytes',

@@ -12,6 +12,8 @@ export const limitDefaults = {
   maxHeaderBytes: 32_768,
   /** Connections of clients at once. */
   maxConnections: 10_000,
+  /** Those of one address, unless it is a proxy of ours. */
+  maxConnectionsPerAddress: 2_000,
   /** Time for the headers of a request, and for all that is sent of it. */
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,

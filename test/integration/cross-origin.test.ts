@@ -78,9 +78,10 @@ describe('slow clients and too many of them', () => {
   afterAll(() => opened.forEach((socket) => socket.destroy()))
 
   /** Opens a connection and sends something; resolves with what came back when it was ended by the hub. */
-  function dribble(hub: TestHub, text: string): Promise<string> {
+  function dribble(hub: TestHub, text: string, localAddress = '127.0.0.1'): Promise<string> {
     return new Promise((resolve) => {
-      const socket = connect(Number(new URL(hub.url).port), '127.0.0.1', () => socket.write(text))
+      const port = Number(new URL(hub.url).port)
+      const socket = connect({ port, host: '127.0.0.1', localAddress }, () => socket.write(text))
       opened.push(socket)
       let answer = ''
       socket.on('data', (chunk) => (answer += String(chunk)))
@@ -123,6 +124,39 @@ describe('slow clients and too many of them', () => {
     await expect
       .poll(() => dribble(hub, 'GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n'))
       .toContain('200 OK')
+    await hub.close()
+  })
+
+  const health = 'GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n'
+  const hold = (hub: TestHub): Promise<Socket> =>
+    new Promise((resolve) => {
+      const socket = connect(Number(new URL(hub.url).port), '127.0.0.1', () => resolve(socket))
+      opened.push(socket)
+    })
+
+  it('limits.maxConnectionsPerAddress: whoever comes beyond is told so, others are served, and there is room again when one leaves', async () => {
+    const hub = await startHub({}, { limits: { maxConnectionsPerAddress: 2 } })
+    const held = await Promise.all([hold(hub), hold(hub)])
+    for (const request of [
+      health,
+      `POST /mcp HTTP/1.1\r\nhost: x\r\ncontent-length: 9000\r\n\r\n${'x'.repeat(9_000)}`,
+    ]) {
+      const [head = '', body = ''] = (await dribble(hub, request)).split('\r\n\r\n')
+      expect(head).toMatch(/^HTTP\/1\.1 429 Too Many Requests\r\n(?:.*\r\n)*retry-after: 1/)
+      expect(JSON.parse(body)).toMatchObject({ id: null, error: { code: -31003 } })
+      expect(body).toContain('More than 2 connections from this address are open (limits.maxConnectionsPerAddress)')
+    }
+    // All of 127.0.0.0/8 is this computer; to the hub it is another address.
+    expect(await dribble(hub, health, '127.0.0.2')).toContain('200 OK')
+    held[0].destroy()
+    await expect.poll(() => dribble(hub, health)).toContain('200 OK')
+    await hub.close()
+  })
+
+  it('limits.maxConnectionsPerAddress does not hold for a proxy of ours', async () => {
+    const hub = await startHub({}, { limits: { maxConnectionsPerAddress: 1 }, server: { trustProxy: ['loopback'] } })
+    await Promise.all([hold(hub), hold(hub), hold(hub)])
+    expect(await dribble(hub, health)).toContain('200 OK')
     await hub.close()
   })
 })
