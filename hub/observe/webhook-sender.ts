@@ -192,11 +192,12 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
     }
     try {
       const dispatcher = await network.dispatcher(target)
+      const { default: request } = await import('undici/lib/api/api-request.js')
       const {
         statusCode,
         headers,
         body: answer,
-      } = await dispatcher.request({
+      } = await request.call(dispatcher, {
         origin: url.origin,
         path: url.pathname + url.search,
         method: 'POST',
