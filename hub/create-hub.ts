@@ -294,6 +294,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   const gateway = createGateway({
     hubInfo: { name: 'mcp-hub', version: options.version },
     limits,
+    instance: options.instance ?? null,
     upstreams: () => supervisor.upstreams,
     profiles: () => config.profiles.profiles,
     admission: pins,
@@ -492,13 +493,16 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     onOverview: null,
     onSetupCode: null,
     drain: async (ms) => {
-      door.open = false
       webhooks.draining()
       const deadline = Date.now() + ms
       // Streams have no end of their own: clients reconnect to the next hub.
-      gateway.close()
       events.close()
-      while (door.running > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50))
+      for (;;) {
+        gateway.release()
+        if (door.running === 0 || Date.now() >= deadline) break
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+      door.open = false
     },
     stop: async () => {
       door.open = false

@@ -11,6 +11,8 @@ const { createServer } = process.getBuiltinModule('node:http')
 export interface EndpointListener {
   readonly endpoint: Endpoint
   listen: (port: number) => Promise<void>
+  /** Nobody can connect any more; what is under way goes on. */
+  stopListening: () => void
   close: () => Promise<void>
 }
 
@@ -63,6 +65,7 @@ export function createEndpointListener(options: {
         })
       }
     },
+    stopListening: () => server?.close(),
     close,
   }
 }

@@ -32,6 +32,8 @@ export interface HubOptions {
   adminPassword: string | undefined
   /** Where several hubs meet; null for one machine. */
   redisUrl: string | null
+  /** Which of several hubs this is: stands before the ids of its sessions, so that a proxy knows whose they are. */
+  instance?: string | null
   /** Values of `${secret:NAME}`. */
   vault: SecretVault
   /** The environment as system.json sees it, with the hub's own secrets; the same as `env` when absent. */
@@ -60,7 +62,7 @@ export interface Hub {
   requestListener: (surface: Surface) => RequestListener
   /** Starts the servers and watches the configuration. */
   start: () => Promise<void>
-  /** Whether it takes new work; false from the moment that it drains. */
+  /** Whether it takes work; false once it has drained. */
   readonly ready: boolean
   readonly faults: Fault[]
   readonly mcpAuth: 'token' | 'none'
@@ -77,7 +79,7 @@ export interface Hub {
   onOverview: ((overview: Overview) => void) | null
   /** A new code replaced the one that ran out. */
   onSetupCode: ((code: string) => void) | null
-  /** Refuses new requests and lets running ones finish, at most `ms`. */
+  /** Ends streams and idle sessions and lets requests finish, at most `ms`. Who wants no new ones closes the listener first. */
   drain: (ms: number) => Promise<void>
   stop: () => Promise<void>
   /** When the process ends without `stop`: kills the servers at once. */

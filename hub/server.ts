@@ -12,7 +12,8 @@ import { fixedDefault, type SettingName } from './config/settings.ts'
 import type { Traces } from './gateway/trace-context.ts'
 import { createHub } from './create-hub.ts'
 import type { Hub } from './hub.ts'
-import { createHttpServer, holderOf, listenOn } from './endpoint.ts'
+import { createDrainableServer } from './drainable-server.ts'
+import { holderOf } from './endpoint.ts'
 import { createIdleMemory } from './idle-memory.ts'
 import { createHubLog } from './observe/log.ts'
 import { logSettings } from './observe/log-settings.ts'
@@ -87,6 +88,7 @@ async function main(): Promise<void> {
     keptJwtSecret: () => keptSecret(dataDir),
     systemEnv: (name) => environment.values[name],
     redisUrl: text('REDIS_URL') ?? null,
+    instance: text('MCP_HUB_INSTANCE') ?? null,
     adminPassword: text('MCP_HUB_ADMIN_PASSWORD'),
     vault,
     env: (name) => process.env[name],
@@ -119,22 +121,13 @@ async function main(): Promise<void> {
       },
     ])
   }
-  const listener = hub.requestListener('all')
-  let announcing = false
-  const server = createHttpServer(hub.connectionLimits, (request, response) => {
-    if (announcing) {
-      response.setHeader('connection', 'close')
-      if (request.url === '/health/ready') {
-        response.writeHead(503, { 'content-type': 'application/json' }).end('{"status":"draining"}')
-        return
-      }
-    }
-    listener(request, response)
-  })
+  const service = createDrainableServer(hub.connectionLimits, hub.requestListener('all'))
   const wanted = hub.endpointPort
-  const port = await listenOn(server, wanted, host).catch((error: unknown) => endOnRefusedPort(error, wanted))
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-  hub.setEndpoint({ state: 'listening', url: `${url}/mcp`, port, takenBy: null, message: null })
+  const bound = await service.listen(wanted, host).catch((error: unknown) => endOnRefusedPort(error, wanted))
+  const url = `http://${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}`
+  hub.setEndpoint({ state: 'listening', url: `${url}/mcp`, port: bound.port, takenBy: null, message: null })
+  // In the same turn: whoever connects first must be served.
+  const started = hub.start()
   process.stdout.write(`MCP Hub listening on ${url}\n`)
   if (hub.mcpAuth === 'none') log('warn', 'auth.mcp is "none": the MCP endpoints ask for no token')
   const announced = new Set<string>()
@@ -145,7 +138,7 @@ async function main(): Promise<void> {
   }
   const setupCode = await hub.setupCode()
   if (setupCode !== null) hub.onSetupCode(setupCode)
-  await hub.start()
+  await started
   process.send?.('ready')
   setTimeout(() => void hubLog.handOver().catch((error: unknown) => sayOnStderr(String(error))), HAND_OVER_MS).unref()
   // logrotate's way to say that it put the file aside.
@@ -156,12 +149,9 @@ async function main(): Promise<void> {
     if (ending) return
     ending = true
     log('info', 'Draining', { signal })
-    // Work that arrives while proxies and balancers still learn of it is done: a refusal would be a lost request.
-    announcing = true
-    await new Promise((resolve) => setTimeout(resolve, ANNOUNCE_MS))
-    server.close()
+    await service.announceEnd(ANNOUNCE_MS)
     await hub.drain(DRAIN_MS)
-    server.closeAllConnections()
+    service.server.closeAllConnections()
     await hub.stop()
     await hubLog.flush()
     process.exit(0)

@@ -116,9 +116,10 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
   async function end(): Promise<void> {
     if (ending) return
     ending = true
+    api.close()
+    endpoint.stopListening()
     await hub.drain(DRAIN_MS)
     api.closeAllConnections()
-    api.close()
     await endpoint.close()
     await hub.stop()
     process.exit(0)

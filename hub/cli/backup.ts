@@ -7,8 +7,10 @@ import type { HubFolders } from '../backup/members.ts'
 import { openBackup } from '../backup/open-backup.ts'
 import { restoreBackup } from '../backup/restore-backup.ts'
 import { HubError } from '../hub-error.ts'
+import { givenText } from '../config/read-settings.ts'
 import { CommandError, exitCodes, requireOption, UsageError, type Command, type Io, type Values } from './command.ts'
 import { folderOptions } from './setting-options.ts'
+import { settingsHere } from './settings-here.ts'
 
 export const backupCommand: Command = {
   name: 'backup',
@@ -25,7 +27,7 @@ export const backupCommand: Command = {
       const into = path.resolve(requireOption(values, 'out'))
       const documents = await openDocuments({
         configDir: folders.configDir,
-        databaseUrl: databaseOf(io),
+        databaseUrl: databaseOf(values, io),
         sources: undefined,
         log: () => undefined,
       })
@@ -69,7 +71,7 @@ export const restoreCommand: Command = {
       const { manifest, before } = await restoreBackup(await archiveOf(values), foldersOf(values, io))
       const date = new Date(manifest.at).toISOString()
       io.out(`Restored ${manifest.files.length} files of ${date}. What was there is in ${before}\n`)
-      if (databaseOf(io) !== null)
+      if (databaseOf(values, io) !== null)
         io.out(
           'The configuration in PostgreSQL (DATABASE_URL) is as it was, and is what the hubs use: bring that of the archive into force at a running hub with POST /api/backups/NAME/restore, or restore the database.\n',
         )
@@ -88,7 +90,8 @@ function foldersOf(values: Values, io: Io): HubFolders {
   return { configDir: folder('config', 'CONFIG_DIR'), dataDir, secretsFile }
 }
 
-const databaseOf = (io: Io): string | null => io.env['DATABASE_URL'] ?? null
+const databaseOf = (values: Values, io: Io): string | null =>
+  givenText(settingsHere(values, io).given, 'DATABASE_URL') ?? null
 
 async function archiveOf(values: Values): Promise<string> {
   const { file } = values

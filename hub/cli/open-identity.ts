@@ -25,9 +25,8 @@ export interface OpenedIdentity extends People {
 }
 
 /**
- * Users and keys without a hub, or beside one that runs: it sees the change of users.json, or of its row where DATABASE_URL
- * is set, and both count wrong passwords in
- * the same store (REDIS_URL, or DATA_DIR).
+ * Users and keys without a hub, or beside one that runs: it sees the change of users.json, in its file or in DATABASE_URL, and
+ * both count wrong passwords in the same store (REDIS_URL, or DATA_DIR).
  */
 export async function withIdentity<T>(
   values: Values,

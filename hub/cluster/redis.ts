@@ -67,7 +67,10 @@ export async function openRedisCluster({ url, onState, now = Date.now }: RedisCl
 
   const insured: { limiter: RateLimiterMemory; points: number }[] = []
   const self = randomUUID()
-  /** How many hubs there are, as last heard: what each may allow alone. */
+  /** As last heard. Who was never told allows the least: without Redis nobody can sign in anyway. */
+  let hubs = Infinity
+  const share = (points: number): number => Math.max(1, Math.floor(points / hubs))
+  /** How many hubs there are, for what each may allow alone. */
   async function beat(): Promise<void> {
     try {
       const key = `${PREFIX}hubs`
@@ -78,8 +81,8 @@ export async function openRedisCluster({ url, onState, now = Date.now }: RedisCl
           .zremrangebyscore(key, 0, now() - 3 * HEARTBEAT_MS)
           .zcard(key)
           .exec()) ?? []
-      const hubs = Math.max(1, Number(count?.[1] ?? 1))
-      for (const { limiter, points } of insured) limiter.points = Math.max(1, Math.floor(points / hubs))
+      hubs = Math.max(1, Number(count?.[1] ?? 1))
+      for (const { limiter, points } of insured) limiter.points = share(points)
     } catch {
       // What was heard last stays in force.
     }
@@ -112,6 +115,7 @@ export async function openRedisCluster({ url, onState, now = Date.now }: RedisCl
       }
       const alone = new RateLimiterMemory(counted)
       if (policy.kind === 'lockout') {
+        alone.points = share(policy.points)
         insured.push({ limiter: alone, points: policy.points })
         void beat()
       }
@@ -120,10 +124,11 @@ export async function openRedisCluster({ url, onState, now = Date.now }: RedisCl
         policy,
       )
     },
-    dispose: async () => {
+    dispose: () => {
       clearInterval(heart)
-      await redis.zrem(`${PREFIX}hubs`, self).catch(() => undefined)
+      // It still counts for a while: were Redis to go while hubs restart, those that are left must not allow too much.
       redis.disconnect()
+      return Promise.resolve()
     },
   }
 }

@@ -17,6 +17,9 @@ export const atLeast =
   (value) =>
     value.length >= length ? null : `must have at least ${length} characters${more}`
 
+export const shortName: Check = (value) =>
+  /^[A-Za-z0-9-]{1,32}$/.test(value) ? null : 'must be a short name of letters, digits and hyphens'
+
 export const longKey = atLeast(32, makeOne)
 
 export const signingKey: Check = (value) => {

@@ -267,18 +267,24 @@ export const settings = {
     default: null,
   },
   DATABASE_URL: {
-    help: 'PostgreSQL that several hubs share.',
+    help: 'PostgreSQL that several hubs share: configuration, users, history and audit.',
     variable: 'DATABASE_URL',
     check: check.postgresUrl,
     default: null,
     secret: true,
   },
   REDIS_URL: {
-    help: 'Redis that several hubs share.',
+    help: 'Redis that several hubs share: sign-ins, limits and lockouts.',
     variable: 'REDIS_URL',
     check: check.redisUrl,
     default: null,
     secret: true,
+  },
+  MCP_HUB_INSTANCE: {
+    help: 'Which of several hubs this is: it stands before the ids of its sessions, so that a proxy knows whose they are.',
+    variable: 'MCP_HUB_INSTANCE',
+    check: check.shortName,
+    default: null,
   },
   MCP_HUB_TOKEN: {
     help: 'Bearer token with all rights, for automation.',

@@ -21,6 +21,8 @@ export type GatewayLimits = Limits
 export interface GatewayContext {
   hubInfo: HubInfo
   limits: GatewayLimits
+  /** Stands before the ids of sessions, where several hubs have some. */
+  instance: string | null
   upstreams: () => ReadonlyMap<string, Upstream>
   tasks: Tasks
   /** Tells the gateway that somebody's wish for updates of tasks changed. */

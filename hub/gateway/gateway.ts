@@ -30,6 +30,8 @@ const LINGER_MS = 2_000
 export interface GatewayOptions {
   hubInfo: HubInfo
   limits: GatewayLimits
+  /** Stands before the ids of sessions, where several hubs have some. */
+  instance: string | null
   upstreams: () => ReadonlyMap<string, Upstream>
   /** `profiles.json`, as one object for as long as it stays the same. */
   profiles: () => Readonly<Record<string, Profile>>
@@ -63,7 +65,9 @@ export interface Gateway {
   /** Ends the sessions of somebody whose credential is not good any more; whose others are, opens new ones. */
   revoke: (principal: string) => void
   readonly listens: number
-  /** Ends streams and sessions; clients reconnect. */
+  /** Ends the streams and sessions that no call is under way in; clients reconnect, to another hub. */
+  release: () => void
+  /** Ends all of them. */
   close: () => void
 }
 
@@ -76,6 +80,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const context: GatewayContext = {
     hubInfo: options.hubInfo,
     limits,
+    instance: options.instance,
     upstreams: options.upstreams,
     tasks: createTasks(createTaskOwners(options.taskOwners, (text) => options.warn(text, {}))),
     tasksChanged,
@@ -308,6 +313,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     get listens() {
       return modern.listens
+    },
+    release: () => {
+      modern.closeAll()
+      legacy.closeIdle()
     },
     close: () => {
       modern.closeAll()

@@ -34,6 +34,8 @@ export interface LegacyEdge extends Edge {
   readonly sessions: number
   /** Ends the sessions of somebody whose credential is not good any more. */
   endOf: (principal: string) => void
+  /** Ends those that no call is under way in. */
+  closeIdle: () => void
   closeAll: () => void
 }
 
@@ -178,7 +180,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       throw new McpError(rpc.limitExceeded, `The hub already has ${sessions.size} sessions (limits.maxSessions)`)
     if (mine >= context.limits.maxSessionsPerPrincipal)
       throw new McpError(rpc.limitExceeded, `This key already has ${mine} sessions (limits.maxSessionsPerPrincipal)`)
-    const session = new Session(principal, http.view, {
+    const session = new Session(context.instance, principal, http.view, {
       maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
       onOverflow: () => context.slowReader(principal),
     })
@@ -259,6 +261,10 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
   function tellChanges(session: Session, kinds: readonly ListKind[]): void {
     // Who reads no stream finds out when it opens one.
     if (session.general !== null) for (const method of session.lists.changes(kinds)) session.tell(method)
+  }
+
+  function closeIdle(): void {
+    for (const session of [...sessions.values()]) if (session.inFlight.size === 0) end(session)
   }
 
   function closeAll(): void {
@@ -352,6 +358,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     endOf: (principal) => {
       for (const session of [...sessions.values()]) if (session.principal === principal) end(session)
     },
+    closeIdle,
     closeAll,
     catalogChanged: (upstream, kinds) => {
       for (const session of sessions.values()) if (session.view.includes(upstream)) tellChanges(session, kinds)

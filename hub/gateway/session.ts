@@ -50,7 +50,7 @@ interface Ask {
  * flight and the events that a reconnecting client may ask for again; it owns no server object.
  */
 export class Session implements SessionClient {
-  readonly id = randomBytes(24).toString('base64url')
+  readonly id: string
   readonly principal: string
   readonly view: View
   version: string = LATEST_LEGACY
@@ -83,7 +83,8 @@ export class Session implements SessionClient {
   /** For the outlets of its POSTs and of its own stream. */
   readonly outlets: OutletOptions
 
-  constructor(principal: string, view: View, reader: OutletOptions) {
+  constructor(instance: string | null, principal: string, view: View, reader: OutletOptions) {
+    this.id = (instance === null ? '' : `${instance}.`) + randomBytes(24).toString('base64url')
     this.principal = principal
     this.view = view
     this.viewer = this.#asViewer()

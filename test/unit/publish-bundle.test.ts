@@ -103,11 +103,23 @@ describe('a bundle', () => {
     expect(text(one, 'pm2/ecosystem.config.cjs')).toContain(`exec_mode: 'cluster'`)
     const three = await createBundle(input({ instances: 3, basePort: 4100 }))
     expect(text(three, 'nginx/mcp-hub.conf')).toContain('hash $remote_addr$http_authorization consistent;')
-    expect(text(three, 'nginx/mcp-hub.conf').match(/server 127\.0\.0\.1:41\d\d/g)).toEqual([
+    const [all = '', ...pools] = text(three, 'nginx/mcp-hub.conf')
+      .split(/^upstream mcp_hub/m)
+      .slice(1)
+    expect(all.match(/server 127\.0\.0\.1:41\d\d/g)).toEqual([
       'server 127.0.0.1:4100',
       'server 127.0.0.1:4101',
       'server 127.0.0.1:4102',
     ])
+    // A session goes to the hub that has it, and to another one only while that is away.
+    expect(all).toContain('~^2\\. mcp_hub_2;')
+    expect(pools[1]?.match(/server .*;/g)).toEqual([
+      'server 127.0.0.1:4101 fail_timeout=2s;',
+      'server 127.0.0.1:4100 fail_timeout=2s backup;',
+      'server 127.0.0.1:4102 fail_timeout=2s backup;',
+    ])
+    expect(text(three, 'pm2/ecosystem.config.cjs')).toContain('MCP_HUB_INSTANCE: String(ports.indexOf(port) + 1)')
+    expect(text(three, 'docker/compose.yaml')).toContain('environment: { MCP_HUB_INSTANCE: "3" }')
     expect(text(three, 'pm2/ecosystem.config.cjs')).toContain(`exec_mode: 'fork'`)
     expect(text(three, 'docker/compose.yaml')).toMatch(/ {2}hub-3:\n/)
   })

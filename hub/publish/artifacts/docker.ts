@@ -123,9 +123,11 @@ export const compose: Artifact = {
         ? ''
         : `${target.listenAddress.includes(':') ? `[${target.listenAddress}]` : target.listenAddress}:`
     const image = (name: string): string => `mcp-hub-${name}:${context.version}`
-    const service = (name: string): string => `
+    const service = (name: string, at: number): string => `
   ${name}:
     <<: *hub
+    # Stands before the ids of its sessions; nginx knows it.
+    environment: { MCP_HUB_INSTANCE: "${at + 1}" }
     volumes:
       - config:/var/lib/mcp-hub/config
       - secrets:/var/lib/mcp-hub/secrets

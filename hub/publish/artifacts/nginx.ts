@@ -114,11 +114,39 @@ export function renderSite({ target, system }: BundleContext, place: NginxPlace)
   const tls = place.modern ? ' ssl' : ' ssl http2'
   const http2 = place.modern ? '\n  http2 on;' : ''
   const insiders = place.insiders.map((address) => `    allow ${address};\n`).join('')
-  // The key of a session's first request must be the key of all others; the session's id does not exist at the first one.
-  const affinity =
-    place.upstreams.length === 1
+  const many = place.upstreams.length > 1
+  const affinity = many
+    ? `  # What a call waits for is in a hub's memory: the requests of a client go to one hub, also those without a session.\n  hash $remote_addr$http_authorization consistent;\n`
+    : ''
+  const resolver =
+    place.resolver === null
       ? ''
-      : `  # The hub keeps the sessions of older MCP clients in memory: all requests of a client go to one hub.\n  hash $remote_addr$http_authorization consistent;\n`
+      : `  # A container that is made anew may have another address.\n  resolver ${place.resolver} valid=10s;\n`
+  const server = (address: string, more = ''): string =>
+    `  server ${address} fail_timeout=2s${place.resolver === null ? '' : ' resolve'}${more};\n`
+  // MCP_HUB_INSTANCE of a hub is its place in the list.
+  const instances = place.upstreams.map((address, at) => ({
+    tag: at + 1,
+    // When it is gone its sessions are, too: another hub says so, and the client opens a new one.
+    servers:
+      server(address) +
+      place.upstreams
+        .filter((other) => other !== address)
+        .map((other) => server(other, ' backup'))
+        .join(''),
+  }))
+  const keepalive = `  keepalive 32;
+  # Shorter than the hub's drain, so that no request is sent on a connection that the hub is about to close.
+  keepalive_timeout 2s;
+`
+  const pools = many
+    ? `
+# The id of a session begins with the hub that has it, whatever address its client comes from.
+map $http_mcp_session_id$arg_sessionId $mcp_hub_pool {
+  default mcp_hub;
+${instances.map(({ tag }) => `  ~^${tag}\\. mcp_hub_${tag};\n`).join('')}}
+${instances.map(({ tag, servers }) => `\nupstream mcp_hub_${tag} {\n  zone mcp_hub_${tag} 64k;\n${resolver}${servers}${keepalive}}\n`).join('')}`
+    : ''
 
   return `# MCP Hub at ${publicOrigin(target)}. Generated: change the target and publish again instead of editing.
 
@@ -145,11 +173,8 @@ map $uri $mcp_hub_cache {
 
 upstream mcp_hub {
   zone mcp_hub 256k;
-${place.resolver === null ? '' : `  # A container that is made anew may have another address.\n  resolver ${place.resolver} valid=10s;\n`}${affinity}${place.upstreams.map((address) => `  server ${address} fail_timeout=2s${place.resolver === null ? '' : ' resolve'};\n`).join('')}  keepalive 32;
-  # Shorter than the hub's drain, so that no request is sent on a connection that the hub is about to close.
-  keepalive_timeout 2s;
-}
-
+${resolver}${affinity}${place.upstreams.map((address) => server(address)).join('')}${keepalive}}
+${pools}
 # Whoever does not ask for ${target.domain} gets nothing, not even a certificate.
 server {
 ${listen(place.httpPort, ' default_server')}
@@ -257,7 +282,7 @@ ${insiders}    deny all;
     gzip off;
     proxy_read_timeout 1h;
     proxy_send_timeout 1h;
-    proxy_pass http://mcp_hub;
+    proxy_pass http://${many ? '$mcp_hub_pool' : 'mcp_hub'};
   }
 
   # A dry run of a server may have to download it first.

@@ -101,8 +101,8 @@ ${
     ? `
 ## ${target.instances} hubs
 
-A client's requests all go to one hub, because sessions of older MCP clients live in a hub's memory; when that hub goes away, the client
-opens a new session at another. Each hub starts the MCP servers for itself, and counts requests and failed logins for itself.
+Sessions of older MCP clients live in a hub's memory: their ids name it, and nginx sends their requests there. When that hub goes away, the
+client opens a new session at another. Each hub starts the MCP servers for itself, and counts requests and failed logins for itself.
 Configuration is one folder for all; a change made through one hub reaches the others through the files.${docker ? '' : '\nA reload restarts the hubs one after the other; a request under way may then fail with 502 and can be sent again.'}
 `
     : ''

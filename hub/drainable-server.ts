@@ -1,0 +1,71 @@
+import type { RequestListener, Server } from 'node:http'
+import { createHttpServer, listenOn, type ConnectionLimits } from './endpoint.ts'
+
+const { Server: NetServer } = process.getBuiltinModule('node:net')
+
+/** The first descriptor that a service manager passes on: SD_LISTEN_FDS_START of sd_listen_fds(3). */
+const FIRST_PASSED = 3
+/** What was connected while the listener closed sends its request within this time. */
+const ARRIVING_MS = 250
+
+/** An HTTP server that ends without losing a request of a client or a proxy that does not know yet. */
+export interface DrainableServer {
+  readonly server: Server
+  /** On the socket that the service manager holds, if it passed one, else on its own. Resolves with the address. */
+  listen: (port: number, host: string) => Promise<{ host: string; port: number }>
+  /**
+   * Says for `announceMs` that it ends: not ready, and every connection closes with its answer, while all work is still done.
+   * Then nobody can connect any more, and whoever had just connected is heard.
+   */
+  announceEnd: (announceMs: number) => Promise<void>
+}
+
+export function createDrainableServer(limits: ConnectionLimits, listener: RequestListener): DrainableServer {
+  let ending = false
+  const server = createHttpServer(limits, (request, response) => {
+    if (ending) {
+      response.setHeader('connection', 'close')
+      if (request.url === '/health/ready') {
+        response.writeHead(503, { 'content-type': 'application/json' }).end('{"status":"draining"}')
+        return
+      }
+    }
+    listener(request, response)
+  })
+
+  async function listen(port: number, host: string): Promise<{ host: string; port: number }> {
+    if (!takePassedSocket()) return { host, port: await listenOn(server, port, host) }
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ fd: FIRST_PASSED }, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+    const address = server.address()
+    return typeof address === 'object' && address !== null
+      ? { host: address.address, port: address.port }
+      : { host, port }
+  }
+
+  return {
+    server,
+    listen,
+    announceEnd: async (announceMs) => {
+      ending = true
+      await delay(announceMs)
+      // That of HTTP would also cut off connections whose first request is on its way.
+      NetServer.prototype.close.call(server)
+      await delay(ARRIVING_MS)
+    },
+  }
+}
+
+/** Whether a socket was passed on to this very process. It is not passed on to processes that this one starts. */
+function takePassedSocket(): boolean {
+  const { LISTEN_PID, LISTEN_FDS } = process.env
+  for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) Reflect.deleteProperty(process.env, name)
+  return LISTEN_PID === String(process.pid) && Number(LISTEN_FDS) >= 1
+}
+
+const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
