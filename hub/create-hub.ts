@@ -354,7 +354,12 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       const { name, state, reason } = upstream.status()
       return { name, state, reason }
     })
-    return { endpoint, configFaults: config.faults.length, servers, signIns: accounts.needing() }
+    return {
+      endpoint,
+      configFaults: config.faults.length + identity.faults.length,
+      servers,
+      signIns: accounts.needing(),
+    }
   }
 
   function changed(): void {
@@ -456,6 +461,10 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   const hub: Hub = {
     requestListener: door.listener,
     start: async () => {
+      identity.onFaults = () => {
+        for (const fault of identity.faults) options.log('error', 'Configuration fault', { ...fault })
+        changed()
+      }
       identity.watch()
       config.watch((names) => {
         webhooks.configFaults(config.faults)

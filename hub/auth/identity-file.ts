@@ -2,6 +2,7 @@ import { applyEdits, modify } from 'jsonc-parser'
 import type { Fault } from '../contract/index.ts'
 import { emptyTexts, type Documents, type ReadDocument } from '../config/documents.ts'
 import type { Parsed } from '../config/jsonc.ts'
+import { isDeepStrictEqual } from '../deep-equal.ts'
 import { BrokenFile } from '../faults.ts'
 import { HubError } from '../hub-error.ts'
 import { idOf, type Identities, type KeyEntry, type UserEntry } from './identity-entries.ts'
@@ -13,6 +14,8 @@ export interface IdentityFile {
   readonly current: Identities
   /** What is wrong with the file as it is on disk; while there is something the last good one is in force. */
   readonly faults: Fault[]
+  /** Told when they are others than before. */
+  onFaults: (() => void) | null
   /** Adds or replaces an entry, unless the newest file says that there is no need to. */
   put: (entry: Entry, unless?: (newest: Identities) => boolean) => Promise<void>
   remove: (list: 'users' | 'keys', id: string) => Promise<void>
@@ -49,13 +52,14 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
 
   async function reload(): Promise<void> {
     const found = await documents.read('users')
-    if (found.ok && textOf(found) === seen) {
-      faults = []
-      return
+    const before = faults
+    if (found.ok && textOf(found) === seen) faults = []
+    else {
+      const parsed = await parse(found)
+      if (parsed.ok) take(textOf(found), parsed.value, true)
+      else faults = parsed.faults
     }
-    const parsed = await parse(found)
-    if (parsed.ok) take(textOf(found), parsed.value, true)
-    else faults = parsed.faults
+    if (!isDeepStrictEqual(before, faults)) identities.onFaults?.()
   }
 
   /** One change at a time, each on the newest text, so that none is lost. */
@@ -88,7 +92,8 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
     return found.ok ? parseIdentities(textOf(found), file) : Promise.resolve({ ok: false, faults: [found.fault] })
   }
 
-  return {
+  const identities: IdentityFile = {
+    onFaults: null,
     get current() {
       return current
     },
@@ -125,6 +130,7 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
       await queue
     },
   }
+  return identities
 }
 
 const textOf = (found: ReadDocument): string => (found.ok ? found.text : null) ?? emptyTexts.users

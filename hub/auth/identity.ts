@@ -54,6 +54,8 @@ export interface Identity {
   isCurrent: (caller: Caller) => boolean | Promise<boolean>
   /** Some credential ended before its time. */
   onRevocation: (() => void) | null
+  /** `faults` are others than before. */
+  onFaults: (() => void) | null
   watch: () => void
   dispose: () => Promise<void>
 }
@@ -117,6 +119,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     await file.put({ list: 'users', value }, ({ users }) => users.length > 0)
   }
 
+  file.onFaults = () => identity.onFaults?.()
   file.onChange((before, after, byOthers) => {
     identity.onRevocation?.()
     // The command line, or a person with an editor: who, only the system can tell. Another hub tells of it itself.
@@ -149,6 +152,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       return isFixed(caller) || keys.isCurrent(caller)
     },
     onRevocation: null,
+    onFaults: null,
     watch: () => file.watch(),
     dispose: async () => {
       await keys.dispose()

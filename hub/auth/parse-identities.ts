@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { parseJsonc, type Parsed } from '../config/jsonc.ts'
+import { fault, parseJsonc, positionOf, type Parsed, type Position } from '../config/jsonc.ts'
+import { faultsOf } from '../config/schema-faults.ts'
 import { permissionSchema, roleSchema, scopeSchema, userNameSchema, type Fault } from '../contract/index.ts'
 import { idOf, type Identities } from './identity-entries.ts'
 
@@ -33,31 +34,26 @@ export const identitySchema = z.strictObject({
   keys: z.array(keyEntrySchema).default([]),
 })
 
-/** `users.json` as text. */
+/** `users.json` as text. Nothing in it is a reference: a hash is no secret that opens a door. */
 export function parseIdentities(text: string, file: string): Parsed<Identities> {
   const parsed = parseJsonc(text, file)
   if (!parsed.ok) return parsed
-  const result = identitySchema.safeParse(parsed.value.value)
-  const fault = (path: string, message: string, cure: string): Fault => ({
-    file,
-    path,
-    line: null,
-    column: null,
-    message,
-    cure,
-  })
-  if (!result.success) {
-    const cure = 'Correct users.json; mcp-hub user passwd makes a hash.'
-    return {
-      ok: false,
-      faults: result.error.issues.map((issue) => fault(issue.path.map(String).join('.'), issue.message, cure)),
-    }
-  }
-  for (const list of ['users', 'keys'] as const) {
+  const { root, value } = parsed.value
+  const where = (path: (string | number)[]): Position => positionOf(text, root, path)
+  const result = identitySchema.safeParse(value)
+  if (!result.success)
+    return { ok: false, faults: faultsOf(result.error, [], identitySchema, file, where).map(withCureOfHash) }
+  const faults = (['users', 'keys'] as const).flatMap((list) => {
     const ids = result.data[list].map(idOf)
-    const twice = ids.find((id, at) => ids.indexOf(id) !== at)
-    if (twice !== undefined)
-      return { ok: false, faults: [fault(list, `${twice} is there twice`, 'Remove one of them.')] }
-  }
-  return { ok: true, value: result.data }
+    const at = ids.findIndex((id, index) => ids.indexOf(id) !== index)
+    if (at === -1) return []
+    const path = [list, at, list === 'users' ? 'name' : 'id']
+    return [fault(file, path, where(path), `${String(ids[at])} is there twice`, 'Remove one of them.')]
+  })
+  return faults.length > 0 ? { ok: false, faults } : { ok: true, value: result.data }
 }
+
+const withCureOfHash = (found: Fault): Fault =>
+  found.path.endsWith('.passwordHash')
+    ? { ...found, cure: 'Make one with: mcp-hub user passwd NAME, or htpasswd -B.' }
+    : found

@@ -106,6 +106,22 @@ describe('users and their sessions', () => {
       .toBe(0)
   })
 
+  it('ends what somebody held who was taken out of the file by hand', async () => {
+    const file = path.join(hub.configDir, 'users.json')
+    const before = await readFile(file, 'utf8')
+    const entry = `"users": [${JSON.stringify(person('removed', 'viewer'))},`
+    await writeFile(file, before.replace(/"users":\s*\[/, entry))
+    await expect.poll(async () => (await login(hub, 'removed')).status).toBe(200)
+    const session = (await login(hub, 'removed')).body.accessToken
+    const stream = await fetch(`${hub.url}/api/events`, { headers: { authorization: `Bearer ${session}` } })
+    expect(stream.status).toBe(200)
+    const ended = stream.text().catch(() => 'cut off')
+    await writeFile(file, before)
+    await ended
+    expect((await ask(hub, 'GET /api/servers', { token: session })).status).toBe(401)
+    expect((await login(hub, 'removed')).status).toBe(401)
+  })
+
   it('keeps an administrator', async () => {
     for (const [method, body] of [
       ['PUT', { role: 'user' }],
@@ -265,7 +281,7 @@ describe('wrong passwords', () => {
     const answers = await Promise.all(Array.from({ length: 8 }, () => from('192.0.2.3', 'nobody', 'wrong')))
     const known = await Promise.all(Array.from({ length: 8 }, () => from('192.0.2.4', 'admin', 'wrong')))
     const shape = (all: typeof answers) =>
-      all.map(({ status, body }) => `${status} ${JSON.stringify({ ...body, cure: '' })}`).sort()
+      all.map(({ status, body }) => `${status} ${JSON.stringify({ ...body, cure: '', requestId: '' })}`).sort()
     expect(shape(answers)).toEqual(shape(known))
   })
 

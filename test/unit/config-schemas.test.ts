@@ -47,6 +47,8 @@ describe('the JSON Schemas', () => {
       'a file of a secret that is not there',
       'a URL that is none',
       'a key that stands twice',
+      'a profile that stands twice',
+      'a user who is there twice',
       '__proto__',
       'a file of 11 MB',
     ]
