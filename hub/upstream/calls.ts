@@ -28,6 +28,8 @@ export interface CallTarget {
   /** The plain connection while it works. */
   readonly instance: Instance | null
   readonly clients: ClientInstances
+  /** The connection on which a task was begun; null when none is known to have it. */
+  holderOf: (taskId: unknown) => Instance | null
   start: () => void
   /** Resolves when the backoff is over. */
   tried: (ms: number) => Promise<void>
@@ -121,6 +123,8 @@ export function createCalls(target: CallTarget): Calls {
 
   function call(request: Call): CancelCall {
     const { instance } = target
+    const holder = request.method.startsWith('tasks/') ? target.holderOf(request.params?.['taskId']) : null
+    if (holder !== null) return queue.admit(request, () => holder.call(request))
     // The common case takes no turn of the event loop.
     const { principal, capabilities, wantsLogs, logLevel } = request
     if (instance !== null && lanesFor(instance, principal, capabilities, wantsLogs) === null) {

@@ -25,6 +25,7 @@ import { createInstance, type Instance } from './instance.ts'
 import type { LaneClients, OpenedLane } from './lanes.ts'
 import { attemptsFor, idleStopOf, limitsOf, type ServerLimits } from './limits.ts'
 import type { Offer } from './offers.ts'
+import { listenForTasks } from './open-tasks.ts'
 import { rootsOf } from './roots.ts'
 import { initialMachine, transition, type ServerEvent } from './state-machine.ts'
 import { createSubscriptions } from './subscriptions.ts'
@@ -114,6 +115,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     get instance() {
       return isUp() ? primary : null
     },
+    holderOf: (taskId) => (isUp() ? instances().find(({ openTasks }) => openTasks.knows(taskId)) : undefined) ?? null,
     start,
     tried,
     settled,
@@ -213,7 +215,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       era = hello.era
       lastHello = hello
       lastCatalog = instance.catalog
-      instance.setTasks(tasks)
+      listenForTasks(tasks, instance, clients.all)
       dispatch({ type: 'started' })
       subscriptions.renew()
       events.onCatalog(listKinds)
@@ -471,7 +473,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     unsubscribe: subscriptions.remove,
     setTasks: (taskIds) => {
       tasks = taskIds
-      if (isUp()) primary?.setTasks(taskIds)
+      if (isUp() && primary !== null) listenForTasks(taskIds, primary, clients.all)
     },
   }
 }

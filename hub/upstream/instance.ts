@@ -31,7 +31,7 @@ export interface Instance {
   /** Whether somebody wants to hear of resources on it. */
   readonly isSubscribed: boolean
   /** What the server works on without a call in flight. */
-  readonly openTasks: Pick<OpenTasks, 'size' | 'check'>
+  readonly openTasks: Pick<OpenTasks, 'size' | 'knows' | 'check'>
   start: () => Promise<void>
   call: (call: Call) => CancelCall
   /** Reads anew, beside what goes on, the lists that the server does not tell changes of and that were read long ago. */
@@ -256,7 +256,7 @@ export function createInstance(options: InstanceOptions): Instance {
   function setTasks(taskIds: ReadonlySet<string>): void {
     const before = tasks
     tasks = new Set(taskIds)
-    if (closed || connection.hello.era !== 'modern') return
+    if (closed || !isStarted || connection.hello.era !== 'modern') return
     if (before.size !== taskIds.size || [...taskIds].some((id) => !before.has(id))) listen()
   }
 

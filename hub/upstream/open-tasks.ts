@@ -1,6 +1,7 @@
 import { TASKS_EXTENSION, type Call } from '../gateway/call.ts'
 import { META, McpError, fieldName, isObject, rpc, type Params } from '../gateway/json-rpc.ts'
 import type { Connection } from './connection.ts'
+import type { Instance } from './instance.ts'
 
 /** In the result of 2025-11-25 the task is a field of its own, and else the whole result. */
 const TASK = fieldName('task')
@@ -25,6 +26,8 @@ export interface OpenTasksOptions {
  */
 export interface OpenTasks {
   readonly size: number
+  /** Whether it was begun here, also when it is over: on a pipe no other process of the server has it. */
+  knows: (taskId: unknown) => boolean
   /** The call, with a look at an answer that begins a task or tells of one. */
   watched: (call: Call) => Call
   /** The server says how a task stands: `notifications/tasks`, or `notifications/tasks/status` of 2025-11-25. */
@@ -36,6 +39,7 @@ export interface OpenTasks {
 export function createOpenTasks({ connection, now, onOver }: OpenTasksOptions): OpenTasks {
   /** When each is over at the latest. */
   const open = new Map<string, number>()
+  const known = new Set<unknown>()
 
   function end(taskId: string): void {
     if (open.delete(taskId)) onOver()
@@ -44,6 +48,8 @@ export function createOpenTasks({ connection, now, onOver }: OpenTasksOptions): 
   function told(task: unknown): void {
     if (!isObject(task) || typeof task['taskId'] !== 'string' || typeof task['status'] !== 'string') return
     const { taskId, status } = task
+    known.add(taskId)
+    if (known.size > MAX_TASKS) for (const oldest of known) if (known.delete(oldest)) break
     if (OVER.has(status)) {
       end(taskId)
       return
@@ -71,6 +77,7 @@ export function createOpenTasks({ connection, now, onOver }: OpenTasksOptions): 
     get size() {
       return open.size
     },
+    knows: (taskId) => known.has(taskId),
     watched: (call) => {
       if (!mayTellOfTask(call)) return call
       return {
@@ -96,4 +103,19 @@ export function createOpenTasks({ connection, now, onOver }: OpenTasksOptions): 
 function mayTellOfTask({ capabilities, params, method }: Call): boolean {
   const extensions = capabilities['extensions'] as Params | undefined
   return extensions?.[TASKS_EXTENSION] !== undefined || params?.['task'] !== undefined || method.startsWith('tasks/')
+}
+
+/** Each task is heard of on the connection that has it; on the plain one, where none is known to. */
+export function listenForTasks(
+  tasks: ReadonlySet<string>,
+  plain: Pick<Instance, 'setTasks'>,
+  others: readonly Pick<Instance, 'setTasks' | 'openTasks'>[],
+): void {
+  const left = new Set(tasks)
+  for (const { openTasks, setTasks } of others) {
+    const held = [...left].filter(openTasks.knows)
+    for (const taskId of held) left.delete(taskId)
+    setTasks(new Set(held))
+  }
+  plain.setTasks(left)
 }

@@ -85,6 +85,22 @@ describe.each([
     listening.close()
   })
 
+  it('is where it was begun, though a client that asks for logs has a process of its own', async () => {
+    const wire = wireOf(path)
+    const _meta = { 'io.modelcontextprotocol/logLevel': 'error' }
+    const params = { name: `${prefix}confirm_delete`, arguments: { filename: 'l.txt' }, _meta }
+    const taskId = (await wire.request('tools/call', params)).result?.['taskId'] as string
+    const { result } = await wire.request('tasks/get', { taskId })
+    const listening = await wire.listen({ taskIds: [taskId] })
+    const [key] = Object.keys(result?.['inputRequests'] as object)
+    const inputResponses = { [key!]: { action: 'accept', content: { confirm: true } } }
+    expect((await wire.request('tasks/update', { taskId, inputResponses })).error).toBeUndefined()
+    await waitFor(() => listening.messages.find(({ params: told }) => told?.['status'] === 'completed'))
+    const done = { taskId, status: 'completed', result: { content: [{ text: 'Deleted l.txt: true' }] } }
+    expect((await wire.request('tasks/get', { taskId })).result).toMatchObject(done)
+    listening.close()
+  })
+
   it('is nobody’s but its principal’s', async () => {
     const taskId = await begin(wireOf(path), `${prefix}confirm_delete`, { filename: 'd.txt' })
     const stranger = wireOf(path, somebodyElse)
