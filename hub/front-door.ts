@@ -45,7 +45,7 @@ export interface FrontDoor {
   identify: (request: IncomingMessage) => Promise<Caller | null>
   /** Whether MCP requests are taken. */
   open: boolean
-  /** MCP requests whose answer is not over. */
+  /** Requests whose answer is not over. */
   readonly running: number
   /** An answer that may last: it is ended when its caller's credential is. */
   hold: (response: ServerResponse, caller: Caller) => void
@@ -66,6 +66,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     isCurrent: identity.isCurrent,
     onRevoked: (principals) => principals.forEach(gateway.revoke),
   })
+  let toApi = 0
   identity.onRevocation = () => void answers.look()
 
   /** `path` says what a token of the issuer must be meant for. */
@@ -105,6 +106,8 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   }
 
   function serveApp(request: IncomingMessage, response: ServerResponse): void {
+    toApi++
+    response.once('close', () => toApi--)
     options.app().then(
       (serve) => serve(request, response),
       (error: unknown) => {
@@ -158,7 +161,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     identify,
     open: false,
     get running() {
-      return answers.size
+      return answers.size + toApi
     },
     hold: answers.add,
     guardChanged: () => {

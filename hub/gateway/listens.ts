@@ -124,7 +124,8 @@ export function createListens(context: GatewayContext): Listens {
     closeAll: () => {
       for (const { id, outlet, view } of entries) {
         const result = { resultType: 'complete', _meta: { [META.serverInfo]: view.serverInfo } }
-        outlet.finish([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, result }))])
+        outlet.send(JSON.stringify({ jsonrpc: '2.0', id, result }))
+        outlet.retire()
       }
       entries.clear()
     },

@@ -5,6 +5,7 @@ import type { Body } from './json-rpc.ts'
 /** Bodies up to this size leave in one write together with the head. */
 const ONE_WRITE_BYTES = 16_384
 const KEEP_ALIVE_MS = 15_000
+const REOPEN_MS = 1_000
 const open = new Set<Outlet>()
 let heartbeat: NodeJS.Timeout | null = null
 
@@ -140,6 +141,12 @@ export class Outlet {
     for (const piece of body) response.write(piece)
     response.end()
     response.uncork()
+  }
+
+  /** Ends a stream that its client will open again, though not at once: of this hub, or of another in its place. */
+  retire(): void {
+    if (!this.ended && this.#streaming) this.#write(`retry: ${REOPEN_MS}\n\n`)
+    this.end()
   }
 
   /** Ends the response; one that carried nothing is an accepted message without an answer. */

@@ -271,7 +271,7 @@ export class Session implements SessionClient {
     this.subscriptions.close()
     for (const ask of [...this.#asks.values()])
       ask.settle({ error: new McpError(rpc.internalError, 'The session ended') })
-    this.general?.end()
+    this.general?.retire()
     for (const outlet of this.#outlets.values()) if (!outlet.ended) outlet.end()
   }
 }
