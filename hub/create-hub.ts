@@ -27,6 +27,7 @@ import { createHistory } from './history/create-history.ts'
 import type { Hub, HubOptions } from './hub.ts'
 import { createLiveSettings } from './live-settings.ts'
 import { createEvents } from './observe/events.ts'
+import { createFaultReports } from './observe/fault-reports.ts'
 import { rememberLog } from './observe/recent-log.ts'
 import { logRequests } from './observe/request-lines.ts'
 import { createMetrics } from './observe/metrics.ts'
@@ -110,7 +111,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     const { jwtSecret, jwtSecretPrevious } = config.system.auth ?? {}
     redactor.know(
       'system',
-      [jwtSecret, jwtSecretPrevious].filter((value) => value !== undefined),
+      [jwtSecret, jwtSecretPrevious, config.system.monitoring?.sentryDsn].filter((value) => value !== undefined),
     )
   }
   knowSecrets()
@@ -175,6 +176,13 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     log: options.log,
   })
   webhooks.apply(config.system.monitoring?.webhooks)
+  const reportFault = createFaultReports({
+    dsn: () => config.system.monitoring?.sentryDsn,
+    release: options.version,
+    part: 'hub',
+    redactor,
+    env: process.env,
+  })
   const mcpAuth = authConfig.mcp ?? 'token'
   const rates = createRateLimits({
     mode: options.mode,
@@ -407,6 +415,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         history,
         metrics,
         webhooks,
+        reportFault,
         events,
         log: remembered,
         onExchange,
@@ -533,6 +542,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       await traces?.dispose()
       await vault.dispose()
     },
+    reportFault,
     abandon: journal.killAll,
   }
 

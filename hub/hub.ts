@@ -5,6 +5,7 @@ import type { ConnectionLimits } from './endpoint.ts'
 import type { SystemOverrides } from './config/read-settings.ts'
 import type { Surface } from './front-door.ts'
 import type { Traces } from './gateway/trace-context.ts'
+import type { ReportFault } from './observe/fault-reports.ts'
 import type { Log } from './observe/log.ts'
 import type { Redactor } from './observe/redactor.ts'
 import type { SecretVault } from './secrets/vault.ts'
@@ -82,6 +83,8 @@ export interface Hub {
   /** Ends streams and idle sessions and lets requests finish, at most `ms`. Who wants no new ones closes the listener first. */
   drain: (ms: number) => Promise<void>
   stop: () => Promise<void>
+  /** Tells of a fault that nobody caught, where system.json says to whom. */
+  reportFault: ReportFault
   /** When the process ends without `stop`: kills the servers at once. */
   abandon: () => void
 }

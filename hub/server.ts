@@ -15,6 +15,7 @@ import type { Hub } from './hub.ts'
 import { createDrainableServer } from './drainable-server.ts'
 import { holderOf } from './endpoint.ts'
 import { createIdleMemory } from './idle-memory.ts'
+import type { ReportFault } from './observe/fault-reports.ts'
 import { createHubLog } from './observe/log.ts'
 import { logSettings } from './observe/log-settings.ts'
 import { createRedactor } from './observe/redactor.ts'
@@ -39,6 +40,9 @@ const ANNOUNCE_MS = process.env['NODE_ENV'] === 'production' ? 3_000 : 200
 
 /** How long after the start pino takes over the log. */
 const HAND_OVER_MS = 5_000
+
+/** Known once the hub is there. */
+let reportFault: ReportFault = () => Promise.resolve()
 
 /** What nothing of this process writes anywhere. */
 const redactor = createRedactor()
@@ -103,6 +107,7 @@ async function main(): Promise<void> {
     ...(accountsDir === undefined ? {} : { sharedAccounts: { dir: accountsDir, key: secretsKey } }),
   }).catch((error: unknown): Hub => endOnBroken(error))
   if (hub.faults.length > 0) endOnFaults(hub.faults)
+  reportFault = hub.reportFault
   process.on('exit', () => {
     hub.abandon()
     hubLog.end()
@@ -243,9 +248,12 @@ function sayOnStderr(text: string): void {
 
 // Whoever reads what the hub prints may go away, or have a full disk: that ends no hub.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+let failed = false
 for (const event of ['unhandledRejection', 'uncaughtException'])
   process.on(event, (error: unknown) => {
     process.stderr.write(redactor.text(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`))
-    process.exit(EXIT_SOFTWARE)
+    if (failed) process.exit(EXIT_SOFTWARE)
+    failed = true
+    void reportFault(error).finally(() => process.exit(EXIT_SOFTWARE))
   })
 await main()

@@ -6,6 +6,7 @@ import { createHub } from './create-hub.ts'
 import { createEndpointListener, createHttpServer, listenOn } from './endpoint.ts'
 import { EXIT_CONFIG } from './faults.ts'
 import { createIdleMemory } from './idle-memory.ts'
+import type { ReportFault } from './observe/fault-reports.ts'
 import { createHubLog } from './observe/log.ts'
 import { logSettings } from './observe/log-settings.ts'
 import { createRedactor } from './observe/redactor.ts'
@@ -25,14 +26,19 @@ interface ParentPort {
 }
 
 const DRAIN_MS = 2_000
+/** Known once the hub is there. */
+let reportFault: ReportFault = () => Promise.resolve()
 /** What nothing of this process writes anywhere. */
 const redactor = createRedactor()
 
 // Electron only warns of it; a hub in an unknown state must end and be started anew.
+let failed = false
 for (const event of ['unhandledRejection', 'uncaughtException'])
   process.on(event, (error: unknown) => {
     process.stderr.write(redactor.text(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`))
-    process.exit(1)
+    if (failed) process.exit(1)
+    failed = true
+    void reportFault(error).finally(() => process.exit(1))
   })
 
 const { parentPort } = process as unknown as { parentPort: ParentPort }
@@ -100,6 +106,7 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     throw error
   })
 
+  reportFault = hub.reportFault
   process.on('exit', hub.abandon)
   const api = createHttpServer(hub.connectionLimits, hub.requestListener('all'))
   const apiPort = await listenOn(api, 0, '127.0.0.1')

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { BrowserWindow, Notification, app, clipboard, dialog, nativeTheme, safeStorage, session, shell } from 'electron'
 import { exportResultSchema, problemSchema, signInStartedSchema, type Overview } from '../hub/contract/index.ts'
+import { createFaultReports } from '../hub/observe/fault-reports.ts'
 import { createRedactor } from '../hub/observe/redactor.ts'
 import { reapLeftBehind } from '../hub/upstream/process/journal.ts'
 import type { AppInfo } from '../preload/contract.ts'
@@ -11,7 +12,7 @@ import { readHubLine } from './hub/read-line.ts'
 import { createHubSupervisor } from './hub/supervisor.ts'
 import { forkHub } from './hub/utility-process.ts'
 import { handleCommands, sendToPage } from './ipc.ts'
-import { openLog, redactLog } from './log.ts'
+import { onAppFault, openLog, redactLog } from './log.ts'
 import { setOpenAtLogin } from './login-item.ts'
 import { openSecretBox } from './secret-box.ts'
 import { openVault } from './secrets.ts'
@@ -37,6 +38,16 @@ export async function start(): Promise<void> {
   const knowSecrets = (): void => redactor.know('vault', Object.values(vault.secrets))
   knowSecrets()
   redactLog(redactor)
+  const dsn = process.env['SENTRY_DSN']
+  redactor.know('environment', dsn === undefined ? [] : [dsn])
+  const reportFault = createFaultReports({
+    dsn: () => dsn,
+    release: app.getVersion(),
+    part: 'app',
+    redactor,
+    env: process.env,
+  })
+  onAppFault((error) => void reportFault(error))
   if (vault.notice !== null) log.warn('Vault', vault.notice)
   const configDir = process.env['MCP_HUB_CONFIG_DIR'] ?? path.join(userData, 'config')
   const resources = app.isPackaged ? process.resourcesPath : path.join(dist, '..', 'resources')

@@ -6,6 +6,13 @@ import type { Redactor } from '../hub/observe/redactor.ts'
 const MAX_BYTES = 5 * 1_048_576
 const KEPT_FILES = 5
 
+let tellOfFault: (error: Error) => void = () => undefined
+
+/** Hears of what nobody caught, besides the log. */
+export function onAppFault(listener: (error: Error) => void): void {
+  tellOfFault = listener
+}
+
 /** The app's log: a file with rotation (5 MB, five files), and the terminal. Only main writes files. */
 export function openLog(folder: string): typeof log {
   log.transports.file.resolvePathFn = () => path.join(folder, 'main.log')
@@ -18,7 +25,7 @@ export function openLog(folder: string): typeof log {
     }
   }
   log.transports.console.level = 'warn'
-  log.errorHandler.startCatching({ showDialog: false })
+  log.errorHandler.startCatching({ showDialog: false, onError: ({ error }) => tellOfFault(error) })
   return log
 }
 

@@ -14,6 +14,7 @@ import type { Caller } from '../auth/caller.ts'
 import type { RateLimits } from '../auth/rate-limits.ts'
 import { HubError } from '../hub-error.ts'
 import { requestIdOf } from '../http-answers.ts'
+import type { ReportFault } from '../observe/fault-reports.ts'
 import type { Log } from '../observe/log.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import { accountRoutes } from './accounts.ts'
@@ -58,6 +59,7 @@ export interface AppOptions {
   /** Folder of the built web UI; null where something else serves it. */
   webDir: string | null
   log: Log
+  reportFault: ReportFault
   redactor: Redactor
 }
 
@@ -101,7 +103,7 @@ export function createApp(options: AppOptions): Express {
   app.use((request) => {
     throw new HubError('HUB_NOT_FOUND', `There is nothing at ${request.path}`)
   })
-  app.use(problemHandler(options.log))
+  app.use(problemHandler(options.log, options.reportFault))
   return app
 }
 
@@ -166,18 +168,20 @@ function logAnswers(log: Log) {
 }
 
 /** Every failure as problem+json (RFC 9457) with a stable code. */
-function problemHandler(log: Log): ErrorRequestHandler {
+function problemHandler(log: Log, reportFault: ReportFault): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     if (response.headersSent) {
       next(error)
       return
     }
     const known = error instanceof HubError ? error : fromExpress(error)
-    if (known.code === 'HUB_INTERNAL')
+    if (known.code === 'HUB_INTERNAL') {
+      void reportFault(error, requestIdOf(response))
       log('error', `${request.method} ${request.path} failed`, {
         requestId: requestIdOf(response),
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       })
+    }
     sendProblem(response, known)
   }
 }

@@ -16,6 +16,7 @@ import type { Recorder } from '../history/recorder.ts'
 import type { HubOptions } from '../hub.ts'
 import type { Events } from '../observe/events.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { ReportFault } from '../observe/fault-reports.ts'
 import type { RememberedLog } from '../observe/recent-log.ts'
 import type { Webhooks } from '../observe/webhooks.ts'
 import type { SecretKeeper } from '../secrets/keeper.ts'
@@ -47,6 +48,7 @@ export interface AppParts {
   events: Events
   log: RememberedLog
   webhooks: Webhooks
+  reportFault: ReportFault
   onExchange: OnExchange
   maxBodyBytes: () => number
   /** Where browsers reach the hub; null while nobody can tell. */
@@ -128,6 +130,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
     maxBodyBytes: parts.maxBodyBytes,
     webDir: options.webDir,
     log: parts.log.log,
+    reportFault: parts.reportFault,
     redactor,
   })
 }

@@ -1,5 +1,6 @@
 import { parseDuration } from '../auth/duration.ts'
 import { weaknessOfKey } from '../auth/key-weakness.ts'
+import { isDsn } from '../contract/dsn.ts'
 
 /**
  * What is wrong with the text of a variable or an option; null when it is right. By hand: a schema would load zod into every
@@ -54,6 +55,7 @@ const url =
   (value) =>
     URL.canParse(value) && protocols.includes(new URL(value).protocol) ? null : `must be ${kind} URL`
 
+export const dsn: Check = (value) => (isDsn(value) ? null : 'must be a DSN such as https://key@sentry.example.com/1')
 export const webUrl = url('an http: or https:', 'http:', 'https:')
 export const redisUrl = url('a redis: or rediss:', 'redis:', 'rediss:')
 export const postgresUrl: Check = (value) =>

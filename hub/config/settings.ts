@@ -201,6 +201,14 @@ export const settings = {
     default: 30_000,
     live: true,
   },
+  'monitoring.sentryDsn': {
+    help: 'Where faults of the hub are reported, scrubbed; nowhere without.',
+    variable: 'SENTRY_DSN',
+    check: check.dsn,
+    default: null,
+    secret: true,
+    live: true,
+  },
   'monitoring.webhooks': {
     help: 'Who is told what happens to the hub; docs/observability.md.',
     default: null,
@@ -319,7 +327,6 @@ export const settings = {
     default: null,
   },
   OTEL_SERVICE_NAME: { help: 'The hub’s name in traces.', variable: 'OTEL_SERVICE_NAME', default: 'mcp-hub' },
-  SENTRY_DSN: { help: 'Where faults of the hub are reported.', variable: 'SENTRY_DSN', default: null, secret: true },
   NODE_ENV: { help: '`production` for a hub that others use.', variable: 'NODE_ENV', default: null },
 } satisfies Record<SystemPath, Setting> & Record<string, Setting>
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { backupSettingsSchema } from './backups.ts'
+import { isDsn } from './dsn.ts'
 import { issuerSchema } from './issuer.ts'
 import { limitDefaults, type Limits } from './limits.ts'
 import { pinningSchema } from './pins.ts'
@@ -121,6 +122,14 @@ export const systemFileSchema = z.strictObject({
       enabled: z.boolean().optional(),
       metricsInterval: z.number().int().positive().optional(),
       healthCheckInterval: z.number().int().positive().optional(),
+      /** Where faults of the hub are reported: the DSN of a project of Sentry, or of what speaks like it. */
+      sentryDsn: z
+        .string()
+        .refine(
+          (value) => value.includes('${') || isDsn(value),
+          'sentryDsn must be a DSN such as https://key@sentry.example.com/1',
+        )
+        .optional(),
       /** Who is told what happens, by name. */
       webhooks: webhooksSchema.optional(),
     })
