@@ -150,6 +150,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     dir: options.sharedAccounts?.dir ?? options.dataDir,
     log: options.log,
   })
+  if (options.redisUrl !== null && authConfig.jwtSecret === undefined)
+    options.log('warn', 'JWT_SECRET is not set: who signs in here is not signed in at the hubs that share REDIS_URL')
   const identity = await openIdentity({
     mode: options.mode,
     documents,
