@@ -27,6 +27,9 @@ const screens: Screen[] = [
   { name: 'server-settings', path: '/servers/everything/settings' },
   { name: 'tools', path: '/tools' },
   { name: 'try', path: '/tools/everything/get-sum' },
+  { name: 'prompts', path: '/prompts' },
+  { name: 'prompt', path: '/prompts/everything/args-prompt' },
+  { name: 'resources', path: '/resources' },
   { name: 'profiles', path: '/profiles' },
   { name: 'profile', path: '/profiles/research?server=everything' },
   { name: 'profile-preview', path: '/profiles/research?view=preview' },
@@ -48,6 +51,7 @@ const screens: Screen[] = [
   { name: 'servers-empty', path: '/servers', hub: 'empty' },
   { name: 'tools-empty', path: '/tools', hub: 'empty' },
   { name: 'profiles-empty', path: '/profiles', hub: 'empty' },
+  { name: 'prompts-empty', path: '/prompts', hub: 'empty' },
   { name: 'activity-empty', path: '/activity', hub: 'empty' },
   { name: 'servers-error', path: '/servers', hub: 'silent' },
 ]

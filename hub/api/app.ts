@@ -22,6 +22,7 @@ import { authRoutes } from './auth.ts'
 import { auditActs } from './audit-acts.ts'
 import { backupRoutes } from './backups.ts'
 import { configRoutes } from './config.ts'
+import { callRoutes } from './calls.ts'
 import { catalogRoutes } from './tools.ts'
 import { diagnosticsRoutes } from './diagnostics.ts'
 import { historyRoutes } from './history.ts'
@@ -42,7 +43,7 @@ export interface AppOptions {
   servers: Parameters<typeof serverRoutes>[1]
   doctor: Parameters<typeof doctorRoutes>[1]
   accounts: Parameters<typeof accountRoutes>[1]
-  catalog: Parameters<typeof catalogRoutes>[1]
+  catalog: Parameters<typeof catalogRoutes>[1] & Parameters<typeof callRoutes>[1]
   config: Parameters<typeof configRoutes>[1]
   backups: Parameters<typeof backupRoutes>[1]
   profiles: Parameters<typeof profileRoutes>[1]
@@ -89,6 +90,7 @@ export function createApp(options: AppOptions): Express {
   doctorRoutes(on, options.doctor)
   accountRoutes(on, options.accounts)
   catalogRoutes(on, options.catalog)
+  callRoutes(on, options.catalog)
   configRoutes(on, options.config)
   backupRoutes(on, options.backups)
   profileRoutes(on, options.profiles)

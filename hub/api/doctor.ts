@@ -1,4 +1,3 @@
-import type { Response } from 'express'
 import { doctorRequestSchema, type DoctorProgress } from '../contract/index.ts'
 import { may } from '../auth/caller.ts'
 import { HubError } from '../hub-error.ts'
@@ -9,6 +8,7 @@ import { reportRuntimes } from '../upstream/doctor/runtime-report.ts'
 import { minimalEnvironment } from '../upstream/process/environment.ts'
 import type { SearchPath, SearchPathSource } from '../upstream/process/search-path.ts'
 import type { ExecCheck } from './exec-check.ts'
+import { linesInto, wantsLines } from './lines.ts'
 import { bodyOf, callerOf, nameParam, type On } from './routes.ts'
 
 /** `/api/servers/:name/doctor` and `/api/runtimes`: why a server does not start. */
@@ -35,7 +35,8 @@ export function doctorRoutes(
     redactor.know(examination, clearSecrets(config))
     const abort = new AbortController()
     response.once('close', () => abort.abort())
-    const tell = request.accepts('json', 'application/x-ndjson') === 'application/x-ndjson' ? linesInto(response) : null
+    // What is told has been through the redactor.
+    const tell: ((progress: DoctorProgress) => void) | null = wantsLines(request) ? linesInto(response) : null
     try {
       const report = await (await supervisor.doctor()).examine(name, config, abort.signal, tell ?? undefined)
       if (response.destroyed) return
@@ -48,15 +49,6 @@ export function doctorRoutes(
       redactor.know(examination, [])
     }
   })
-
-  /** What is told has been through the redactor. */
-  function linesInto(response: Response): (progress: DoctorProgress) => void {
-    response.set({ 'content-type': 'application/x-ndjson', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
-    response.flushHeaders()
-    return (progress) => {
-      if (!response.destroyed) response.write(`${JSON.stringify(progress)}\n`)
-    }
-  }
 
   const answer = async (found: SearchPath): ReturnType<typeof reportRuntimes> =>
     reportRuntimes(found, minimalEnvironment(process.env, found.value, process.platform))

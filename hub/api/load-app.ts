@@ -94,7 +94,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
       renamed: async (from, to) => (await parts.accounts.open()).rename(from, to),
     },
     accounts: { accounts: parts.accounts, baseUrl: parts.baseUrl },
-    catalog: { supervisor, events, pins, onExchange },
+    catalog: { supervisor, pins, onExchange },
     config: { config, versions: parts.versions, programs, applied },
     backups: { ...parts.backups, config, programs, applied },
     profiles: { config, supervisor, pins, changed: parts.profilesChanged },

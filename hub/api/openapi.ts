@@ -25,6 +25,7 @@ const groups: Readonly<Record<string, string>> = {
   accounts: 'Accounts at remote servers',
   runtimes: 'What servers are started with',
   tools: 'Tools of all servers',
+  calls: 'Answers to what servers ask during calls by hand',
   prompts: 'Prompts of all servers',
   resources: 'Resources of all servers',
   pins: 'Approved definitions of tools',

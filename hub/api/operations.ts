@@ -8,7 +8,8 @@ import {
   auditPageSchema,
   auditQuerySchema,
   auditVerificationSchema,
-  callToolResultSchema,
+  answerQuestionSchema,
+  callResultSchema,
   callToolSchema,
   backupSchema,
   backupsSchema,
@@ -32,6 +33,7 @@ import {
   exportResultSchema,
   findSecretsSchema,
   foundSecretsSchema,
+  getPromptSchema,
   historyExportSchema,
   historyPageSchema,
   historyQuerySchema,
@@ -52,6 +54,7 @@ import {
   promptEntrySchema,
   publishRequestSchema,
   refreshSchema,
+  readResourceSchema,
   resetPasswordSchema,
   restoreVersionSchema,
   requestDetailSchema,
@@ -91,6 +94,8 @@ export interface Operation {
   answer?: z.ZodType | 'text/event-stream' | 'application/gzip' | 'application/x-ndjson' | 'text/plain'
   status?: 201
 }
+
+const byLines = 'with Accept: application/x-ndjson, progress and questions come as lines before the result (CallEvent)'
 
 /** What each route is for, takes and answers: for the check of bodies, for OpenAPI (`openapi.ts`) and for docs/API_REFERENCE.md. */
 export const operations: Readonly<Record<RouteKey, Operation>> = {
@@ -260,7 +265,21 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
   'GET /api/tools': { summary: 'Tools of all servers', answer: z.array(toolEntrySchema) },
   'GET /api/prompts': { summary: 'Prompts of all servers', answer: z.array(promptEntrySchema) },
   'GET /api/resources': { summary: 'Resources of all servers', answer: z.array(resourceEntrySchema) },
-  'POST /api/tools/call': { summary: 'Call a tool', body: callToolSchema, answer: callToolResultSchema },
+  'POST /api/tools/call': {
+    summary: `Call a tool; ${byLines}`,
+    body: callToolSchema,
+    answer: callResultSchema,
+  },
+  'POST /api/prompts/get': { summary: `Get a prompt; ${byLines}`, body: getPromptSchema, answer: callResultSchema },
+  'POST /api/resources/read': {
+    summary: `Read a resource; ${byLines}`,
+    body: readResourceSchema,
+    answer: callResultSchema,
+  },
+  'POST /api/calls/:call/questions/:question': {
+    summary: 'Answer what a server asks during an interactive call of one’s own',
+    body: answerQuestionSchema,
+  },
 
   'GET /api/servers/:name/tools/:tool/pin': { summary: 'A tool’s definition, approved and now', answer: pinSchema },
   'POST /api/pins': { summary: 'Approve or quarantine tools', body: setPinsSchema },

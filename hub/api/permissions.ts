@@ -78,6 +78,9 @@ export const routeNeeds = {
   'GET /api/prompts': 'servers:read',
   'GET /api/resources': 'servers:read',
   'POST /api/tools/call': 'tools:call',
+  'POST /api/prompts/get': 'tools:call',
+  'POST /api/resources/read': 'tools:call',
+  'POST /api/calls/:call/questions/:question': 'tools:call',
 
   'GET /api/servers/:name/tools/:tool/pin': 'servers:read',
   'POST /api/pins': 'profiles:write',
@@ -115,11 +118,17 @@ const doors: ReadonlySet<RouteKey | null> = new Set<RouteKey>([
   'POST /api/auth/password',
 ])
 
+/** The same work as on an MCP endpoint. */
+const calls: ReadonlySet<RouteKey | null> = new Set<RouteKey>([
+  'POST /api/tools/call',
+  'POST /api/prompts/get',
+  'POST /api/resources/read',
+])
+
 /** Which limit of `rateLimit` a request counts for; null stands for a route that is not there. */
 export function rateClassOf(route: RouteKey | null, method: string): RateClass {
   if (doors.has(route)) return 'login'
-  // The same work as on an MCP endpoint.
-  if (route === 'POST /api/tools/call') return 'mcp'
+  if (calls.has(route)) return 'mcp'
   return method === 'GET' || method === 'HEAD' ? 'apiRead' : 'apiWrite'
 }
 
@@ -141,4 +150,7 @@ export const scopedRoutes: ReadonlySet<RouteKey> = new Set<RouteKey>([
   'GET /api/prompts',
   'GET /api/resources',
   'POST /api/tools/call',
+  'POST /api/prompts/get',
+  'POST /api/resources/read',
+  'POST /api/calls/:call/questions/:question',
 ])

@@ -27,13 +27,6 @@ export const hubEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('catalog.changed'), server: z.string() }),
   z.object({ type: z.literal('profiles.changed') }),
   z.object({ type: z.literal('server.log'), server: z.string(), lines: z.array(logLineSchema) }),
-  z.object({
-    type: z.literal('call.progress'),
-    callId: z.string(),
-    progress: z.number(),
-    total: z.number().nullable(),
-    message: z.string().nullable(),
-  }),
   /** Requests were recorded, at most once a second; `dropped` counts those that could not be written since the start. */
   z.object({ type: z.literal('history.appended'), count: z.number().int(), dropped: z.number().int() }),
   z.object({ type: z.literal('resync') }),

@@ -1,6 +1,7 @@
 export * from './accounts.ts'
 export * from './auth.ts'
 export * from './backups.ts'
+export * from './calls.ts'
 export * from './config.ts'
 export * from './control.ts'
 export * from './doctor.ts'

@@ -16,7 +16,7 @@ export const permissions = [
   'servers:exec',
   /** Profiles, and which definitions of tools are approved. */
   'profiles:write',
-  /** Call tools over REST. */
+  /** Call tools, get prompts and read resources over REST. */
   'tools:call',
   /** One's own requests in the history. */
   'history:own',

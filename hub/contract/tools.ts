@@ -41,22 +41,3 @@ export const resourceEntrySchema = z.object({
   mimeType: z.string().nullable(),
 })
 export type ResourceEntry = z.infer<typeof resourceEntrySchema>
-
-/** `POST /api/tools/call`. Aborting the request cancels the call at the server. */
-export const callToolSchema = z.strictObject({
-  server: z.string(),
-  tool: z.string(),
-  arguments: z.record(z.string(), z.unknown()).default({}),
-  /** Chosen by the caller; progress arrives as `call.progress` events that carry it. */
-  callId: z.string().max(100).optional(),
-})
-export type CallTool = z.input<typeof callToolSchema>
-
-export const callToolResultSchema = z.object({
-  durationMs: z.number(),
-  bytes: z.number().int(),
-  /** A CallToolResult of the MCP specification, as the server sent it; null when the call failed with a JSON-RPC error. */
-  result: z.unknown().nullable(),
-  error: z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() }).nullable(),
-})
-export type CallToolResult = z.infer<typeof callToolResultSchema>

@@ -1,10 +1,16 @@
 import { Activity, Layers, LayoutDashboard, Rocket, Server, Settings, Users, Wrench } from '@lucide/vue'
 import type { Component } from 'vue'
 
-export const navItems: readonly { to: string; label: string; icon: Component; keys: string }[] = [
+export const navItems: readonly {
+  to: string
+  label: string
+  icon: Component
+  keys: string
+  also?: readonly string[]
+}[] = [
   { to: '/', label: 'nav.overview', icon: LayoutDashboard, keys: 'g o' },
   { to: '/servers', label: 'nav.servers', icon: Server, keys: 'g s' },
-  { to: '/tools', label: 'nav.tools', icon: Wrench, keys: 'g t' },
+  { to: '/tools', label: 'nav.tools', icon: Wrench, keys: 'g t', also: ['/prompts', '/resources'] },
   { to: '/profiles', label: 'nav.profiles', icon: Layers, keys: 'g f' },
   { to: '/activity', label: 'nav.activity', icon: Activity, keys: 'g a' },
   { to: '/publish', label: 'nav.publish', icon: Rocket, keys: 'g p' },

@@ -77,6 +77,32 @@ export function createAppRouter(client: QueryClient): Router {
         component: () => import('../features/tools/TryPage.vue'),
       },
       {
+        path: '/prompts',
+        name: 'prompts',
+        meta: { title: 'offers.prompts.title' },
+        component: () => import('../features/offers/PromptsPage.vue'),
+      },
+      {
+        path: '/prompts/:server/:prompt',
+        name: 'prompt',
+        props: true,
+        meta: { title: 'try.title' },
+        component: () => import('../features/offers/PromptPage.vue'),
+      },
+      {
+        path: '/resources',
+        name: 'resources',
+        meta: { title: 'offers.resources.title' },
+        component: () => import('../features/offers/ResourcesPage.vue'),
+      },
+      {
+        path: '/resources/:server',
+        name: 'resource',
+        props: true,
+        meta: { title: 'try.title' },
+        component: () => import('../features/offers/ResourcePage.vue'),
+      },
+      {
         path: '/profiles',
         name: 'profiles',
         meta: { title: 'nav.profiles' },

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import {
   accountSchema,
-  callToolResultSchema,
+  callEventSchema,
   configVersionDetailSchema,
   configVersionsSchema,
   doctorProgressSchema,
@@ -33,12 +33,17 @@ import {
   webhookDeliverySchema,
   webhookStatusSchema,
   type AddServer,
+  type AnswerQuestion,
+  type CallEvent,
+  type CallResult,
   type CallTool,
   type DoctorProgress,
   type DoctorReport,
   type EditServer,
+  type GetPrompt,
   type LogsQuery,
   type Profile,
+  type ReadResource,
   type ServerConfig,
   type Stats,
   type TargetInput,
@@ -155,6 +160,24 @@ function parseJson(text: string, label: string): unknown {
 }
 
 const nothing = z.unknown()
+
+/** Ends with the result; what comes before it goes to `onEvent`. */
+async function callByHand(
+  path: string,
+  body: unknown,
+  signal: AbortSignal,
+  onEvent: (event: CallEvent) => void,
+): Promise<CallResult> {
+  const results: CallResult[] = []
+  await requestLines(path, callEventSchema, { method: 'POST', body, signal }, (event) => {
+    if (event.type === 'result') results.push(event.answer)
+    else onEvent(event)
+  })
+  const [result] = results
+  if (result !== undefined) return result
+  throw new ApiError({ kind: 'unexpected', request: `POST ${path}`, message: 'The answer ended before its result' })
+}
+
 const stringsOf = (query: object): Record<string, string> =>
   Object.fromEntries(Object.entries(query).map(([key, value]) => [key, String(value)]))
 const server = (name: string): string => `/api/servers/${encodeURIComponent(name)}`
@@ -231,8 +254,17 @@ export const api = {
   tools: (signal?: AbortSignal) => request('/api/tools', z.array(toolEntrySchema), { signal }),
   prompts: (signal?: AbortSignal) => request('/api/prompts', z.array(promptEntrySchema), { signal }),
   resources: (signal?: AbortSignal) => request('/api/resources', z.array(resourceEntrySchema), { signal }),
-  callTool: (body: CallTool, signal: AbortSignal) =>
-    request('/api/tools/call', callToolResultSchema, { method: 'POST', body, signal }),
+  callTool: (body: CallTool, signal: AbortSignal, onEvent: (event: CallEvent) => void) =>
+    callByHand('/api/tools/call', body, signal, onEvent),
+  getPrompt: (body: GetPrompt, signal: AbortSignal, onEvent: (event: CallEvent) => void) =>
+    callByHand('/api/prompts/get', body, signal, onEvent),
+  readResource: (body: ReadResource, signal: AbortSignal, onEvent: (event: CallEvent) => void) =>
+    callByHand('/api/resources/read', body, signal, onEvent),
+  answerQuestion: (call: string, question: string, body: AnswerQuestion) =>
+    request(`/api/calls/${encodeURIComponent(call)}/questions/${encodeURIComponent(question)}`, nothing, {
+      method: 'POST',
+      body,
+    }),
 
   pin: (name: string, tool: string, signal?: AbortSignal) =>
     request(`${server(name)}/tools/${encodeURIComponent(tool)}/pin`, pinSchema, { signal }),

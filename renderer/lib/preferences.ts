@@ -14,6 +14,8 @@ export const usePreferences = defineStore('preferences', () => {
   const theme = ref(themeSchema.parse(read('mcp-hub.theme')))
   const localeChoice = ref(localeSchema.parse(read('mcp-hub.locale') ?? 'system'))
   const singleKeys = ref(read('mcp-hub.single-keys') !== 'off')
+  /** In calls by hand, what a server asks is answered by hand. */
+  const interactive = ref(read('mcp-hub.interactive') === 'on')
 
   const locale = computed<Locale>(() => (localeChoice.value === 'system' ? detectLocale() : localeChoice.value))
 
@@ -28,8 +30,9 @@ export const usePreferences = defineStore('preferences', () => {
   )
   watch(localeChoice, (value) => write('mcp-hub.locale', value === 'system' ? null : value))
   watch(singleKeys, (value) => write('mcp-hub.single-keys', value ? null : 'off'))
+  watch(interactive, (value) => write('mcp-hub.interactive', value ? 'on' : null))
 
-  return { theme, localeChoice, locale, singleKeys }
+  return { theme, localeChoice, locale, singleKeys, interactive }
 })
 
 function read(key: string): string | null {

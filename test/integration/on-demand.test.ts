@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { CallToolResult, LogLine, ServerStatus, ToolEntry } from '../../hub/contract/index.ts'
+import type { CallResult, LogLine, ServerStatus, ToolEntry } from '../../hub/contract/index.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
 import { ModernWire } from '../fixtures/wire.ts'
@@ -33,7 +33,7 @@ it('a server on demand is listed without being started, started by a call, and s
       tool: 'echo',
       arguments: { text: 'hi' },
     })
-    expect((answer.body as CallToolResult).result).toMatchObject({ content: [{ text: 'hi' }] })
+    expect((answer.body as CallResult).result).toMatchObject({ content: [{ text: 'hi' }] })
     await second.until('echo', 'idle')
     expect(await states(second)).toEqual(['starting', 'running', 'stopping', 'idle'])
     const { lines } = (await second.api('GET', '/api/servers/echo/logs?search=State:%20running')).body as {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fixtureServer, startHub, TOKEN, VIEWER_TOKEN, type TestHub } from '../fixtures/hub.ts'
-import type { CallToolResult, FoundSecrets, ParsedPaste, Problem, Secrets } from '../../hub/contract/index.ts'
+import type { CallResult, FoundSecrets, ParsedPaste, Problem, Secrets } from '../../hub/contract/index.ts'
 
 let hub: TestHub
 beforeAll(async () => {
@@ -18,7 +18,7 @@ afterAll(() => hub.close())
 
 const envOf = async (server: string): Promise<string> => {
   const { body } = await hub.api('POST', '/api/tools/call', { server, tool: 'env', arguments: { name: 'TOKEN' } })
-  return ((body as CallToolResult).result as { content: { text: string }[] }).content[0]?.text ?? ''
+  return ((body as CallResult).result as { content: { text: string }[] }).content[0]?.text ?? ''
 }
 const pids = async () => ({
   first: (await hub.until('first', 'running')).pid,

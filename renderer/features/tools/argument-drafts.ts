@@ -2,22 +2,22 @@ const PREFIX = 'mcp-hub.try.'
 /** The store of a tab takes about five million characters in all. */
 const MAX_LENGTH = 200_000
 
-const keyOf = (server: string, tool: string): string => `${PREFIX}${JSON.stringify([server, tool])}`
+const keyOf = (...subject: string[]): string => PREFIX + JSON.stringify(subject)
 
-/** What was typed for a tool, as JSON text: it survives a reload, and ends with the tab or the sign-out. */
-export function readDraft(server: string, tool: string): string | null {
+/** What was typed for a method, a server and a name there, as JSON text: it survives a reload, and ends with the tab or the sign-out. */
+export function readDraft(method: string, server: string, name: string): string | null {
   try {
-    return sessionStorage.getItem(keyOf(server, tool))
+    return sessionStorage.getItem(keyOf(method, server, name))
   } catch {
     return null
   }
 }
 
 /** Null forgets it. */
-export function writeDraft(server: string, tool: string, text: string | null): void {
+export function writeDraft(method: string, server: string, name: string, text: string | null): void {
   try {
-    if (text === null || text.length > MAX_LENGTH) sessionStorage.removeItem(keyOf(server, tool))
-    else sessionStorage.setItem(keyOf(server, tool), text)
+    if (text === null || text.length > MAX_LENGTH) sessionStorage.removeItem(keyOf(method, server, name))
+    else sessionStorage.setItem(keyOf(method, server, name), text)
   } catch {
     // A full or forbidden store costs the convenience, nothing else.
   }

@@ -11,7 +11,10 @@ const profile = { description: 'x', servers: { echo: { tools: { only: ['echo'] }
 const bodies: Partial<Record<RouteKey, unknown>> = {
   'POST /api/servers/parse': { text: '{"mcpServers":{"a":{"command":"node","args":["x"]}}}' },
   'POST /api/servers/secrets': { name: 'a', config: { command: 'node', env: { API_KEY: 'sk-0123456789' } } },
-  'POST /api/tools/call': { server: 'echo', tool: 'echo', arguments: { text: 'x' }, callId: 'c' },
+  'POST /api/tools/call': { server: 'echo', tool: 'echo', arguments: { text: 'x' } },
+  'POST /api/prompts/get': { server: 'echo', prompt: 'x', arguments: { a: 'b' } },
+  'POST /api/resources/read': { server: 'echo', uri: 'x:y' },
+  'POST /api/calls/:call/questions/:question': { result: { action: 'cancel' } },
   'POST /api/profiles/preview': profile,
   'PUT /api/profiles/:name': { config: profile },
   'POST /api/pins': { action: 'approve', tools: [{ server: 'echo', tool: 'echo', hash: 'x' }] },

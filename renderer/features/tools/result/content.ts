@@ -11,22 +11,28 @@ export type Block =
       readonly text: string | null
       readonly data: string | null
     }
+  /** Of a prompt: what it says, and in whose name. */
+  | { readonly kind: 'message'; readonly role: string; readonly content: Block }
   | { readonly kind: 'unknown'; readonly type: string; readonly value: unknown }
 
-export interface ToolResult {
+export interface ReadResult {
   readonly isError: boolean
   readonly blocks: readonly Block[]
   /** Undefined when there is none. */
   readonly structured: unknown
 }
 
-/** A CallToolResult as a page shows it. What is not as the specification has it is shown as what it is. */
-export function readResult(result: unknown): ToolResult {
+/** The result of a tool, a prompt or a resource as a page shows it. What is not as the specification has it is shown as what it is. */
+export function readResult(result: unknown): ReadResult {
   if (!isObject(result)) return { isError: false, blocks: [unknown(result)], structured: undefined }
-  const content: unknown[] = Array.isArray(result['content']) ? result['content'] : []
+  const list = (name: string): unknown[] => (Array.isArray(result[name]) ? (result[name] as unknown[]) : [])
   return {
     isError: result['isError'] === true,
-    blocks: content.map(readBlock),
+    blocks: [
+      ...list('content').map(readBlock),
+      ...list('messages').map(readMessage),
+      ...list('contents').map((it) => (isObject(it) ? resource(it) : unknown(it))),
+    ],
     structured: result['structuredContent'],
   }
 }
@@ -38,7 +44,12 @@ const unknown = (value: unknown): Block => ({
   value,
 })
 
-function readBlock(block: unknown): Block {
+function readMessage(message: unknown): Block {
+  if (!isObject(message)) return unknown(message)
+  return { kind: 'message', role: text(message['role']), content: readBlock(message['content']) }
+}
+
+export function readBlock(block: unknown): Block {
   if (!isObject(block)) return unknown(block)
   switch (block['type']) {
     case 'text':

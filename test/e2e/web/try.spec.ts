@@ -1,0 +1,108 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { everything, expect, mcpServer, test as base } from './fixtures.ts'
+import { PASSWORD, startWebHub, type WebHub } from './hub.ts'
+
+const run = promisify(execFile)
+const TOKEN = 'token-of-the-administrator-of-this-test'
+const test = base.extend<object, { hub: WebHub }>({
+  hub: [
+    // Playwright reads the names of the fixtures from this pattern.
+    async ({}, use) => {
+      const env = { MCP_HUB_ADMIN_PASSWORD: PASSWORD, MCP_HUB_TOKEN: TOKEN }
+      const hub = await startWebHub({ everything, asking: mcpServer('interactive') }, env)
+      await use(hub)
+      await hub.close()
+    },
+    { scope: 'worker' },
+  ],
+})
+
+test('what a server asks during a call is answered by hand', async ({ admin: page }) => {
+  await page.goto('/tools/asking/ask_twice')
+  await page.getByLabel('Answer the server’s questions').check()
+  await page.getByRole('button', { name: 'Run' }).click()
+  const question = page.getByRole('region', { name: 'The server asks you' })
+  await expect(question).toContainText('First?')
+  await question.getByRole('button', { name: 'Send answer' }).click()
+  await expect(question).toContainText('Required.')
+  await question.getByLabel('answer', { exact: true }).fill('one')
+  await question.getByRole('button', { name: 'Send answer' }).click()
+  await expect(question).toContainText('Second, after {"answer":"one"}?')
+  await question.getByRole('button', { name: 'Decline' }).click()
+  const result = page.getByRole('region', { name: 'Result', exact: true })
+  await expect(result).toContainText('decline')
+
+  // The choice stays, as long as nobody takes it back.
+  await page.goto('/tools/asking/ask_link')
+  await page.getByLabel('message', { exact: true }).fill('Confirm it')
+  await page.getByRole('button', { name: 'Run' }).click()
+  const link = page.getByRole('region', { name: 'The server asks you to open a page' })
+  await expect(link.getByRole('link')).toHaveAttribute('href', 'https://example.com/confirm')
+  await expect(link).toContainText('This leads to example.com')
+  await link.getByRole('button', { name: 'I have opened it' }).click()
+  await expect(result).toContainText('accept')
+
+  await page.goto('/tools/asking/ask_model')
+  await page.getByLabel('message', { exact: true }).fill('What is new?')
+  await page.getByRole('button', { name: 'Run' }).click()
+  const model = page.getByRole('region', { name: 'The server asks your model' })
+  await expect(model).toContainText('What is new?')
+  await model.getByLabel('Answer of the model').fill('Nothing that a model knows')
+  await model.getByRole('button', { name: 'Send answer' }).click()
+  await result.getByRole('button', { name: 'As text' }).click()
+  await expect(result).toContainText('Nothing that a model knows')
+  await page.getByLabel('Answer the server’s questions').uncheck()
+})
+
+test('a prompt is filled in, a resource and one made of a template are read', async ({ admin: page }) => {
+  const result = page.getByRole('region', { name: 'Result', exact: true })
+  await page.goto('/prompts')
+  await page.getByLabel('Filter prompts').fill('args')
+  await page.getByRole('grid', { name: 'Prompts' }).getByRole('link').first().click()
+  await expect(page).toHaveURL(/\/prompts\/everything\//)
+  await page.getByLabel('city', { exact: true }).fill('Lisbon')
+  await page.getByRole('button', { name: 'Run' }).click()
+  await expect(result).toContainText('Lisbon')
+  await expect(result.getByRole('heading', { name: 'User' })).toBeVisible()
+
+  await page.goto('/resources')
+  const grid = page.getByRole('grid', { name: 'Resources' })
+  await expect(grid.getByRole('link').first()).toBeVisible()
+  await page.getByLabel('Filter resources').fill('.md')
+  await grid.getByRole('link').first().click()
+  await page.getByRole('button', { name: 'Run' }).click()
+  await expect(result).toContainText('text/markdown')
+
+  await page.goto('/resources?q=dynamic+text')
+  await grid.getByRole('link').first().click()
+  await page.getByLabel('resourceId', { exact: true }).fill('7')
+  await page.getByRole('button', { name: 'Run' }).click()
+  await expect(result).toContainText('resource/dynamic/text/7')
+  await page.goto('/resources/everything?uri=no:such')
+  await expect(page.getByText('everything offers no resource no:such')).toBeVisible()
+})
+
+test('a call is copied as a command that works', async ({ admin: page, context, hub }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  await page.goto('/tools/everything/echo')
+  await page.getByLabel('message', { exact: true }).fill("it's “quoted” $HOME")
+  await page.getByRole('button', { name: 'Copy as' }).click()
+  await page.getByRole('menuitem', { name: 'As curl' }).click()
+  const command = await page.evaluate(() => navigator.clipboard.readText())
+  const { stdout } = await run('bash', ['-c', command], {
+    env: { PATH: process.env['PATH'] ?? '', MCP_HUB_TOKEN: TOKEN },
+  })
+  expect(stdout).toContain("Echo: it's “quoted” $HOME")
+  expect(command).toContain(`${hub.url}/mcp/everything`)
+  expect(command).not.toContain(TOKEN)
+
+  await page.getByRole('button', { name: 'Copy as' }).click()
+  await page.getByRole('menuitem', { name: 'As TypeScript' }).click()
+  const program = await page.evaluate(() => navigator.clipboard.readText())
+  const ran = await run(process.execPath, ['--input-type=module', '--eval', program], {
+    cwd: import.meta.dirname,
+    env: { PATH: process.env['PATH'] ?? '', MCP_HUB_TOKEN: TOKEN },
+  })
+  expect(JSON.parse(ran.stdout)).toMatchObject({ content: [{ type: 'text', text: "Echo: it's “quoted” $HOME" }] })
+})
