@@ -27,8 +27,6 @@ function nodeTarget(name: string, entries: string[], format: 'es' | 'cjs'): Envi
         treeshake: { moduleSideEffects: [{ test: /[\\/]hub[\\/]contract[\\/]/, sideEffects: false }] },
         output: {
           format,
-          // V8 keeps the text of all that is loaded; one character that is not Latin would double it. Names stay, for traces.
-          minify: { compress: false, mangle: false, codegen: { removeWhitespace: true, asciiOnly: true } },
           entryFileNames: format === 'cjs' ? '[name].cjs' : '[name].js',
           chunkFileNames: 'chunks/[name]-[hash].js',
         },
