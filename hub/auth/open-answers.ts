@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { ChurnMap } from '../churn-map.ts'
 import type { Caller } from './caller.ts'
 
 /** What another hub revoked, and what ended by its time, is noticed this late at most. */
@@ -25,7 +26,7 @@ export interface OpenAnswers {
 }
 
 export function createOpenAnswers({ isCurrent, onRevoked, lookMs = LOOK_MS }: OpenAnswersOptions): OpenAnswers {
-  const open = new Map<ServerResponse, Caller>()
+  const open = new ChurnMap<ServerResponse, Caller>()
   const timer = setInterval(() => void look(), lookMs).unref()
 
   function forget(this: ServerResponse): void {
@@ -36,7 +37,7 @@ export function createOpenAnswers({ isCurrent, onRevoked, lookMs = LOOK_MS }: Op
   const keyOf = ({ id, session, expiresAt }: Caller): string => `${id} ${session ?? ''} ${expiresAt ?? ''}`
 
   async function look(): Promise<void> {
-    const callers = new Map([...open.values()].map((caller) => [keyOf(caller), caller]))
+    const callers = new Map(open.entries().map(([, caller]) => [keyOf(caller), caller]))
     const revoked = new Set<string>()
     for (const [key, caller] of callers) {
       // While the store is away nobody new gets in, and who is in may stay.
@@ -45,7 +46,7 @@ export function createOpenAnswers({ isCurrent, onRevoked, lookMs = LOOK_MS }: Op
     }
     if (revoked.size === 0) return
     const principals = new Set<string>()
-    for (const [response, caller] of open) {
+    for (const [response, caller] of open.entries()) {
       if (!revoked.has(keyOf(caller))) continue
       principals.add(caller.id)
       response.destroy()

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
+import { ChurnMap } from '../churn-map.ts'
 import {
   ELICITATION_COMPLETE,
   TASKS_EXTENSION,
@@ -64,7 +65,7 @@ export class Session implements SessionClient {
   general: Outlet | null = null
   /** The request that came last and is not answered, of a client that can be asked before its call is under way. */
   waiting: Outlet | null = null
-  readonly inFlight = new Map<JsonRpcId, CancelCall>()
+  readonly inFlight = new ChurnMap<JsonRpcId, CancelCall>()
   readonly subscriptions: ResourceSubscriptions
   /** As whom it sees its endpoint. */
   viewer: Viewer
@@ -266,8 +267,10 @@ export class Session implements SessionClient {
   }
 
   close(): void {
-    for (const cancel of this.inFlight.values()) cancel('the session ended')
-    this.inFlight.clear()
+    for (const [id, cancel] of this.inFlight.entries()) {
+      this.inFlight.delete(id)
+      cancel('the session ended')
+    }
     this.subscriptions.close()
     for (const ask of [...this.#asks.values()])
       ask.settle({ error: new McpError(rpc.internalError, 'The session ended') })
