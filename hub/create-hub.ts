@@ -139,7 +139,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     onBatch: (requests) => {
       metrics.count(requests)
       if (options.isDebug?.() === true) logRequests(options.log, requests)
-      options.worked?.()
+      options.worked?.(requests.length)
     },
   })
   let trusted = trustOf(serverConfig.trustProxy)
@@ -253,7 +253,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     createLog: (server) => serverLogs.open(server, (lines) => events.emit({ type: 'server.log', server, lines })),
     onState: (upstream) => {
       const status = upstream.status()
-      if (status.state === 'running') options.worked?.()
+      if (status.state === 'running') options.worked?.(0)
       options.log(status.reason === null ? 'info' : 'warn', 'Server state', {
         server: status.name,
         state: status.state,

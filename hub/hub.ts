@@ -49,8 +49,8 @@ export interface HubOptions {
   applyLogging?: (logging: SystemFile['logging']) => void
   /** Whether `debug` lines come out: what is dear to tell is made only then. */
   isDebug?: () => boolean
-  /** Something was done; called once for many calls. */
-  worked?: () => void
+  /** So many calls were done, or something else was; called once for many calls. */
+  worked?: (calls: number) => void
   /** Folder of the app's own logs, for diagnostics; null where there are none. */
   logDir: string | null
   /** The log's own, so that it learns what the configuration and the vault hold. */

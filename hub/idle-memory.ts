@@ -1,36 +1,40 @@
 /**
- * Gives memory back to the system once there is nothing to do. V8 shrinks its young generation and frees what a burst of work
- * left only when it collects the whole heap, and an idle hub allocates too little for that to happen for hours.
+ * Gives memory back to the system once there is nothing to do. V8 shrinks its young generation and frees what a start or a
+ * burst of work left only when it collects the whole heap, and an idle hub allocates too little for that to happen for hours.
  */
 export interface IdleMemory {
-  /** There was something to do. Too dear for each call; once for many of them. */
-  worked: () => void
+  /** So many calls were done, or something else was; too dear for each call, once for many of them. */
+  worked: (calls: number) => void
 }
 
 /** For this thread. Threads that are made of text get it as text, so it may use nothing from outside. */
 export function createIdleMemory(collect?: () => void): IdleMemory {
-  const idleMs = 800
-  const everyMs = 60_000
+  const soonMs = 800
+  const minuteMs = 60_000
+  /** After so many calls there is compiled code, which goes with the rest: it is kept while it may be wanted again. */
+  const busyCalls = 2_000
   let timer: NodeJS.Timeout | null = null
-  let collectedAt = -everyMs
+  let collectedAt = -minuteMs
+  let calls = 0
 
-  /** The way to V8's collector that needs no flag of the process. */
+  /** Launchers give `--expose-gc`. What can be had without costs each call: a second context, of `node:vm`. */
   function collectAll(): void {
-    process.getBuiltinModule('node:v8').setFlagsFromString('--expose-gc')
-    const gc = process.getBuiltinModule('node:vm').runInNewContext('gc') as NodeJS.GCFunction
-    gc({ type: 'major', flavor: 'last-resort', execution: 'sync' })
+    globalThis.gc?.({ type: 'major', flavor: 'last-resort', execution: 'sync' })
   }
 
   function look(): void {
     timer = null
+    calls = 0
     collectedAt = performance.now()
     ;(collect ?? collectAll)()
   }
 
   return {
-    worked: () => {
+    worked: (more) => {
+      calls += more
       if (timer !== null) clearTimeout(timer)
-      timer = setTimeout(look, Math.max(idleMs, collectedAt + everyMs - performance.now())).unref()
+      const idleMs = calls > busyCalls ? minuteMs : soonMs
+      timer = setTimeout(look, Math.max(idleMs, collectedAt + minuteMs - performance.now())).unref()
     },
   }
 }

@@ -12,7 +12,7 @@ try {
   await buildStale()
   const entry = path.join(root, 'dist', 'hub', 'server.js')
   // The heap of the published hub: half the memory under load (docs/performance.md).
-  const heap = ['--max-old-space-size=512', '--max-semi-space-size=8', '--initial-old-space-size=64']
+  const heap = ['--max-old-space-size=512', '--max-semi-space-size=8', '--initial-old-space-size=64', '--expose-gc']
   const hub = spawn(toolNode(), [...heap, entry, ...process.argv.slice(2)], {
     stdio: 'inherit',
     detached: process.platform !== 'win32',

@@ -84,6 +84,7 @@ function serve(memory: IdleMemory): void {
       }
       statement.run(...row)
     }
+    memory.worked(cells.length / columns)
   }
 
   function run(setup: SqliteSetup, job: Job): Answer {
@@ -118,7 +119,7 @@ function serve(memory: IdleMemory): void {
       answer = { error: error instanceof Error ? error.message : String(error) }
     }
     parentPort.postMessage({ file: setup.file, answer })
-    memory.worked()
+    memory.worked(0)
     if (job === null && open.size === 0) parentPort.close()
   })
 }

@@ -9,7 +9,7 @@ let counter = 0
  * (docs/performance.md). V8 reads them when it makes its heap, so setting them inside the process is too late; a utility
  * process takes V8's flags only in this form.
  */
-const HEAP_FLAGS = '--js-flags=--max-old-space-size=512 --max-semi-space-size=8 --initial-old-space-size=64'
+const HEAP_FLAGS = '--js-flags=--max-old-space-size=512 --max-semi-space-size=8 --initial-old-space-size=64 --expose-gc'
 
 /** Forks the hub as Electron's utility process. Its name is unique, so that Electron's word on how it ended finds it. */
 export function forkHub(entry: string): HubProcess {

@@ -20,7 +20,12 @@ export interface Options {
 }
 
 /** As `npm run hub`, the published bundle and the app start it. */
-const SHIPPED_FLAGS = ['--max-old-space-size=512', '--max-semi-space-size=8', '--initial-old-space-size=64']
+const SHIPPED_FLAGS = [
+  '--max-old-space-size=512',
+  '--max-semi-space-size=8',
+  '--initial-old-space-size=64',
+  '--expose-gc',
+]
 
 export const usage = `npm run bench -- [options]
   --rounds N           rounds, 5 unless told (medians over them)

@@ -60,7 +60,7 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \\
   CMD ["node", "-e", "fetch('http://127.0.0.1:${CONTAINER_PORT}/health/ready').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Secrets come as one file, not as environment of the container, where docker inspect would show them.
-CMD ["node", "--env-file=/run/secrets/hub_env", "--max-old-space-size=512", "--max-semi-space-size=8", "--initial-old-space-size=64", "hub/server.js"]
+CMD ["node", "--env-file=/run/secrets/hub_env", "--max-old-space-size=512", "--max-semi-space-size=8", "--initial-old-space-size=64", "--expose-gc", "hub/server.js"]
 
 FROM \${NGINX_IMAGE} AS web
 COPY docker/nginx.conf /etc/nginx/nginx.conf

@@ -26,7 +26,7 @@ const hub = (port) => ({
 ${mode}
   instances: 1,
   // Secrets are read from the file at each start and are never part of what PM2 saves.
-  node_args: [\`--env-file=\${root}/.env\`, '--max-old-space-size=512', '--max-semi-space-size=8', '--initial-old-space-size=64'],
+  node_args: [\`--env-file=\${root}/.env\`, '--max-old-space-size=512', '--max-semi-space-size=8', '--initial-old-space-size=64', '--expose-gc'],
   // A value left over in the shell that called pm2 must not win over the file.
   filter_env: ${JSON.stringify(environmentOnly).replaceAll('"', "'").replaceAll(',', ', ')},
   env: {

@@ -32,7 +32,7 @@ export async function startHubProcess(
   // With the flags that `npm run hub` and a bundle give it.
   const child: ChildProcess = spawn(
     process.execPath,
-    ['--max-old-space-size=512', '--max-semi-space-size=8', '--initial-old-space-size=64', entry],
+    ['--max-old-space-size=512', '--max-semi-space-size=8', '--initial-old-space-size=64', '--expose-gc', entry],
     {
       env: {
         PATH: process.env['PATH'] ?? '',
