@@ -106,6 +106,6 @@ describe.each(Object.keys(inputs))('%s', (endpoint) => {
         { numRuns: 20, seed: seed + round, ...replay, interruptAfterTimeLimit: SHRINK_MS },
       )
     await target.expectHealthy()
-    target.expectBounded()
+    await target.expectBounded()
   })
 })

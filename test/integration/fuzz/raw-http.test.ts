@@ -50,7 +50,7 @@ describe('bytes that are no HTTP, or hardly', () => {
         { numRuns: 20, seed: seed + round, ...replay, interruptAfterTimeLimit: SHRINK_MS },
       )
     await target.expectHealthy()
-    target.expectBounded()
+    await target.expectBounded()
   })
 })
 
