@@ -7,6 +7,8 @@ const { Server: NetServer } = process.getBuiltinModule('node:net')
 const FIRST_PASSED = 3
 /** What was connected while the listener closed sends its request within this time. */
 const ARRIVING_MS = 250
+/** Somebody connects in each turn of the event loop: then it is closed all the same. */
+const MAX_TURNS = 1_000
 
 /** An HTTP server that ends without losing a request of a client or a proxy that does not know yet. */
 export interface DrainableServer {
@@ -54,11 +56,30 @@ export function createDrainableServer(limits: ConnectionLimits, listener: Reques
     announceEnd: async (announceMs) => {
       ending = true
       await delay(announceMs)
-      // That of HTTP would also cut off connections whose first request is on its way.
-      NetServer.prototype.close.call(server)
+      await closeListener(server)
       await delay(ARRIVING_MS)
     },
   }
+}
+
+/**
+ * Who has connected and was not accepted yet is reset by the system when the listener closes, and a proxy does not send again
+ * what it has sent. So it is closed right after a look at the listener that found nobody.
+ */
+async function closeListener(server: Server): Promise<void> {
+  let connected = true
+  const note = (): void => {
+    connected = true
+  }
+  server.on('connection', note)
+  for (let turn = 0; connected && turn < MAX_TURNS; turn++) {
+    connected = false
+    // Runs directly after the event loop has taken what had come.
+    await new Promise(setImmediate)
+  }
+  // That of HTTP would also cut off connections whose first request is on its way.
+  NetServer.prototype.close.call(server)
+  server.off('connection', note)
 }
 
 /** Whether a socket was passed on to this very process. It is not passed on to processes that this one starts. */
