@@ -29,6 +29,7 @@ export const TEST_PACKAGES = [
   ['redis-server'],
   ['postgresql'],
   ['shellcheck'],
+  ['strace'],
 ]
 
 /** The pages are shown in Chinese too. */

@@ -1,12 +1,13 @@
-import { execFileSync, spawn } from 'node:child_process'
 import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { replaceEditedFile, sweepTemporaries, writeFileAtomic } from '../../hub/config/atomic-file.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { startHub } from '../fixtures/hub.ts'
+import { killInTheMiddle } from '../fixtures/killed-process.ts'
+import { mountSmallDisk } from '../fixtures/small-disk.ts'
 
-/** 1,000 for the figure of DEPLOY R1; a few show the same in a test run. */
+/** `npm run bench:reliability` kills a thousand; a few show the same in a test run. */
 const KILLS = Number(process.env['MCP_HUB_KILLS'] ?? 40)
 const writer = path.join(import.meta.dirname, '..', 'fixtures', 'endless-writer.ts')
 
@@ -18,12 +19,7 @@ afterEach(() => folder.dispose())
 
 /** Kills a writer in the middle of its work; whether the file is whole. */
 async function killOnce(file: string): Promise<boolean> {
-  const child = spawn(process.execPath, [writer, file], { stdio: ['ignore', 'pipe', 'inherit'] })
-  await new Promise((resolve) => child.stdout.once('data', resolve))
-  await new Promise((resolve) => setTimeout(resolve, Math.random() * 20))
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGKILL')
-  await ended
+  await killInTheMiddle(writer, [file])
   const { n, end } = JSON.parse(await readFile(file, 'utf8')) as { n: number; end: number }
   return n === end
 }
@@ -68,16 +64,6 @@ describe('the writer of configuration', () => {
     expect(await readdir(folder.path)).toEqual([mine])
   })
 })
-
-/** A disk of one megabyte; null where this user may not mount one. */
-function mountSmallDisk(place: string): (() => void) | null {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', place], { stdio: 'ignore' })
-    return () => void execFileSync('umount', ['-l', place])
-  } catch {
-    return null
-  }
-}
 
 describe('a full disk', () => {
   it('leaves the configuration as it was, is told, and does no harm once there is space again', async (context) => {
