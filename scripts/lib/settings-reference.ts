@@ -24,7 +24,7 @@ A setting has the first value that there is: of the command line (\`npm run hub 
 \`system.json\` in CONFIG_DIR, the default. What is set before \`system.json\` is not changed by it, also not while the hub runs.
 Secrets have no option, because every user of a machine sees the command lines of all; \`JWT_SECRET_FILE=/run/secrets/jwt\` takes
 one from a file. In \`system.json\` a text may hold \`\${NAME}\`, \`\${NAME:-fallback}\`, \`\${secret:NAME}\` and \`\${file:/path}\`; one without a value is a fault,
-never the text itself.
+never the text itself. So may the entries of \`servers.json\`; in \`profiles.json\` and \`users.json\` nothing is a reference.
 
 \`mcp-hub config show --origin\` prints every setting with its value and where it comes from, without secrets; \`mcp-hub config
 check\` tells every fault of the files.

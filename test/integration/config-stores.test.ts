@@ -10,6 +10,7 @@ import { openIdentityFile } from '../../hub/auth/identity-file.ts'
 import { openBackup } from '../../hub/backup/open-backup.ts'
 import { runCli } from '../../hub/cli/main.ts'
 import { openFiles, type Documents } from '../../hub/config/documents.ts'
+import type { EffectiveSetting } from '../../hub/config/effective-settings.ts'
 import { entityTag } from '../../hub/config/entity-tag.ts'
 import { openDocuments } from '../../hub/config/open-documents.ts'
 import { openPostgresDocuments } from '../../hub/config/postgres-documents.ts'
@@ -275,6 +276,38 @@ describe('hubs on one PostgreSQL', () => {
     expect(await readFile(path.join(folder.path, 'servers.json'), 'utf8')).toContain('7')
     await first.dispose()
     await second.dispose()
+    await folder.dispose()
+  })
+
+  it('are what mcp-hub config show shows, and not the files that they took over', async () => {
+    const url = await freshDatabase()
+    const folder = await temporaryFolder()
+    const file = path.join(folder.path, 'system.json')
+    await writeFile(file, '{ "auth": { "maxLoginAttempts": 3 } }')
+    const attempts = async (): Promise<unknown> => {
+      let out = ''
+      const code = await runCli(['config', 'show', '--json'], {
+        stdin: new PassThrough(),
+        out: (text) => (out += text),
+        err: (text) => (out += text),
+        env: { CONFIG_DIR: folder.path, DATA_DIR: folder.path, DATABASE_URL: url },
+        distDir: folder.path,
+        version: '1.2.3',
+        signal: new AbortController().signal,
+      })
+      expect([code, out]).toEqual([0, expect.any(String)])
+      return (JSON.parse(out) as EffectiveSetting[]).find(({ name }) => name === 'auth.maxLoginAttempts')
+    }
+    expect(await attempts()).toMatchObject({ value: 3, origin: { from: 'file', file, line: 1 } })
+    const documents = await openDocuments({
+      configDir: folder.path,
+      databaseUrl: url,
+      sources: undefined,
+      log: () => undefined,
+    })
+    await documents.dispose()
+    await writeFile(file, '{ "auth": { "maxLoginAttempts": 9 } }')
+    expect(await attempts()).toMatchObject({ value: 3, origin: { file: 'system.json in PostgreSQL' } })
     await folder.dispose()
   })
 
