@@ -103,7 +103,8 @@ ${
 
 Sessions of older MCP clients live in a hub's memory: their ids name it, and nginx sends their requests there. When that hub goes away, the
 client opens a new session at another. Each hub starts the MCP servers for itself, and counts requests and failed logins for itself.
-Configuration is one folder for all; a change made through one hub reaches the others through the files.${docker ? '' : '\nA reload restarts the hubs one after the other; a request under way may then fail with 502 and can be sent again.'}
+Configuration is one folder for all; a change made through one hub reaches the others through the files.
+With \`DATABASE_URL\` and \`REDIS_URL\` in the environment file they keep it in PostgreSQL instead, with users, history and audit, and count together in Redis.${docker ? '' : '\nA reload restarts the hubs one after the other; a request under way may then fail with 502 and can be sent again.'}
 `
     : ''
 }
