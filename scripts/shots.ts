@@ -44,6 +44,7 @@ const screens: Screen[] = [
   { name: 'publish', path: '/publish' },
   { name: 'settings', path: '/settings' },
   { name: 'versions', path: '/settings/versions?version=1' },
+  { name: 'backups', path: '/settings/backups' },
   { name: 'reference', path: '/reference?operation=postServers&q=servers' },
   { name: 'not-found', path: '/no-such-page' },
   { name: 'login', path: '/login', anonymous: true },
@@ -129,6 +130,7 @@ const first = await browser.newContext()
 await logIn(first, example.url)
 await exampleCalls(first.request, example.url)
 await examplePeople(first.request, example.url)
+await first.request.post(`${example.url}/api/backups`, { headers: { origin: example.url } })
 await first.close()
 const groups = [
   { hub: example, anonymous: true, members: chosen.filter((screen) => screen.anonymous) },

@@ -7,11 +7,12 @@ import type { BackupSettings } from '../backup/backup-source.ts'
 import { isBackupName, listBackups } from '../backup/create-backup.ts'
 import { openBackup } from '../backup/open-backup.ts'
 import type { BackupSchedule } from '../backup/scheduler.ts'
+import { changesBetween } from '../config/changes.ts'
 import type { ConfigStore } from '../config/store.ts'
-import type { Backups } from '../contract/index.ts'
+import type { BackupContents, Backups, ConfigTexts } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import type { ProgramsConsent } from './exec-check.ts'
-import { callerOf, nameParam, type On } from './routes.ts'
+import { callerOf, nameParam, verbatim, type On } from './routes.ts'
 
 /** `/api/backups`: archives of everything that the hub has. */
 export function backupRoutes(
@@ -57,20 +58,29 @@ export function backupRoutes(
     response.status(204).end()
   })
 
-  on('POST /api/backups/:name/restore', async (request, response) => {
+  /** The configuration in an archive, which is checked as a whole before any of it is used. */
+  async function textsOf(request: Request): Promise<ConfigTexts> {
     const file = await archiveOf(request)
-    const stage = await mkdtemp(join(options.settings().into, '.stage-'))
-    const opened = await openBackup(file, stage)
+    const opened = await openBackup(file, await mkdtemp(join(options.settings().into, '.stage-')))
     try {
-      options.programs.check(request, opened.texts)
-      await options.programs.agree(opened.texts)
-      await options.config.replace(opened.texts, {
-        by: callerOf(request).name,
-        reason: `Restored from ${nameParam(request)}`,
-      })
+      return opened.texts
     } finally {
       await opened.dispose()
     }
+  }
+
+  on('GET /api/backups/:name/contents', async (request, response) => {
+    const files = await textsOf(request)
+    const current = options.config.texts
+    const contents: BackupContents = { files, current, differences: changesBetween(current, files) }
+    verbatim(response).json(contents)
+  })
+
+  on('POST /api/backups/:name/restore', async (request, response) => {
+    const texts = await textsOf(request)
+    options.programs.check(request, texts)
+    await options.programs.agree(texts)
+    await options.config.replace(texts, { by: callerOf(request).name, reason: `Restored from ${nameParam(request)}` })
     await options.applied()
     response.status(204).end()
   })

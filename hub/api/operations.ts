@@ -11,6 +11,7 @@ import {
   answerQuestionSchema,
   callResultSchema,
   callToolSchema,
+  backupContentsSchema,
   backupSchema,
   backupsSchema,
   changePasswordSchema,
@@ -183,6 +184,10 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
   'POST /api/backups': { summary: 'Make an archive of everything now', answer: backupSchema, status: 201 },
   'GET /api/backups/:name': { summary: 'One archive; it holds the vault', answer: 'application/gzip' },
   'DELETE /api/backups/:name': { summary: 'Delete an archive' },
+  'GET /api/backups/:name/contents': {
+    summary: 'The configuration in an archive, checked, and what restoring it would change',
+    answer: backupContentsSchema,
+  },
   'POST /api/backups/:name/restore': {
     summary: 'Bring the servers, profiles and settings of an archive into force; the rest needs `mcp-hub restore`',
   },

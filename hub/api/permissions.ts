@@ -44,6 +44,7 @@ export const routeNeeds = {
   // It holds the vault and the users.
   'GET /api/backups/:name': 'secrets:manage',
   'DELETE /api/backups/:name': 'hub:configure',
+  'GET /api/backups/:name/contents': 'hub:configure',
   'POST /api/backups/:name/restore': 'hub:configure',
 
   'GET /api/config/versions': 'hub:configure',

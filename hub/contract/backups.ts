@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { configVersionDetailSchema } from './versions.ts'
 
 /** An archive in the backup folder. */
 export const backupSchema = z.object({
@@ -22,6 +23,10 @@ export const backupsSchema = z.object({
   backups: z.array(backupSchema),
 })
 export type Backups = z.infer<typeof backupsSchema>
+
+/** `GET /api/backups/:name/contents`: the configuration in an archive, what is in force now, and what restoring would change. */
+export const backupContentsSchema = configVersionDetailSchema.pick({ files: true, current: true, differences: true })
+export type BackupContents = z.infer<typeof backupContentsSchema>
 
 /** `backup` of `system.json`. */
 export const backupSettingsSchema = z.strictObject({

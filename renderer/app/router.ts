@@ -159,6 +159,12 @@ export function createAppRouter(client: QueryClient): Router {
         component: () => import('../features/versions/VersionsPage.vue'),
       },
       {
+        path: '/settings/backups',
+        name: 'backups',
+        meta: { title: 'backups.title' },
+        component: () => import('../features/backups/BackupsPage.vue'),
+      },
+      {
         path: '/reference',
         name: 'reference',
         meta: { title: 'reference.title' },

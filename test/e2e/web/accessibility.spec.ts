@@ -22,7 +22,13 @@ const areas = {
     '/publish',
   ],
   activity: ['/activity', '/activity/1', '/access/users', '/access/keys', '/access/sessions', '/access/audit'],
-  settings: ['/settings', '/settings/versions?version=1', '/reference?operation=postServers', '/no-such-page'],
+  settings: [
+    '/settings',
+    '/settings/versions?version=1',
+    '/settings/backups',
+    '/reference?operation=postServers',
+    '/no-such-page',
+  ],
 }
 
 async function checkInBothThemes(page: Page, route: string): Promise<void> {
