@@ -136,11 +136,17 @@ const eventLoop: Row = {
   what: 'the event loop under calls and 8 sign-ins side by side',
   must: 'p99 under 50 ms, at most 250 ms',
   run: async ({ short }) => {
+    // Of one user, more than five tries at once are locked out, right or wrong.
+    const names = Array.from({ length: 8 }, (_, n) => `user-${n}`)
     const hub = await startBuiltHub({
       servers: { echo: fixtureServer('echo.ts') },
-      system: short ? { auth: { bcryptRounds: 10 } } : {},
+      // A sign-in that is refused costs nothing.
+      system: { rateLimit: { login: false }, ...(short ? { auth: { bcryptRounds: 10 } } : {}) },
       prepare: async (folder) => {
-        await writeFile(path.join(folder, 'config', 'users.json'), JSON.stringify({ users: [person('ann')] }))
+        await writeFile(
+          path.join(folder, 'config', 'users.json'),
+          JSON.stringify({ users: names.map((name) => person(name)) }),
+        )
         return {}
       },
     })
@@ -154,7 +160,7 @@ const eventLoop: Row = {
         return 1_000 * Number(new RegExp(`^nodejs_eventloop_lag_${name}_seconds (\\S+)`, 'm').exec(text)?.[1])
       }
       // The first one loads what it needs, and each reading begins a new measurement.
-      await login(hub.url)
+      await login(hub.url, 'user-0')
       await call(hub.url)
       await lag('max')
       const until = performance.now() + (short ? 1_500 : 20_000)
@@ -164,9 +170,9 @@ const eventLoop: Row = {
         while (performance.now() < until) await work()
       }
       await Promise.all([
-        ...Array.from({ length: 8 }, () =>
+        ...names.map((name) =>
           lane(async () => {
-            await login(hub.url)
+            await login(hub.url, name)
             signIns++
           }),
         ),
@@ -191,14 +197,14 @@ const eventLoop: Row = {
   },
 }
 
-async function login(url: string): Promise<void> {
+async function login(url: string, username: string): Promise<void> {
   const response = await fetch(`${url}/api/auth/login`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ username: 'ann', password: PASSWORD }),
+    body: JSON.stringify({ username, password: PASSWORD }),
   })
   await response.arrayBuffer()
-  if (!response.ok && response.status !== 429) throw new Error(`A sign-in was answered with ${response.status}`)
+  if (!response.ok) throw new Error(`A sign-in was answered with ${response.status}`)
 }
 
 async function call(url: string): Promise<void> {
