@@ -8,6 +8,9 @@ declare module '*?raw' {
 declare module 'undici/lib/dispatcher/agent.js' {
   export { Agent as default } from 'undici'
 }
+declare module 'undici/lib/dispatcher/pool.js' {
+  export { Pool as default } from 'undici'
+}
 declare module 'undici/lib/api/api-request.js' {
   import type { Dispatcher } from 'undici'
   /** `dispatcher.request()`, which undici's entry adds to its classes. */

@@ -80,14 +80,10 @@ export function createHttpRequester({ url, headers, connect, authorization }: Ht
       inFlight.delete(id)
       if (held !== null && !closed) settle(request, handler, at, value, held)
     }
+    const sent = { ...headers, ...request.headers }
+    if (value !== null) sent['authorization'] = value
     dispatcher?.dispatch(
-      {
-        origin,
-        path: at.path,
-        method: request.method,
-        headers: { ...headers, ...request.headers, ...(value === null ? {} : { authorization: value }) },
-        ...(request.body === undefined ? {} : { body: request.body }),
-      },
+      { origin, path: at.path, method: request.method, headers: sent, body: request.body ?? null },
       {
         onRequestStart: (controller, context) => {
           inFlight.add(id, controller)

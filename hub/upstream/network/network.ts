@@ -143,7 +143,7 @@ function proxyOfEnvironment(env: (name: string) => string | undefined): boolean 
 
 /** undici is loaded here, and all of it only for a proxy: a hub whose servers are all processes of its own does without. */
 async function openDispatcher(
-  { proxy, tls }: NetworkTarget,
+  { url, proxy, tls }: NetworkTarget,
   env: (name: string) => string | undefined,
   { lookup, own }: Resolution,
 ): Promise<Dispatcher> {
@@ -163,6 +163,10 @@ async function openDispatcher(
   const named = (name: string): string => env(name.toLowerCase()) ?? env(name) ?? ''
   // Choosing a proxy costs every request; where there is none to choose, none is looked for.
   const isDirect = proxy === 'direct' || (proxy === undefined && named('HTTP_PROXY') + named('HTTPS_PROXY') === '')
+  if (isDirect && own) {
+    const { default: Pool } = await import('undici/lib/dispatcher/pool.js')
+    return new Pool(new URL(url).origin, options)
+  }
   if (isDirect) {
     const { default: Agent } = await import('undici/lib/dispatcher/agent.js')
     return new Agent(options)
