@@ -2,10 +2,9 @@ import type { RemoteServerConfig } from '../contract/index.ts'
 import { resolveReferences, type ReferenceSources, type ResolvedServer } from '../config/references.ts'
 import type { Authorization } from './authorization.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
-import { createHttpChannel } from './http-channel.ts'
+import { deferChannel } from './deferred-channel.ts'
 import type { HttpTarget } from './http-requester.ts'
 import type { NetworkTarget, ServerNetwork } from './network/network.ts'
-import { createSseChannel } from './sse-channel.ts'
 import type { AccountPlace } from './oauth/place.ts'
 
 export interface RemoteOptions {
@@ -72,9 +71,14 @@ export function createRemote(options: RemoteOptions): Remote {
         authorization: place === null ? null : options.authorization(name, place),
       }
       const { maxResponseBytes } = options
+      // Loaded, as the network is, with the first server that needs it.
       return config.type === 'sse'
-        ? createSseChannel(target, handlers, { maxResponseBytes })
-        : createHttpChannel(target, handlers, { maxResponseBytes })
+        ? deferChannel(true, async () =>
+            (await import('./sse-channel.ts')).createSseChannel(target, handlers, { maxResponseBytes }),
+          )
+        : deferChannel(false, async () =>
+            (await import('./http-channel.ts')).createHttpChannel(target, handlers, { maxResponseBytes }),
+          )
     },
     place: (config) => placeOf(resolvedOf(name, config, references)),
     close: async () => (await loading)?.close(),
