@@ -12,6 +12,12 @@ export const publishCommand: Command = {
     domain: { type: 'string', value: 'NAME', help: 'the name under which the hub is reached, e.g. hub.example.com' },
     mode: { type: 'string', value: 'pm2|docker', help: 'what the instructions lead with (default pm2)' },
     instances: { type: 'string', value: 'N', help: 'hubs side by side on the target (default 1)' },
+    services: {
+      type: 'string',
+      value: 'NAME,…',
+      help: 'what .env of the target names: database, redis, traces, sentry (several hubs need database)',
+    },
+    'log-level': { type: 'string', value: 'LEVEL', help: 'LOG_LEVEL of the hubs (default: that of system.json)' },
     config: folderOptions.config,
     'install-dir': { type: 'string', value: 'DIR', help: 'where everything lies on the target (default /opt/mcp-hub)' },
     listen: { type: 'string', value: 'ADDRESS', help: 'address that nginx listens on (default every address)' },
@@ -57,6 +63,8 @@ const optionOf: Readonly<Record<string, string>> = {
   domain: 'domain',
   mode: 'mode',
   instances: 'instances',
+  services: 'services',
+  logLevel: 'log-level',
   basePort: 'base-port',
   httpPort: 'http-port',
   httpsPort: 'https-port',
@@ -71,9 +79,13 @@ export function targetOf(values: Values): Target {
   const number = (value: unknown): unknown => (typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value)
   const input: Record<string, unknown> = { tls: {} }
   for (const [field, option] of Object.entries(optionOf)) {
-    const value = ['instances', 'basePort', 'httpPort', 'httpsPort'].includes(field)
-      ? number(values[option])
-      : values[option]
+    const given = values[option]
+    const value =
+      field === 'services' && typeof given === 'string'
+        ? given.split(',').filter((name) => name !== '')
+        : ['instances', 'basePort', 'httpPort', 'httpsPort'].includes(field)
+          ? number(given)
+          : given
     if (value === undefined) continue
     if (field.startsWith('tls.')) Object.assign(input['tls'] as object, { [field.slice(4)]: value })
     else input[field] = value
@@ -81,8 +93,12 @@ export function targetOf(values: Values): Target {
   const result = targetSchema.safeParse(input)
   if (result.success) return result.data
   const [issue] = result.error.issues
-  const option = optionOf[issue?.path.join('.') ?? ''] ?? 'domain'
-  throw new UsageError(`--${option} ${String(values[option])}: ${issue?.message ?? 'is not valid'}.`)
+  const path = issue?.path ?? []
+  const option = optionOf[path.join('.')] ?? optionOf[String(path[0])] ?? 'domain'
+  const given = values[option]
+  throw new UsageError(
+    `--${option}${typeof given === 'string' ? ` ${given}` : ''}: ${issue?.message ?? 'is not valid'}.`,
+  )
 }
 
 function describeFinding({ severity, path, message, cure }: Finding): string {

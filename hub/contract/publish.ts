@@ -12,8 +12,11 @@ const domain = z
   // Browsers and clients do not name an IP address in the TLS handshake, so nothing could answer for it.
   .refine((name) => !/(?:^|\.)\d+$/.test(name), 'a domain name such as hub.example.com, not an IP address')
 
-/** Where a bundle goes. */
-export const targetSchema = z.strictObject({
+/** What the hubs of a target may use besides themselves; `.env` there says where it is. */
+export const targetServices = ['database', 'redis', 'traces', 'sentry'] as const
+export type TargetService = (typeof targetServices)[number]
+
+const targetShape = z.strictObject({
   domain,
   mode: z.enum(['pm2', 'docker']).default('pm2'),
   instances: z.number().int().min(1).max(64).default(1),
@@ -40,7 +43,20 @@ export const targetSchema = z.strictObject({
         .optional(),
     })
     .default({}),
+  services: z.array(z.enum(targetServices)).max(targetServices.length).default([]),
+  /** `LOG_LEVEL` of each hub; `logging.level` of system.json, which can change while it runs, when absent. */
+  logLevel: z.enum(['error', 'warn', 'info', 'debug']).optional(),
 })
+
+/** Where a bundle goes. */
+export const targetSchema = targetShape.refine(
+  ({ instances, services }) => instances === 1 || services.includes('database'),
+  {
+    path: ['services'],
+    message:
+      'more than one hub needs the service database (PostgreSQL, DATABASE_URL): with JSON files and SQLite they would overwrite each other’s configuration, and each would have a history of its own',
+  },
+)
 export type Target = z.infer<typeof targetSchema>
 export type TargetInput = z.input<typeof targetSchema>
 

@@ -14,7 +14,8 @@ import { listBuiltFiles, type BuiltFile } from './built-files.ts'
 import { targetPaths, type Artifact, type BundleContext } from './context.ts'
 import { externaliseSecrets, type Need } from './externalise.ts'
 import { findPortabilityIssues } from './portability.ts'
-import { hubVariables } from './variables.ts'
+import { externaliseSystem } from './externalise-system.ts'
+import { hubVariables, serviceVariables } from './variables.ts'
 
 export interface BundleInput {
   servers: Record<string, ServerConfig>
@@ -58,13 +59,21 @@ const artifacts: readonly Artifact[] = [
 /** The whole bundle in memory: the same input gives the same bytes, and no secret's value is in any of them. */
 export async function createBundle({ servers, system, target, distDir, version }: BundleInput): Promise<Bundle> {
   const lifted = externaliseSecrets(servers)
-  const own = hubVariables.map(({ name, why }) => ({ name, usedBy: why.en, generated: true }))
+  const own = externaliseSystem(system)
+  const variables = [
+    ...hubVariables.map(({ name, why }) => ({ name, usedBy: why.en, generated: true })),
+    ...target.services.map((service) => {
+      const { name, why } = serviceVariables[service]
+      return { name, usedBy: why.en, generated: false }
+    }),
+  ]
+  const needs = [...lifted.needs, ...own.needs.filter(({ name }) => lifted.needs.every((need) => need.name !== name))]
   const context: BundleContext = {
     target,
     version,
     servers: lifted.servers,
-    system,
-    needs: lifted.needs,
+    system: own.system,
+    needs,
     // Looked at after the secrets are out, because a finding quotes what it is about.
     findings: [...findPortabilityIssues(lifted.servers, target), ...lifted.findings].sort(bySeverity),
     paths: targetPaths(target),
@@ -101,7 +110,13 @@ export async function createBundle({ servers, system, target, distDir, version }
       'The same hashes for sha256sum --check.',
     ),
   )
-  return { files, findings: context.findings, secrets: [...own, ...lifted.needs], context, liftedValues: lifted.values }
+  return {
+    files,
+    findings: context.findings,
+    secrets: [...variables, ...needs],
+    context,
+    liftedValues: [...lifted.values, ...own.values],
+  }
 }
 
 function generated(path: string, text: string, why: string): BundleEntry {

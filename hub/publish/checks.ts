@@ -198,7 +198,7 @@ async function checkCompose(bundle: Bundle, folder: string): Promise<Check> {
   await writeFile(path.join(folder, 'compose.yaml'), textOf(bundle, artifact))
   const result = await runTool(docker, ['compose', '-f', 'compose.yaml', 'config', '--quiet'], {
     cwd: folder,
-    env: { JWT_SECRET: 'checked', MCP_HUB_TOKEN: 'checked' },
+    env: Object.fromEntries(bundle.secrets.map(({ name }) => [name, 'checked'])),
     timeoutMs: TOOL_TIMEOUT_MS,
   })
   if (result.code === 0) return passed(artifact, tool, 'docker compose config accepts it.')

@@ -48,6 +48,7 @@ describe.skipIf(nginx === null || openssl === null)('nginx with the generated co
       httpsPort,
       basePort,
       instances: 2,
+      services: ['database'],
     })
     await publisher.exportTo(target, path.join(installDir, 'releases/one'), false)
     await symlink('releases/one', path.join(installDir, 'current'))

@@ -21,7 +21,7 @@ describe.skipIf(shellcheck === null)('the commands of a README', () => {
     ['pm2', {}],
     [
       'pm2 with several hubs and a certificate of its own',
-      { instances: 3, tls: { certificate: '/etc/ssl/x.pem', key: '/etc/ssl/x.key' } },
+      { instances: 3, services: ['database', 'redis'], tls: { certificate: '/etc/ssl/x.pem', key: '/etc/ssl/x.key' } },
     ],
     ['docker', { mode: 'docker', httpsPort: 8443 }],
   ])('pass shellcheck: %s', async (name, options) => {

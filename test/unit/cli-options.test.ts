@@ -57,6 +57,8 @@ describe('the command line', () => {
     [['publish', '--out', 'x'], '--domain is missing.'],
     [['publish', '--out', 'x', '--domain', 'not a name'], '--domain not a name:'],
     [['publish', '--out', 'x', '--domain', 'x.org', '--instances', '0'], '--instances 0:'],
+    [['publish', '--out', 'x', '--domain', 'x.org', '--instances', '2'], '--services: more than one hub needs'],
+    [['publish', '--out', 'x', '--domain', 'x.org', '--services', 'mysql'], '--services mysql:'],
     [['publish', '--out', 'x', '--domain', 'x.org', '--base-port', 'many'], '--base-port many:'],
     [['publish', '--out', 'x', '--domain', 'x.org', '--mode', 'k8s'], '--mode k8s:'],
     [['publish', '--out', 'x', '--domain', 'x.org', '--tls-key', 'relative.pem'], '--tls-key relative.pem:'],

@@ -92,6 +92,7 @@ describe('the keys of the page', () => {
     ['publish.severity', contract.findingSchema.shape.severity.options],
     ['publish.outcome', contract.checkSchema.shape.outcome.options],
     ['publish.modes', contract.targetSchema.shape.mode.unwrap().options],
+    ['publish.service', contract.targetServices],
     ['server.eras', contract.eraSchema.options],
     ['secrets.quality', contract.vaultQualitySchema.options],
     ['secrets.source', contract.secretSourceSchema.options],

@@ -29,7 +29,11 @@ function input(target: Partial<TargetInput> = {}): BundleInput {
       auth: { mcp: 'none', jwtSecret: 'a-jwt-secret-of-more-than-32-characters', bcryptRounds: 12 },
       server: { port: 3737, host: '127.0.0.1' },
     },
-    target: targetSchema.parse({ domain: 'hub.example.com', ...target }),
+    target: targetSchema.parse({
+      domain: 'hub.example.com',
+      ...((target.instances ?? 1) > 1 ? { services: ['database'] } : {}),
+      ...target,
+    }),
     distDir: folder.path,
     version: '1.2.3',
   }
@@ -81,6 +85,55 @@ describe('a bundle', () => {
     const names = parseEnv(text(bundle, '.env.example'))
     expect(Object.keys(names).sort()).toEqual(bundle.secrets.map(({ name }) => name).sort())
     expect(Object.values(names).join('')).toBe('')
+  })
+
+  it('names the services that the target uses, by their variables and never by a value', async () => {
+    const target = { services: ['database', 'redis', 'traces', 'sentry'] as const, logLevel: 'debug' as const }
+    const bundle = await createBundle(input({ ...target, services: [...target.services] }))
+    const names = ['DATABASE_URL', 'REDIS_URL', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'SENTRY_DSN']
+    expect(parseEnv(text(bundle, '.env.example'))).toMatchObject(Object.fromEntries(names.map((name) => [name, ''])))
+    for (const name of names) {
+      expect(bundle.secrets).toContainEqual(expect.objectContaining({ name, generated: false }))
+      expect(text(bundle, 'pm2/ecosystem.config.cjs')).toContain(`'${name}'`)
+      expect(text(bundle, 'docker/compose.yaml')).toContain(`${name}: \${${name}:?is empty.`)
+      for (const readme of ['README.md', 'README.zh-CN.md']) expect(text(bundle, readme)).toContain(`| \`${name}\` |`)
+    }
+    expect(text(bundle, 'pm2/ecosystem.config.cjs')).toContain("LOG_LEVEL: 'debug'")
+    expect(text(bundle, 'docker/compose.yaml')).toContain('LOG_LEVEL: debug')
+    const plain = await createBundle(input())
+    for (const name of [...names, 'LOG_LEVEL'])
+      for (const file of ['.env.example', 'pm2/ecosystem.config.cjs', 'docker/compose.yaml'])
+        expect(text(plain, file)).not.toContain(name)
+  })
+
+  it('has several hubs only where they share a database, and says why', () => {
+    const parse = (target: object): ReturnType<typeof targetSchema.safeParse> =>
+      targetSchema.safeParse({ domain: 'hub.example.com', instances: 2, ...target })
+    expect(parse({}).error?.issues).toMatchObject([
+      { path: ['services'], message: expect.stringContaining('needs the service database') as string },
+    ])
+    expect(parse({ services: ['redis'] }).success).toBe(false)
+    expect(parse({ services: ['database'] }).success).toBe(true)
+    expect(parse({ instances: 1 }).success).toBe(true)
+  })
+
+  it('holds a reference in the place of what signs a webhook, and leaves out where faults are reported', async () => {
+    const dsn = 'https://abcdef0123456789@sentry.example.com/7'
+    const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+    const url = 'https://ops.example.com/'
+    const webhooks = { 'my-ops': { url, secret }, other: { url, secret: '${secret:OTHER_HOOK}' } }
+    const bundle = await createBundle({ ...input(), system: { monitoring: { sentryDsn: dsn, webhooks } } })
+    const all = bundle.files.map((file) => file.text ?? '').join('\n')
+    for (const value of [dsn, secret]) expect(all).not.toContain(value)
+    const system = JSON.parse(text(bundle, 'config/system.json')) as { monitoring: unknown }
+    expect(system.monitoring).toEqual({
+      webhooks: {
+        'my-ops': { url, secret: '${secret:WEBHOOK_MY_OPS_SECRET}' },
+        other: { url, secret: '${secret:OTHER_HOOK}' },
+      },
+    })
+    for (const name of ['WEBHOOK_MY_OPS_SECRET', 'OTHER_HOOK'])
+      expect(bundle.secrets).toContainEqual(expect.objectContaining({ name, generated: false }))
   })
 
   it('turns the settings into those of a server', async () => {

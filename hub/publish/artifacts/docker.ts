@@ -1,6 +1,7 @@
 import { isRemote } from '../../contract/index.ts'
 import { targetPaths, type Artifact, type BundleContext } from '../context.ts'
 import { commandName } from '../portability.ts'
+import { serviceVariables } from '../variables.ts'
 import { renderComplete, renderSite } from './nginx.ts'
 
 /** The hub's port inside its container; each hub has an address of its own there. */
@@ -127,7 +128,7 @@ export const compose: Artifact = {
   ${name}:
     <<: *hub
     # Stands before the ids of its sessions; nginx knows it.
-    environment: { MCP_HUB_INSTANCE: "${at + 1}" }
+    environment: { MCP_HUB_INSTANCE: "${at + 1}"${target.logLevel === undefined ? '' : `, LOG_LEVEL: ${target.logLevel}`} }
     volumes:
       - config:/var/lib/mcp-hub/config
       - secrets:/var/lib/mcp-hub/secrets
@@ -192,7 +193,7 @@ ${names.map((name) => `      ${name}: { condition: service_healthy }`).join('\n'
     environment:
       JWT_SECRET: \${JWT_SECRET:?is empty. Create ${paths.environment} with the command env}
       MCP_HUB_TOKEN: \${MCP_HUB_TOKEN:?is empty. Create ${paths.environment} with the command env}
-
+${target.services.map((service) => requiredLine(serviceVariables[service].name, paths.environment)).join('')}
 secrets:
   hub_env:
     file: ${paths.environment}
@@ -207,6 +208,11 @@ volumes:
   secrets: {}
 ${names.map((name) => `  ${name}-data: {}\n  ${name}-home: {}\n`).join('')}`
   },
+}
+
+/** Compose says by name what a person has not filled in. */
+function requiredLine(name: string, file: string): string {
+  return `      ${name}: \${${name}:?is empty. Fill it in in ${file}}\n`
 }
 
 function hubNames({ target }: BundleContext): string[] {

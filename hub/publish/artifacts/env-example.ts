@@ -1,10 +1,10 @@
 import type { Artifact } from '../context.ts'
-import { hubVariables } from '../variables.ts'
+import { hubVariables, serviceVariables } from '../variables.ts'
 
 export const envExample: Artifact = {
   path: '.env.example',
   why: 'Names everything that the target must provide, and what it is for. It holds no value.',
-  render: ({ needs, paths }) => {
+  render: ({ needs, paths, target }) => {
     const own = hubVariables.map(
       ({ name, why }) => `# ${why.en}
 # ${why.zh}
@@ -12,10 +12,14 @@ export const envExample: Artifact = {
 ${name}=
 `,
     )
+    const services = target.services.map((service) => {
+      const { name, why } = serviceVariables[service]
+      return `# ${why.en}\n# ${why.zh}\n${name}=\n`
+    })
     const servers = needs.map(({ name, usedBy }) => `# ${usedBy}\n${name}=\n`)
     return `# Copy to ${paths.environment} with: node hub/cli.js env --example .env.example --out ${paths.environment}
 # Each line is NAME=value; quote a value that holds spaces, # or quotes. Only root and the hub's user may read the file.
 
-${own.join('\n')}${servers.length === 0 ? '' : `\n# Values that the MCP servers need\n\n${servers.join('\n')}`}`
+${[...own, ...services].join('\n')}${servers.length === 0 ? '' : `\n# Values that the MCP servers need\n\n${servers.join('\n')}`}`
   },
 }

@@ -1,11 +1,17 @@
 import { hubPorts, type Artifact } from '../context.ts'
+import { serviceVariables } from '../variables.ts'
 
 export const ecosystem: Artifact = {
   path: 'pm2/ecosystem.config.cjs',
   why: 'How PM2 runs the hub: it waits until the hub says ready, lets it drain before it ends, and does not restart a hub whose configuration is broken.',
   render: ({ target, paths, needs }) => {
     const ports = hubPorts(target)
-    const environmentOnly = ['JWT_SECRET', 'MCP_HUB_', ...needs.map(({ name }) => name)]
+    const environmentOnly = [
+      'JWT_SECRET',
+      'MCP_HUB_',
+      ...target.services.map((service) => serviceVariables[service].name),
+      ...needs.map(({ name }) => name),
+    ]
     const mode =
       ports.length === 1
         ? `  // Cluster, so that a reload starts the new hub before it ends the old one: no request is lost.
@@ -44,7 +50,7 @@ ${mode}
     LOG_FILE: \`\${root}/logs/hub-\${port}.log\`,
     // logrotate puts it aside (ops/logrotate.conf); two that do would lose lines.
     LOG_ROTATION: 'external',
-  },
+${target.logLevel === undefined ? '' : `    LOG_LEVEL: '${target.logLevel}',\n`}  },
   // The hub calls process.send('ready') when it listens. Its drain takes up to 30 s for running calls.
   wait_ready: true,
   listen_timeout: 20000,

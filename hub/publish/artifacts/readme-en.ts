@@ -1,4 +1,5 @@
 import { publicOrigin, type BundleContext } from '../context.ts'
+import { serviceVariables } from '../variables.ts'
 import { instructions } from './instructions.ts'
 
 export function readmeEn(context: BundleContext, release: string): string {
@@ -6,6 +7,9 @@ export function readmeEn(context: BundleContext, release: string): string {
   const run = instructions(context, release)
   const docker = target.mode === 'docker'
   const many = target.instances > 1
+  const services = target.services
+    .map((service) => `| \`${serviceVariables[service].name}\` | ${serviceVariables[service].why.en} |`)
+    .join('\n')
   const needed = needs.map(({ name, usedBy }) => `| \`${name}\` | ${usedBy} |`).join('\n')
 
   return `# MCP Hub ${context.version} for ${target.domain}
@@ -53,7 +57,7 @@ ${run.environment}
 \`\`\`
 
 \`env\` generates what can be generated, keeps every value that is there already, and says what is still empty.
-${needs.length === 0 ? '' : `\nThe servers need these; without one, its server does not start and says so, and the others run:\n\n| name | for |\n|---|---|\n${needed}\n`}
+${needs.length === 0 ? '' : `\nThe servers need these; without one, its server does not start and says so, and the others run:\n\n| name | for |\n|---|---|\n${needed}\n`}${services === '' ? '' : `\nThese services are named there as well${docker ? '' : '; a hub starts without those that are left empty'}:\n\n| name | for |\n|---|---|\n${services}\n`}
 The first start creates the user \`admin\` with \`MCP_HUB_ADMIN_PASSWORD\`, generated or your own (8 to 72 bytes). After that the line may be emptied.
 
 Secrets that are set in the web UI are in ${docker ? '\`secrets.json\` of the volume \`secrets\`' : `\`${run.secretsFile}\``}, for all hubs, readable to the hub's user only (mode 0600). A line
@@ -102,9 +106,9 @@ ${
 ## ${target.instances} hubs
 
 Sessions of older MCP clients live in a hub's memory: their ids name it, and nginx sends their requests there. When that hub goes away, the
-client opens a new session at another. Each hub starts the MCP servers for itself, and counts requests and failed logins for itself.
-Configuration is one folder for all; a change made through one hub reaches the others through the files.
-With \`DATABASE_URL\` and \`REDIS_URL\` in the environment file they keep it in PostgreSQL instead, with users, history and audit, and count together in Redis.${docker ? '' : '\nA reload restarts the hubs one after the other; a request under way may then fail with 502 and can be sent again.'}
+client opens a new session at another. Each hub starts the MCP servers for itself${target.services.includes('redis') ? '' : ', and counts requests and failed logins for itself (the service redis would have them count together)'}.
+Configuration, history and audit log are in PostgreSQL (\`DATABASE_URL\`): the hub that starts first takes over the files of the configuration,
+and a change made through one hub is in force at the others within a second. Fill in \`DATABASE_URL\` before the start: without it each hub goes its own way.${docker ? '' : '\nA reload restarts the hubs one after the other; a request under way may then fail with 502 and can be sent again.'}
 `
     : ''
 }

@@ -1,4 +1,5 @@
 import { publicOrigin, type BundleContext } from '../context.ts'
+import { serviceVariables } from '../variables.ts'
 import { instructions } from './instructions.ts'
 
 export function readmeZh(context: BundleContext, release: string): string {
@@ -6,6 +7,9 @@ export function readmeZh(context: BundleContext, release: string): string {
   const run = instructions(context, release)
   const docker = target.mode === 'docker'
   const many = target.instances > 1
+  const services = target.services
+    .map((service) => `| \`${serviceVariables[service].name}\` | ${serviceVariables[service].why.zh} |`)
+    .join('\n')
   const needed = needs.map(({ name, usedBy }) => `| \`${name}\` | ${usedBy} |`).join('\n')
 
   return `# MCP Hub ${context.version}：${target.domain}
@@ -53,6 +57,7 @@ ${run.environment}
 
 \`env\` 会生成可以自动生成的值，保留已有的值，并指出哪些仍为空。
 ${needs.length === 0 ? '' : `\n各 MCP 服务器需要以下值；缺少某个值时，对应的服务器不会启动并会说明原因，其余照常运行：\n\n| 名称 | 用途 |\n|---|---|\n${needed}\n`}
+${services === '' ? '' : `\n以下服务也在其中命名${docker ? '' : '；留空的服务，Hub 启动时不使用'}：\n\n| 名称 | 用途 |\n|---|---|\n${services}\n`}
 首次启动时会用 \`MCP_HUB_ADMIN_PASSWORD\`（自动生成或自行设置，8 到 72 字节）创建用户 \`admin\`；之后可以清空这一行。
 
 在网页界面中设置的密钥保存在${docker ? '卷 \`secrets\` 的 \`secrets.json\`' : ` \`${run.secretsFile}\` `}中，供所有 Hub 共用，只有 Hub 的用户可读（权限 0600）。在 \`${paths.environment}\` 中加一行至少 32 个字符的
@@ -101,8 +106,7 @@ ${
 ## ${target.instances} 个 Hub 实例
 
 旧版 MCP 客户端的会话保存在 Hub 的内存中：会话标识中带有该 Hub 的名称，nginx 据此转发请求；该 Hub 停止后，客户端会在另一个 Hub 上建立新会话。
-每个 Hub 各自启动 MCP 服务器，各自统计请求次数和登录失败次数。配置目录是共用的；通过一个 Hub 所做的修改会经由文件到达其他 Hub。
-在环境文件中设置 \`DATABASE_URL\` 和 \`REDIS_URL\` 后，配置、用户、历史和审计改为保存在 PostgreSQL 中，并通过 Redis 统一计数。${docker ? '' : '\n重载时各 Hub 依次重启；正在进行的请求可能以 502 失败，重新发送即可。'}
+每个 Hub 各自启动 MCP 服务器${target.services.includes('redis') ? '' : '，各自统计请求次数和登录失败次数（用 Redis 可以统一统计）'}。配置、历史和审计保存在 PostgreSQL（\`DATABASE_URL\`）中：\n第一个启动的 Hub 会接管配置目录中的文件，之后通过一个 Hub 所做的修改会在一秒内到达其他 Hub。启动前必须填写 \`DATABASE_URL\`，否则各 Hub 会各自为政。${docker ? '' : '\n重载时各 Hub 依次重启；正在进行的请求可能以 502 失败，重新发送即可。'}
 `
     : ''
 }

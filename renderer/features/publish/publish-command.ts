@@ -6,6 +6,8 @@ export function publishCommand(target: TargetInput): string {
     ['--domain', target.domain],
     ['--mode', target.mode === 'pm2' ? undefined : target.mode],
     ['--instances', target.instances],
+    ['--services', target.services?.join(',')],
+    ['--log-level', target.logLevel],
     ['--base-port', target.basePort],
     ['--http-port', target.httpPort],
     ['--https-port', target.httpsPort],

@@ -86,6 +86,8 @@ export async function deploy(options: { instances?: number } = {}): Promise<Depl
       String(httpsPort),
     ],
     ...['--base-port', String(basePort), '--instances', String(options.instances ?? 1)],
+    // It stays empty in .env: these hubs share their folder.
+    ...((options.instances ?? 1) > 1 ? ['--services', 'database'] : []),
   ])
 
   for (const name of ['releases', 'config', 'data', 'logs', 'tls', 'acme'])
