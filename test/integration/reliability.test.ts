@@ -6,7 +6,7 @@ import { rows } from '../bench/reliability/rows.ts'
 const here = ['R3', 'R4', 'R9', 'R13', 'R18', 'R19']
 
 it.for(rows.filter(({ id }) => here.includes(id)))(
-  '$id, $what: $must',
+  '$id in short: $what',
   { timeout: 60_000 },
   async ({ run }, context) => {
     const outcome = await run({ short: true }).catch((error: unknown) => {
