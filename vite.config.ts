@@ -2,13 +2,21 @@ import { builtinModules } from 'node:module'
 import path from 'node:path'
 import tailwindcss from '@tailwindcss/vite'
 import vue from '@vitejs/plugin-vue'
-import { defineConfig, type EnvironmentOptions } from 'vite'
+import { defineConfig, type EnvironmentOptions, type Rolldown } from 'vite'
+import { startChunk } from './scripts/lib/start-chunk.ts'
+
+type CodeSplittingGroup = Rolldown.CodeSplittingGroup
 
 const root = import.meta.dirname
 const from = (...parts: string[]): string => path.join(root, ...parts)
 
 /** A target that runs under Node: everything but Electron and Node's own modules goes into the bundle. */
-function nodeTarget(name: string, entries: string[], format: 'es' | 'cjs'): EnvironmentOptions {
+function nodeTarget(
+  name: string,
+  entries: string[],
+  format: 'es' | 'cjs',
+  groups: CodeSplittingGroup[] = [],
+): EnvironmentOptions {
   return {
     consumer: 'server',
     resolve: { noExternal: true },
@@ -29,6 +37,7 @@ function nodeTarget(name: string, entries: string[], format: 'es' | 'cjs'): Envi
           format,
           entryFileNames: format === 'cjs' ? '[name].cjs' : '[name].js',
           chunkFileNames: 'chunks/[name]-[hash].js',
+          ...(groups.length > 0 && { codeSplitting: { groups } }),
         },
       },
     },
@@ -73,7 +82,12 @@ export default defineConfig({
     },
     main: nodeTarget('main', ['main'], 'es'),
     preload: nodeTarget('preload', ['preload'], 'cjs'),
-    hub: nodeTarget('hub', ['utility', 'server', 'cli', 'auth/password-worker'], 'es'),
+    hub: nodeTarget('hub', ['utility', 'server', 'cli', 'auth/password-worker'], 'es', [
+      {
+        name: startChunk(/[\\/]hub[\\/](?:utility|server)\.ts$/, /password-worker\.ts$/),
+        includeDependenciesRecursively: false,
+      },
+    ]),
   },
   builder: {
     // By name: the Vue plugin adds an `ssr` environment that we have no use for.
