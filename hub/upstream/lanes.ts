@@ -240,7 +240,14 @@ export function createLanes(options: LaneOptions): Lanes {
     take,
     rootsChanged: (resident) => {
       const lane = homes.get(resident.owner)
-      if (lane?.isReady === true) announceRoots(lane, resident)
+      if (lane === undefined) return
+      if (lane.isReady) announceRoots(lane, resident)
+      // It may have asked already, while nobody could be asked.
+      else
+        lane.ready.then(
+          () => announceRoots(lane, resident),
+          () => undefined,
+        )
     },
     evict: () => {
       const lane = longestIdle()

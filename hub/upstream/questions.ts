@@ -14,7 +14,7 @@ export interface QuestionsOptions<Entry extends Asked> {
   inFlight: Pick<IdTable<Entry>, 'get' | 'values'>
   answer: (id: JsonRpcId, body: { result: unknown } | { error: RpcError }) => void
   notify: (method: string, params: Params) => void
-  /** Roots of the configuration, for when no client can be asked for its own. */
+  /** Roots of the configuration, for clients that have none of their own. */
   roots: readonly Root[]
   /** Whether the clients of this connection have roots of their own. */
   clientsHaveRoots: boolean
@@ -78,8 +78,9 @@ export function createQuestions<Entry extends Asked>(options: QuestionsOptions<E
     const entry = typeof owner === 'string' ? null : owner
     const asked = aside ?? (entry === null ? options.unowned(question) : entry.call.ask(question))
     if (asked === null) {
-      // Often asked right after the handshake, when there is no call yet.
-      if (method === 'roots/list') options.answer(id, { result: { roots: options.roots } })
+      // Often asked right after the handshake, when there is no call yet. None: the client's own are told once it can be
+      // asked, and a server may take over two answers in the wrong order.
+      if (method === 'roots/list') options.answer(id, { result: { roots: [] } })
       else
         options.answer(id, {
           error: {
