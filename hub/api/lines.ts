@@ -9,6 +9,7 @@ export function linesInto(response: Response): (value: unknown) => void {
   response.set({ 'content-type': 'application/x-ndjson', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
   response.flushHeaders()
   return (value) => {
-    if (!response.destroyed) response.write(`${JSON.stringify(value)}\n`)
+    // What is told after the end, for instance of a question that the end withdrew, is of interest to nobody.
+    if (!response.destroyed && !response.writableEnded) response.write(`${JSON.stringify(value)}\n`)
   }
 }
