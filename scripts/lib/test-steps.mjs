@@ -29,8 +29,8 @@ function vitest(/** @type {string} */ name, /** @type {number} */ minutes, needs
 }
 
 /** @returns {Step} */
-function playwright(/** @type {string} */ name, /** @type {number} */ minutes, workers = 1) {
-  const args = ['test', `--project=${name}`, `--workers=${workers}`, '--reporter=list,json']
+function playwright(/** @type {string} */ name, /** @type {number} */ minutes) {
+  const args = ['test', `--project=${name}`, '--reporter=list,json']
   const script = tool('@playwright/test/cli.js')
   return { name, script, args, minutes, runner: 'playwright', needsBuild: true, needsSystem: true }
 }
@@ -42,10 +42,9 @@ export const steps = [
   check('format', PRETTIER, ['--check', '--log-level=warn', '.'], 2),
   vitest('unit', 2),
   vitest('ui', 1),
-  vitest('integration', 15, true),
+  vitest('integration', 13, true),
   playwright('desktop', 4),
-  // A page and its hub leave a core idle much of the time.
-  playwright('web', 6, 2),
+  playwright('web', 8),
   playwright('bundle', 3),
 ]
 

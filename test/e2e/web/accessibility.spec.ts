@@ -1,9 +1,6 @@
 import type { Page } from '@playwright/test'
 import { expect, expectAccessible, test } from './fixtures.ts'
 
-// The longest file by far: its tests need nothing of each other.
-test.describe.configure({ mode: 'parallel' })
-
 const areas = {
   servers: ['/', '/servers', '/servers/add', '/servers/add?from=command', '/servers/broken', '/servers/no-such-server'],
   'one server': [
