@@ -1,0 +1,30 @@
+import { ref, shallowRef, type Ref, type ShallowRef } from 'vue'
+
+export interface Submit {
+  readonly busy: Ref<boolean>
+  /** Why the last one failed; null while it is tried again. */
+  readonly error: ShallowRef<unknown>
+  submit: () => Promise<void>
+}
+
+/** What a dialog does when it is confirmed: once at a time, and with its failure kept for the dialog to show. */
+export function useSubmit(work: () => Promise<unknown>): Submit {
+  const busy = ref(false)
+  const error = shallowRef<unknown>(null)
+  return {
+    busy,
+    error,
+    async submit() {
+      if (busy.value) return
+      busy.value = true
+      error.value = null
+      try {
+        await work()
+      } catch (reason) {
+        error.value = reason
+      } finally {
+        busy.value = false
+      }
+    },
+  }
+}
