@@ -7,7 +7,7 @@ import { cache, readJson, root, toolEnv, toolNode } from './lib/paths.mjs'
 import { run } from './lib/process.mjs'
 import { onEnd } from './lib/launch.mjs'
 import { report } from './lib/setup-error.mjs'
-import { chooseSteps, countStep, steps } from './lib/test-steps.mjs'
+import { chooseSteps, countStep, failedTests, steps } from './lib/test-steps.mjs'
 import { startVirtualDisplay } from './lib/virtual-display.mjs'
 
 /** Everything that CI runs, from a bare clone: `npm test [-- --only lint,unit]`. */
@@ -25,6 +25,8 @@ onEnd(() => {
 const seconds = (/** @type {number} */ since) => `${((performance.now() - since) / 1000).toFixed(1)} s`
 /** @type {{ name: string, ok: boolean, took: string, note: string }[]} */
 const summary = []
+/** @type {string[]} */
+const failures = []
 const total = { passed: 0, failed: 0, skipped: 0 }
 /** @type {Awaited<ReturnType<typeof startVirtualDisplay>> | null} */
 let display = null
@@ -43,7 +45,9 @@ async function runStep(step) {
     deadlineMs: step.minutes * 60_000,
     signal: ended.signal,
   })
-  const counts = countStep(step, result.code === 0, readJson(reportFile))
+  const written = readJson(reportFile)
+  const counts = countStep(step, result.code === 0, written)
+  failures.push(...failedTests(step.runner, written))
   total.passed += counts.passed
   total.failed += counts.failed
   total.skipped += counts.skipped
@@ -76,6 +80,7 @@ console.log('')
 for (const { name, ok, took, note } of summary) {
   console.log(`${ok ? '✓' : '✗'} ${name.padEnd(12)} ${took.padStart(8)}  ${note}`)
 }
+for (const failure of failures) console.log(`\n✗ ${failure}`)
 if (ended.signal.aborted) console.log('Interrupted.')
 if (total.failed > 0 || ended.signal.aborted) process.exitCode = 1
 console.log(

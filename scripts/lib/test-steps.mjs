@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { modules, root } from './paths.mjs'
 
 /**
@@ -98,6 +99,70 @@ function readReport(runner, report) {
     return { passed: number(expected) + number(flaky), failed: number(unexpected), skipped: number(skipped) }
   }
   return none
+}
+
+/**
+ * The failed tests of a step, each with its file and the first lines of what it said, for the end of a long log.
+ * @param {Step['runner']} runner
+ * @param {unknown} report
+ * @returns {string[]}
+ */
+export function failedTests(runner, report) {
+  if (!isRecord(report)) return []
+  if (runner === 'vitest') return records(report['testResults']).flatMap(failedOfVitestFile)
+  return runner === 'playwright' ? records(report['suites']).flatMap(failedOfPlaywrightSuite) : []
+}
+
+/**
+ * @param {Record<string, unknown>} file
+ * @returns {string[]}
+ */
+function failedOfVitestFile(file) {
+  const name = path.relative(root, text(file['name']))
+  const failed = records(file['assertionResults']).filter((test) => test['status'] === 'failed')
+  if (failed.length === 0 && file['status'] === 'failed') return [describe(name, '', file['message'])]
+  return failed.map((test) => {
+    const messages = Array.isArray(test['failureMessages']) ? test['failureMessages'] : []
+    return describe(name, text(test['fullName']), messages[0])
+  })
+}
+
+/**
+ * @param {Record<string, unknown>} suite
+ * @returns {string[]}
+ */
+function failedOfPlaywrightSuite(suite) {
+  const here = records(suite['specs'])
+    .filter((spec) => spec['ok'] === false)
+    .map((spec) => {
+      const results = records(spec['tests']).flatMap((test) => records(test['results']))
+      const error = results.map((result) => result['error']).find(isRecord)
+      return describe(text(spec['file']), text(spec['title']), error?.['message'])
+    })
+  return [...here, ...records(suite['suites']).flatMap(failedOfPlaywrightSuite)]
+}
+
+/**
+ * @param {string} file
+ * @param {string} title
+ * @param {unknown} message
+ */
+function describe(file, title, message) {
+  const lines = stripVTControlCharacters(text(message)).split('\n').slice(0, 6)
+  return [title === '' ? file : `${file}: ${title}`, ...lines.map((line) => `    ${line}`)].join('\n')
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Record<string, unknown>[]}
+ */
+function records(value) {
+  return Array.isArray(value) ? value.filter(isRecord) : []
+}
+
+/** @param {unknown} value */
+function text(value) {
+  return typeof value === 'string' ? value : ''
 }
 
 /**

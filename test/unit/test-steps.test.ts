@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { chooseSteps, countStep, steps, type Step } from '../../scripts/lib/test-steps.mjs'
+import { chooseSteps, countStep, failedTests, steps, type Step } from '../../scripts/lib/test-steps.mjs'
 
 const named = (name: string): Step => steps.find((step) => step.name === name)!
 
@@ -30,5 +30,39 @@ describe('npm test', () => {
   it('fails when the runner does, though every test passed or no report was written', () => {
     expect(countStep(named('unit'), false, { numPassedTests: 7, numFailedTests: 0 }).failed).toBe(1)
     expect(countStep(named('desktop'), false, null).failed).toBe(1)
+  })
+
+  it('names what failed, and what it said, from a report of either runner', () => {
+    const vitest = {
+      testResults: [
+        {
+          name: `${process.cwd()}/test/unit/a.test.ts`,
+          status: 'failed',
+          assertionResults: [
+            { status: 'passed', fullName: 'a works' },
+            { status: 'failed', fullName: 'a breaks', failureMessages: ['\u001b[31mno\u001b[39m\n at a'] },
+          ],
+        },
+        {
+          name: `${process.cwd()}/test/unit/b.test.ts`,
+          status: 'failed',
+          message: 'cannot load',
+          assertionResults: [],
+        },
+      ],
+    }
+    expect(failedTests('vitest', vitest)).toEqual([
+      'test/unit/a.test.ts: a breaks\n    no\n     at a',
+      'test/unit/b.test.ts\n    cannot load',
+    ])
+    const spec = (title: string, ok: boolean): object => ({
+      title,
+      file: 'web/a.spec.ts',
+      ok,
+      tests: [{ results: [ok ? {} : { error: { message: 'timed out' } }] }],
+    })
+    const playwright = { suites: [{ specs: [spec('one', true)], suites: [{ specs: [spec('two', false)] }] }] }
+    expect(failedTests('playwright', playwright)).toEqual(['web/a.spec.ts: two\n    timed out'])
+    expect(failedTests('vitest', null)).toEqual([])
   })
 })
