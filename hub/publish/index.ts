@@ -1,7 +1,7 @@
 import type { ServerConfig, SystemFile } from '../contract/index.ts'
 import type { ExportResult, Preview, Target } from '../contract/publish.ts'
 import { createBundle, type Bundle } from './bundle.ts'
-import { checkBundle } from './checks.ts'
+import { checkBundle } from './checks/index.ts'
 import { exportBundle } from './export.ts'
 
 export interface PublisherOptions {
