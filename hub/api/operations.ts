@@ -345,6 +345,11 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     body: publishRequestSchema,
     answer: previewSchema,
   },
+  'POST /api/publish/archive': {
+    summary: 'The bundle as an archive; the same configuration and target give the same bytes',
+    body: publishRequestSchema,
+    answer: 'application/gzip',
+  },
   'POST /api/publish/export': {
     summary: 'Write a bundle into a folder',
     body: exportRequestSchema,

@@ -107,6 +107,7 @@ export const routeNeeds = {
   'GET /api/audit/verify': 'audit:read',
 
   'POST /api/publish/preview': 'publish',
+  'POST /api/publish/archive': 'publish',
   'POST /api/publish/export': 'host:access',
 } as const satisfies Record<`${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /api/${string}`, Need>
 

@@ -29,6 +29,8 @@ export interface BundleInput {
 export type BundleEntry = BuiltFile | (BundleFile & { text: string })
 
 export interface Bundle {
+  /** Version and hash of the content: the name of its folder on the target. */
+  release: string
   files: BundleEntry[]
   findings: Finding[]
   secrets: Need[]
@@ -111,6 +113,7 @@ export async function createBundle({ servers, system, target, distDir, version }
     ),
   )
   return {
+    release,
     files,
     findings: context.findings,
     secrets: [...variables, ...needs],

@@ -1,5 +1,6 @@
 import type { ServerConfig, SystemFile } from '../contract/index.ts'
 import type { ExportResult, Preview, Target } from '../contract/publish.ts'
+import { archiveOf, type BundleArchive } from './archive.ts'
 import { createBundle, type Bundle } from './bundle.ts'
 import { checkBundle } from './checks/index.ts'
 import { exportBundle } from './export.ts'
@@ -15,6 +16,7 @@ export interface PublisherOptions {
 export interface Publisher {
   preview: (target: Target) => Promise<Preview>
   exportTo: (target: Target, directory: string, overwrite: boolean) => Promise<ExportResult>
+  archive: (target: Target) => Promise<BundleArchive>
 }
 
 /** From the live configuration to a deployment, always from what is in force at the moment of the call. */
@@ -42,6 +44,9 @@ export function createPublisher({ loadServers, loadSystem, distDir, version }: P
     },
     async exportTo(target, directory, overwrite) {
       return exportBundle((await build(target)).files, directory, overwrite)
+    },
+    async archive(target) {
+      return archiveOf(await build(target))
     },
   }
 }
