@@ -31,6 +31,7 @@ import { keyRoutes } from './keys.ts'
 import { pinRoutes } from './pins.ts'
 import { profileRoutes } from './profiles.ts'
 import { publishRoutes } from './publish.ts'
+import { pushRoutes } from './push.ts'
 import { createRoutes, knownCaller } from './routes.ts'
 import { secretRoutes } from './secrets.ts'
 import { doctorRoutes } from './doctor.ts'
@@ -51,6 +52,7 @@ export interface AppOptions {
   hub: Parameters<typeof hubRoutes>[1]
   history: Parameters<typeof historyRoutes>[1]
   publisher: Parameters<typeof publishRoutes>[1]
+  push: Parameters<typeof pushRoutes>[1]
   secrets: Parameters<typeof secretRoutes>[1]
   diagnostics: Parameters<typeof diagnosticsRoutes>[1]
   webhooks: Parameters<typeof webhookRoutes>[1]
@@ -97,6 +99,7 @@ export function createApp(options: AppOptions): Express {
   pinRoutes(on, options.pins)
   historyRoutes(on, options.history)
   publishRoutes(on, options.publisher)
+  pushRoutes(on, options.push)
   secretRoutes(on, options.secrets)
   diagnosticsRoutes(on, options.diagnostics)
   webhookRoutes(on, options.webhooks)

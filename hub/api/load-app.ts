@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { join } from 'node:path'
 import type { Express } from 'express'
 import type { Caller } from '../auth/caller.ts'
 import type { Trust } from '../auth/client-address.ts'
@@ -67,11 +68,20 @@ export interface AppParts {
 export async function loadApp(parts: AppParts): Promise<Express> {
   const { options, config, supervisor, pins, events, history, status, identity, identify, onExchange } = parts
   const { redactor } = options
-  const [{ createApp }, { createPublisher }, { createExecCheck, createProgramsConsent }] = await Promise.all([
+  const [
+    { createApp },
+    { createPublisher },
+    { createTargets },
+    { createPublishHistory },
+    { createExecCheck, createProgramsConsent },
+  ] = await Promise.all([
     import('./app.ts'),
     import('../publish/index.ts'),
+    import('../publish/push/targets.ts'),
+    import('../publish/push/history.ts'),
     import('./exec-check.ts'),
   ])
+  const publishDir = join(options.dataDir, 'publish')
   const checkExec = createExecCheck(
     () => config.system.server?.allowRuntimeStdio ?? defaultOf('server.allowRuntimeStdio', parts.where),
   )
@@ -125,6 +135,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
       distDir: options.distDir,
       version: options.version,
     }),
+    push: { targets: createTargets(publishDir), history: createPublishHistory(publishDir) },
     identify,
     rates: parts.rates,
     maxBodyBytes: parts.maxBodyBytes,

@@ -109,6 +109,12 @@ export const routeNeeds = {
   'POST /api/publish/preview': 'publish',
   'POST /api/publish/archive': 'publish',
   'POST /api/publish/export': 'host:access',
+  'GET /api/publish/targets': 'host:access',
+  'GET /api/publish/targets/:name': 'host:access',
+  'PUT /api/publish/targets/:name': 'host:access',
+  'DELETE /api/publish/targets/:name': 'host:access',
+  'GET /api/publish/targets/:name/history': 'host:access',
+  'GET /api/publish/targets/:name/history/:id': 'host:access',
 } as const satisfies Record<`${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /api/${string}`, Need>
 
 export type RouteKey = keyof typeof routeNeeds
