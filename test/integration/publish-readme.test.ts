@@ -24,6 +24,7 @@ describe.skipIf(shellcheck === null)('the commands of a README', () => {
       { instances: 3, services: ['database', 'redis'], tls: { certificate: '/etc/ssl/x.pem', key: '/etc/ssl/x.key' } },
     ],
     ['docker', { mode: 'docker', httpsPort: 8443 }],
+    ['docker with stores beside the hubs', { mode: 'docker', instances: 2, services: ['database', 'redis'] }],
   ])('pass shellcheck: %s', async (name, options) => {
     const target = targetSchema.parse({ domain: 'hub.example.com', ...options })
     const { files } = await createBundle({ servers: {}, system: {}, target, distDir: folder.path, version: '1.0.0' })

@@ -2,6 +2,7 @@ import { isRemote } from '../../contract/index.ts'
 import { targetPaths, type Artifact, type BundleContext } from '../context.ts'
 import { commandName } from '../portability.ts'
 import { serviceVariables } from '../variables.ts'
+import { storeDefaults, storePassword, storeService, storesOf, type Store } from './docker-stores.ts'
 import { renderComplete, renderSite } from './nginx.ts'
 
 /** The hub's port inside its container; each hub has an address of its own there. */
@@ -119,6 +120,7 @@ export const compose: Artifact = {
     const { target } = context
     const paths = targetPaths(target)
     const names = hubNames(context)
+    const stores = storesOf(target)
     const published =
       target.listenAddress === undefined
         ? ''
@@ -151,6 +153,7 @@ x-hub: &hub
   security_opt: ["no-new-privileges:true"]
   pids_limit: 1024
   mem_limit: 2g
+  ulimits: { nofile: 16384 }
   stop_grace_period: 45s
   secrets: [hub_env]
   tmpfs: ["/tmp:mode=1777"]
@@ -158,8 +161,8 @@ x-hub: &hub
   networks: [internal, outside]
   logging: &logging
     driver: json-file
-    options: { max-size: 10m, max-file: "5" }
-
+    options: { max-size: 10m, max-file: "5" }${waitsFor(stores)}
+${stores.length === 0 ? '' : storeDefaults}
 services:${names.map(service).join('')}
   web:
     image: ${image('web')}
@@ -168,9 +171,13 @@ services:${names.map(service).join('')}
       dockerfile: docker/Dockerfile
       target: web
     restart: unless-stopped
+    init: true
     read_only: true
     cap_drop: [ALL]
     security_opt: ["no-new-privileges:true"]
+    pids_limit: 128
+    mem_limit: 512m
+    ulimits: { nofile: 16384 }
     tmpfs: ["/tmp:mode=1777"]
     depends_on:
 ${names.map((name) => `      ${name}: { condition: service_healthy }`).join('\n')}
@@ -185,7 +192,7 @@ ${names.map((name) => `      ${name}: { condition: service_healthy }`).join('\n'
       - { type: bind, source: ${paths.acme}, target: /var/www/acme, read_only: true, bind: { create_host_path: false } }
     networks: [internal, edge]
     logging: *logging
-
+${stores.map(storeService).join('')}
   # Never started: it makes compose refuse to do anything while one of these is empty.
   required:
     image: ${image('hub')}
@@ -197,7 +204,7 @@ ${target.services.map((service) => requiredLine(serviceVariables[service].name, 
 secrets:
   hub_env:
     file: ${paths.environment}
-
+${stores.map((store) => `  ${store}_password:\n    file: ${storePassword(paths, store)}\n`).join('')}
 networks:
   internal: { internal: true }
   outside: {}
@@ -206,8 +213,14 @@ networks:
 volumes:
   config: {}
   secrets: {}
-${names.map((name) => `  ${name}-data: {}\n  ${name}-home: {}\n`).join('')}`
+${names.map((name) => `  ${name}-data: {}\n  ${name}-home: {}\n`).join('')}${stores.map((store) => `  ${store}: {}\n`).join('')}`
   },
+}
+
+/** A hub waits for a store only where its profile is chosen. */
+function waitsFor(stores: Store[]): string {
+  if (stores.length === 0) return ''
+  return `\n  depends_on:\n${stores.map((store) => `    ${store}: { condition: service_healthy, required: false }`).join('\n')}`
 }
 
 /** Compose says by name what a person has not filled in. */

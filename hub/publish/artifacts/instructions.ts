@@ -1,4 +1,6 @@
 import { hubPorts, publicOrigin, type BundleContext } from '../context.ts'
+import { serviceVariables } from '../variables.ts'
+import { storePassword, storesOf, storeUrl } from './docker-stores.ts'
 import { HUB_UID, NGINX_UID } from './docker.ts'
 
 /** The commands of both READMEs, so that the two languages can never tell different steps. All are run as root on the target. */
@@ -9,6 +11,8 @@ export interface Instructions {
   upload: string
   unpack: string
   environment: string
+  /** Makes compose run the stores beside the hubs; null where the target asks for none. */
+  stores: string | null
   /** Where the hub keeps what is set in its web UI. */
   secretsFile: string
   start: string
@@ -70,6 +74,7 @@ install -o mcp-hub -g mcp-hub -m 0640 -t ${paths.config} ${current}/config/*.jso
     environment: `${docker ? `docker run --rm -v ${root}:${root} -w ${current} node:${NODE_VERSION}-trixie-slim node` : 'node'} ${current}/hub/cli.js env --example ${current}/.env.example --out ${paths.environment}
 chown ${owner} ${paths.environment} && chmod 0640 ${paths.environment}
 editor ${paths.environment}`,
+    stores: docker ? storesBeside(context) : null,
     secretsFile: docker ? '/var/lib/mcp-hub/secrets/secrets.json' : `${paths.data}/secrets.json`,
     start: docker
       ? restart
@@ -119,4 +124,22 @@ ${compose} logs --tail 100 ${target.instances === 1 ? 'hub' : 'hub-1'}`
 tail -n 100 ${paths.logs}/hub-${ports[0] ?? 3000}.log ${paths.logs}/pm2-${ports[0] ?? 3000}.err.log
 tail -n 100 /var/log/nginx/mcp-hub.access.log`,
   }
+}
+
+/** A password for each store, its address in `.env`, and its profile: nothing is done twice. */
+function storesBeside({ target, paths }: BundleContext): string | null {
+  const stores = storesOf(target)
+  if (stores.length === 0) return null
+  return [
+    `install -d -m 0700 ${paths.root}/secrets`,
+    ...stores.flatMap((store) => {
+      const file = storePassword(paths, store)
+      const { name } = serviceVariables[store]
+      return [
+        `[ -s ${file} ] || { openssl rand -hex 24 > ${file} && chmod 0444 ${file}; }`,
+        `sed -i "s|^${name}=$|${name}=${storeUrl(store, `$(cat ${file})`)}|" ${paths.environment}`,
+      ]
+    }),
+    `grep -q '^COMPOSE_PROFILES=' ${paths.environment} || echo COMPOSE_PROFILES=${stores.join(',')} >> ${paths.environment}`,
+  ].join('\n')
 }

@@ -57,7 +57,7 @@ ${run.environment}
 \`\`\`
 
 \`env\` generates what can be generated, keeps every value that is there already, and says what is still empty.
-${needs.length === 0 ? '' : `\nThe servers need these; without one, its server does not start and says so, and the others run:\n\n| name | for |\n|---|---|\n${needed}\n`}${services === '' ? '' : `\nThese services are named there as well${docker ? '' : '; a hub starts without those that are left empty'}:\n\n| name | for |\n|---|---|\n${services}\n`}
+${needs.length === 0 ? '' : `\nThe servers need these; without one, its server does not start and says so, and the others run:\n\n| name | for |\n|---|---|\n${needed}\n`}${services === '' ? '' : `\nThese services are named there as well${docker ? '' : '; a hub starts without those that are left empty'}:\n\n| name | for |\n|---|---|\n${services}\n`}${run.stores === null ? '' : `\nWho has none of them elsewhere lets compose run them beside the hubs, reachable to these only:\n\n\`\`\`sh\n${run.stores}\n\`\`\`\n`}
 The first start creates the user \`admin\` with \`MCP_HUB_ADMIN_PASSWORD\`, generated or your own (8 to 72 bytes). After that the line may be emptied.
 
 Secrets that are set in the web UI are in ${docker ? '\`secrets.json\` of the volume \`secrets\`' : `\`${run.secretsFile}\``}, for all hubs, readable to the hub's user only (mode 0600). A line

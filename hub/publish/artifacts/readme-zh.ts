@@ -57,7 +57,7 @@ ${run.environment}
 
 \`env\` 会生成可以自动生成的值，保留已有的值，并指出哪些仍为空。
 ${needs.length === 0 ? '' : `\n各 MCP 服务器需要以下值；缺少某个值时，对应的服务器不会启动并会说明原因，其余照常运行：\n\n| 名称 | 用途 |\n|---|---|\n${needed}\n`}
-${services === '' ? '' : `\n以下服务也在其中命名${docker ? '' : '；留空的服务，Hub 启动时不使用'}：\n\n| 名称 | 用途 |\n|---|---|\n${services}\n`}
+${services === '' ? '' : `\n以下服务也在其中命名${docker ? '' : '；留空的服务，Hub 启动时不使用'}：\n\n| 名称 | 用途 |\n|---|---|\n${services}\n`}${run.stores === null ? '' : `\n如果其他地方没有这些服务，可以让 compose 在 Hub 旁边运行它们，只有 Hub 能访问：\n\n\`\`\`sh\n${run.stores}\n\`\`\`\n`}
 首次启动时会用 \`MCP_HUB_ADMIN_PASSWORD\`（自动生成或自行设置，8 到 72 字节）创建用户 \`admin\`；之后可以清空这一行。
 
 在网页界面中设置的密钥保存在${docker ? '卷 \`secrets\` 的 \`secrets.json\`' : ` \`${run.secretsFile}\` `}中，供所有 Hub 共用，只有 Hub 的用户可读（权限 0600）。在 \`${paths.environment}\` 中加一行至少 32 个字符的

@@ -5,6 +5,7 @@ import { serversFileSchema, systemFileSchema } from '../../contract/index.ts'
 import type { Check } from '../../contract/publish.ts'
 import type { Bundle } from '../bundle.ts'
 import { checkCompose } from './compose.ts'
+import { checkDockerfile } from './dockerfile.ts'
 import { checkEnvironment } from './environment.ts'
 import { checkJson } from './json.ts'
 import { checkLogrotate } from './logrotate.ts'
@@ -22,6 +23,7 @@ const checkers: readonly Checker[] = [
   checkNginx('nginx/mcp-hub.conf', { before: 'events {} pid check.pid; http {\n', after: '}\n' }),
   checkNginx('nginx/nginx.conf'),
   checkNginx('docker/nginx.conf'),
+  checkDockerfile,
   checkCompose,
   checkLogrotate,
   checkSecrets,

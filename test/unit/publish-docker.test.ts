@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { targetSchema, type TargetInput } from '../../hub/contract/publish.ts'
+import { createBundle, type Bundle } from '../../hub/publish/bundle.ts'
+import { checkDockerfile } from '../../hub/publish/checks/dockerfile.ts'
+import { temporaryFolder, writeBuiltProgram } from '../fixtures/built-program.ts'
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+beforeAll(async () => {
+  folder = await temporaryFolder()
+  await writeBuiltProgram(folder.path)
+})
+afterAll(() => folder.dispose())
+
+const service = z.object({
+  networks: z.array(z.string()).optional(),
+  ports: z.array(z.string()).optional(),
+  profiles: z.array(z.string()).optional(),
+  secrets: z.array(z.string()).optional(),
+  read_only: z.boolean().optional(),
+  cap_drop: z.array(z.string()).optional(),
+  mem_limit: z.string().optional(),
+  depends_on: z.record(z.string(), z.object({ condition: z.string(), required: z.boolean().optional() })).optional(),
+})
+const file = z.object({
+  services: z.record(z.string(), service),
+  networks: z.record(z.string(), z.object({ internal: z.boolean().optional() })),
+  volumes: z.record(z.string(), z.object({})),
+  secrets: z.record(z.string(), z.object({ file: z.string() })),
+})
+
+function bundleFor(target: Partial<TargetInput> = {}, command = 'uvx'): Promise<Bundle> {
+  return createBundle({
+    servers: { one: { command, args: ['x'] } },
+    system: {},
+    target: targetSchema.parse({ domain: 'hub.example.com', mode: 'docker', ...target }),
+    distDir: folder.path,
+    version: '1.2.3',
+  })
+}
+
+async function composeOf(target: Partial<TargetInput> = {}): Promise<z.infer<typeof file>> {
+  const { files } = await bundleFor(target)
+  const text = files.find(({ path }) => path === 'docker/compose.yaml')?.text ?? ''
+  return file.parse(parse(text, { merge: true }))
+}
+
+const many = { instances: 2, services: ['database', 'redis'] } satisfies Partial<TargetInput>
+
+describe('the compose file', () => {
+  it('publishes nothing but the web server, and confines every service', async () => {
+    const { services, networks } = await composeOf(many)
+    expect(networks['internal']).toEqual({ internal: true })
+    for (const [name, { ports, ...one }] of Object.entries(services)) {
+      if (name === 'required') continue
+      expect(ports, name).toEqual(name === 'web' ? ['80:8080', '443:8443'] : undefined)
+      expect(one, name).toMatchObject({ read_only: true, cap_drop: ['ALL'] })
+      expect(one.mem_limit, name).toMatch(/^\d+[mg]$/)
+      expect(one.networks, name).toContain('internal')
+    }
+  })
+
+  it('runs PostgreSQL and Redis only where their profile is chosen, out of reach and with secrets of their own', async () => {
+    const { services, volumes, secrets } = await composeOf(many)
+    for (const store of ['database', 'redis']) {
+      expect(services[store]).toMatchObject({
+        profiles: [store],
+        networks: ['internal'],
+        secrets: [`${store}_password`],
+      })
+      expect(services['hub-1']?.depends_on?.[store]).toEqual({ condition: 'service_healthy', required: false })
+      expect(services['hub-1']?.secrets).toEqual(['hub_env'])
+      expect(Object.keys(volumes)).toContain(store)
+      expect(secrets[`${store}_password`]?.file).toBe(`/opt/mcp-hub/secrets/${store}_password`)
+    }
+  })
+
+  it('has no service for what the target does not ask for', async () => {
+    expect(Object.keys((await composeOf()).services)).toEqual(['hub', 'web', 'required'])
+    expect(Object.keys((await composeOf({ services: ['redis', 'traces'] })).services)).toEqual([
+      'hub',
+      'web',
+      'redis',
+      'required',
+    ])
+  })
+
+  it('tells in the README how to have them run beside the hubs', async () => {
+    const { files } = await bundleFor(many)
+    for (const name of ['README.md', 'README.zh-CN.md']) {
+      const text = files.find(({ path }) => path === name)?.text ?? ''
+      expect(text).toContain('echo COMPOSE_PROFILES=database,redis >> /opt/mcp-hub/.env')
+      expect(text).toContain('@database:5432/mcp_hub')
+    }
+    const plain = (await bundleFor()).files.find(({ path }) => path === 'README.md')?.text
+    expect(plain).not.toContain('COMPOSE_PROFILES')
+  })
+})
+
+describe('the check of the Dockerfile', () => {
+  it.each(['uvx', 'python3', 'node'])('accepts the one for a server that runs with %s', async (command) => {
+    expect(await checkDockerfile(await bundleFor({}, command))).toMatchObject({ outcome: 'passed' })
+  })
+
+  it('names the line of a fault', async () => {
+    const bundle = await bundleFor()
+    const dockerfile = bundle.files.find(({ path }) => path === 'docker/Dockerfile')
+    if (typeof dockerfile?.text !== 'string') throw new Error('no Dockerfile')
+    dockerfile.text = dockerfile.text.replace('--interval=10s', '--intervall=10s')
+    const line = dockerfile.text.split('\n').findIndex((text) => text.includes('--intervall')) + 1
+    expect(await checkDockerfile(bundle)).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining('intervall') as string,
+      fault: { line },
+    })
+  })
+})
