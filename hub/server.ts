@@ -29,6 +29,7 @@ import {
 } from './faults.ts'
 import { HubError } from './hub-error.ts'
 import { openServerVault } from './secrets/server-vault.ts'
+import { openServiceManager } from './service-manager.ts'
 import { ownSearchPath } from './upstream/process/search-path.ts'
 import { version } from './version.ts'
 
@@ -49,6 +50,7 @@ const redactor = createRedactor()
 
 async function main(): Promise<void> {
   const options = readOptions()
+  const manager = openServiceManager(process.env)
   const environment = takeEnvironment(process.env)
   if (environment.faults.length > 0) endOnFaults(environment.faults)
   const { given, faults } = readSettings({ options, environment: environment.values })
@@ -145,6 +147,7 @@ async function main(): Promise<void> {
   if (setupCode !== null) hub.onSetupCode(setupCode)
   await started
   process.send?.('ready')
+  manager.ready()
   setTimeout(() => void hubLog.handOver().catch((error: unknown) => sayOnStderr(String(error))), HAND_OVER_MS).unref()
   // logrotate's way to say that it put the file aside.
   process.on('SIGUSR2', hubLog.reopen)
@@ -154,6 +157,7 @@ async function main(): Promise<void> {
     if (ending) return
     ending = true
     log('info', 'Draining', { signal })
+    manager.stopping()
     await service.announceEnd(ANNOUNCE_MS)
     await hub.drain(DRAIN_MS)
     service.server.closeAllConnections()
