@@ -10,6 +10,8 @@ import { ecosystem } from './artifacts/pm2.ts'
 import { portabilityReport } from './artifacts/portability-report.ts'
 import { readmeEn } from './artifacts/readme-en.ts'
 import { readmeZh } from './artifacts/readme-zh.ts'
+import { systemdService, systemdSocket, systemdTarget } from './artifacts/systemd.ts'
+import { systemdTimers } from './artifacts/systemd-timers.ts'
 import { listBuiltFiles, type BuiltFile } from './built-files.ts'
 import { targetPaths, type Artifact, type BundleContext } from './context.ts'
 import { externaliseSecrets, type Need } from './externalise.ts'
@@ -49,6 +51,10 @@ const artifacts: readonly Artifact[] = [
   nginxSite,
   nginxComplete,
   ecosystem,
+  systemdSocket,
+  systemdService,
+  systemdTarget,
+  ...systemdTimers,
   logrotate,
   dockerfile,
   dockerIgnore,

@@ -22,7 +22,7 @@ export interface Artifact {
 }
 
 /**
- * Where things are on the target. Only `config`, `data` and `logs` belong to the hub's user: whatever root's nginx reads
+ * Where things are on the target. Only `config`, `data`, `logs` and `backups` belong to the hub's user: whatever root's nginx reads
  * (releases, certificate, ACME folder) must not be writable by it.
  */
 export interface TargetPaths {
@@ -33,6 +33,7 @@ export interface TargetPaths {
   config: string
   data: string
   logs: string
+  backups: string
   acme: string
   certificate: string
   key: string
@@ -47,6 +48,7 @@ export function targetPaths(target: Target): TargetPaths {
     config: `${root}/config`,
     data: `${root}/data`,
     logs: `${root}/logs`,
+    backups: `${root}/backups`,
     acme: `${root}/acme`,
     certificate: target.tls.certificate ?? `${root}/tls/fullchain.pem`,
     key: target.tls.key ?? `${root}/tls/privkey.pem`,

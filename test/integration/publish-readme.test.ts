@@ -23,6 +23,8 @@ describe.skipIf(shellcheck === null)('the commands of a README', () => {
       'pm2 with several hubs and a certificate of its own',
       { instances: 3, services: ['database', 'redis'], tls: { certificate: '/etc/ssl/x.pem', key: '/etc/ssl/x.key' } },
     ],
+    ['systemd', { mode: 'systemd' }],
+    ['systemd with several hubs', { mode: 'systemd', instances: 3, services: ['database'] }],
     ['docker', { mode: 'docker', httpsPort: 8443 }],
     ['docker with stores beside the hubs', { mode: 'docker', instances: 2, services: ['database', 'redis'] }],
   ])('pass shellcheck: %s', async (name, options) => {

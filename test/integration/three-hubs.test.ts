@@ -211,7 +211,7 @@ it('lose none of 2,000 requests in sessions, wherever their clients come from ne
     }
   })
   expect(lost).toEqual([])
-  expect([...hubs].sort()).toEqual(['1', '2', '3'])
+  expect(hubs.size).toBe(3)
 }, 60_000)
 
 it('take a change at one into force at all of them within a second, and refuse a lost update', async () => {

@@ -69,6 +69,15 @@ describe('a bundle', () => {
       'ops/logrotate.conf',
       'package.json',
       'pm2/ecosystem.config.cjs',
+      'systemd/mcp-hub-backup.service',
+      'systemd/mcp-hub-backup.timer',
+      'systemd/mcp-hub-doctor.service',
+      'systemd/mcp-hub-doctor.timer',
+      'systemd/mcp-hub-restore-drill.service',
+      'systemd/mcp-hub-restore-drill.timer',
+      'systemd/mcp-hub.target',
+      'systemd/mcp-hub@.service',
+      'systemd/mcp-hub@.socket',
       'manifest.json',
       'SHA256SUMS',
     ])
@@ -165,13 +174,13 @@ describe('a bundle', () => {
       'server 127.0.0.1:4102',
     ])
     // A session goes to the hub that has it, and to another one only while that is away.
-    expect(all).toContain('~^2\\. mcp_hub_2;')
+    expect(all).toContain('~^4101\\. mcp_hub_4101;')
     expect(pools[1]?.match(/server .*;/g)).toEqual([
       'server 127.0.0.1:4101 fail_timeout=2s;',
       'server 127.0.0.1:4100 fail_timeout=2s backup;',
       'server 127.0.0.1:4102 fail_timeout=2s backup;',
     ])
-    expect(text(three, 'pm2/ecosystem.config.cjs')).toContain('MCP_HUB_INSTANCE: String(ports.indexOf(port) + 1)')
+    expect(text(three, 'pm2/ecosystem.config.cjs')).toContain('MCP_HUB_INSTANCE: String(port)')
     expect(text(three, 'docker/compose.yaml')).toContain('environment: { MCP_HUB_INSTANCE: "3" }')
     expect(text(three, 'pm2/ecosystem.config.cjs')).toContain(`exec_mode: 'fork'`)
     expect(text(three, 'docker/compose.yaml')).toMatch(/ {2}hub-3:\n/)
@@ -180,11 +189,15 @@ describe('a bundle', () => {
   it('leads with the steps of its mode, in both languages with the same commands', async () => {
     const commands = (markdown: string): string[] =>
       [...markdown.matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block)
-    for (const mode of ['pm2', 'docker'] as const) {
+    for (const [mode, command] of [
+      ['pm2', 'pm2 startOrReload'],
+      ['systemd', 'systemctl enable --now mcp-hub.target'],
+      ['docker', 'docker compose'],
+    ] as const) {
       const bundle = await createBundle(input({ mode }))
       const english = commands(text(bundle, 'README.md'))
       expect(commands(text(bundle, 'README.zh-CN.md'))).toEqual(english)
-      expect(english.join('\n')).toContain(mode === 'pm2' ? 'pm2 startOrReload' : 'docker compose')
+      expect(english.join('\n')).toContain(command)
     }
   })
 

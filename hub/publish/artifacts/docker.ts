@@ -83,7 +83,10 @@ export const dockerNginx: Artifact = {
   render: (context) =>
     renderComplete(
       renderSite(context, {
-        upstreams: hubNames(context).map((name) => `${name}:${CONTAINER_PORT}`),
+        upstreams: hubNames(context).map((name, at) => ({
+          address: `${name}:${CONTAINER_PORT}`,
+          instance: String(at + 1),
+        })),
         listen: '',
         ipv6: false,
         httpPort: 8080,

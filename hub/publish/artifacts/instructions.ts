@@ -34,6 +34,7 @@ const PM2_VERSION = '7.0.4'
 export function instructions(context: BundleContext, release: string): Instructions {
   const { target, paths } = context
   const docker = target.mode === 'docker'
+  const systemd = target.mode === 'systemd'
   const { root, current } = paths
   const ports = hubPorts(target)
   const folder = `${root}/releases/${release}`
@@ -43,17 +44,25 @@ export function instructions(context: BundleContext, release: string): Instructi
   const ownTls = target.tls.certificate !== undefined || target.tls.key !== undefined
   const keyOwner = docker ? ` -o ${NGINX_UID} -g ${NGINX_UID}` : ''
   const reload = docker ? `${compose} up -d --force-recreate --no-deps web` : 'nginx -t && systemctl reload nginx'
+  const services = ports.map((port) => `mcp-hub@${port}.service`).join(' ')
+  const units = `install -m 0644 -t /etc/systemd/system ${current}/systemd/*
+systemctl daemon-reload`
+  // One after the other, so that another hub answers meanwhile; with one, its socket holds what comes.
+  const restartUnits = ports.map((port) => `systemctl restart mcp-hub@${port}.service`).join(' && ')
   const restart = docker
     ? `${compose} up -d --build --wait`
-    : `${pm2} startOrReload ${current}/pm2/ecosystem.config.cjs && ${pm2} save`
+    : systemd
+      ? `${units}
+systemctl start mcp-hub.target
+${restartUnits}`
+      : `${pm2} startOrReload ${current}/pm2/ecosystem.config.cjs && ${pm2} save`
   const insecure = ownTls ? '' : ' --insecure'
 
   return {
     node: `curl -fsSLO https://nodejs.org/dist/v${NODE_VERSION}/node-v${NODE_VERSION}-linux-x64.tar.xz
 curl -fsSL https://nodejs.org/dist/v${NODE_VERSION}/SHASUMS256.txt | grep ' node-v${NODE_VERSION}-linux-x64.tar.xz$' | sha256sum --check
 tar -xJf node-v${NODE_VERSION}-linux-x64.tar.xz -C /usr/local --strip-components=1 --no-same-owner
-npm install --global pm2@${PM2_VERSION}
-apt-get install --yes nginx sudo rsync logrotate`,
+${systemd ? '' : `npm install --global pm2@${PM2_VERSION}\n`}apt-get install --yes nginx sudo rsync logrotate`,
     nodeDocker: `docker --version           # 23 or later
 docker compose version     # 2.20 or later
 apt-get install --yes rsync`,
@@ -62,7 +71,7 @@ apt-get install --yes rsync`,
       : `useradd --system --home-dir ${paths.data} --shell /usr/sbin/nologin mcp-hub
 install -d -m 0755 ${root} ${root}/releases ${paths.acme}
 install -d -m 0700 ${root}/tls
-install -d -o mcp-hub -g mcp-hub -m 0750 ${paths.config} ${paths.data} ${paths.logs}`,
+install -d -o mcp-hub -g mcp-hub -m 0750 ${paths.config} ${paths.data} ${paths.logs} ${paths.backups}`,
     upload: `rsync -a --chown=root:root ./ root@${target.domain}:${folder}/`,
     unpack: `cd ${folder} && sha256sum --check --quiet SHA256SUMS
 ln -sfn releases/${release} ${current}${
@@ -79,9 +88,14 @@ editor ${paths.environment}`,
     start: docker
       ? restart
       : `node ${current}/hub/cli.js config check --config ${paths.config}
-${restart}
+${
+  systemd
+    ? `${units}
+systemctl enable --now mcp-hub.target`
+    : `${restart}
 pm2 startup systemd -u mcp-hub --hp ${paths.data}
-install -m 0644 ${current}/ops/logrotate.conf /etc/logrotate.d/mcp-hub
+install -m 0644 ${current}/ops/logrotate.conf /etc/logrotate.d/mcp-hub`
+}
 ${ports.map((port) => `curl --fail http://127.0.0.1:${port}/health/ready`).join('\n')}`,
     certificateFirst: ownTls
       ? `ls -l ${paths.certificate} ${paths.key}`
@@ -107,7 +121,7 @@ ln -sfn releases/PREVIOUS ${current}
 ${restart}${docker ? '' : '\nnginx -t && systemctl reload nginx'}`,
     token: `sed -i 's/^MCP_HUB_TOKEN=.*/MCP_HUB_TOKEN=/' ${paths.environment}
 ${docker ? `docker run --rm -v ${root}:${root} node:${NODE_VERSION}-trixie-slim node` : 'node'} ${current}/hub/cli.js env --example ${current}/.env.example --out ${paths.environment}
-${docker ? `${compose} up -d --force-recreate --wait` : `${pm2} reload all`}`,
+${docker ? `${compose} up -d --force-recreate --wait` : systemd ? restartUnits : `${pm2} reload all`}`,
     backup: docker
       ? `umask 077
 docker run --rm -v mcp-hub_config:/config:ro -v mcp-hub_secrets:/secrets:ro -v "$PWD":/backup \\
@@ -120,8 +134,14 @@ tar -tzf mcp-hub-backup.tar.gz`,
     logs: docker
       ? `${compose} ps
 ${compose} logs --tail 100 ${target.instances === 1 ? 'hub' : 'hub-1'}`
-      : `${pm2} status
-tail -n 100 ${paths.logs}/hub-${ports[0] ?? 3000}.log ${paths.logs}/pm2-${ports[0] ?? 3000}.err.log
+      : `${
+          systemd
+            ? `systemctl status --no-pager mcp-hub.target ${services}
+systemctl list-timers 'mcp-hub-*'
+journalctl --no-pager --lines 100 --output cat ${ports.map((port) => `--unit mcp-hub@${port}.service`).join(' ')}`
+            : `${pm2} status
+tail -n 100 ${paths.logs}/hub-${ports[0] ?? 3000}.log ${paths.logs}/pm2-${ports[0] ?? 3000}.err.log`
+        }
 tail -n 100 /var/log/nginx/mcp-hub.access.log`,
   }
 }

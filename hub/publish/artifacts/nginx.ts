@@ -3,8 +3,8 @@ import { hubPorts, publicOrigin, type Artifact, type BundleContext } from '../co
 
 /** What differs between nginx on the target itself, a complete nginx of its own, and nginx in its image. */
 export interface NginxPlace {
-  /** `host:port` of each hub. */
-  upstreams: string[]
+  /** `host:port` of each hub, and its MCP_HUB_INSTANCE, which stands before the ids of its sessions. */
+  upstreams: { address: string; instance: string }[]
   /** Empty for every address, else `127.0.0.1:` or the like. */
   listen: string
   /** Also on IPv6; false where one address is given. */
@@ -36,7 +36,7 @@ const CIPHERS = [
 export function hostPlace({ target, paths }: BundleContext): NginxPlace {
   const bind = target.listenAddress
   return {
-    upstreams: hubPorts(target).map((port) => `127.0.0.1:${port}`),
+    upstreams: hubPorts(target).map((port) => ({ address: `127.0.0.1:${port}`, instance: String(port) })),
     listen: bind === undefined ? '' : `${bind.includes(':') ? `[${bind}]` : bind}:`,
     ipv6: bind === undefined,
     httpPort: target.httpPort,
@@ -124,15 +124,14 @@ export function renderSite({ target, system }: BundleContext, place: NginxPlace)
       : `  # A container that is made anew may have another address.\n  resolver ${place.resolver} valid=10s;\n`
   const server = (address: string, more = ''): string =>
     `  server ${address} fail_timeout=2s${place.resolver === null ? '' : ' resolve'}${more};\n`
-  // MCP_HUB_INSTANCE of a hub is its place in the list.
-  const instances = place.upstreams.map((address, at) => ({
-    tag: at + 1,
+  const instances = place.upstreams.map(({ address, instance }) => ({
+    tag: instance,
     // When it is gone its sessions are, too: another hub says so, and the client opens a new one.
     servers:
       server(address) +
       place.upstreams
-        .filter((other) => other !== address)
-        .map((other) => server(other, ' backup'))
+        .filter((other) => other.address !== address)
+        .map((other) => server(other.address, ' backup'))
         .join(''),
   }))
   const keepalive = `  keepalive 32;
@@ -173,7 +172,7 @@ map $uri $mcp_hub_cache {
 
 upstream mcp_hub {
   zone mcp_hub 256k;
-${resolver}${affinity}${place.upstreams.map((address) => server(address)).join('')}${keepalive}}
+${resolver}${affinity}${place.upstreams.map(({ address }) => server(address)).join('')}${keepalive}}
 ${pools}
 # Whoever does not ask for ${target.domain} gets nothing, not even a certificate.
 server {

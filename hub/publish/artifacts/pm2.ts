@@ -40,7 +40,7 @@ ${mode}
     HOST: '127.0.0.1',
     PORT: String(port),
     // Stands before the ids of its sessions; nginx knows it.
-    MCP_HUB_INSTANCE: String(ports.indexOf(port) + 1),
+    MCP_HUB_INSTANCE: String(port),
     CONFIG_DIR: \`\${root}/config\`,
     DATA_DIR: \`\${root}/data/\${port}\`,
     // Of all hubs: who signs in at one is signed in at the others.

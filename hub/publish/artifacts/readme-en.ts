@@ -6,6 +6,8 @@ export function readmeEn(context: BundleContext, release: string): string {
   const { target, paths, needs } = context
   const run = instructions(context, release)
   const docker = target.mode === 'docker'
+  const systemd = target.mode === 'systemd'
+  const manager = docker ? 'Docker Compose' : `${systemd ? 'systemd' : 'PM2'} and nginx`
   const many = target.instances > 1
   const services = target.services
     .map((service) => `| \`${serviceVariables[service].name}\` | ${serviceVariables[service].why.en} |`)
@@ -14,13 +16,13 @@ export function readmeEn(context: BundleContext, release: string): string {
 
   return `# MCP Hub ${context.version} for ${target.domain}
 
-Release \`${release}\` · ${docker ? 'Docker Compose' : 'PM2 and nginx'} · ${target.instances} hub${many ? 's' : ''} · 中文: README.zh-CN.md
+Release \`${release}\` · ${manager} · ${target.instances} hub${many ? 's' : ''} · 中文: README.zh-CN.md
 
 Everything is installed below \`${paths.root}\`. Run the commands as root on the target, except where it says otherwise.
 Commands were written for Debian 12 and 13 and Ubuntu 22.04 and later. Two cores, 2 GB of memory and 10 GB of disk are enough for
 the hub itself; the MCP servers that it starts need what they need.
 
-## 1. ${docker ? 'Docker' : 'Node 24, PM2 and nginx'}
+## 1. ${docker ? 'Docker' : systemd ? 'Node 24 and nginx' : 'Node 24, PM2 and nginx'}
 
 \`\`\`sh
 ${docker ? run.nodeDocker : run.node}
@@ -32,7 +34,7 @@ ${docker ? '' : '\nOn ARM take `linux-arm64`. The clock must be right (`timedate
 ${run.folders}
 \`\`\`
 
-${docker ? 'The hub runs as a user without rights in its container; configuration and data are in volumes.' : 'Only `config`, `data` and `logs` belong to the hub. It cannot change its own program, the certificate or what nginx reads.'}
+${docker ? 'The hub runs as a user without rights in its container; configuration and data are in volumes.' : 'Only `config`, `data`, `logs` and `backups` belong to the hub. It cannot change its own program, the certificate or what nginx reads.'}
 
 ## 3. The release
 
@@ -72,7 +74,16 @@ ${
   docker
     ? ''
     : `
-\`pm2 save\` and \`pm2 startup\` bring the hub back after a reboot; logrotate keeps its logs small.
+${
+  systemd
+    ? `The target brings hubs and timers back after a reboot. Each port belongs to a socket of systemd, which holds what comes while its hub restarts.
+The hub's log is in the journal. Hub and servers run in a sandbox that \`systemd-analyze security mcp-hub@${target.basePort}.service\` shows:
+they write below \`${paths.root}/{config,data,logs,backups}\` and into a /tmp of their own, and nowhere else. What a server needs besides
+goes into a drop-in (\`systemctl edit mcp-hub@.service\`), e.g. \`ReadWritePaths=/srv/files\` or, for one with a browser, \`RestrictNamespaces=no\`.
+
+The timers make a backup each night, examine the servers each morning and restore a backup on trial each month.`
+    : '\`pm2 save\` and \`pm2 startup\` bring the hub back after a reboot; logrotate keeps its logs small.'
+}
 
 ## 6. nginx
 
@@ -108,7 +119,7 @@ ${
 Sessions of older MCP clients live in a hub's memory: their ids name it, and nginx sends their requests there. When that hub goes away, the
 client opens a new session at another. Each hub starts the MCP servers for itself${target.services.includes('redis') ? '' : ', and counts requests and failed logins for itself (the service redis would have them count together)'}.
 Configuration, history and audit log are in PostgreSQL (\`DATABASE_URL\`): the hub that starts first takes over the files of the configuration,
-and a change made through one hub is in force at the others within a second. Fill in \`DATABASE_URL\` before the start: without it each hub goes its own way.${docker ? '' : '\nA reload restarts the hubs one after the other; a request under way may then fail with 502 and can be sent again.'}
+and a change made through one hub is in force at the others within a second. Fill in \`DATABASE_URL\` before the start: without it each hub goes its own way.${docker || systemd ? '' : '\nA reload restarts the hubs one after the other; a request under way may then fail with 502 and can be sent again.'}
 `
     : ''
 }
@@ -119,7 +130,7 @@ Publish again, upload the new release (step 3, without the last line), put its n
 \`\`\`sh
 ${run.upgrade}
 \`\`\`
-${docker || many ? '' : '\nThe new hub starts before the old one ends, and the old one finishes what it has begun: no request is lost.\n'}
+${docker || (many && !systemd) ? '' : systemd ? '\nThe old hub finishes what it has begun, what comes meanwhile waits in the socket: no request is lost.\n' : '\nThe new hub starts before the old one ends, and the old one finishes what it has begun: no request is lost.\n'}
 ## Roll back
 
 \`\`\`sh
@@ -160,7 +171,7 @@ ${run.logs}
 
 | what you see | cause | cure |
 |---|---|---|
-| the hub ends with code 78, and PM2 says \`waiting restart\` for ever | the configuration is broken; the log names file, line and cure | mend it; \`node ${paths.current}/hub/cli.js config check --config ${docker ? 'FOLDER' : paths.config}\` |
+| the hub ends with code 78${systemd ? '; after ten tries systemd closes its socket (\`systemctl reset-failed\`, then start the target)' : ', and PM2 says \`waiting restart\` for ever'} | the configuration is broken; the log names file, line and cure | mend it; \`node ${paths.current}/hub/cli.js config check --config ${docker ? 'FOLDER' : paths.config}\` |
 | \`.env: not found\`, code 9 | \`${paths.environment}\` is missing or unreadable | step 4; owner and mode as shown there |
 | 502 from nginx | the hub is not running or still starting | the log; \`curl http://127.0.0.1:${target.basePort}/health/ready\` on the target |
 | nginx: \`duplicate default server\` | another site already answers for unknown names | remove \`default_server\` from that site |

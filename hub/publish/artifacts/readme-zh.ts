@@ -6,6 +6,8 @@ export function readmeZh(context: BundleContext, release: string): string {
   const { target, paths, needs } = context
   const run = instructions(context, release)
   const docker = target.mode === 'docker'
+  const systemd = target.mode === 'systemd'
+  const manager = docker ? 'Docker Compose' : `${systemd ? 'systemd' : 'PM2'} 与 nginx`
   const many = target.instances > 1
   const services = target.services
     .map((service) => `| \`${serviceVariables[service].name}\` | ${serviceVariables[service].why.zh} |`)
@@ -14,12 +16,12 @@ export function readmeZh(context: BundleContext, release: string): string {
 
   return `# MCP Hub ${context.version}：${target.domain}
 
-发布版本 \`${release}\` · ${docker ? 'Docker Compose' : 'PM2 与 nginx'} · ${target.instances} 个 Hub 实例 · English: README.md
+发布版本 \`${release}\` · ${manager} · ${target.instances} 个 Hub 实例 · English: README.md
 
 所有内容都安装在 \`${paths.root}\` 之下。除非另有说明，命令都在目标服务器上以 root 身份执行。
 命令适用于 Debian 12、13 以及 Ubuntu 22.04 及更高版本。Hub 本身只需要 2 核 CPU、2 GB 内存和 10 GB 磁盘；它启动的 MCP 服务器另计。
 
-## 1. ${docker ? 'Docker' : 'Node 24、PM2 与 nginx'}
+## 1. ${docker ? 'Docker' : systemd ? 'Node 24 与 nginx' : 'Node 24、PM2 与 nginx'}
 
 \`\`\`sh
 ${docker ? run.nodeDocker : run.node}
@@ -31,7 +33,7 @@ ${docker ? '' : '\nARM 机器请改用 `linux-arm64`。系统时间必须准确�
 ${run.folders}
 \`\`\`
 
-${docker ? '容器内的 Hub 以无特权用户运行；配置和数据保存在卷中。' : '只有 `config`、`data` 和 `logs` 属于 Hub。它无法修改自己的程序、证书以及 nginx 读取的任何文件。'}
+${docker ? '容器内的 Hub 以无特权用户运行；配置和数据保存在卷中。' : '只有 `config`、`data`、`logs` 和 `backups` 属于 Hub。它无法修改自己的程序、证书以及 nginx 读取的任何文件。'}
 
 ## 3. 发布版本
 
@@ -72,7 +74,16 @@ ${
   docker
     ? ''
     : `
-\`pm2 save\` 和 \`pm2 startup\` 让 Hub 在重启机器后自动恢复；logrotate 负责日志轮转。
+${
+  systemd
+    ? `重启机器后，mcp-hub.target 会自动恢复各个 Hub 和定时器。每个端口由 systemd 的套接字持有，Hub 重启期间到来的请求会在其中等待。
+Hub 的日志在 journal 中。Hub 和它启动的服务器运行在沙箱里（\`systemd-analyze security mcp-hub@${target.basePort}.service\` 可查看）：
+只能写入 \`${paths.root}/{config,data,logs,backups}\` 和自己的 /tmp。某个服务器需要更多权限时，用
+\`systemctl edit mcp-hub@.service\` 添加，例如 \`ReadWritePaths=/srv/files\`；自带浏览器的服务器需要 \`RestrictNamespaces=no\`。
+
+定时器每晚备份，每天早晨检查各个服务器，每月试恢复一次备份。`
+    : '\`pm2 save\` 和 \`pm2 startup\` 让 Hub 在重启机器后自动恢复；logrotate 负责日志轮转。'
+}
 
 ## 6. nginx
 
@@ -106,7 +117,7 @@ ${
 ## ${target.instances} 个 Hub 实例
 
 旧版 MCP 客户端的会话保存在 Hub 的内存中：会话标识中带有该 Hub 的名称，nginx 据此转发请求；该 Hub 停止后，客户端会在另一个 Hub 上建立新会话。
-每个 Hub 各自启动 MCP 服务器${target.services.includes('redis') ? '' : '，各自统计请求次数和登录失败次数（用 Redis 可以统一统计）'}。配置、历史和审计保存在 PostgreSQL（\`DATABASE_URL\`）中：\n第一个启动的 Hub 会接管配置目录中的文件，之后通过一个 Hub 所做的修改会在一秒内到达其他 Hub。启动前必须填写 \`DATABASE_URL\`，否则各 Hub 会各自为政。${docker ? '' : '\n重载时各 Hub 依次重启；正在进行的请求可能以 502 失败，重新发送即可。'}
+每个 Hub 各自启动 MCP 服务器${target.services.includes('redis') ? '' : '，各自统计请求次数和登录失败次数（用 Redis 可以统一统计）'}。配置、历史和审计保存在 PostgreSQL（\`DATABASE_URL\`）中：\n第一个启动的 Hub 会接管配置目录中的文件，之后通过一个 Hub 所做的修改会在一秒内到达其他 Hub。启动前必须填写 \`DATABASE_URL\`，否则各 Hub 会各自为政。${docker || systemd ? '' : '\n重载时各 Hub 依次重启；正在进行的请求可能以 502 失败，重新发送即可。'}
 `
     : ''
 }
@@ -117,7 +128,7 @@ ${
 \`\`\`sh
 ${run.upgrade}
 \`\`\`
-${docker || many ? '' : '\n新的 Hub 先启动，旧的 Hub 完成手头的请求后才结束：不会丢失任何请求。\n'}
+${docker || (many && !systemd) ? '' : systemd ? '\n旧的 Hub 完成手头的请求，期间到来的请求在套接字中等待：不会丢失任何请求。\n' : '\n新的 Hub 先启动，旧的 Hub 完成手头的请求后才结束：不会丢失任何请求。\n'}
 ## 回滚
 
 \`\`\`sh
@@ -158,7 +169,7 @@ ${run.logs}
 
 | 现象 | 原因 | 解决办法 |
 |---|---|---|
-| Hub 以代码 78 退出，PM2 一直显示 \`waiting restart\` | 配置有误；日志中有文件、行号和解决办法 | 修正配置；\`node ${paths.current}/hub/cli.js config check --config ${docker ? '目录' : paths.config}\` |
+| Hub 以代码 78 退出${systemd ? '；尝试十次后 systemd 会关闭它的套接字（先 \`systemctl reset-failed\`，再启动 mcp-hub.target）' : '，PM2 一直显示 \`waiting restart\`'} | 配置有误；日志中有文件、行号和解决办法 | 修正配置；\`node ${paths.current}/hub/cli.js config check --config ${docker ? '目录' : paths.config}\` |
 | \`.env: not found\`，代码 9 | \`${paths.environment}\` 不存在或不可读 | 见第 4 步，注意属主和权限 |
 | nginx 返回 502 | Hub 没有运行或仍在启动 | 查看日志；在目标服务器上执行 \`curl http://127.0.0.1:${target.basePort}/health/ready\` |
 | nginx：\`duplicate default server\` | 另一个站点已经处理未知域名 | 从那个站点删除 \`default_server\` |

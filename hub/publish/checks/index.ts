@@ -13,6 +13,7 @@ import { checkNginx } from './nginx.ts'
 import type { Checker } from './outcome.ts'
 import { checkEcosystem } from './pm2.ts'
 import { checkSecrets } from './secrets.ts'
+import { checkSystemd } from './systemd.ts'
 
 /** Each check of an artifact; a new one is one line here. */
 const checkers: readonly Checker[] = [
@@ -20,6 +21,7 @@ const checkers: readonly Checker[] = [
   checkJson('config/system.json', systemFileSchema),
   checkEnvironment,
   checkEcosystem,
+  checkSystemd,
   checkNginx('nginx/mcp-hub.conf', { before: 'events {} pid check.pid; http {\n', after: '}\n' }),
   checkNginx('nginx/nginx.conf'),
   checkNginx('docker/nginx.conf'),
