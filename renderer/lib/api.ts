@@ -91,6 +91,30 @@ async function requestLines<S extends z.ZodType>(
   }
 }
 
+/** A file with the name that the hub gives it; `onReceived` hears how many bytes are here. */
+export async function requestFile(
+  path: string,
+  options: Options,
+  onReceived: (bytes: number) => void,
+): Promise<{ name: string | null; content: Blob }> {
+  const label = `${options.method ?? 'GET'} ${path}`
+  const response = await send(path, label, initOf(options, '*/*'))
+  if (!response.ok || response.body === null) throw problemOf(response.status, await response.text(), label)
+  const reader = response.body.getReader()
+  const chunks: Uint8Array<ArrayBuffer>[] = []
+  let bytes = 0
+  try {
+    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+      chunks.push(chunk.value)
+      onReceived((bytes += chunk.value.length))
+    }
+  } catch (error) {
+    throw unreachable(error, label)
+  }
+  const name = /filename="?([^";]+)/.exec(response.headers.get('content-disposition') ?? '')?.[1]
+  return { name: name ?? null, content: new Blob(chunks) }
+}
+
 function initOf({ method = 'GET', body, signal, ifMatch }: Options, accept: string): RequestInit {
   return {
     method,
@@ -122,10 +146,17 @@ async function send(path: string, label: string, init: RequestInit): Promise<Res
     if (ended && (await renewSession())) return await fetch(path, init)
     return response
   } catch (error) {
-    if (error instanceof DOMException && error.name === 'AbortError') throw error
-    const message = error instanceof Error ? error.message : String(error)
-    throw new ApiError({ kind: 'unreachable', request: label, message })
+    throw unreachable(error, label)
   }
+}
+
+function unreachable(error: unknown, label: string): unknown {
+  if (error instanceof DOMException && error.name === 'AbortError') return error
+  return new ApiError({
+    kind: 'unreachable',
+    request: label,
+    message: error instanceof Error ? error.message : String(error),
+  })
 }
 
 let renewing: Promise<boolean> | null = null

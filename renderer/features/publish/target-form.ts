@@ -1,0 +1,11 @@
+import { targetSchema, type Target, type TargetInput } from '../../../hub/contract/index.ts'
+
+/** Every way to run that the hub can make a bundle for. */
+export const targetModes: readonly Target['mode'][] = targetSchema.shape.mode.unwrap().options
+export const targetDefaults: Target = targetSchema.parse({ domain: 'x.example' })
+
+/** Paths of the fields that are not as they must be. */
+export function targetFaults(target: TargetInput): ReadonlySet<string> {
+  const result = targetSchema.safeParse(target)
+  return new Set(result.success ? [] : result.error.issues.map(({ path }) => path.join('.')))
+}
