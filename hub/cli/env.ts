@@ -3,7 +3,7 @@ import { chmod, chown, open, readFile, rename, rm, stat } from 'node:fs/promises
 import path from 'node:path'
 import { parseEnv } from 'node:util'
 import { hubVariables } from '../publish/variables.ts'
-import { CommandError, exitCodes, requireOption, type Command } from './command.ts'
+import { CommandError, exitCodes, requireOption, UsageError, type Command } from './command.ts'
 
 export const envCommand: Command = {
   name: 'env',
@@ -11,6 +11,7 @@ export const envCommand: Command = {
   options: {
     example: { type: 'string', value: 'FILE', help: 'the .env.example of the bundle' },
     out: { type: 'string', value: 'FILE', help: 'the .env to create or complete' },
+    rotate: { type: 'string', value: 'NAME,…', help: 'generate new values for these, which were generated before' },
   },
   async run(values, io) {
     const example = await read(requireOption(values, 'example'))
@@ -21,8 +22,12 @@ export const envCommand: Command = {
         'Give the .env.example of the bundle.',
         exitCodes.usage,
       )
+    const rotate = typeof values['rotate'] === 'string' ? values['rotate'].split(',') : []
+    const foreign = rotate.find((name) => hubVariables.every((variable) => variable.name !== name))
+    if (foreign !== undefined) throw new UsageError(`--rotate ${foreign}: only ${generatedNames} are generated.`)
     const before = await read(out)
-    const { text, generated } = completeEnvironment(example, before, () => randomBytes(48).toString('base64url'))
+    const generate = (): string => randomBytes(48).toString('base64url')
+    const { text, generated } = completeEnvironment(example, before, generate, rotate)
     if (text !== before) await writePrivately(out, text)
     const empty = Object.entries(parseEnv(text))
       .filter(([, value]) => value === '')
@@ -39,11 +44,14 @@ export const envCommand: Command = {
   },
 }
 
-/** Adds what is missing at the end and generates what is empty; every other line stays as a person wrote it. */
+const generatedNames = hubVariables.map(({ name }) => name).join(', ')
+
+/** Adds what is missing at the end and generates what is empty or in `rotate`; every other line stays as a person wrote it. */
 export function completeEnvironment(
   example: string,
   before: string | null,
   generate: () => string,
+  rotate: readonly string[] = [],
 ): { text: string; generated: string[] } {
   let text = before ?? example
   if (before !== null) {
@@ -53,9 +61,9 @@ export function completeEnvironment(
   }
   const generated: string[] = []
   for (const variable of hubVariables) {
-    const empty = new RegExp(`^${variable.name}=[ \\t]*$`, 'm')
-    if (!empty.test(text)) continue
-    text = text.replace(empty, `${variable.name}=${generate()}`)
+    const due = new RegExp(`^${variable.name}=${rotate.includes(variable.name) ? '.*' : '[ \\t]*'}$`, 'm')
+    if (!due.test(text)) continue
+    text = text.replace(due, `${variable.name}=${generate()}`)
     generated.push(variable.name)
   }
   return { text, generated }

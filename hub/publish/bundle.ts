@@ -12,6 +12,7 @@ import { readmeEn } from './artifacts/readme-en.ts'
 import { readmeZh } from './artifacts/readme-zh.ts'
 import { systemdService, systemdSocket, systemdTarget } from './artifacts/systemd.ts'
 import { systemdTimers } from './artifacts/systemd-timers.ts'
+import { TARGET_ENV, targetEnv } from './artifacts/target-env.ts'
 import { listBuiltFiles, type BuiltFile } from './built-files.ts'
 import { targetPaths, type Artifact, type BundleContext } from './context.ts'
 import { externaliseSecrets, type Need } from './externalise.ts'
@@ -90,8 +91,17 @@ export async function createBundle({ servers, system, target, distDir, version }
     ...artifacts.map((artifact) => generated(artifact.path, artifact.render(context), artifact.why)),
     ...(await listBuiltFiles(distDir)),
   ]
-  const release = `${version}-${sha256(files.map((file) => `${file.sha256} ${file.path}\n`).join('')).slice(0, 8)}`
+  // Read where they are needed: the command line also runs from source, where nothing takes text files into a module.
+  const { opsScripts } = await import('./artifacts/ops-scripts.ts')
+  files.push(...opsScripts.map(({ name, text, why }) => ({ ...generated(`ops/${name}`, text, why), mode: 0o755 })))
+  const contents = [...files.map((file) => `${file.sha256} ${file.path}\n`), targetEnv(context, '')]
+  const release = `${version}-${sha256(contents.join('')).slice(0, 8)}`
   files.push(
+    generated(
+      TARGET_ENV,
+      targetEnv(context, release),
+      'What differs from target to target, for the scripts beside it.',
+    ),
     generated('README.md', readmeEn(context, release), 'The exact steps for this target.'),
     generated('README.zh-CN.md', readmeZh(context, release), 'The exact steps for this target, in Chinese.'),
   )

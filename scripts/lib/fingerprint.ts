@@ -11,7 +11,7 @@ const parts: Record<Target, { sources: string[]; output: string }> = {
   client: { sources: ['renderer', 'hub/contract', 'preload/contract.ts'], output: 'dist/renderer/index.html' },
   main: { sources: ['main', 'hub', 'preload', 'renderer/locales'], output: 'dist/main/main.js' },
   preload: { sources: ['preload', 'hub/contract'], output: 'dist/preload/preload.cjs' },
-  hub: { sources: ['hub'], output: 'dist/hub/server.js' },
+  hub: { sources: ['hub', 'resources/publish'], output: 'dist/hub/server.js' },
 }
 const shared = ['vite.config.ts', 'package.json', 'package-lock.json']
 

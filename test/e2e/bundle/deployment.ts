@@ -1,6 +1,6 @@
-import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import net, { type AddressInfo, type LookupFunction } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
@@ -54,7 +54,7 @@ export interface Deployment {
   dispose: () => Promise<void>
 }
 
-/** Publishes with the built command line and follows the bundle's README, on loopback ports and in a folder of its own. */
+/** Publishes with the built command line and runs the bundle's own deploy.sh, on loopback ports and in a folder of its own. */
 export async function deploy(options: { instances?: number } = {}): Promise<Deployment> {
   for (const needed of [
     path.join(repository, 'dist/hub/cli.js'),
@@ -66,7 +66,6 @@ export async function deploy(options: { instances?: number } = {}): Promise<Depl
   // nginx's workers are another user where root starts it.
   await chmod(folder, 0o755)
   const root = path.join(folder, 'opt/mcp-hub')
-  const release = path.join(root, 'releases/first')
   const [httpPort, httpsPort, basePort] = await freePorts(options.instances ?? 1)
 
   await mkdir(path.join(folder, 'source'))
@@ -90,84 +89,28 @@ export async function deploy(options: { instances?: number } = {}): Promise<Depl
     ...((options.instances ?? 1) > 1 ? ['--services', 'database'] : []),
   ])
 
-  for (const name of ['releases', 'config', 'data', 'logs', 'tls', 'acme'])
-    await mkdir(path.join(root, name), { recursive: true })
-  await rename(path.join(folder, 'bundle'), release)
-  await symlink('releases/first', path.join(root, 'current'))
-  await run('sha256sum', ['--check', '--quiet', 'SHA256SUMS'], { cwd: release })
-  for (const name of ['servers.json', 'system.json'])
-    await writeFile(path.join(root, 'config', name), await readFile(path.join(release, 'config', name)))
-
+  // The one secret that an enabled server needs; a person writes it before the first start.
   const environmentFile = path.join(root, '.env')
-  await run(process.execPath, [
-    path.join(root, 'current/hub/cli.js'),
-    ...['env', '--example', path.join(root, 'current/.env.example'), '--out', environmentFile],
-  ])
-  // The one secret that an enabled server needs; a person would write it here.
-  const filled = (await readFile(environmentFile, 'utf8')).replace(
-    /^EVERYTHING_API_KEY=$/m,
-    'EVERYTHING_API_KEY=given-on-the-target',
-  )
-  await writeFile(environmentFile, filled)
+  await mkdir(root, { recursive: true })
+  await writeFile(environmentFile, 'EVERYTHING_API_KEY=given-on-the-target\n')
+  const outside = await outsideOf(folder, root)
+  await run('bash', [path.join(folder, 'bundle/ops/deploy.sh')], { env: outside, timeout: 110_000 })
   const environment = Object.fromEntries(
-    Array.from(filled.matchAll(/^([A-Z_0-9]+)=(.*)$/gm), ([, name = '', value = '']) => [name, value]),
+    Array.from(
+      (await readFile(environmentFile, 'utf8')).matchAll(/^([A-Z_0-9]+)=(.*)$/gm),
+      ([, name = '', value = '']) => [name, value],
+    ),
   )
+  const pm2 = async (...args: string[]): Promise<string> =>
+    (
+      await run(outside['PM2'] ?? '', args, {
+        timeout: 90_000,
+        maxBuffer: 10_000_000,
+        env: { ...outside, HOME: path.join(root, 'data') },
+      })
+    ).stdout
 
-  const certificate = path.join(root, 'tls/fullchain.pem')
-  execFileSync(
-    'openssl',
-    [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:P-256',
-        '-nodes',
-        '-days',
-        '1',
-        '-subj',
-        `/CN=${DOMAIN}`,
-      ],
-      ...[
-        '-addext',
-        `subjectAltName=DNS:${DOMAIN}`,
-        '-keyout',
-        path.join(root, 'tls/privkey.pem'),
-        '-out',
-        certificate,
-      ],
-    ],
-    { stdio: 'ignore' },
-  )
-
-  const pm2 = async (...args: string[]): Promise<string> => {
-    const { stdout } = await run(process.execPath, [PM2, ...args], {
-      timeout: 90_000,
-      maxBuffer: 10_000_000,
-      env: {
-        PATH: [
-          path.dirname(process.execPath),
-          path.join(repository, 'node_modules/.bin'),
-          process.env['PATH'] ?? '',
-        ].join(path.delimiter),
-        HOME: path.join(root, 'data'),
-        PM2_HOME: path.join(root, 'data/pm2'),
-      },
-    })
-    return stdout
-  }
-  await pm2('startOrReload', path.join(root, 'current/pm2/ecosystem.config.cjs'))
-
-  const prefix = path.join(folder, 'nginx')
-  await mkdir(prefix)
-  const nginxArguments = ['-p', `${prefix}/`, '-e', 'error.log', '-c', path.join(root, 'current/nginx/nginx.conf')]
-  const nginxFile = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'].find((file) => existsSync(file))
-  if (nginxFile === undefined) throw new Error('nginx is not installed. On Debian: apt-get install nginx')
-  const nginx = spawn(nginxFile, [...nginxArguments, '-g', 'daemon off;'], { stdio: ['ignore', 'ignore', 'inherit'] })
-
-  const ca = await readFile(certificate)
+  const ca = await readFile(path.join(root, 'tls/fullchain.pem'))
   const lookup: LookupFunction = (_name, options_, done) =>
     options_.all === true ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4)
   // As the fetch of Node has it: undici gives up calls that run when nginx retires an HTTP/2 connection.
@@ -175,16 +118,9 @@ export async function deploy(options: { instances?: number } = {}): Promise<Depl
   const trusting = ((url: string | URL, init?: UndiciRequestInit) =>
     undiciFetch(url, { ...init, dispatcher: agent })) as unknown as typeof fetch
   const origin = `https://${DOMAIN}:${httpsPort}`
-  await until(() =>
-    trusting(`${origin}/health`).then(
-      (answer) => answer.ok,
-      () => false,
-    ),
-  )
-
   return {
     root,
-    release,
+    release: await realpath(path.join(root, 'current')),
     origin,
     hubUrl: `http://127.0.0.1:${basePort}/mcp`,
     environment,
@@ -194,21 +130,43 @@ export async function deploy(options: { instances?: number } = {}): Promise<Depl
       const list = await pm2('jlist')
       return (JSON.parse(list.slice(list.indexOf('['))) as { pid: number }[])[0]?.pid ?? 0
     },
-    testNginx: async () => (await run(nginxFile, [...nginxArguments, '-t'])).stderr,
+    testNginx: async () => (await run(outside['NGINX'] ?? '', ['-t'])).stderr,
     dispose: async () => {
       await agent.close()
-      await end(nginx)
+      await run(outside['NGINX'] ?? '', ['-s', 'quit'])
       await pm2('kill')
       await rm(folder, { recursive: true, force: true })
     },
   }
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGTERM')
-  await ended
+/**
+ * What the scripts of a bundle call on a machine, for a deployment in a folder: this user is the hub's, nginx has a prefix of its
+ * own there, and the only service that systemctl knows is that nginx.
+ */
+async function outsideOf(folder: string, root: string): Promise<Record<string, string>> {
+  const nginx = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'].find((file) => existsSync(file))
+  if (nginx === undefined) throw new Error('nginx is not installed. On Debian: apt-get install nginx')
+  for (const name of ['nginx', 'conf.d', 'bin']) await mkdir(path.join(folder, name))
+  const prefix = path.join(folder, 'nginx')
+  const programs = {
+    PM2: `exec '${process.execPath}' '${PM2}' "$@"`,
+    NGINX: `exec '${nginx}' -p '${prefix}/' -e error.log -c '${root}/current/nginx/nginx.conf' "$@"`,
+    SYSTEMCTL: `[ "$*" = 'reload-or-restart nginx' ] || exit 1
+if [ -s '${prefix}/nginx.pid' ]; then exec '${folder}/bin/NGINX' -s reload; else exec '${folder}/bin/NGINX'; fi`,
+  }
+  for (const [name, text] of Object.entries(programs))
+    await writeFile(path.join(folder, 'bin', name), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+  return {
+    ...Object.fromEntries(Object.keys(programs).map((name) => [name, path.join(folder, 'bin', name)])),
+    PATH: [path.dirname(process.execPath), path.join(repository, 'node_modules/.bin'), process.env['PATH'] ?? ''].join(
+      path.delimiter,
+    ),
+    HUB_USER: os.userInfo().username,
+    PM2_HOME: path.join(root, 'data/pm2'),
+    NGINX_CONF_DIR: path.join(folder, 'conf.d'),
+    LOGROTATE_DIR: path.join(folder, 'logrotate.d'),
+  }
 }
 
 /** Every file below a folder, with its content. */

@@ -1,0 +1,24 @@
+import backup from '../../../resources/publish/ops/backup.sh?raw'
+import deploy from '../../../resources/publish/ops/deploy.sh?raw'
+import install from '../../../resources/publish/ops/install.sh?raw'
+import lib from '../../../resources/publish/ops/lib.sh?raw'
+import managerPm2 from '../../../resources/publish/ops/manager-pm2.sh?raw'
+import preflight from '../../../resources/publish/ops/preflight.sh?raw'
+import rollback from '../../../resources/publish/ops/rollback.sh?raw'
+import smoke from '../../../resources/publish/ops/smoke.sh?raw'
+import switchScript from '../../../resources/publish/ops/switch.sh?raw'
+import upgrade from '../../../resources/publish/ops/upgrade.sh?raw'
+
+/** The scripts of `ops/`, the same for every target; a new one is one file in `resources/publish/ops` and one line here. */
+export const opsScripts: readonly { name: string; text: string; why: string }[] = [
+  { name: 'deploy.sh', text: deploy, why: 'Installs or upgrades, whichever fits; what fails is undone.' },
+  { name: 'install.sh', text: install, why: 'deploy.sh for a machine that has no hub yet.' },
+  { name: 'upgrade.sh', text: upgrade, why: 'deploy.sh for a machine that has one.' },
+  { name: 'rollback.sh', text: rollback, why: 'Back to the release before, within seconds.' },
+  { name: 'smoke.sh', text: smoke, why: 'Does what people and clients do, over https.' },
+  { name: 'backup.sh', text: backup, why: 'Keeps all that the hubs have, and reads it back before older archives go.' },
+  { name: 'lib.sh', text: lib, why: 'What these scripts share: how steps are told, and how the outside is called.' },
+  { name: 'preflight.sh', text: preflight, why: 'What deploy.sh looks at before it changes anything.' },
+  { name: 'switch.sh', text: switchScript, why: 'From one release to another and back, whole at each moment.' },
+  { name: 'manager-pm2.sh', text: managerPm2, why: 'How the scripts start, reload and ask the hubs under PM2.' },
+]

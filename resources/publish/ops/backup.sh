@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# sudo bash ops/backup.sh
+#
+# Everything that the hubs have, in one archive in INSTALL_DIR/backups, made while they run and read back before older ones are
+# deleted: for each hub what `mcp-hub backup` keeps, .env, and with DATABASE_URL a dump of the database. It holds secrets: keep it
+# as you keep those, and keep copies on another machine.
+#   BACKUP_DAYS=30   older archives are deleted, but never one of the newest seven
+# Ends with 0, or 69 and what is missing, or 73 and what could not be kept; nothing is deleted then.
+
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+need_root
+# All of it as the hub's user: root has no business in folders that another user may write.
+if [[ $(id -un) != "$HUB_USER" ]]; then
+  as_hub "HUB_USER=$HUB_USER" "NODE=$NODE" "BACKUP_DAYS=${BACKUP_DAYS:-30}" bash "$OPS_DIR/backup.sh"
+  exit
+fi
+
+STEP=backup
+umask 077
+backups=$INSTALL_DIR/backups
+step backup 'Making a backup'
+need_node
+mkdir -p -- "$backups" || die 73 "$backups cannot be made."
+exec 9>"$backups/.lock"
+flock --nonblock 9 || die 69 'Another backup is under way. Wait until it has ended.'
+find "$backups" -maxdepth 1 -name '.stage-*' -exec rm -rf -- {} +
+stage=$(mktemp -d "$backups/.stage-XXXXXX") || die 73 "$backups cannot be written."
+trap 'rm -rf -- "$stage"' EXIT
+mkdir -- "$stage/content" "$stage/check"
+
+failed() { die 73 "$1 No older backup was deleted."; }
+
+for port in "${HUB_PORTS[@]}"; do
+  hub_data "$port" backup --out "$stage/$port" --keep 1 >/dev/null || failed "What the hub on port $port has could not be kept."
+  mv -- "$stage/$port"/*.tar.gz "$stage/content/hub-$port.tar.gz"
+done
+cp -- "$ENV_FILE" "$stage/content/.env" || failed "$ENV_FILE could not be read."
+if [[ -n $(env_value DATABASE_URL) ]]; then
+  need pg_dump 'apt-get install --yes postgresql-client, of the version of the server or later'
+  with_database pg_dump --format=custom --file="$stage/content/database.dump" || failed 'pg_dump could not keep the database.'
+fi
+members=(.env)
+for file in "$stage/content"/*; do members+=("${file##*/}"); done
+(cd "$stage/content" && sha256sum -- "${members[@]}" >SHA256SUMS)
+tar --create --file="$stage/archive" --directory="$stage/content" --format=ustar --owner=0 --group=0 --numeric-owner \
+  SHA256SUMS "${members[@]}" || failed 'The archive could not be written.'
+open_archive "$stage/archive" "$stage/check" || failed 'The archive could not be read back.'
+sync "$stage/archive"
+name=mcp-hub-$(date -u +%Y%m%dT%H%M%S%NZ).tar
+mv -- "$stage/archive" "$backups/$name"
+point "$backups/latest" "$name"
+
+kept=0
+while read -r old; do
+  kept=$((kept + 1))
+  if ((kept > 7)) && [[ -n $(find "$backups/$old" -mtime "+${BACKUP_DAYS:-30}") ]]; then rm -f -- "$backups/$old"; fi
+done < <(find "$backups" -maxdepth 1 -type f -name 'mcp-hub-*.tar' -printf '%f\n' | sort -r)
+ok "$backups/$name, $(($(stat --format=%s "$backups/$name") / 1024)) kB, read back and found whole"

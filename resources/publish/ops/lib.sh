@@ -1,0 +1,253 @@
+# shellcheck shell=bash disable=SC2034,SC2153
+# What each script here begins with: the target, how steps are told, and how the outside is called.
+# What differs from target to target is in target.env; what differs on this machine can be set in the environment:
+# HUB_USER, and the programs below, each as one command without arguments.
+set -Eeuo pipefail
+umask 022
+export LC_ALL=C
+
+CALLED_FROM=$PWD
+OPS_DIR=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+BUNDLE_DIR=${OPS_DIR%/ops}
+given_user=${HUB_USER:-}
+# shellcheck source=/dev/null
+. "$OPS_DIR/target.env" || exit 65
+HUB_USER=${given_user:-$HUB_USER}
+# A shell of cron, or one that ssh starts, knows few folders.
+PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+NODE=${NODE:-node}
+NGINX=${NGINX:-nginx}
+PM2=${PM2:-pm2}
+DOCKER=${DOCKER:-docker}
+CURL=${CURL:-curl}
+SYSTEMCTL=${SYSTEMCTL:-systemctl}
+NGINX_CONF_DIR=${NGINX_CONF_DIR:-/etc/nginx/conf.d}
+LOGROTATE_DIR=${LOGROTATE_DIR:-/etc/logrotate.d}
+# nginx takes a variable of this name for sockets that it inherits.
+export -n NGINX
+CURRENT=$INSTALL_DIR/current
+ENV_FILE=$INSTALL_DIR/.env
+read -ra HUB_PORTS <<<"$PORTS"
+# The hub's user may not be allowed to read the folder that this was called from.
+cd "$BUNDLE_DIR"
+
+# --- What is told -----------------------------------------------------------------------------------------------------
+# For people `==> text`; with MCP_HUB_STEPS=json one JSON line a step on stdout, and everything else on stderr.
+
+STEP=''
+
+json_text() {
+  local text=$1
+  text=${text//\\/\\\\}
+  text=${text//\"/\\\"}
+  text=${text//$'\n'/\\n}
+  printf '%s' "${text//[[:cntrl:]]/ }"
+}
+
+# Whoever listens may go away in the middle; the work goes on.
+report() {
+  if [[ ${MCP_HUB_STEPS:-} == json ]]; then
+    printf '{"step":"%s","state":"%s","message":"%s"}\n' "$STEP" "$1" "$(json_text "$2")" || true
+  elif [[ $1 == start ]]; then
+    printf '==> %s\n' "$2" || true
+  elif [[ $1 != failed ]]; then
+    printf '    %s\n' "$2" || true
+  fi 2>/dev/null
+}
+
+step() {
+  STEP=$1
+  report start "$2"
+}
+ok() { report ok "$1"; }
+skip() { report skipped "$1"; }
+say() { printf '    %s\n' "$1" >&2 || true; } 2>/dev/null
+warn() { say "Warning: $1"; }
+
+# die CODE MESSAGE: what failed, why, and what to do.
+die() {
+  [[ -z $STEP ]] || report failed "$2"
+  { printf 'Failed: %s\n' "$2" >&2 || true; } 2>/dev/null
+  exit "$1"
+}
+
+usage() {
+  { printf '%s\n' "$1" >&2 || true; } 2>/dev/null
+  exit 64
+}
+
+# --- How the outside is called ----------------------------------------------------------------------------------------
+# Descriptor 9 holds the lock: a daemon that inherited it would hold it for ever.
+
+as_hub() {
+  local clean=(env -i "PATH=$PATH" "HOME=$INSTALL_DIR/data" LANG=C.UTF-8 "PM2_HOME=${PM2_HOME:-$INSTALL_DIR/data/.pm2}")
+  if [[ $(id -un) == "$HUB_USER" ]]; then
+    "${clean[@]}" "$@" 9>&-
+  else
+    runuser -u "$HUB_USER" -- "${clean[@]}" "$@" 9>&-
+  fi
+}
+
+# The command line of the release that this script belongs to.
+hub_cli() { "$NODE" "$BUNDLE_DIR/hub/cli.js" "$@" 9>&-; }
+as_hub_cli() { as_hub "$NODE" "$BUNDLE_DIR/hub/cli.js" "$@"; }
+
+# hub_data PORT COMMAND…: a command of the hub's command line about what the hub on that port has.
+hub_data() {
+  local port=$1
+  shift
+  CONFIG_DIR=$INSTALL_DIR/config DATA_DIR=$INSTALL_DIR/data/$port ACCOUNTS_DIR=$INSTALL_DIR/data/accounts \
+    MCP_HUB_SECRETS_FILE=$INSTALL_DIR/data/secrets.json \
+    "$NODE" "--env-file-if-exists=$ENV_FILE" "$BUNDLE_DIR/hub/cli.js" "$@" 9>&-
+}
+
+# Runs a program of PostgreSQL with what DATABASE_URL says, in its environment: the arguments of a program are seen by everybody.
+with_database() {
+  "$NODE" "--env-file=$ENV_FILE" --eval '
+    const url = new URL(process.env.DATABASE_URL)
+    const given = { PGHOST: url.hostname, PGPORT: url.port, PGUSER: url.username, PGPASSWORD: url.password, PGDATABASE: url.pathname.slice(1),
+      PGSSLMODE: url.searchParams.get("sslmode") ?? "", PGHOST_SOCKET: url.searchParams.get("host") ?? "" }
+    const env = { PATH: process.env.PATH, HOME: process.env.HOME, LC_ALL: "C" }
+    for (const [name, value] of Object.entries(given)) if (value !== "") env[name.replace("_SOCKET", "")] = decodeURIComponent(value)
+    const [program, ...args] = process.argv.slice(1)
+    process.exitCode = require("node:child_process").spawnSync(program, args, { stdio: "inherit", env }).status ?? 1
+  ' -- "$@" 9>&-
+}
+
+# Runs a command, and shows what it said only if it fails. In a file: a daemon that it starts would hold a pipe open.
+quietly() {
+  local said code=0
+  said=$(mktemp)
+  "$@" >"$said" 2>&1 || code=$?
+  if [[ $code != 0 ]]; then tail -n 40 -- "$said" >&2 || true; fi
+  rm -f -- "$said"
+  return "$code"
+}
+
+need() {
+  command -v "$1" >/dev/null || die 69 "$1 is missing on this machine. $2"
+}
+
+need_node() {
+  local cure='Node 24 or later is needed: see README.md, "Before the first deploy".'
+  local found
+  found=$("$NODE" --version 2>/dev/null) || die 69 "Node is missing on this machine. $cure"
+  local major=${found#v}
+  major=${major%%.*}
+  if [[ ! $major =~ ^[0-9]+$ ]] || ((major < 24)); then die 69 "Node here is $found. $cure"; fi
+  if [[ $(id -un) != "$HUB_USER" ]] && id -u "$HUB_USER" >/dev/null 2>&1; then
+    as_hub "$NODE" --version >/dev/null 2>&1 ||
+      die 69 "The user $HUB_USER cannot run $(command -v "$NODE"). Install Node where every user may read it, as in README.md."
+  fi
+}
+
+need_nginx() {
+  need "$NGINX" 'apt-get install --yes nginx'
+}
+
+# Only the hub's user needs no root, and then only for what belongs to it.
+need_root() {
+  [[ $(id -u) == 0 || $(id -un) == "$HUB_USER" ]] || die 69 "This needs root: sudo bash $0"
+}
+
+# One deploy, rollback or restore at a time; the kernel lets go of it however this ends.
+lock() {
+  exec 9>"$INSTALL_DIR/.lock"
+  flock --nonblock 9 || die 69 'Another deploy, rollback or restore is under way here. Wait until it has ended.'
+}
+
+# The value of a variable of .env, for what the shell has to know of it.
+env_value() {
+  [[ ! -r $ENV_FILE ]] || sed -n "s/^$1=//p" "$ENV_FILE" | tail -n 1 | sed -E "s/^(['\"])(.*)\1\$/\2/"
+}
+
+name_of() { basename -- "$(readlink -f -- "$1")"; }
+
+# open_archive FILE FOLDER: unpacks a backup into an empty folder and checks all of it. Only the names that a backup has, and only
+# plain files; nothing is written before that was looked at.
+open_archive() {
+  local members kinds
+  members=$(tar --list --file="$1") && kinds=$(tar --list --verbose --file="$1") || return 1
+  if grep -qvE '^(\.env|SHA256SUMS|database\.dump|hub-[0-9]{1,5}\.tar\.gz)$' <<<"$members" || grep -qvE '^-[rwx-]+ ' <<<"$kinds" ||
+    [[ -n $(sort <<<"$members" | uniq --repeated) ]]; then
+    say "It is not a backup of a hub: $(grep -vE '^-[^ ]+ .* (\.env|SHA256SUMS|database\.dump|hub-[0-9]{1,5}\.tar\.gz)$' <<<"$kinds" | head -n 3)"
+    return 1
+  fi
+  tar --extract --file="$1" --directory="$2" --no-same-owner --no-same-permissions || return 1
+  local listed
+  listed=$(cut -c 67- "$2/SHA256SUMS" | sort) || return 1
+  if [[ $listed != "$(grep -v '^SHA256SUMS$' <<<"$members" | sort)" ]] ||
+    ! (cd "$2" && quietly sha256sum --check --quiet --strict SHA256SUMS); then
+    say 'Its content is damaged, or is not what its list says.'
+    return 1
+  fi
+  local file
+  for file in "$2"/hub-*.tar.gz; do quietly hub_cli backup verify "$file" || return 1; done
+  if [[ -f $2/database.dump ]]; then quietly pg_restore --list "$2/database.dump" || return 1; fi
+}
+
+# Turns a link in one step: there is no moment without it.
+point() {
+  ln -sfn -- "$2" "$1.new"
+  mv -T -- "$1.new" "$1"
+}
+
+# --- The hubs ---------------------------------------------------------------------------------------------------------
+# manager-MODE.sh defines what runs them. A script reads it last: a function of lib.sh, switch.sh or preflight.sh may be defined
+# anew there where it differs (hub_cli, hub_ready, make_folders).
+#   manager_preflight  ends with 69 and the cure when something is missing
+#   manager_start      starts the hubs of `current`
+#   manager_reload     the same while others run, without a gap where the manager can
+#   manager_stop       stops them
+#   manager_status     one line a hub: PORT PID STATE, with STATE running, starting or failed, and PID - where there is none here
+#   manager_enable     optional: once healthy, so that they come back after a reboot
+
+hub_ready() {
+  "$CURL" --silent --fail --max-time 3 --output /dev/null "http://127.0.0.1:$1/health/ready"
+}
+
+all_ready() {
+  local port
+  for port in "${HUB_PORTS[@]}"; do hub_ready "$port" || return 1; done
+}
+
+# Each hub says that it is ready, is a process of the release in use, and is still the same one a second later.
+wait_healthy() {
+  local deadline=$((SECONDS + ${HEALTH_SECONDS:-60})) release now before=''
+  release=$(readlink -f -- "$CURRENT")
+  while ((SECONDS < deadline)); do
+    now=$(manager_status) || now=''
+    if grep -q ' failed$' <<<"$now"; then
+      say "$now"
+      return 1
+    fi
+    if [[ $(grep -c ' running$' <<<"$now") == "${#HUB_PORTS[@]}" ]] && of_release "$release" <<<"$now" && all_ready; then
+      [[ $now != "$before" ]] || return 0
+      before=$now
+      sleep 1
+    else
+      before=''
+      sleep 0.3
+    fi
+  done
+  say "After ${HEALTH_SECONDS:-60} s: ${now:-no hub runs}"
+  return 1
+}
+
+# A hub works in the folder that `current` led to when it was started.
+of_release() {
+  local pid
+  while read -r _ pid _; do
+    [[ $pid == - || $(readlink -f -- "/proc/$pid/cwd") == "$1" ]] || return 1
+  done
+}
+
+# --- nginx ------------------------------------------------------------------------------------------------------------
+
+uses_nginx() { [[ $MODE != docker ]]; }
+
+reload_nginx() {
+  uses_nginx || return 0
+  quietly "$NGINX" -t 9>&- || return 1
+  quietly "$SYSTEMCTL" reload-or-restart nginx 9>&-
+}

@@ -1,0 +1,135 @@
+# shellcheck shell=bash disable=SC2034,SC2153
+# From one release to another and back, for deploy.sh and rollback.sh. At each moment, whenever this is killed, `current` leads
+# to a whole release, and the configuration there is one that it can read.
+#   INSTALL_DIR/.unproven  names the release that was switched to and has not been found healthy
+#   INSTALL_DIR/.before    what was in force before the last switch: config/, .env, and the names in `current` and `previous`
+
+UNPROVEN=$INSTALL_DIR/.unproven
+BEFORE=$INSTALL_DIR/.before
+PUBLISHED=(servers.json system.json)
+
+is_unproven() { [[ -e $CURRENT && -s $UNPROVEN && $(<"$UNPROVEN") == "$(name_of "$CURRENT")" ]]; }
+
+# The last release that was healthy; nothing where there is none.
+proven_release() {
+  if is_unproven; then
+    if [[ -s $BEFORE/current ]]; then cat -- "$BEFORE/current"; fi
+  elif [[ -e $CURRENT ]]; then
+    name_of "$CURRENT"
+  fi
+}
+
+# In config/ root reads and writes as the hub's user, which may put links there that root must not follow.
+# shellcheck disable=SC2016
+get_config() { as_hub sh -c 'cat "$1"' sh "$INSTALL_DIR/config/$1"; }
+# shellcheck disable=SC2016
+put_config() {
+  as_hub sh -c 'umask 027 && cat >"$1.new" && sync "$1.new" && mv -fT "$1.new" "$1"' sh "$INSTALL_DIR/config/$1" <"$2"
+}
+
+get_all_config() {
+  local name
+  for name in "${PUBLISHED[@]}" profiles.json users.json; do
+    if [[ -f $INSTALL_DIR/config/$name ]]; then get_config "$name" >"$1/$name"; fi
+  done
+}
+
+# Whether a file of the configuration is as the release in use, or the one before a switch that was killed, brought it.
+unchanged() {
+  local name release
+  name=$(basename -- "$1")
+  for release in "$CURRENT" "$INSTALL_DIR/releases/$(proven_release)"; do
+    if [[ -f $release/config/$name ]] && same_json "$1" "$release/config/$name"; then return 0; fi
+  done
+  return 1
+}
+
+# The hub writes the same settings in another order.
+same_json() {
+  cmp --silent -- "$1" "$2" || "$NODE" -e '
+    const [a, b] = process.argv.slice(1).map((file) => JSON.parse(require("node:fs").readFileSync(file, "utf8")))
+    process.exit(require("node:util").isDeepStrictEqual(a, b) ? 0 : 1)
+  ' "$1" "$2" 2>/dev/null
+}
+
+check_config() {
+  quietly hub_cli config check --config "$1" ||
+    die 78 "The configuration is refused by release $RELEASE. Mend what is named above; nothing was changed."
+}
+
+# config_of_before RELEASE FOLDER: for the way back, the configuration from before the last switch, unless it was changed since.
+config_of_before() {
+  local live=$2/live staged=$2/staged name
+  mkdir -- "$live" "$staged"
+  get_all_config "$live"
+  config_folder='' config_message='The configuration here stays as it is.'
+  if [[ -f $BEFORE/current && $(<"$BEFORE/current") == "$1" && -z $(env_value DATABASE_URL) ]]; then
+    cp -R -- "$BEFORE/config" "$2/config"
+    config_folder=$2/config config_message='The configuration from before the deploy is in force again.'
+    for name in "${PUBLISHED[@]}"; do
+      if [[ -f $live/$name ]] && ! unchanged "$live/$name"; then
+        config_folder='' config_message="The configuration stays as it is, because $name was changed since the deploy."
+      fi
+    done
+  fi
+  find "$live" ${config_folder:+"$config_folder"} -name '*.json' -exec cp -t "$staged" -- {} +
+  check_config "$staged"
+}
+
+# What can be put back. After a switch that was killed it is there already, and is what counts.
+keep_before() {
+  if is_unproven && [[ -d $BEFORE ]]; then return 0; fi
+  rm -rf -- "$BEFORE.new"
+  install -d -m 0700 "$BEFORE.new" "$BEFORE.new/config"
+  local name
+  for name in "${PUBLISHED[@]}"; do
+    if [[ -f $INSTALL_DIR/config/$name ]]; then get_config "$name" >"$BEFORE.new/config/$name"; fi
+  done
+  if [[ -f $ENV_FILE ]]; then cp -p -- "$ENV_FILE" "$BEFORE.new/.env"; fi
+  proven_release >"$BEFORE.new/current"
+  if [[ -e $INSTALL_DIR/previous ]]; then name_of "$INSTALL_DIR/previous" >"$BEFORE.new/previous"; fi
+  rm -rf -- "$BEFORE"
+  mv -T -- "$BEFORE.new" "$BEFORE"
+}
+
+# switch_to RELEASE [FOLDER]: and, where a folder is given, to the configuration in it. The release comes first: it can read the
+# configuration of the one before, and not the other way round.
+switch_to() {
+  local from name
+  from=$(proven_release)
+  printf '%s\n' "$1" >"$UNPROVEN"
+  if [[ -n $from && $from != "$1" ]]; then point "$INSTALL_DIR/previous" "releases/$from"; fi
+  touch -- "$INSTALL_DIR/releases/$1"
+  point "$CURRENT" "releases/$1"
+  if [[ -n ${2:-} ]]; then
+    for name in "${PUBLISHED[@]}"; do
+      if [[ -f $2/$name ]]; then put_config "$name" "$2/$name"; fi
+    done
+  fi
+}
+
+# The release is healthy: from here on nothing is put back by itself.
+settle() { rm -f -- "$UNPROVEN" "$BEFORE/.env"; }
+
+# Puts back what was in force before switch_to. Returns 1 when there was nothing, or when that is not healthy either.
+switch_back() {
+  local to name
+  for name in "${PUBLISHED[@]}"; do
+    if [[ -f $BEFORE/config/$name ]]; then put_config "$name" "$BEFORE/config/$name"; else rm -f -- "$INSTALL_DIR/config/$name"; fi
+  done
+  if [[ -f $BEFORE/.env ]]; then mv -f -- "$BEFORE/.env" "$ENV_FILE"; fi
+  to=$(<"$BEFORE/current")
+  if [[ -z $to ]]; then
+    manager_stop || true
+    rm -f -- "$CURRENT" "$UNPROVEN"
+    return 1
+  fi
+  point "$CURRENT" "releases/$to"
+  if [[ -s $BEFORE/previous ]]; then
+    point "$INSTALL_DIR/previous" "releases/$(<"$BEFORE/previous")"
+  else
+    rm -f -- "$INSTALL_DIR/previous"
+  fi
+  rm -f -- "$UNPROVEN"
+  manager_reload && reload_nginx && wait_healthy
+}
