@@ -17,12 +17,13 @@ import type { Sources } from './config/interpolate.ts'
 import type { ReferenceSources } from './config/references.ts'
 import { openDocuments } from './config/open-documents.ts'
 import { defaultOf, fixedDefault, type Where } from './config/settings.ts'
+import { createPushSource } from './config/push/push-source.ts'
 import { openConfigStore } from './config/store.ts'
 import { createConfigVersions } from './config/versions.ts'
 import { createFrontDoor } from './front-door.ts'
 import type { OnExchange } from './gateway/exchange.ts'
 import { createGateway } from './gateway/gateway.ts'
-import { configChangedAct, identityAct } from './history/acts.ts'
+import { configChangedAct, identityAct, pushAct } from './history/acts.ts'
 import { createHistory } from './history/create-history.ts'
 import type { Hub, HubOptions } from './hub.ts'
 import { createLiveSettings } from './live-settings.ts'
@@ -96,6 +97,23 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     version: options.version,
     documents,
     system: () => config.system,
+    log: options.log,
+  })
+  const pushes = createPushSource({
+    dataDir: options.dataDir,
+    config,
+    consents,
+    servers: () => [...supervisor.upstreams.values()].map((upstream) => upstream.status()),
+    unready: () => door.unready(),
+    applied: async () => {
+      await apply()
+      profilesChanged()
+    },
+    watchMs: () => config.system.server?.pushWatchMs ?? fixedDefault('server.pushWatchMs'),
+    told: (push) => {
+      history.audit(pushAct(push))
+      events.emit({ type: 'config.pushed', push })
+    },
     log: options.log,
   })
   const pins = await openPins({
@@ -406,6 +424,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         rates,
         config,
         versions,
+        openPushes: pushes.open,
+        references,
         backups,
         supervisor,
         searchPath,
@@ -491,6 +511,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       backups.start()
       void serverLogs.prune(Object.keys(config.servers.mcpServers))
       await apply()
+      await pushes.resume()
       webhooks.started(options.version)
     },
     get ready() {
@@ -526,6 +547,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     },
     stop: async () => {
       door.open = false
+      await pushes.dispose()
       await config.dispose()
       await backups.dispose()
       gateway.close()

@@ -45,6 +45,8 @@ export interface FrontDoor {
   identify: (request: IncomingMessage) => Promise<Caller | null>
   /** Whether MCP requests are taken. */
   open: boolean
+  /** Why the hub should get no work, as `/health/ready` says it; null when it should. */
+  unready: () => string | null
   /** Requests whose answer is not over. */
   readonly running: number
   /** An answer that may last: it is ended when its caller's credential is. */
@@ -159,6 +161,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       else serveApp(request, response)
     },
     identify,
+    unready: options.unready,
     open: false,
     get running() {
       return answers.size + toApi

@@ -18,6 +18,7 @@ import type { ReportFault } from '../observe/fault-reports.ts'
 import type { Log } from '../observe/log.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import { accountRoutes } from './accounts.ts'
+import { adminConfigRoutes } from './admin-config.ts'
 import { authRoutes } from './auth.ts'
 import { auditActs } from './audit-acts.ts'
 import { backupRoutes } from './backups.ts'
@@ -46,6 +47,7 @@ export interface AppOptions {
   accounts: Parameters<typeof accountRoutes>[1]
   catalog: Parameters<typeof catalogRoutes>[1] & Parameters<typeof callRoutes>[1]
   config: Parameters<typeof configRoutes>[1]
+  adminConfig: Parameters<typeof adminConfigRoutes>[1]
   backups: Parameters<typeof backupRoutes>[1]
   profiles: Parameters<typeof profileRoutes>[1]
   pins: Parameters<typeof pinRoutes>[1]
@@ -94,6 +96,7 @@ export function createApp(options: AppOptions): Express {
   catalogRoutes(on, options.catalog)
   callRoutes(on, options.catalog)
   configRoutes(on, options.config)
+  adminConfigRoutes(on, options.adminConfig)
   backupRoutes(on, options.backups)
   profileRoutes(on, options.profiles)
   pinRoutes(on, options.pins)

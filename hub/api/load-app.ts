@@ -10,6 +10,8 @@ import type { Pins } from '../catalog/pins.ts'
 import type { BackupSource } from '../backup/backup-source.ts'
 import { defaultOf, type Where } from '../config/settings.ts'
 import type { ConfigStore } from '../config/store.ts'
+import type { Pushes } from '../config/push/pushes.ts'
+import type { Sources } from '../config/interpolate.ts'
 import type { ConfigVersions } from '../config/versions.ts'
 import type { HubStatus } from '../contract/index.ts'
 import type { OnExchange } from '../gateway/exchange.ts'
@@ -36,6 +38,9 @@ export interface AppParts {
   rates: RateLimits
   config: ConfigStore
   versions: ConfigVersions
+  openPushes: () => Promise<Pushes>
+  /** The values of references in servers.json. */
+  references: Sources
   backups: BackupSource
   supervisor: Supervisor
   searchPath: SearchPathSource
@@ -106,6 +111,15 @@ export async function loadApp(parts: AppParts): Promise<Express> {
     accounts: { accounts: parts.accounts, baseUrl: parts.baseUrl },
     catalog: { supervisor, pins, onExchange },
     config: { config, versions: parts.versions, programs, applied },
+    adminConfig: {
+      config,
+      versions: parts.versions,
+      programs,
+      openPushes: parts.openPushes,
+      references: parts.references,
+      redactor,
+      keys: identity.keys,
+    },
     backups: { ...parts.backups, config, programs, applied },
     profiles: { config, supervisor, pins, changed: parts.profilesChanged },
     pins: { supervisor, pins, changed: parts.pinsChanged },

@@ -17,6 +17,7 @@ const groups: Readonly<Record<string, string>> = {
   keys: 'Keys for MCP clients and programs',
   hub: 'The hub itself',
   config: 'The configuration as a whole',
+  admin: 'Push a configuration to a hub that runs',
   backups: 'Archives of everything that the hub has',
   diagnostics: 'What to send with a report',
   webhooks: 'Who is told of changes, and whether it arrived',

@@ -27,6 +27,14 @@ import {
   doctorRequestSchema,
   dryRunSchema,
   editKeySchema,
+  enrolDeployKeySchema,
+  enrolmentSchema,
+  portableConfigSchema,
+  pushConfigSchema,
+  pushListSchema,
+  pushQuerySchema,
+  pushResultSchema,
+  pushStatusSchema,
   editServerSchema,
   editUserSchema,
   eventsQuerySchema,
@@ -207,6 +215,31 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     summary: 'Go back to a version; the present one stays among the versions',
     body: restoreVersionSchema,
     answer: configVersionsSchema,
+  },
+
+  'GET /api/admin/config': {
+    summary: 'What is in force, with a reference in the place of each secret; its ETag is what a push names',
+    answer: portableConfigSchema,
+  },
+  'PUT /api/admin/config': {
+    summary:
+      'Bring another configuration into force as one version; needs If-Match, and is taken back when what ran before does not run any more. ?dryRun=1 only answers what would change',
+    query: pushQuerySchema,
+    body: pushConfigSchema,
+    answer: pushResultSchema,
+  },
+  'GET /api/admin/config/pushes': { summary: 'The newest pushes and what became of them', answer: pushListSchema },
+  'GET /api/admin/config/pushes/:id': { summary: 'One push', answer: pushStatusSchema },
+  'POST /api/admin/deploy-keys': {
+    summary: 'Make a code that is exchanged once, within 15 minutes, for a key that only pushes configurations',
+    body: enrolDeployKeySchema,
+    answer: enrolmentSchema,
+    status: 201,
+  },
+  'POST /api/admin/deploy-keys/enrol': {
+    summary: 'Exchange the code, sent as bearer token, for its deploy key; the key is in this answer and nowhere else',
+    answer: createdKeySchema,
+    status: 201,
   },
   'GET /api/openapi.json': { summary: 'The REST API as an OpenAPI 3.1 document', answer: z.looseObject({}) },
 

@@ -1,3 +1,4 @@
+import type { Caller } from '../auth/caller.ts'
 import type { Permission, RateClass } from '../contract/index.ts'
 
 /** `open`: no credential. `signed-in`: whoever has one, also before a password that must be changed is. */
@@ -51,6 +52,13 @@ export const routeNeeds = {
   'GET /api/config/versions/:id': 'hub:configure',
   'POST /api/config/versions/:id/restore': 'hub:configure',
   'GET /api/openapi.json': 'signed-in',
+
+  'GET /api/admin/config': 'config:push',
+  'PUT /api/admin/config': 'config:push',
+  'GET /api/admin/config/pushes': 'config:push',
+  'GET /api/admin/config/pushes/:id': 'config:push',
+  'POST /api/admin/deploy-keys': 'keys:manage',
+  'POST /api/admin/deploy-keys/enrol': 'signed-in',
 
   'GET /api/servers': 'servers:read',
   'POST /api/servers': 'servers:write',
@@ -119,11 +127,23 @@ export const routeNeeds = {
 
 export type RouteKey = keyof typeof routeNeeds
 
+/** All that a key for one purpose is good for; also routes that ask for no permission refuse it. */
+export const routesFor: Readonly<Record<NonNullable<Caller['purpose']>, ReadonlySet<RouteKey | null>>> = {
+  enrolment: new Set<RouteKey>(['POST /api/admin/deploy-keys/enrol']),
+  deploy: new Set<RouteKey>([
+    'GET /api/admin/config',
+    'PUT /api/admin/config',
+    'GET /api/admin/config/pushes',
+    'GET /api/admin/config/pushes/:id',
+  ]),
+}
+
 /** Where passwords and codes are tried. */
 const doors: ReadonlySet<RouteKey | null> = new Set<RouteKey>([
   'POST /api/auth/login',
   'POST /api/auth/setup',
   'POST /api/auth/password',
+  'POST /api/admin/deploy-keys/enrol',
 ])
 
 /** The same work as on an MCP endpoint. */

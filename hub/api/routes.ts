@@ -6,7 +6,7 @@ import { rateRefusal, type RateLimits } from '../auth/rate-limits.ts'
 import type { Change } from '../config/store.ts'
 import { HubError } from '../hub-error.ts'
 import { operations } from './operations.ts'
-import { rateClassOf, routeNeeds, scopedRoutes, type Need, type RouteKey } from './permissions.ts'
+import { rateClassOf, routeNeeds, routesFor, scopedRoutes, type Need, type RouteKey } from './permissions.ts'
 
 export type Handler = (request: Request, response: Response) => void | Promise<void>
 /** Registers the handler of a route of the table, behind what the table asks for. */
@@ -70,6 +70,10 @@ export function createRoutes(
       })
     }
     callers.set(request, caller)
+    if (caller.purpose !== undefined && !routesFor[caller.purpose].has(route))
+      throw new HubError('HUB_FORBIDDEN', `${caller.name} is a key for another purpose (${caller.purpose})`, {
+        cure: 'Use a user or an API key.',
+      })
     if (need === 'signed-in') return
     if (caller.mustChangePassword)
       throw new HubError('HUB_PASSWORD_CHANGE_NEEDED', 'The password must be changed first', {

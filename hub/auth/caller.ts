@@ -13,6 +13,8 @@ export interface Caller {
   user: string | null
   session: string | null
   mustChangePassword: boolean
+  /** A key for nothing but this: routes that do not serve it refuse the caller, whatever its permissions are. */
+  purpose?: 'enrolment' | 'deploy'
   /** When the credential ends by itself, where nothing of it is kept here. */
   expiresAt?: number
 }

@@ -12,6 +12,8 @@ const PREFIX = 'mcphub_'
 const FORM = /^mcphub_([0-9a-f]{12})_([\w-]{43})$/
 const MAX_KNOWN = 10_000
 const FLUSH_MS = 30_000
+const CODE_LIFETIME_MS = 15 * 60_000
+const DAY_MS = 86_400_000
 
 export interface KeyChanges {
   name?: string | undefined
@@ -30,9 +32,20 @@ export interface Keys {
     caller: Caller,
     key: { name: string; permissions?: Permission[] | undefined } & KeyChanges,
   ) => Promise<Key & { secret: string }>
+  /** A code that is exchanged once, within minutes, for a key that does nothing but push configurations. */
+  invite: (caller: Caller, deploy: { name: string; days: number; programs: boolean }) => Promise<Invitation>
+  /** Makes the deploy key that the caller's code is good for; the code ends. */
+  exchange: (caller: Caller) => Promise<Key & { secret: string }>
   edit: (caller: Caller, id: string, changes: KeyChanges) => Promise<Key>
   remove: (caller: Caller, id: string) => Promise<void>
   dispose: () => Promise<void>
+}
+
+export interface Invitation {
+  id: string
+  code: string
+  expiresAt: number
+  days: number
 }
 
 interface Known {
@@ -69,12 +82,27 @@ export function createKeys(options: {
       id: `key:${entry.id}`,
       name: entry.name,
       role: owner?.role ?? 'user',
-      permissions: new Set(entry.permissions.filter((permission) => granted.has(permission))),
+      // A code is good for its exchange and for nothing else.
+      permissions: new Set(
+        entry.purpose === 'enrolment' ? [] : entry.permissions.filter((permission) => granted.has(permission)),
+      ),
       scopes: [entry.scope, owner?.scope].filter((scope) => scope !== undefined),
       user: entry.owner,
       session: null,
       mustChangePassword: false,
+      ...(entry.purpose === undefined ? {} : { purpose: entry.purpose }),
     }
+  }
+
+  /** Throws when the caller may not give away these permissions. A key that leaked must not live on in keys that it made. */
+  function checkGrant(caller: Caller, permissions: readonly Permission[]): void {
+    const refused = permissions.filter(
+      (permission) => !may(caller, permission) || permission.startsWith('keys:') || permission === 'host:access',
+    )
+    if (refused.length > 0)
+      throw new HubError('HUB_FORBIDDEN', `A key of yours cannot have ${refused.join(', ')}`, {
+        cure: 'Leave it out: a key may what its owner may, except managing keys.',
+      })
   }
 
   function lookUp(token: string): Known | null {
@@ -110,6 +138,7 @@ export function createKeys(options: {
         owner: entry.owner,
         permissions: entry.permissions,
         scope: entry.scope ?? null,
+        purpose: entry.purpose ?? null,
         createdAt: entry.createdAt,
         expiresAt: entry.expiresAt ?? null,
         lastUsedAt: at ?? null,
@@ -158,17 +187,10 @@ export function createKeys(options: {
     list: (caller) => describe(file.current.keys.filter((entry) => visible(caller, entry))),
     create: async (caller, { name, permissions = ['mcp:connect'], scope, expiresAt }) => {
       checkExpiry(expiresAt)
-      // A key that leaked must not live on in keys that it made.
-      const refused = permissions.filter(
-        (permission) => !may(caller, permission) || permission.startsWith('keys:') || permission === 'host:access',
-      )
-      if (refused.length > 0)
-        throw new HubError('HUB_FORBIDDEN', `A key of yours cannot have ${refused.join(', ')}`, {
-          cure: 'Leave it out: a key may what its owner may, except managing keys.',
-        })
-      const secret = randomBytes(32).toString('base64url')
+      checkGrant(caller, permissions)
+      const secret = newSecret()
       const entry: KeyEntry = {
-        id: randomBytes(6).toString('hex'),
+        id: newId(),
         name,
         hash: digest(secret).toString('hex'),
         owner: caller.user,
@@ -179,11 +201,55 @@ export function createKeys(options: {
       }
       await file.put({ list: 'keys', value: entry })
       audit({ action: 'key.create', by: caller, target: entry.id, details: { name, permissions } })
-      return { ...(await described(entry)), secret: `${PREFIX}${entry.id}_${secret}` }
+      return { ...(await described(entry)), secret: tokenOf(entry.id, secret) }
+    },
+    invite: async (caller, { name, days, programs }) => {
+      const permissions: Permission[] = programs ? ['config:push', 'servers:exec'] : ['config:push']
+      checkGrant(caller, permissions)
+      const secret = newSecret()
+      const expiresAt = now() + CODE_LIFETIME_MS
+      const value: KeyEntry = {
+        id: newId(),
+        name,
+        hash: digest(secret).toString('hex'),
+        owner: caller.user,
+        permissions,
+        createdAt: now(),
+        expiresAt,
+        purpose: 'enrolment',
+        days,
+      }
+      await file.put({ list: 'keys', value })
+      audit({ action: 'key.invite', by: caller, target: value.id, details: { name, permissions, days } })
+      return { id: value.id, code: tokenOf(value.id, secret), expiresAt, days }
+    },
+    exchange: async (caller) => {
+      if (caller.purpose !== 'enrolment')
+        throw new HubError('HUB_BAD_REQUEST', 'This is no code of a deploy key', {
+          cure: 'Make one: mcp-hub deploy-key enrol at the hub, or POST /api/admin/deploy-keys.',
+        })
+      const isCode = ({ id, purpose }: KeyEntry): boolean => caller.id === `key:${id}` && purpose === 'enrolment'
+      const { days = 1, ...code } = file.current.keys.find(isCode) ?? spent()
+      const secret = newSecret()
+      const value: KeyEntry = {
+        ...code,
+        hash: digest(secret).toString('hex'),
+        createdAt: now(),
+        expiresAt: now() + days * DAY_MS,
+        purpose: 'deploy',
+      }
+      // In the code's place, by one write: of two that come with the same code the second finds none.
+      await file.put({ list: 'keys', value }, ({ keys }) => !keys.some(isCode) && spent())
+      audit({ action: 'key.enrol', by: caller, target: value.id, details: { name: value.name, days } })
+      return { ...(await described(value)), secret: tokenOf(value.id, secret) }
     },
     edit: async (caller, id, { name, scope, expiresAt }) => {
       const { scope: oldScope, expiresAt: oldExpiry, ...entry } = own(caller, id)
       checkExpiry(expiresAt)
+      if (entry.purpose !== undefined && expiresAt !== undefined && (expiresAt ?? Infinity) > (oldExpiry ?? 0))
+        throw new HubError('HUB_BAD_REQUEST', 'A deploy key and its code do not last longer than they were made for', {
+          cure: 'Enrol another.',
+        })
       const nextScope = scope === undefined ? oldScope : (scope ?? undefined)
       const nextExpiry = expiresAt === undefined ? oldExpiry : (expiresAt ?? undefined)
       const next: KeyEntry = {
@@ -209,6 +275,16 @@ export function createKeys(options: {
     },
   }
 }
+
+function spent(): never {
+  throw new HubError('HUB_UNAUTHENTICATED', 'The code was used already', {
+    cure: 'Make another: mcp-hub deploy-key enrol at the hub, or POST /api/admin/deploy-keys.',
+  })
+}
+
+const newSecret = (): string => randomBytes(32).toString('base64url')
+const newId = (): string => randomBytes(6).toString('hex')
+const tokenOf = (id: string, secret: string): string => `${PREFIX}${id}_${secret}`
 
 function digest(secret: string): Buffer {
   return createHash('sha256').update(secret).digest()

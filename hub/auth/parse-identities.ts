@@ -26,6 +26,10 @@ const keyEntrySchema = z.strictObject({
   scope: scopeSchema.optional(),
   createdAt: z.number().int(),
   expiresAt: z.number().int().optional(),
+  /** What it is good for besides what its permissions say; see keys.ts. */
+  purpose: z.enum(['enrolment', 'deploy']).optional(),
+  /** How long the key will be good that an enrolment is exchanged for. */
+  days: z.number().int().positive().optional(),
 })
 
 export const identitySchema = z.strictObject({

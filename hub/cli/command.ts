@@ -3,11 +3,16 @@ import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
 /** The codes of sysexits.h that mean something here. */
 export const exitCodes = {
   ok: 0,
+  /** Of a comparison. */
+  differs: 1,
   usage: 64,
   data: 65,
   unavailable: 69,
   software: 70,
   cannotCreate: 73,
+  /** What was tried did not work, and what was before is in force again. */
+  tookBack: 75,
+  noPermission: 77,
   config: 78,
 } as const
 

@@ -1,7 +1,9 @@
 import { backupCommand, backupVerifyCommand, restoreCommand } from './backup.ts'
 import { configCheckCommand } from './config-check.ts'
+import { configDiffCommand, configPullCommand, configPushCommand } from './config-remote.ts'
 import { configShowCommand } from './config-show.ts'
 import { connectCommand } from './connect.ts'
+import { configEnrolCommand, deployKeyEnrolCommand } from './deploy-keys.ts'
 import { doctorCommand } from './doctor.ts'
 import { envCommand } from './env.ts'
 import { keyCreateCommand, keyListCommand, keyRevokeCommand } from './keys.ts'
@@ -25,6 +27,10 @@ const commands: readonly Command[] = [
   publishCommand,
   configCheckCommand,
   configShowCommand,
+  configPushCommand,
+  configDiffCommand,
+  configPullCommand,
+  configEnrolCommand,
   doctorCommand,
   envCommand,
   connectCommand,
@@ -35,6 +41,7 @@ const commands: readonly Command[] = [
   keyCreateCommand,
   keyListCommand,
   keyRevokeCommand,
+  deployKeyEnrolCommand,
   backupVerifyCommand,
   backupCommand,
   restoreCommand,

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { openFiles } from '../config/documents.ts'
-import type { ServersFile, SystemFile } from '../contract/index.ts'
+import type { ProfilesFile, ServersFile, SystemFile } from '../contract/index.ts'
 import { openConfigStore } from '../config/store.ts'
 import { CommandError, exitCodes, type Io, UsageError, type Values } from './command.ts'
 import { refuseFaults } from './settings-here.ts'
@@ -9,7 +9,9 @@ import { refuseFaults } from './settings-here.ts'
 export interface Configuration {
   directory: string
   servers: ServersFile
+  profiles: ProfilesFile
   system: SystemFile
+  systemAsWritten: SystemFile
 }
 
 /** The configuration in `--config` or CONFIG_DIR; with faults it is no configuration, and each is told with its cure. */
@@ -26,7 +28,8 @@ export async function readConfiguration(values: Values, io: Io): Promise<Configu
   const store = await openConfigStore(await openFiles(directory))
   try {
     refuseFaults(store.faults)
-    return { directory, servers: store.servers, system: store.system }
+    const { servers, profiles, system, systemAsWritten } = store
+    return { directory, servers, profiles, system, systemAsWritten }
   } finally {
     await store.dispose()
   }

@@ -24,7 +24,20 @@ export async function readPassword(io: Io): Promise<string> {
   }
 }
 
-function lineReader(io: Io, typed: boolean): { next: () => Promise<string>; close: () => void } {
+/** What is typed without being shown, or the first line of stdin. */
+export async function readLine(io: Io, prompt: string, what: string): Promise<string> {
+  const typed = 'isTTY' in io.stdin && io.stdin.isTTY === true
+  const lines = lineReader(io, typed, what)
+  try {
+    if (typed) io.err(prompt)
+    return await lines.next()
+  } finally {
+    if (typed) io.err('\n')
+    lines.close()
+  }
+}
+
+function lineReader(io: Io, typed: boolean, what = 'password'): { next: () => Promise<string>; close: () => void } {
   // With a terminal readline takes the keys and writes nothing of them, because nothing is where it writes.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const reader = createInterface({ input: io.stdin, output: nowhere, terminal: typed })
@@ -33,7 +46,7 @@ function lineReader(io: Io, typed: boolean): { next: () => Promise<string>; clos
     next: async () => {
       const line = await lines.next()
       if (line.done === true || line.value === '')
-        throw new CommandError('No password was given.', 'Type it, or give it as a line on stdin.', exitCodes.data)
+        throw new CommandError(`No ${what} was given.`, 'Type it, or give it as a line on stdin.', exitCodes.data)
       return line.value
     },
     close: () => reader.close(),

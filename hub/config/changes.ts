@@ -7,7 +7,7 @@ export function changesBetween(before: ConfigTexts, after: ConfigTexts): ConfigC
   return [
     ...entryChanges('servers', partOf(before.servers, 'mcpServers'), partOf(after.servers, 'mcpServers')),
     ...entryChanges('profiles', partOf(before.profiles, 'profiles'), partOf(after.profiles, 'profiles')),
-    ...entryChanges('system', settings(recordOf(before.system)), settings(recordOf(after.system))),
+    ...entryChanges('system', leavesOf(recordOf(before.system)), leavesOf(recordOf(after.system))),
   ]
 }
 
@@ -22,7 +22,7 @@ function entryChanges(file: ConfigChange['file'], before: Entries, after: Entrie
   })
 }
 
-function recordOf(text: string): Entries {
+export function recordOf(text: string): Entries {
   const value: unknown = parse(text)
   return isEntries(value) ? value : {}
 }
@@ -33,10 +33,10 @@ function partOf(text: string, key: string): Entries {
 }
 
 /** The leaves by their paths; what holds a list is a leaf. */
-function settings(value: Entries, path = ''): Entries {
+export function leavesOf(value: Entries, path = ''): Entries {
   return Object.fromEntries(
     Object.entries(value).flatMap(([key, inner]): [string, unknown][] =>
-      isEntries(inner) ? Object.entries(settings(inner, `${path}${key}.`)) : [[`${path}${key}`, inner]],
+      isEntries(inner) ? Object.entries(leavesOf(inner, `${path}${key}.`)) : [[`${path}${key}`, inner]],
     ),
   )
 }

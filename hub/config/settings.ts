@@ -108,6 +108,11 @@ export const settings = {
     default: notInProduction,
     live: true,
   },
+  'server.pushWatchMs': {
+    help: 'How long a pushed configuration is watched before it is kept, in ms.',
+    default: 30_000,
+    live: true,
+  },
   'server.allowedHosts': { help: 'Names besides loopback that `Host` may carry.', default: [], live: true },
   'server.trustProxy': {
     help: 'Proxies whose `X-Forwarded-*` headers count: how many, or their addresses.',

@@ -24,7 +24,7 @@ export interface Change {
   /** Who makes it; null is somebody who edits the files. */
   by?: string | null
   reason?: string | null
-  /** The ETag of the entry as it was read: it must still be that one. */
+  /** The ETag of the entry as it was read, or of all texts where they are replaced: it must still be that one. */
   ifMatch?: string | undefined
 }
 
@@ -210,11 +210,13 @@ export async function openConfigStore(
     for (const [name, text] of before) seen.set(name, text)
   }
 
-  async function replaceAll(texts: ConfigTexts, { by = null, reason = null }: Change): Promise<void> {
+  async function replaceAll(texts: ConfigTexts, { by = null, reason = null, ifMatch }: Change): Promise<void> {
     const parsers = { servers: parseServers, system: parseSystem, profiles: parseProfiles }
     for (const name of NAMES) checkText(await parsers[name](texts[name], documents.placeOf(name)))
     for (let tries = 1; ; tries++) {
       const found = await Promise.all(NAMES.map(async (name) => ({ name, over: await documents.read(name) })))
+      if (ifMatch !== undefined)
+        checkIfMatch(ifMatch, textsOf(found.map(({ name, over }) => [name, over.ok ? over.text : null])))
       // What is broken by hand is replaced, too: that may be why somebody goes back.
       const changed = found
         .map(({ name, over }) => ({ name, over, text: texts[name] }))
@@ -300,6 +302,13 @@ function checkText(parsed: Parsed<unknown>): void {
     throw new HubError('HUB_INVALID_CONFIG', parsed.faults[0]?.message ?? 'The configuration is not valid', {
       faults: parsed.faults,
     })
+}
+
+/** In the order that their ETag was made in. */
+function textsOf(found: readonly (readonly [Name, string | null])[]): ConfigTexts {
+  const texts = new Map(found)
+  const textOf = (name: Name): string => texts.get(name) ?? emptyTexts[name]
+  return { servers: textOf('servers'), system: textOf('system'), profiles: textOf('profiles') }
 }
 
 const ownEntry = (entries: Readonly<Record<string, unknown>>, name: string): unknown =>

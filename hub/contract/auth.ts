@@ -103,6 +103,8 @@ export const keySchema = z.object({
   owner: z.string().nullable(),
   permissions: z.array(permissionSchema),
   scope: scopeSchema.nullable(),
+  /** `deploy`: only pushes configurations; `enrolment`: a code that is exchanged once for such a key. */
+  purpose: z.enum(['enrolment', 'deploy']).nullable(),
   createdAt: z.number(),
   expiresAt: z.number().nullable(),
   lastUsedAt: z.number().nullable(),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { accountSchema } from './accounts.ts'
+import { pushStatusSchema } from './config-push.ts'
 import { hubStatusSchema } from './hub.ts'
 import { logLineSchema, serverStatusSchema, usageSchema } from './servers.ts'
 
@@ -26,6 +27,8 @@ export const hubEventSchema = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('catalog.changed'), server: z.string() }),
   z.object({ type: z.literal('profiles.changed') }),
+  /** A configuration was pushed, or what became of it was decided. */
+  z.object({ type: z.literal('config.pushed'), push: pushStatusSchema }),
   z.object({ type: z.literal('server.log'), server: z.string(), lines: z.array(logLineSchema) }),
   /** Requests were recorded, at most once a second; `dropped` counts those that could not be written since the start. */
   z.object({ type: z.literal('history.appended'), count: z.number().int(), dropped: z.number().int() }),

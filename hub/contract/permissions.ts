@@ -6,6 +6,8 @@ export const permissions = [
   /** State, version and events of the hub. */
   'hub:read',
   'hub:configure',
+  /** Read the configuration with references in the place of secrets, and push another. */
+  'config:push',
   /** Servers with their state, their log and what they offer. */
   'servers:read',
   /** Enable, disable, restart. */

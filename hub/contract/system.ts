@@ -38,6 +38,8 @@ export const systemFileSchema = z.strictObject({
       execConsent: z.boolean().optional(),
       /** Whether servers may be in private networks. Off in production unless it is on here, or in the server's own entry. */
       allowPrivateAddresses: z.boolean().optional(),
+      /** How long a pushed configuration is watched before it is kept, in ms. */
+      pushWatchMs: z.number().int().min(100).max(600_000).optional(),
       /** Names besides loopback that a `Host` header may carry, e.g. `hub.example.com`. */
       allowedHosts: z.array(z.string().min(1)).optional(),
       /** Where browsers and clients reach this hub, e.g. `https://hub.example.com`; sign-ins come back to it. */

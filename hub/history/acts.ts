@@ -1,4 +1,5 @@
 import type { Act } from '../auth/audit.ts'
+import type { PushStatus } from '../contract/index.ts'
 import { PRUNED, type AuditAct, type ChainEnd } from './audit-chain.ts'
 import { clean } from './clean-text.ts'
 
@@ -35,6 +36,18 @@ export function identityAct({ action, by, target, address, ok, details }: Act): 
     target: clean(target ?? null, MAX_TARGET),
     outcome: ok === false ? 'refused' : 'done',
     details: details === undefined ? null : JSON.stringify(details),
+  }
+}
+
+/** What became of a configuration that was pushed. */
+export function pushAct({ id, by, state, failures }: PushStatus): AuditAct {
+  return {
+    ...ofTheHub,
+    at: Date.now(),
+    action: `config.push-${state}`,
+    target: id,
+    outcome: state === 'kept' || state === 'watching' ? 'done' : 'failed',
+    details: JSON.stringify({ by, ...(failures.length === 0 ? {} : { failures }) }),
   }
 }
 

@@ -173,6 +173,19 @@ describe.each([
     expect((await versions.list())[0]).toMatchObject({ id: 3, by: 'ann', reason: 'back' })
   })
 
+  it('puts all texts in place as one version, unless they are others than an ETag names', async () => {
+    const tag = entityTag(store.texts)
+    const texts = {
+      ...store.texts,
+      servers: '{ "mcpServers": { "a": { "command": "a" } } }',
+      profiles: '{ "profiles": { "p": { "servers": { "a": {} } } } }',
+    }
+    await store.replace(texts, { by: 'ada', reason: 'pushed', ifMatch: tag })
+    expect(await versions.list()).toMatchObject([{ id: 1, by: 'ada', reason: 'pushed' }])
+    expect(store.profiles.profiles).toHaveProperty('p')
+    await expect(store.replace(texts, { ifMatch: tag })).rejects.toMatchObject({ code: 'HUB_CHANGED_MEANWHILE' })
+  })
+
   it('keeps users and keys, tells the other hub of them, and keeps them out of the versions', async () => {
     const users = await openIdentityFile(documents)
     const theirs = await place.open()

@@ -18,6 +18,7 @@ function routesOfExpress(webDir: string | null): string[] {
     accounts: part,
     catalog: part,
     config: part,
+    adminConfig: part,
     backups: part,
     profiles: part,
     pins: part,

@@ -1,0 +1,50 @@
+import { existsSync } from 'node:fs'
+import { parse } from 'jsonc-parser'
+import type { ExecConsents } from '../../auth/exec-consents.ts'
+import type { ServersFile } from '../../contract/index.ts'
+import type { Log } from '../../observe/log.ts'
+import { openPushFile } from './push-record.ts'
+import type { Pushes, PushesOptions } from './pushes.ts'
+
+export interface PushSource {
+  /** Loaded with the first call. */
+  open: () => Promise<Pushes>
+  /** Goes on with a push that was watched when the hub ended; loads nothing when there is none. */
+  resume: () => Promise<void>
+  dispose: () => Promise<void>
+}
+
+export function createPushSource(
+  options: Omit<PushesOptions, 'agree' | 'onFailure'> & { consents: ExecConsents; log: Log },
+): PushSource {
+  const { consents, log } = options
+  let pushes: Promise<Pushes> | null = null
+
+  async function load(): Promise<Pushes> {
+    const { openPushes } = await import('./pushes.ts')
+    return openPushes({
+      ...options,
+      agree: async ({ servers }) => {
+        for (const [name, entry] of Object.entries((parse(servers) as ServersFile).mcpServers))
+          await consents.agree(name, entry)
+      },
+      onFailure: (error) =>
+        log('error', 'A pushed configuration cannot be taken back or kept yet', { error: String(error) }),
+    })
+  }
+  const open = (): Promise<Pushes> => (pushes ??= load())
+
+  return {
+    open,
+    resume: async () => {
+      if (!existsSync(openPushFile(options.dataDir))) return
+      await open().catch((error: unknown) => {
+        pushes = null
+        log('error', 'What became of a pushed configuration cannot be told', { error: String(error) })
+      })
+    },
+    dispose: async () => {
+      await (await pushes?.catch(() => null))?.dispose()
+    },
+  }
+}

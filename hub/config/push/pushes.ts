@@ -1,0 +1,221 @@
+import { randomUUID } from 'node:crypto'
+import { isEnabled, type ConfigTexts, type PushStatus, type ServerStatus } from '../../contract/index.ts'
+import { HubError } from '../../hub-error.ts'
+import { changesBetween } from '../changes.ts'
+import { entityTag } from '../entity-tag.ts'
+import type { ConfigStore } from '../store.ts'
+import { openPushRecord, type OpenPush } from './push-record.ts'
+
+export interface PushesOptions {
+  dataDir: string
+  config: Pick<ConfigStore, 'texts' | 'servers' | 'replace'>
+  servers: () => readonly ServerStatus[]
+  /** Why the hub should get no work; null when it should. */
+  unready: () => string | null
+  /** Brings what was written into force. */
+  applied: () => Promise<void>
+  /** Whoever brings programs into force agrees to them. */
+  agree: (texts: ConfigTexts) => Promise<void>
+  /** How long a push is watched before it is kept. */
+  watchMs: () => number
+  /** Of each change of state. */
+  told: (push: PushStatus) => void
+  /** The old configuration could not be written. */
+  onFailure: (error: unknown) => void
+  now?: () => number
+}
+
+/** Pushed configurations: each is watched for a while, and taken back when what ran before it does not run any more. */
+export interface Pushes {
+  /** Brings texts into force. Throws HUB_CONFLICT while another push is watched, HUB_CHANGED_MEANWHILE for an old `ifMatch`. */
+  push: (texts: ConfigTexts, change: { by: string; reason: string | null; ifMatch: string }) => Promise<PushStatus>
+  /** The newest first. */
+  list: () => PushStatus[]
+  get: (id: string) => PushStatus | null
+  dispose: () => Promise<void>
+}
+
+const LOOK_MS = 500
+/** After a look that failed, e.g. because the database is away. */
+const RETRY_MS = 5_000
+/** A server that starts for the first time may have to be fetched: so many times the window it gets for that. */
+const PATIENCE = 4
+/** So often may a server end in the window and still count as one that runs. */
+const MAX_ENDS = 1
+
+/** Goes on with a push that was watched when the hub ended. */
+export async function openPushes(options: PushesOptions): Promise<Pushes> {
+  const { config, watchMs, told, now = Date.now } = options
+  const record = await openPushRecord(options.dataDir)
+  let timer: NodeJS.Timeout | null = null
+  let looking: Promise<void> = Promise.resolve()
+  let disposed = false
+  let quietUntil = 0
+  /** How often each server had ended when the window began. */
+  let endsBefore = new Map<string, number>()
+
+  const isIn = (texts: ConfigTexts): boolean => entityTag(config.texts) === entityTag(texts)
+
+  function watch(): void {
+    endsBefore = new Map(options.servers().map(({ name, restarts }) => [name, restarts]))
+    timer = setInterval(
+      () => {
+        looking = looking.then(look).catch((error: unknown) => {
+          quietUntil = now() + RETRY_MS
+          options.onFailure(error)
+        })
+      },
+      Math.min(LOOK_MS, watchMs()),
+    )
+    timer.unref()
+  }
+
+  async function look(): Promise<void> {
+    const push = record.open
+    if (push === null || disposed || now() < quietUntil) return
+    if (push.status.state === 'revert-failed') return revert(push, push.status.failures)
+    if (!isIn(push.after)) return decide(push, 'superseded')
+    const failures = failuresOf(push)
+    const due = now() >= push.status.until
+    const isFinal = failures.some(({ final }) => final)
+    if (failures.length > 0 && (isFinal || (due && !mayStillStart(push)))) return revert(push, failures.map(plain))
+    if (due && failures.length === 0) return decide(push, 'kept')
+  }
+
+  type Failure = PushStatus['failures'][number] & { final: boolean }
+
+  function failuresOf({ ran }: OpenPush): Failure[] {
+    const found = ran.flatMap((name): Failure[] => {
+      const entry = Object.hasOwn(config.servers.mcpServers, name) ? config.servers.mcpServers[name] : undefined
+      // Who removes or disables a server means it.
+      if (entry === undefined || !isEnabled(entry)) return []
+      const status = options.servers().find((one) => one.name === name)
+      const state = status?.state ?? null
+      const ends = (status?.restarts ?? 0) - Math.min(endsBefore.get(name) ?? 0, status?.restarts ?? 0)
+      if (ends > MAX_ENDS) return [{ server: name, state, message: `${name} ended ${ends} times`, final: true }]
+      if (state === 'running' || state === 'degraded' || state === 'idle') return []
+      const why = status?.reason?.message ?? `it is ${state ?? 'not there'}`
+      return [{ server: name, state, message: why, final: state === 'failed' || state === 'needs-auth' }]
+    })
+    const reason = options.unready()
+    return reason === null ? found : [...found, { server: null, state: null, message: reason, final: false }]
+  }
+
+  /** Nothing failed yet, but something has not come up: fetching a program takes its time. */
+  function mayStillStart(push: OpenPush): boolean {
+    if (now() >= push.status.until + (PATIENCE - 1) * watchMs()) return false
+    return failuresOf(push).every(({ server, state }) => {
+      const status = options.servers().find(({ name }) => name === server)
+      return state === 'starting' && status?.attempt === 0
+    })
+  }
+
+  async function revert(push: OpenPush, failures: PushStatus['failures']): Promise<void> {
+    const { by, at } = push.status
+    try {
+      await options.agree(push.before)
+      await config.replace(push.before, {
+        by: 'MCP Hub',
+        reason: `Takes back what ${by} pushed at ${new Date(at).toISOString()}: ${failures.map(({ message }) => message).join('; ')}`,
+        // Never over what somebody else did meanwhile.
+        ifMatch: entityTag(push.after),
+      })
+    } catch (error) {
+      if (error instanceof HubError && error.code === 'HUB_CHANGED_MEANWHILE')
+        return decide(push, 'superseded', failures)
+      if (push.status.state !== 'revert-failed') {
+        push.status = { ...push.status, state: 'revert-failed', failures }
+        await record.begin(push)
+        told(push.status)
+      }
+      throw error
+    }
+    await options.applied()
+    await decide(push, 'reverted', failures)
+  }
+
+  async function decide(
+    push: OpenPush,
+    state: PushStatus['state'],
+    failures: PushStatus['failures'] = [],
+  ): Promise<void> {
+    const status: PushStatus = { ...push.status, state, failures, decidedAt: now() }
+    await record.end(status)
+    if (timer !== null) clearInterval(timer)
+    timer = null
+    told(status)
+  }
+
+  async function goOn(push: OpenPush): Promise<void> {
+    if (isIn(push.after)) {
+      // What runs now was started a moment ago: it gets the whole window.
+      push.status = { ...push.status, until: now() + watchMs() }
+      await record.begin(push)
+      watch()
+    } else if (isIn(push.before)) await decide(push, 'not-applied')
+    else if (isBetween(config.texts, push)) {
+      await config.replace(push.before, { by: 'MCP Hub', reason: 'Takes back a push that was cut off' })
+      await options.applied()
+      await decide(push, 'not-applied')
+    } else await decide(push, 'superseded')
+  }
+
+  if (record.open !== null) await goOn(record.open)
+
+  return {
+    push: async (texts, { by, reason, ifMatch }) => {
+      if (record.open !== null)
+        throw new HubError('HUB_CONFLICT', `What ${record.open.status.by} pushed is still being watched`, {
+          cure: `Wait until ${new Date(record.open.status.until).toISOString()}, and read the configuration again.`,
+        })
+      const before = config.texts
+      const at = now()
+      const status: PushStatus = {
+        id: randomUUID(),
+        by,
+        reason,
+        at,
+        state: 'watching',
+        until: at + watchMs(),
+        decidedAt: null,
+        failures: [],
+        changes: changesBetween(before, texts),
+      }
+      const ran = options
+        .servers()
+        .flatMap(({ name, state }) => (state === 'running' || state === 'degraded' ? name : []))
+      // First of all: a hub that ends from here on knows what to go back to.
+      await record.begin({ status, before, after: texts, ran })
+      try {
+        await options.agree(texts)
+        await config.replace(texts, { by, reason, ifMatch })
+      } catch (error) {
+        await record.forget()
+        throw error
+      }
+      await options.applied()
+      told(status)
+      watch()
+      return status
+    },
+    list: () => [...(record.open === null ? [] : [record.open.status]), ...record.decided],
+    get: (id) => [record.open?.status, ...record.decided].find((push) => push?.id === id) ?? null,
+    dispose: async () => {
+      disposed = true
+      if (timer !== null) clearInterval(timer)
+      await looking
+    },
+  }
+}
+
+const plain = ({ server, state, message }: PushStatus['failures'][number]): PushStatus['failures'][number] => ({
+  server,
+  state,
+  message,
+})
+
+/** Of several files only some were written. */
+const isBetween = (texts: ConfigTexts, { before, after }: OpenPush): boolean =>
+  (['servers', 'system', 'profiles'] as const).every(
+    (name) => texts[name] === before[name] || texts[name] === after[name],
+  )
