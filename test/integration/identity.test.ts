@@ -357,7 +357,8 @@ describe('the first run', () => {
       const hubs = await Promise.all([1, 2, 3].map(() => startHub({}, system, { folder: folder.path, hub: own })))
       const { accessToken } = (await login(hubs[round % 3]!, 'admin')).body
       for (const hub of hubs) {
-        await expect.poll(async () => (await ask(hub, 'GET /api/hub', { token: accessToken })).status).toBe(200)
+        const known = async (): Promise<number> => (await ask(hub, 'GET /api/hub', { token: accessToken })).status
+        await expect.poll(known, { timeout: 10_000 }).toBe(200)
         expect((await ask(hub, 'GET /api/hub', { token: accessToken })).status).toBe(200)
       }
       await Promise.all(hubs.map((hub) => hub.close()))
