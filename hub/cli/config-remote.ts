@@ -206,7 +206,7 @@ function print(values: Values, io: Io, value: unknown, text: string): void {
 }
 
 function describe({ differences, kept, missing, refusal }: PushResult): string {
-  const lines = differences.flatMap(({ meaning }) => meaning.map(({ text }) => `  ${text}`))
+  const lines = differences.flatMap(({ meanings }) => meanings.map(({ message }) => `  ${message}`))
   return [
     lines.length === 0 ? 'The hub runs this configuration.' : 'What changes:',
     ...lines,

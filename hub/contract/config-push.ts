@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { meaningSchema } from './push.ts'
 import { serverStateSchema } from './servers.ts'
 import { configChangeSchema } from './versions.ts'
 
@@ -21,37 +22,11 @@ export const pushQuerySchema = z.strictObject({
   dryRun: z.enum(['0', '1']).optional(),
 })
 
-/** What a change means, by a stable code with what it is about, and as a sentence. */
-export const meaningSchema = z.object({
-  code: z.enum([
-    'server-added',
-    'server-removed',
-    'server-enabled',
-    'server-disabled',
-    'program-changed',
-    'environment-changed',
-    'address-changed',
-    'options-changed',
-    'profile-added',
-    'profile-removed',
-    'profile-shows-server',
-    'profile-hides-server',
-    'tool-hidden',
-    'tool-shown',
-    'tool-changed',
-    'profile-changed',
-    'setting-changed',
-  ]),
-  subject: z.record(z.string(), z.string()),
-  text: z.string(),
-})
-export type Meaning = z.infer<typeof meaningSchema>
-
 /** One entry or setting that differs: where exactly, and what that means. */
 export const configDifferenceSchema = configChangeSchema.extend({
   /** `before` or `after` is missing where there is nothing. */
   paths: z.array(z.object({ path: z.string(), before: z.unknown().optional(), after: z.unknown().optional() })),
-  meaning: z.array(meaningSchema),
+  meanings: z.array(meaningSchema),
 })
 export type ConfigDifference = z.infer<typeof configDifferenceSchema>
 

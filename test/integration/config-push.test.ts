@@ -196,7 +196,9 @@ describe('a dry run', () => {
       { query: '?dryRun=1' },
     )
     expect(status).toBe(200)
-    expect(body.differences.flatMap(({ meaning }) => meaning.map(({ code, text }) => `${code}: ${text}`))).toEqual([
+    expect(
+      body.differences.flatMap(({ meanings }) => meanings.map(({ code, message }) => `${code}: ${message}`)),
+    ).toEqual([
       'server-removed: two is removed',
       'server-added: three is added: connects to http://127.0.0.1:9/mcp',
       'profile-added: profile work is added',

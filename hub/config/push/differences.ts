@@ -2,7 +2,7 @@ import { isEnabled, isRemote, type ConfigDifference, type Meaning, type ServerCo
 import { isDeepStrictEqual } from '../../deep-equal.ts'
 import { leavesOf } from '../changes.ts'
 import type { PortableConfig } from './portable.ts'
-import { profileMeaning } from './profile-meaning.ts'
+import { profileMeanings } from './profile-meanings.ts'
 
 type Entries = Readonly<Record<string, unknown>>
 type Paths = ConfigDifference['paths']
@@ -10,23 +10,23 @@ type Paths = ConfigDifference['paths']
 /** What differs, by path and by meaning. Both sides hold references in the place of secrets, so no value of one is shown. */
 export function differencesBetween(before: PortableConfig, after: PortableConfig): ConfigDifference[] {
   return [
-    ...entries(before.servers, after.servers, serverMeaning).map((one) => ({ file: 'servers' as const, ...one })),
-    ...entries(before.profiles, after.profiles, profileMeaning).map((one) => ({ file: 'profiles' as const, ...one })),
-    ...entries(before.system, after.system, settingMeaning).map((one) => ({ file: 'system' as const, ...one })),
+    ...entries(before.servers, after.servers, serverMeanings).map((one) => ({ file: 'servers' as const, ...one })),
+    ...entries(before.profiles, after.profiles, profileMeanings).map((one) => ({ file: 'profiles' as const, ...one })),
+    ...entries(before.system, after.system, settingMeanings).map((one) => ({ file: 'system' as const, ...one })),
   ]
 }
 
 function entries<T>(
   before: Readonly<Record<string, T>>,
   after: Readonly<Record<string, T>>,
-  meaning: (name: string, was: T | undefined, is: T | undefined) => Meaning[],
+  meanings: (name: string, was: T | undefined, is: T | undefined) => Meaning[],
 ): Omit<ConfigDifference, 'file'>[] {
   return [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((name) => {
     const was = Object.hasOwn(before, name) ? before[name] : undefined
     const is = Object.hasOwn(after, name) ? after[name] : undefined
     if (isDeepStrictEqual(was, is)) return []
     const kind = was === undefined ? 'added' : is === undefined ? 'removed' : 'changed'
-    return [{ name, kind, paths: pathsBetween(was, is), meaning: meaning(name, was, is) }]
+    return [{ name, kind, paths: pathsBetween(was, is), meanings: meanings(name, was, is) }]
   })
 }
 
@@ -48,50 +48,39 @@ const isEntries = (value: unknown): value is Entries =>
 const commandOf = (entry: ServerConfig): string =>
   isRemote(entry) ? entry.url : [entry.command, ...(entry.args ?? [])].join(' ')
 
-function serverMeaning(server: string, was: ServerConfig | undefined, is: ServerConfig | undefined): Meaning[] {
-  const say = (code: Meaning['code'], text: string, more: Record<string, string> = {}): Meaning => ({
-    code,
-    subject: { server, ...more },
-    text,
-  })
-  if (is === undefined) return [say('server-removed', `${server} is removed`)]
-  const target = commandOf(is)
+/** Said by `command`, `url` and `enabled` as a whole. */
+const TOGETHER = new Set(['command', 'args', 'url', 'type', 'enabled', 'disabled', 'hub.enabled'])
+
+function serverMeanings(server: string, was: ServerConfig | undefined, is: ServerConfig | undefined): Meaning[] {
+  const none = { subject: server, field: null, item: null, before: null, after: null }
+  if (is === undefined) return [{ ...none, code: 'server-removed', message: `${server} is removed` }]
+  const after = commandOf(is)
   if (was === undefined) {
-    const does = isRemote(is) ? `connects to ${target}` : `runs ${target}`
-    return [say('server-added', `${server} is added: ${does}`, { target })]
+    const does = isRemote(is) ? `connects to ${after}` : `runs ${after}`
+    return [{ ...none, code: 'server-added', after, message: `${server} is added: ${does}` }]
   }
   const found: Meaning[] = []
+  const change = (field: string, from: string | null, to: string | null, message: string): number =>
+    found.push({ ...none, code: 'server-changed', field, before: from, after: to, message: `${server} ${message}` })
   if (isEnabled(was) !== isEnabled(is))
-    found.push(
-      isEnabled(is) ? say('server-enabled', `${server} is enabled`) : say('server-disabled', `${server} is disabled`),
-    )
-  if (commandOf(was) !== target) {
-    const of = { before: commandOf(was), target }
-    found.push(
-      isRemote(is)
-        ? say('address-changed', `${server} connects to ${target} instead of ${of.before}`, of)
-        : say('program-changed', `${server} runs ${target} instead of ${of.before}`, of),
-    )
+    change('enabled', String(isEnabled(was)), String(isEnabled(is)), isEnabled(is) ? 'is enabled' : 'is disabled')
+  const before = commandOf(was)
+  if (before !== after) {
+    if (isRemote(is)) change('url', before, after, `connects to ${after} instead of ${before}`)
+    else change('command', before, after, `runs ${after} instead of ${before}`)
   }
-  const [envBefore, envAfter] = [was, is].map((entry) => (isRemote(entry) ? entry.headers : entry.env) ?? {})
-  const names = pathsBetween(envBefore, envAfter).map(({ path }) => path)
-  if (names.length > 0) {
-    const what = isRemote(is) ? 'headers' : 'environment'
-    found.push(
-      say('environment-changed', `${server} gets another ${what}: ${names.join(', ')}`, { names: names.join(', ') }),
-    )
+  for (const { path, ...values } of pathsBetween(was, is)) {
+    if (TOGETHER.has(path)) continue
+    const [from, to] = [textOf(values.before), textOf(values.after)]
+    change(path, from, to, `has another ${path}: ${from ?? 'none'} → ${to ?? 'none'}`)
   }
-  if (found.length === 0) found.push(say('options-changed', `${server} has other options`))
   return found
 }
 
-function settingMeaning(setting: string, was: unknown, is: unknown): Meaning[] {
-  const [before, after] = [was, is].map((value) => (value === undefined ? 'its default' : JSON.stringify(value)))
-  return [
-    {
-      code: 'setting-changed',
-      subject: { setting, before: before ?? '', after: after ?? '' },
-      text: `${setting}: ${before} → ${after}`,
-    },
-  ]
+function settingMeanings(setting: string, was: unknown, is: unknown): Meaning[] {
+  const [before, after] = [textOf(was), textOf(is)]
+  const message = `${setting}: ${before ?? 'its default'} → ${after ?? 'its default'}`
+  return [{ code: 'setting-changed', subject: setting, field: null, item: null, before, after, message }]
 }
+
+const textOf = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
