@@ -1,4 +1,5 @@
 import { EventSourceParserStream } from 'eventsource-parser/stream'
+import { parseExactly } from '../contract/exact-json.ts'
 import { META, type JsonRpcId, type JsonRpcMessage } from '../gateway/json-rpc.ts'
 import { encodeHeaderValue, headerParams, paramHeaders, type HeaderParam } from '../gateway/mcp-headers.ts'
 import { nameOf } from '../upstream/envelope.ts'
@@ -139,7 +140,7 @@ export async function runBridge(options: BridgeOptions): Promise<void> {
     } else {
       const text = await response.text()
       if (type.startsWith('application/json') && text !== '') {
-        const answer = JSON.parse(text) as Partial<JsonRpcMessage>
+        const answer = parseExactly(text) as Partial<JsonRpcMessage>
         // A refusal may come without the request's id; the client waits for one that has it.
         if (answer.jsonrpc === '2.0')
           pass({ ...answer, jsonrpc: '2.0', ...(answer.id === null && message.id !== undefined && { id: message.id }) })
@@ -158,7 +159,7 @@ export async function runBridge(options: BridgeOptions): Promise<void> {
         .pipeThrough(new TextDecoderStream())
         .pipeThrough(new EventSourceParserStream())) {
         if (event.id !== undefined && event.id !== '') last = event.id
-        if (event.data !== '') pass(JSON.parse(event.data) as JsonRpcMessage)
+        if (event.data !== '') pass(parseExactly(event.data) as JsonRpcMessage)
       }
     } catch (error) {
       if (!signal.aborted && error instanceof SyntaxError)
@@ -273,7 +274,7 @@ export async function runBridge(options: BridgeOptions): Promise<void> {
 
 function parse(line: string): JsonRpcMessage[] | null {
   try {
-    const value = JSON.parse(line) as JsonRpcMessage | JsonRpcMessage[]
+    const value = parseExactly(line) as JsonRpcMessage | JsonRpcMessage[]
     return Array.isArray(value) ? value : [value]
   } catch {
     return null
@@ -296,7 +297,7 @@ async function firstMessage(response: Response, id: unknown): Promise<JsonRpcMes
   for await (const event of response.body
     .pipeThrough(new TextDecoderStream())
     .pipeThrough(new EventSourceParserStream())) {
-    const message = event.data === '' ? null : (JSON.parse(event.data) as JsonRpcMessage)
+    const message = event.data === '' ? null : (parseExactly(event.data) as JsonRpcMessage)
     if (message?.id === id) return message
   }
   return null

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { numberText, parseExactly } from '../contract/exact-json.ts'
 import { isEnabled } from '../contract/index.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { ListKind } from '../upstream/catalog.ts'
@@ -219,7 +220,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
     let body: unknown
     try {
-      body = JSON.parse(text)
+      body = parseExactly(text)
     } catch (error) {
       refuse(http.response, 400, rpc.parseError, `Parse error: ${error instanceof Error ? error.message : 'not JSON'}`)
       return
@@ -344,6 +345,8 @@ function isAnswer(body: unknown): boolean {
   return Array.isArray(body) ? body.every(isAnswer) : isObject(body) && !('method' in body)
 }
 
+const LARGE_ID = 'id must be a string or an integer up to 2^53 - 1'
+
 /** What makes a body no JSON-RPC message; null when it is one. */
 function shapeFault(body: unknown): string | null {
   if (Array.isArray(body)) {
@@ -357,11 +360,11 @@ function shapeFault(body: unknown): string | null {
   if (!isObject(body)) return 'The body must be a JSON-RPC message'
   if (body['jsonrpc'] !== '2.0') return 'jsonrpc must be "2.0"'
   const id = body['id']
+  if (numberText(id) !== null) return LARGE_ID
   if (id !== undefined && typeof id !== 'string' && !(typeof id === 'number' && Number.isFinite(id))) {
     if (!(id === null && 'error' in body)) return 'id must be a string or a number'
   }
-  // A larger number is another one after it was parsed: its answer would carry an id that the client never sent.
-  if (Number.isInteger(id) && !Number.isSafeInteger(id)) return 'id must be a string or an integer up to 2^53 - 1'
+  if (Number.isInteger(id) && !Number.isSafeInteger(id)) return LARGE_ID
   if ('method' in body) {
     if (typeof body['method'] !== 'string' || body['method'] === '') return 'method must be a string'
     if ('params' in body && (typeof body['params'] !== 'object' || body['params'] === null))

@@ -1,5 +1,7 @@
 /** JSON-RPC 2.0 as MCP uses it: shapes, error codes, and replies that are passed on as bytes. */
 
+import { parseExactly } from '../contract/exact-json.ts'
+
 export type JsonRpcId = string | number
 export type Params = Record<string, unknown>
 export interface RpcError {
@@ -282,7 +284,7 @@ export class Reply {
 
 function parsed(bytes: Buffer, id: JsonRpcId | null): JsonRpcResponse {
   try {
-    const { error, ...message } = JSON.parse(bytes.toString()) as Omit<JsonRpcResponse, 'error'> & { error?: unknown }
+    const { error, ...message } = parseExactly(bytes.toString()) as Omit<JsonRpcResponse, 'error'> & { error?: unknown }
     return error === undefined || error === null ? message : { ...message, error: asRpcError(error) }
   } catch (error) {
     return { jsonrpc: '2.0', id, error: unreadable(error).toRpc() }

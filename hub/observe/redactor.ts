@@ -1,3 +1,4 @@
+import { parseExactly } from '../contract/exact-json.ts'
 import { createValueSearch, type Found } from './value-search.ts'
 import { secretForms } from './secret-forms.ts'
 
@@ -85,7 +86,7 @@ export function createRedactor(values: Iterable<string> = []): Redactor {
     value: <T>(value: T): T => (isClean(JSON.stringify(value)) ? value : (walk(value) as T)),
     json: (value) => {
       const plain = JSON.stringify(value)
-      return isClean(plain) ? plain : JSON.stringify(walk(JSON.parse(plain)))
+      return isClean(plain) ? plain : JSON.stringify(walk(parseExactly(plain)))
     },
   }
 }

@@ -1,6 +1,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser } from 'eventsource-parser'
 import type { Dispatcher } from 'undici'
+import { parseExactly } from '../contract/exact-json.ts'
 import type { Reason } from '../contract/index.ts'
 import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.ts'
 import type { Channel, ChannelHandlers, RequestHints } from './channel.ts'
@@ -108,7 +109,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     }
     let parsed: unknown
     try {
-      parsed = JSON.parse(bytes.toString())
+      parsed = parseExactly(bytes.toString())
     } catch {
       if (exchange === null) handlers.onLog('hub', 'warn', 'The server sent something that is not JSON')
       else

@@ -1,6 +1,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser } from 'eventsource-parser'
 import type { Dispatcher } from 'undici'
+import { parseExactly } from '../contract/exact-json.ts'
 import type { Reason } from '../contract/index.ts'
 import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
@@ -25,7 +26,7 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
     }
     let message: unknown
     try {
-      message = JSON.parse(text)
+      message = parseExactly(text)
     } catch {
       handlers.onLog('hub', 'warn', 'The server sent something that is not JSON')
       return

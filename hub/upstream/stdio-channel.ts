@@ -1,5 +1,6 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
+import { parseExactly } from '../contract/exact-json.ts'
 import type { Reason } from '../contract/index.ts'
 import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
@@ -69,7 +70,7 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
     }
     let parsed: unknown
     try {
-      parsed = isLikeJson(line) ? JSON.parse(line.toString()) : undefined
+      parsed = isLikeJson(line) ? parseExactly(line.toString()) : undefined
     } catch {
       parsed = undefined
     }

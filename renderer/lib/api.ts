@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseExactly } from '../../hub/contract/exact-json.ts'
 import {
   accountSchema,
   callEventSchema,
@@ -184,7 +185,7 @@ async function me(signal?: AbortSignal): Promise<z.output<typeof meSchema>> {
 
 function parseJson(text: string, label: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseExactly(text)
   } catch {
     throw new ApiError({ kind: 'unexpected', request: label, message: text.slice(0, 200) })
   }

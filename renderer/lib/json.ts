@@ -1,7 +1,9 @@
+import { numberText } from '../../hub/contract/exact-json.ts'
+
 export type JsonObject = Record<string, unknown>
 
 export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && numberText(value) === null
 }
 
 export type ParsedJson =
@@ -52,7 +54,7 @@ export function pretty(value: unknown): string {
 export function equalJson(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, i) => equalJson(item, b[i]))
-  if (!isObject(a) || !isObject(b)) return false
+  if (!isObject(a) || !isObject(b)) return numberText(a) !== null && numberText(a) === numberText(b)
   const names = Object.keys(a)
   return (
     names.length === Object.keys(b).length &&

@@ -1,10 +1,11 @@
+import { parseExactly } from '../../hub/contract/exact-json.ts'
 import { isObject, pretty, type JsonObject } from './json.ts'
 
 /** The value of a payload, undefined when it was cut and so is no JSON any more. */
 export function parsePayload(text: string | null): unknown {
   if (text === null) return undefined
   try {
-    return JSON.parse(text) as unknown
+    return parseExactly(text)
   } catch {
     return undefined
   }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseExactly } from '../../hub/contract/exact-json.ts'
 import { startHub, type TestHub } from '../fixtures/hub.ts'
 import { combinations, eras, serverInfo, startScriptedPair, type ScriptedPair } from '../fixtures/scripted-pair.ts'
 import { LegacyWire, ModernWire, waitFor, type Answer } from '../fixtures/wire.ts'
@@ -54,6 +55,20 @@ describe.each(combinations)('the result of a $server server for a $client client
       if (!modern) expect(result).toEqual(own)
       else if (server === 'modern') expect(result).toEqual({ ...own, resultType: 'complete' })
       else expect(result).toEqual({ ...own, ...added({}), _meta: { ...own._meta, [INFO]: serverInfo(server) } })
+    }
+  })
+
+  it('has the integers that a double cannot hold, as its call has', async () => {
+    const large = '{"id":12345678901234567890,"list":[-9223372036854775808,1e999]}'
+    for (const spare of ['', 'long '.repeat(8_000)]) {
+      pair.answer(({ params }) => ({
+        result: { content: [], structuredContent: { got: params?.['arguments'], own: parseExactly(large), spare } },
+      }))
+      const wire = await connect(client, `/mcp/${server}`)
+      const { result } = await wire.request('tools/call', { name: 'plain', arguments: parseExactly(large) })
+      const { got, own } = result?.['structuredContent'] as Record<string, unknown>
+      expect(JSON.stringify(got)).toBe(large)
+      expect(JSON.stringify(own)).toBe(large)
     }
   })
 

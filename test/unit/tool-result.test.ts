@@ -1,4 +1,7 @@
 import { expect, it } from 'vitest'
+import { parseExactly } from '../../hub/contract/exact-json.ts'
+import { equalJson, isObject } from '../../renderer/lib/json.ts'
+import { payloadText } from '../../renderer/lib/payload.ts'
 import { jsonIn, readResult, webAddress } from '../../renderer/features/tools/result/content.ts'
 import { filterTools } from '../../renderer/features/tools/filter-tools.ts'
 import { toolHints, toolTitle } from '../../renderer/features/tools/tool-hints.ts'
@@ -95,4 +98,12 @@ it('claims of a tool only what its server says', () => {
   expect(title('Own', { title: 'Other' })).toBe('Own')
   expect(title(null, { title: 'From annotations' })).toBe('From annotations')
   expect(title(null, { title: 5 })).toBe('a')
+})
+
+it('takes an integer beyond a double for a value, not for an object', () => {
+  const [a, b, c] = parseExactly('[12345678901234567890,12345678901234567890,12345678901234567891]') as unknown[]
+  expect(isObject(a)).toBe(false)
+  expect(equalJson(a, b)).toBe(true)
+  expect(equalJson(a, c)).toBe(false)
+  expect(payloadText('{"id":12345678901234567890}')).toContain('12345678901234567890')
 })

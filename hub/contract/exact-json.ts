@@ -1,0 +1,92 @@
+/** Of "JSON.parse source text access" (ES2026), which TypeScript's library does not declare yet. */
+interface RawJson {
+  rawJSON?: (text: string) => object
+  isRawJSON?: (value: unknown) => boolean
+}
+const { rawJSON, isRawJSON } = JSON as RawJson
+
+/** What an integer or an exponent too large for a double looks like. Found in a string it only costs a second look. */
+const SUSPICIOUS = /\d{16}|\d[eE][+-]?\d{3}/
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/g
+/** No text has it by accident or on purpose: it is another one in each process. */
+const MARK = `number ${crypto.getRandomValues(new Uint32Array(4)).join('-')} `
+
+/**
+ * `JSON.parse` for what is written again. A double holds integers up to 2^53 − 1, and 64-bit ids are larger: such an integer, and
+ * a number beyond the range of a double, becomes an object that `JSON.stringify` writes as it stood ({@link numberText}).
+ * @throws {SyntaxError} as `JSON.parse` does
+ */
+export function parseExactly(text: string): unknown {
+  if (rawJSON === undefined || !SUSPICIOUS.test(text)) return JSON.parse(text)
+  const marked = markInexact(text)
+  if (marked === text) return JSON.parse(text)
+  let value: unknown
+  try {
+    value = JSON.parse(marked)
+  } catch {
+    // The error is to tell of the text that was given.
+    return JSON.parse(text)
+  }
+  return unmark(value, rawJSON)
+}
+
+/** The digits of a number that {@link parseExactly} kept as they stood; null for any other value. */
+export function numberText(value: unknown): string | null {
+  return isRawJSON?.(value) === true ? JSON.stringify(value) : null
+}
+
+/**
+ * The text with each number that a double would change as a list with a marked string: unlike a string, a list is no key of an
+ * object, so that what is no JSON does not become some.
+ */
+function markInexact(text: string): string {
+  let marked = ''
+  let at = 0
+  while (at < text.length) {
+    const quote = text.indexOf('"', at)
+    const between = text.slice(at, quote === -1 ? text.length : quote)
+    marked += SUSPICIOUS.test(between)
+      ? between.replace(NUMBER, (literal) => (isExact(literal) ? literal : `["${MARK}${literal}"]`))
+      : between
+    at = quote === -1 ? text.length : endOfString(text, quote)
+    if (quote !== -1) marked += text.slice(quote, at)
+  }
+  return marked
+}
+
+/** After the closing quote, or the end of the text where there is none. */
+function endOfString(text: string, quote: number): number {
+  for (let at = text.indexOf('"', quote + 1); at !== -1; at = text.indexOf('"', at + 1)) {
+    let backslashes = 0
+    while (text[at - 1 - backslashes] === '\\') backslashes++
+    if (backslashes % 2 === 0) return at + 1
+  }
+  return text.length
+}
+
+function isExact(literal: string): boolean {
+  const value = Number(literal)
+  if (!Number.isFinite(value)) return false
+  // A fraction is a double to whoever reads it; an integer may be more.
+  return Number.isSafeInteger(value) || /[.eE]/.test(literal) || String(value) === literal
+}
+
+/** Walks without recursion: what may be nested as deep as `JSON.parse` reads it. */
+function unmark(root: unknown, raw: (text: string) => object): unknown {
+  const holder = [root]
+  const containers: (unknown[] | Record<string, unknown>)[] = [holder]
+  for (let container = containers.pop(); container !== undefined; container = containers.pop()) {
+    for (const [key, value] of Object.entries(container)) {
+      if (typeof value !== 'object' || value === null) continue
+      const [only] = Array.isArray(value) ? (value as unknown[]) : []
+      if (typeof only === 'string' && only.startsWith(MARK)) set(container, key, raw(only.slice(MARK.length)))
+      else containers.push(value as Record<string, unknown>)
+    }
+  }
+  return holder[0]
+}
+
+/** Assigning `__proto__` would do something else than `JSON.parse` did. */
+function set(container: object, key: string, value: object): void {
+  Object.defineProperty(container, key, { value, writable: true, enumerable: true, configurable: true })
+}

@@ -1,0 +1,91 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { numberText, parseExactly } from '../../hub/contract/exact-json.ts'
+
+const again = (text: string): string => JSON.stringify(parseExactly(text))
+
+describe('JSON that is passed on', () => {
+  it.each([
+    '{"id":12345678901234567890,"name":"a"}',
+    '[-9223372036854775808,18446744073709551615,9007199254740993]',
+    '{"a":{"b":[[1e999]],"__proto__":12345678901234567890}}',
+    '12345678901234567890',
+    '{"text":"12345678901234567890 \\\\\\" 12345678901234567890","n":12345678901234567890}',
+    '{"12345678901234567890":["12345678901234567890"]}',
+    '[0.1,1.5,-3,9007199254740992,"\\u0000"]',
+  ])('keeps every number of %s', (text) => {
+    expect(again(text)).toBe(text)
+  })
+
+  it('reads what a double holds as JSON.parse does', () => {
+    fc.assert(
+      fc.property(fc.json(), (text) => {
+        expect(parseExactly(text)).toEqual(JSON.parse(text))
+      }),
+    )
+    // The look for large numbers finds some here, and there are none.
+    expect(parseExactly('{"a":"1234567890123456","b":[1]}')).toEqual({ a: '1234567890123456', b: [1] })
+  })
+
+  it('keeps integers of any length anywhere', () => {
+    const integer = fc.bigInt().map((value) => ({ number: String(value) }))
+    const document = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { depthSize: 'small' },
+        integer,
+        fc.string(),
+        fc.array(tie('value')),
+        fc.dictionary(fc.string(), tie('value')),
+      ),
+    })).value
+    const write = (value: unknown): string => {
+      if (Array.isArray(value)) return `[${value.map(write).join(',')}]`
+      if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+      const keys = Object.keys(value)
+      const number = (value as { number?: unknown }).number
+      if (keys.length === 1 && typeof number === 'string' && /^-?\d+$/.test(number)) return number
+      return `{${keys.map((key) => `${JSON.stringify(key)}:${write((value as Record<string, unknown>)[key])}`).join(',')}}`
+    }
+    fc.assert(
+      fc.property(document, (value) => {
+        // Keys that look like integers come first in an object: the order is not what is looked at.
+        const text = write(value)
+        expect(again(again(text))).toBe(again(text))
+        expect(numbersIn(again(text))).toEqual(numbersIn(text))
+      }),
+    )
+  })
+
+  it.each([
+    '{12345678901234567890:1}',
+    '[012345678901234567]',
+    '[12345678901234567890',
+    '{"a":12345678901234567890}}',
+    '"12345678901234567890',
+  ])('refuses %s in the words of JSON.parse', (text) => {
+    let expected = ''
+    try {
+      JSON.parse(text)
+    } catch (error) {
+      expected = String(error)
+    }
+    expect(expected).toContain('SyntaxError')
+    expect(() => parseExactly(text)).toThrow(expected.replace('SyntaxError: ', ''))
+  })
+
+  it('tells which values are such numbers', () => {
+    const [large, small] = parseExactly('[12345678901234567890,5]') as unknown[]
+    expect(numberText(large)).toBe('12345678901234567890')
+    expect(numberText(small)).toBeNull()
+    expect(numberText({ rawJSON: '5' })).toBeNull()
+  })
+})
+
+function numbersIn(text: string): string[] {
+  return (
+    text
+      .replace(/"(?:[^"\\]|\\.)*"/g, '')
+      .match(/-?\d+/g)
+      ?.sort() ?? []
+  )
+}
