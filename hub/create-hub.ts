@@ -170,6 +170,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   })
   if (options.redisUrl !== null && authConfig.jwtSecret === undefined)
     options.log('warn', 'JWT_SECRET is not set: who signs in here is not signed in at the hubs that share REDIS_URL')
+  let lockouts = 0
   const identity = await openIdentity({
     mode: options.mode,
     documents,
@@ -182,7 +183,9 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     announceSetup: (code) => hub.onSetupCode?.(code),
     audit: (act) => {
       history.audit(identityAct(act))
-      if (act.action === 'auth.locked') webhooks.lockout(act.target, act.address)
+      if (act.action !== 'auth.locked') return
+      lockouts++
+      webhooks.lockout(act.target, act.address)
     },
   })
   const webhooks = createWebhooks({
@@ -310,6 +313,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     listens: () => gateway.listens,
     eventReaders: () => events.readers,
     dropped: () => history.dropped,
+    lockouts: () => lockouts,
+    newestBackup: backups.newest,
   })
   const { traces } = options
   const onExchange: OnExchange =

@@ -14,6 +14,8 @@ export type BackupSettings = BackupOptions & { everyHours: number | null }
 export interface BackupSource {
   settings: () => BackupSettings
   open: () => Promise<BackupSchedule>
+  /** When the newest archive in the folder was made, whoever made it; null where there is none. */
+  newest: () => Promise<number | null>
   /** From now on backups are made when they are due. */
   start: () => void
   dispose: () => Promise<void>
@@ -41,6 +43,7 @@ export function createBackupSource(
   return {
     settings,
     open,
+    newest: async () => (await import('./create-backup.ts')).newestArchive(settings().into),
     start: () => {
       timer = setTimeout(() => void open(), FIRST_LOOK_MS).unref()
     },

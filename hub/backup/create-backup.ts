@@ -53,6 +53,23 @@ export async function listBackups(folder: string): Promise<Backup[]> {
   return found.filter((backup) => backup !== null).sort((a, b) => b.at - a.at)
 }
 
+/** Archives of this hub, and those of a published bundle's `ops/backup.sh`, which hold more than one hub. */
+const ARCHIVE = /^mcp-hub-.*\.tar(?:\.gz)?$/
+
+/** When the newest archive in a folder was made, whoever made it; null where there is none. */
+export async function newestArchive(folder: string): Promise<number | null> {
+  const names = (await readdir(folder).catch(() => [])).filter((name) => ARCHIVE.test(name))
+  const times = await Promise.all(
+    names.map((name) =>
+      stat(join(folder, name)).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      ),
+    ),
+  )
+  return times.length === 0 ? null : Math.max(...times)
+}
+
 /** Whether it names an archive: nothing else in that folder may be asked for. */
 export const isBackupName = (name: string): boolean => NAME.test(name)
 

@@ -9,6 +9,10 @@ export interface MetricsOptions {
   eventReaders: () => number
   /** Requests that the history lost. */
   dropped: () => number
+  /** How often a name was locked because of wrong passwords. */
+  lockouts: () => number
+  /** When the newest backup was made, in milliseconds since the epoch; null where there is none. */
+  newestBackup: () => Promise<number | null>
 }
 
 export interface Metrics {
@@ -74,6 +78,23 @@ export function createMetrics(options: MetricsOptions): Metrics {
       collect() {
         this.reset()
         this.inc(options.dropped())
+      },
+    })
+    new Counter({
+      name: 'mcp_hub_lockouts_total',
+      help: 'How often a name was locked at an address because of wrong passwords',
+      registers: [registry],
+      collect() {
+        this.reset()
+        this.inc(options.lockouts())
+      },
+    })
+    new Gauge({
+      name: 'mcp_hub_backup_timestamp_seconds',
+      help: 'When the newest backup was made, 0 for never',
+      registers: [registry],
+      async collect() {
+        this.set(((await options.newestBackup()) ?? 0) / 1_000)
       },
     })
     return async () => ({

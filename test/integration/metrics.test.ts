@@ -92,6 +92,26 @@ it('tells sessions, states of servers, the event loop and the process', async ()
   expect(value('mcp_hub_history_dropped_total')).toBe(0)
 })
 
+it('tells when the newest backup was made', async () => {
+  expect((await scrape())('mcp_hub_backup_timestamp_seconds')).toBe(0)
+  const before = Date.now()
+  const made = await fetch(`${hub.url}/api/backups`, { method: 'POST', headers: hub.headers })
+  expect(made.ok, await made.text()).toBe(true)
+  // The disk's time may be some milliseconds behind.
+  expect((await scrape())('mcp_hub_backup_timestamp_seconds')).toBeGreaterThan(before / 1_000 - 1)
+})
+
+it('counts the names that were locked', async () => {
+  expect((await scrape())('mcp_hub_lockouts_total')).toBe(0)
+  const body = JSON.stringify({ username: 'nobody', password: 'a-wrong-password' })
+  const headers = { 'content-type': 'application/json' }
+  for (let tries = 0, status = 0; status !== 429; tries++) {
+    expect(tries).toBeLessThan(50)
+    status = (await fetch(`${hub.url}/api/auth/login`, { method: 'POST', headers, body })).status
+  }
+  expect((await scrape())('mcp_hub_lockouts_total')).toBe(1)
+})
+
 it('is not for everybody', async () => {
   const headers = { authorization: `Bearer ${VIEWER_TOKEN}` }
   expect((await fetch(`${hub.url}/api/metrics`, { headers })).status).toBe(403)

@@ -16,6 +16,8 @@ async function served(): Promise<Map<string, Set<string>>> {
     listens: () => 1,
     eventReaders: () => 1,
     dropped: () => 1,
+    lockouts: () => 1,
+    newestBackup: () => Promise.resolve(1),
   })
   metrics.count([
     { server: 'a', method: 'tools/call', name: 'echo', outcome: 'ok', durationMs: 5 },
