@@ -1,13 +1,19 @@
 import { createHash } from 'node:crypto'
 import type { ServerConfig, SystemFile } from '../contract/index.ts'
 import type { BundleFile, Finding, Target } from '../contract/publish.ts'
+import { alertRules } from './artifacts/alerts.ts'
+import { alertTests } from './artifacts/alerts-test.ts'
 import { packageFile, serversFile, systemFile } from './artifacts/config-files.ts'
 import { compose, dockerfile, dockerIgnore, dockerNginx } from './artifacts/docker.ts'
 import { envExample } from './artifacts/env-example.ts'
 import { nginxComplete, nginxSite } from './artifacts/nginx.ts'
+import { crontab } from './artifacts/crontab.ts'
+import { firewall } from './artifacts/firewall.ts'
+import { grafanaDashboard } from './artifacts/grafana.ts'
 import { logrotate } from './artifacts/logrotate.ts'
 import { ecosystem } from './artifacts/pm2.ts'
 import { portabilityReport } from './artifacts/portability-report.ts'
+import { prometheusConfig } from './artifacts/prometheus.ts'
 import { readmeEn } from './artifacts/readme-en.ts'
 import { readmeZh } from './artifacts/readme-zh.ts'
 import { systemdService, systemdSocket, systemdTarget } from './artifacts/systemd.ts'
@@ -57,6 +63,12 @@ const artifacts: readonly Artifact[] = [
   systemdTarget,
   ...systemdTimers,
   logrotate,
+  prometheusConfig,
+  alertRules,
+  alertTests,
+  grafanaDashboard,
+  firewall,
+  crontab,
   dockerfile,
   dockerIgnore,
   dockerNginx,

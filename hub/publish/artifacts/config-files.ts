@@ -14,7 +14,11 @@ export const systemFile: Artifact = {
 }
 
 /** Port, host, log file and key come from the environment on the target; everything else a person set stays. */
-export function systemForTarget({ system, target }: Pick<BundleContext, 'system' | 'target'>): SystemFile {
+export function systemForTarget({
+  system,
+  target,
+  paths,
+}: Pick<BundleContext, 'system' | 'target' | 'paths'>): SystemFile {
   const { port: _port, host: _host, ...server } = system.server ?? {}
   const { jwtSecret: _jwtSecret, ...auth } = system.auth ?? {}
   const { file: _file, ...logging } = system.logging ?? {}
@@ -30,6 +34,8 @@ export function systemForTarget({ system, target }: Pick<BundleContext, 'system'
       cors: { ...server.cors, origin: [publicOrigin(target)] },
     },
     auth: { ...auth, mcp: 'token' },
+    // Those of ops/backup.sh are there, so that the hub sees how old they are. In a container it is a volume's.
+    ...(target.mode === 'docker' ? {} : { backup: { ...system.backup, folder: paths.backups } }),
     logging: { level: 'info', maxFiles: 10, maxSize: '10m', ...logging },
   }
 }

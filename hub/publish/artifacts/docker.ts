@@ -6,7 +6,7 @@ import { storeDefaults, storePassword, storeService, storesOf, type Store } from
 import { renderComplete, renderSite } from './nginx.ts'
 
 /** The hub's port inside its container; each hub has an address of its own there. */
-const CONTAINER_PORT = 3000
+export const CONTAINER_PORT = 3000
 
 const NODE_IMAGE = 'node:24.21.0-trixie-slim'
 const NGINX_IMAGE = 'nginx:1.30.6-trixie'
@@ -231,7 +231,7 @@ function requiredLine(name: string, file: string): string {
   return `      ${name}: \${${name}:?is empty. Fill it in in ${file}}\n`
 }
 
-function hubNames({ target }: BundleContext): string[] {
+export function hubNames({ target }: BundleContext): string[] {
   return Array.from({ length: target.instances }, (_, index) => (target.instances === 1 ? 'hub' : `hub-${index + 1}`))
 }
 

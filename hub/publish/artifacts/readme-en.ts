@@ -162,7 +162,13 @@ ${run.firewall}
 \`\`\`
 
 The hub itself listens ${docker ? 'inside its network only' : 'on 127.0.0.1 only'}. Metrics at \`/api/metrics\` are refused from outside.
+Without ufw: \`ops/firewall.nft\`, whose first lines say how to try it without being locked out.
 
+## Monitoring
+
+\`ops/prometheus.yml\` scrapes each hub and looks at the site from outside (Debian: \`apt-get install --yes prometheus prometheus-blackbox-exporter\`;
+both listen on every address, so keep the firewall). \`ops/alerts.yml\` says when a person is needed, \`ops/grafana-dashboard.json\` shows it all.
+${docker || systemd ? '' : 'Backups and the restore drill need a timer: \`ops/crontab\`, or those of \`systemd/\`.\n'}
 ## When something is wrong
 
 \`\`\`sh

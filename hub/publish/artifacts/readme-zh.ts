@@ -160,7 +160,13 @@ ${run.firewall}
 \`\`\`
 
 Hub 自身${docker ? '只在内部网络中监听' : '只监听 127.0.0.1'}。外部无法访问 \`/api/metrics\`。
+不用 ufw 时可用 \`ops/firewall.nft\`，文件开头说明了如何试用而不把自己锁在外面。
 
+## 监控
+
+\`ops/prometheus.yml\` 抓取每个 Hub 的指标，并从外部探测站点（Debian：\`apt-get install --yes prometheus prometheus-blackbox-exporter\`；
+两者默认监听所有地址，请保留防火墙）。\`ops/alerts.yml\` 说明何时需要人处理，\`ops/grafana-dashboard.json\` 展示全貌。
+${docker || systemd ? '' : '备份和恢复演练需要定时执行：\`ops/crontab\`，或使用 \`systemd/\` 中的定时器。\n'}
 ## 故障排除
 
 \`\`\`sh

@@ -24,7 +24,7 @@ const jobs: readonly Job[] = [
     comment: 'A failure stays visible: systemctl --failed, and the alert McpHubBackupOld.',
     calendar: '*-*-* 02:00:00',
     spreadMinutes: 15,
-    command: ({ paths }) => `${paths.current}/ops/backup.sh`,
+    command: ({ paths }) => `bash ${paths.current}/ops/backup.sh`,
   },
   {
     name: 'restore-drill',
@@ -34,7 +34,7 @@ const jobs: readonly Job[] = [
     comment: 'Nothing of the hub is touched.',
     calendar: '*-*-01 04:00:00',
     spreadMinutes: 60,
-    command: ({ paths }) => `${paths.current}/ops/restore-drill.sh`,
+    command: ({ paths }) => `bash ${paths.current}/ops/restore-drill.sh`,
   },
   {
     name: 'doctor',

@@ -7,8 +7,10 @@ import type { Bundle } from '../bundle.ts'
 import { checkCompose } from './compose.ts'
 import { checkDockerfile } from './dockerfile.ts'
 import { checkEnvironment } from './environment.ts'
+import { checkFirewall } from './firewall.ts'
 import { checkJson } from './json.ts'
 import { checkLogrotate } from './logrotate.ts'
+import { checkMonitoring } from './monitoring.ts'
 import { checkNginx } from './nginx.ts'
 import type { Checker } from './outcome.ts'
 import { checkEcosystem } from './pm2.ts'
@@ -28,6 +30,8 @@ const checkers: readonly Checker[] = [
   checkDockerfile,
   checkCompose,
   checkLogrotate,
+  checkMonitoring,
+  checkFirewall,
   checkSecrets,
 ]
 
