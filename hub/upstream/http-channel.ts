@@ -210,6 +210,13 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     }
   }
 
+  /** It comes again, as another exchange, once there is a new session. */
+  function lostSession(exchange: Exchange): void {
+    exchange.done = true
+    exchanges.delete(exchange.hop)
+    handlers.onSessionLost(exchange.hop)
+  }
+
   function answered(exchange: Exchange, status: number, body: Buffer): void {
     // To a POST of `initialize` these say that the URL is of another transport, whatever the body says.
     const isRefusal = exchange.hints.method === 'initialize' && (status === 400 || status === 404 || status === 405)
@@ -219,15 +226,9 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
         // It had begun to answer: asked again under a new session, it might do a thing twice.
         fail(exchange, 'The server forgot its session while it answered', false, null)
         handlers.onSessionLost(null)
-      } else if (exchange.session === sessionId) {
-        exchange.done = true
-        exchanges.delete(exchange.hop)
-        handlers.onSessionLost(exchange.hop)
-      } else {
-        // Another call has renewed the session meanwhile.
-        exchange.session = sessionId
-        dispatch(exchange)
-      }
+      } else if (exchange.session === sessionId) lostSession(exchange)
+      // Another call has met that before, and the session is renewed.
+      else dispatch(exchange)
     } else if (status === 200 || (isRpc && status >= 400 && status !== 401 && status !== 403)) {
       if (body.length === 0) fail(exchange, 'The server answered 200 without a body', false, null)
       else receive(body, exchange)
@@ -253,7 +254,13 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
   }
 
   function dispatch(exchange: Exchange): void {
-    if (exchange.done) return
+    if (exchange.done || closed) return
+    // Its session is gone and the next one is being begun: without any it would be refused.
+    if (exchange.session !== null && sessionId === null) {
+      lostSession(exchange)
+      return
+    }
+    exchange.session = sessionId
     const headers = headersFor(exchange.hints, 'application/json, text/event-stream')
     requester.send({ method: 'POST', headers, body: exchange.text }, handlerFor(exchange))
   }

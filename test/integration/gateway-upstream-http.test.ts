@@ -136,6 +136,32 @@ describe('a legacy server that forgot its sessions', () => {
     expect(answers.map(textOf)).toEqual(Array(20).fill('s2'))
     expect(initialized).toBe(2)
   })
+
+  it('is sent nothing without a session while the new one is being begun', async () => {
+    const REFUSED = { jsonrpc: '2.0', id: null, error: { code: -32000, message: 'No' } }
+    let session = 1
+    const late: ScriptedRequest[] = []
+    const { hub } = await before((asked) => {
+      const { request, response, message } = asked
+      const known = request.headers['mcp-session-id']
+      const basics = (): boolean => answerBasics(asked, { era: 'legacy', tools: ['t'], session: `s${session}` })
+      if (message?.method === 'server/discover' || (message?.method === 'initialize' && session === 1)) basics()
+      else if (message?.method === 'initialize') {
+        // The others hear that their session is gone before the new one is there.
+        for (const one of late) sendJson(one.response, REFUSED, 404)
+        setTimeout(basics, 100)
+      } else if (known === undefined) sendJson(response, REFUSED, 400)
+      else if (known !== `s${session}` && message?.method === 'tools/call' && late.length < 5) late.push(asked)
+      else if (known !== `s${session}`) sendJson(response, REFUSED, 404)
+      else if (!basics() && message === null) response.writeHead(405).end()
+      else if (message?.method === 'tools/call')
+        sendJson(response, { jsonrpc: '2.0', id: message.id, result: content(`s${session}`) })
+    })
+    const client = await legacy(hub)
+    session = 2
+    const answers = await Promise.all(Array.from({ length: 6 }, () => client.request('tools/call', { name: 't' })))
+    expect(answers.map(textOf)).toEqual(Array(6).fill('s2'))
+  })
 })
 
 describe('the stream for messages that belong to no request', () => {
