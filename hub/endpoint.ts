@@ -3,6 +3,7 @@ import type { RequestListener, Server } from 'node:http'
 import { limitByAddress } from './address-limit.ts'
 import type { Endpoint, Limits } from './contract/index.ts'
 import { rpc } from './gateway/json-rpc.ts'
+import { HubResponse } from './http-answers.ts'
 
 // An `import` of node:http reads all that it exports, and with that loads fetch and WebSocket: 50 ms and 14 MB for nothing.
 const { createServer } = process.getBuiltinModule('node:http')
@@ -91,6 +92,7 @@ export function createHttpServer(limits: ConnectionLimits, listener: RequestList
       connectionsCheckingInterval: Math.min(2_000, Math.ceil(headersTimeoutMs / 4)),
       maxHeaderSize: maxHeaderBytes,
       noDelay: true,
+      ServerResponse: HubResponse,
     },
     listener,
   )

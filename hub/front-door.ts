@@ -14,7 +14,7 @@ import { bearerOf } from './auth/tokens.ts'
 import { errorCodes } from './contract/index.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { rpc } from './gateway/json-rpc.ts'
-import { identifyRequest, refuseMcp, refusePlain, sendJson } from './http-answers.ts'
+import { handOver, identifyRequest, refuseMcp, refusePlain, sendJson } from './http-answers.ts'
 import type { AccountService } from './upstream/oauth/service.ts'
 
 /** What a listener serves: everything, or only the MCP endpoints. */
@@ -111,7 +111,10 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     toApi++
     response.once('close', () => toApi--)
     options.app().then(
-      (serve) => serve(request, response),
+      (serve) => {
+        handOver(response)
+        serve(request, response)
+      },
       (error: unknown) => {
         options.onAppFailure(error)
         refusePlain(response, 'HUB_INTERNAL', 'The API could not be loaded; the log of the hub says why')

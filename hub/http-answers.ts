@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { errorCodes, type ErrorCode } from './contract/index.ts'
 
 /** Answers of the hub where no framework is in between: before a request comes to the gateway or to Express. */
+
+// Not by an `import`, for the reason that is told in endpoint.ts.
+const { ServerResponse: NodeResponse } = process.getBuiltinModule('node:http')
 
 const HEADER = 'x-request-id'
 const GIVEN = /^[\w.-]{8,64}$/
@@ -10,21 +13,49 @@ const GIVEN = /^[\w.-]{8,64}$/
 const PREFIX = randomBytes(8).toString('hex')
 let count = 0
 
+type Head = OutgoingHttpHeaders | OutgoingHttpHeader[]
+
 /**
- * Gives a request its id, the caller's or the proxy's own if it has one. It is in the answer, from where `requestIdOf` takes
- * it, in the log, the history and the audit log.
+ * A response whose head carries the id of its request, whoever writes it. Set as a header beforehand it would make Node put
+ * every head together from two places, which costs a call more than the rest of its head.
+ */
+export class HubResponse<Request extends IncomingMessage = IncomingMessage> extends NodeResponse<Request> {
+  requestId: string | null = null
+
+  override writeHead(status: number, reason?: string | Head, headers?: Head): this {
+    const given = typeof reason === 'string' ? headers : reason
+    const { requestId } = this
+    const head =
+      requestId === null
+        ? given
+        : Array.isArray(given)
+          ? [...given, HEADER, requestId]
+          : { ...given, [HEADER]: requestId }
+    return typeof reason === 'string' ? super.writeHead(status, reason, head) : super.writeHead(status, head)
+  }
+}
+
+/**
+ * Gives a request its id, the caller's or the proxy's own if it has one. It is in the answer, in the log, the history and the
+ * audit log.
  */
 export function identifyRequest(request: IncomingMessage, response: ServerResponse): void {
   const given = request.headers[HEADER]
-  response.setHeader(
-    HEADER,
-    typeof given === 'string' && GIVEN.test(given) ? given : `${PREFIX}-${(++count).toString(36)}`,
-  )
+  const id = typeof given === 'string' && GIVEN.test(given) ? given : `${PREFIX}-${(++count).toString(36)}`
+  if (response instanceof HubResponse) response.requestId = id
+  else response.setHeader(HEADER, id)
 }
 
 export function requestIdOf(response: ServerResponse): string | null {
+  if (response instanceof HubResponse) return response.requestId
   const id = response.getHeader(HEADER)
   return typeof id === 'string' ? id : null
+}
+
+/** Before a framework takes over, which makes the response one of its own kind. */
+export function handOver(response: ServerResponse): void {
+  const id = requestIdOf(response)
+  if (id !== null) response.setHeader(HEADER, id)
 }
 
 export type Headers = Readonly<Record<string, string>>

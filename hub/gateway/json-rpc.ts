@@ -104,7 +104,7 @@ const NOT_ASCII = /[^\x00-\x7f]/
 
 const HEAD = Buffer.from('{"jsonrpc":"2.0","id":')
 const TAIL = '"jsonrpc":"2.0","id":'
-const IS_ERROR = '"isError"'
+const IS_ERROR = Buffer.from('"isError"')
 /** Where a tool's result says that it failed: before its content or after it. */
 const IS_ERROR_WINDOW = 1_024
 const OPEN_RESULT = Buffer.from('{"result":')
@@ -177,15 +177,7 @@ export class Reply {
       const idEnd = endOfDigits(bytes, idStart)
       if (idEnd === idStart) return null
       if (!startsWith(bytes, NEXT_RESULT, idEnd)) return null
-      return new Reply(
-        bytes,
-        idStart,
-        idEnd,
-        idEnd + NEXT_RESULT.length,
-        Number(bytes.toString('latin1', idStart, idEnd)),
-        false,
-        null,
-      )
+      return new Reply(bytes, idStart, idEnd, idEnd + NEXT_RESULT.length, numberIn(bytes, idStart, idEnd), false, null)
     }
     if (!startsWith(bytes, OPEN_RESULT, 0)) return null
     let idStart = length - 1
@@ -196,15 +188,7 @@ export class Reply {
       bytes.toString('latin1', idStart - TAIL.length, idStart) !== TAIL
     )
       return null
-    return new Reply(
-      bytes,
-      idStart,
-      length - 1,
-      OPEN_RESULT.length,
-      Number(bytes.toString('latin1', idStart, length - 1)),
-      false,
-      null,
-    )
+    return new Reply(bytes, idStart, length - 1, OPEN_RESULT.length, numberIn(bytes, idStart, length - 1), false, null)
   }
 
   /**
@@ -301,7 +285,7 @@ const CLOSE = Buffer.from('}')
 
 /** The answer with a result that is JSON already; the result is not copied. */
 export function resultBody(id: JsonRpcId, result: Buffer): Buffer[] {
-  return [Buffer.from(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":`), result, CLOSE]
+  return [Buffer.from(`{"jsonrpc":"2.0","id":${idText(id)},"result":`), result, CLOSE]
 }
 
 function startsWith(bytes: Buffer, part: Buffer, at: number): boolean {
@@ -318,6 +302,17 @@ function endOfDigits(bytes: Buffer, from: number): number {
   let at = from
   while (isDigit(bytes[at])) at++
   return at
+}
+
+function numberIn(bytes: Buffer, start: number, end: number): number {
+  let value = 0
+  for (let at = start; at < end; at++) value = value * 10 + (bytes[at] ?? 0) - 0x30
+  return value
+}
+
+/** The id of a client as JSON. */
+export function idText(id: JsonRpcId): string {
+  return typeof id === 'number' ? String(id) : JSON.stringify(id)
 }
 
 /** The key cannot be text inside a string: there its quotes would be escaped. */

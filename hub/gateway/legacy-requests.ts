@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import {
   McpError,
   Reply,
+  idText,
   isObject,
   resultBody,
   rpc,
@@ -254,9 +255,9 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
             const answer = modern
               ? legacyReply(known, method)
               : context.tasks.answeredLegacy(upstream, method, given, known, session.principal)
-            body = answer.render(JSON.stringify(id))
+            body = answer.render(idText(id))
           } catch (error) {
-            body = Reply.error(unreadable(error).toRpc()).render(JSON.stringify(id))
+            body = Reply.error(unreadable(error).toRpc()).render(idText(id))
           }
           exchange.answer(body)
           record.answered(reply, sizeOf(body))

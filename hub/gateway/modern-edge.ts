@@ -7,6 +7,7 @@ import {
   MODERN_VERSIONS,
   McpError,
   type Reply,
+  idText,
   resultBody,
   rpc,
   toRpcError,
@@ -201,7 +202,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       if (mayBeRetry && params['requestState'] !== undefined) resume(http, id, method, params, outlet)
       else if (mayBeRetry && refusesPages(params)) {
         const origin = { era: 'modern', method, serverInfo: http.view.serverInfo } as const
-        succeed(outlet, exchange, modernBody(pagesRefused(method), JSON.stringify(id), origin))
+        succeed(outlet, exchange, modernBody(pagesRefused(method), idText(id), origin))
       } else launch(http, id, exchange, route, viewer, outlet)
     }
     const route = context.tasks.route(http.view, method, params, viewer) ?? http.view.route(method, params, viewer)
@@ -350,7 +351,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     if (reply.isError) return sendError(outlet, id, reply.message.error)
     try {
       const serverInfo = era === 'legacy' || view.aggregates ? view.serverInfo : null
-      const body = modernBody(reply, JSON.stringify(id), { era, method, serverInfo })
+      const body = modernBody(reply, idText(id), { era, method, serverInfo })
       outlet.finish(body)
       return sizeOf(body)
     } catch (error) {

@@ -220,7 +220,6 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
   function answered(exchange: Exchange, status: number, body: Buffer): void {
     // To a POST of `initialize` these say that the URL is of another transport, whatever the body says.
     const isRefusal = exchange.hints.method === 'initialize' && (status === 400 || status === 404 || status === 405)
-    const isRpc = !isRefusal && body.length > 0 && body[0] === 0x7b && body.includes('"jsonrpc"')
     if (forgotSession(status, body) && exchange.session !== null && !modern) {
       if (exchange.resumes > 0) {
         // It had begun to answer: asked again under a new session, it might do a thing twice.
@@ -229,7 +228,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
       } else if (exchange.session === sessionId) lostSession(exchange)
       // Another call has met that before, and the session is renewed.
       else dispatch(exchange)
-    } else if (status === 200 || (isRpc && status >= 400 && status !== 401 && status !== 403)) {
+    } else if (status === 200 || (status >= 400 && status !== 401 && status !== 403 && !isRefusal && isRpc(body))) {
       if (body.length === 0) fail(exchange, 'The server answered 200 without a body', false, null)
       else receive(body, exchange)
       if (!exchange.done) fail(exchange, 'The server’s answer holds no response to the request', false, null)
@@ -423,6 +422,10 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
       requester.close()
     },
   }
+}
+
+function isRpc(body: Buffer): boolean {
+  return body[0] === 0x7b && body.includes('"jsonrpc"')
 }
 
 /** 404 as the specification has it; many servers built on its examples answer 400 and say that the session is not known. */
