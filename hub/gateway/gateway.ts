@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { numberText, parseExactly } from '../contract/exact-json.ts'
 import { isEnabled } from '../contract/index.ts'
@@ -14,6 +15,7 @@ import { createModernEdge } from './modern-edge.ts'
 import { isModern } from './modern-envelope.ts'
 import { ELICITATION_COMPLETE } from './call.ts'
 import { createParkingLot } from './parked.ts'
+import { createStateSeal } from './request-state.ts'
 import { wholeShape } from '../catalog/shape.ts'
 import type { Notes } from '../cluster/cluster.ts'
 import type { Profile } from '../contract/index.ts'
@@ -33,6 +35,8 @@ export interface GatewayOptions {
   limits: GatewayLimits
   /** Stands before the ids of sessions, where several hubs have some. */
   instance: string | null
+  /** That all hubs share, the first for new ones; what clients carry between rounds is sealed with them. */
+  stateKeys: readonly Uint8Array[]
   upstreams: () => ReadonlyMap<string, Upstream>
   /** `profiles.json`, as one object for as long as it stays the same. */
   profiles: () => Readonly<Record<string, Profile>>
@@ -101,6 +105,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     get max() {
       return limits.maxParkedCalls
     },
+    seal: createStateSeal(options.stateKeys),
+    owner: options.instance ?? randomUUID(),
   })
   const modern = createModernEdge(context, parking)
   const legacy = createLegacyEdge(context)

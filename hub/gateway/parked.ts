@@ -1,7 +1,8 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Question } from './call.ts'
 import { McpError, isObject, rpc, type Params } from './json-rpc.ts'
 import { modernQuestion } from './modern-result.ts'
+import type { StateSeal } from './request-state.ts'
 
 /** Questions that come within this time are put to the client together. */
 const COLLECT_MS = 10
@@ -11,6 +12,14 @@ export const staleState = new McpError(
   rpc.invalidParams,
   'requestState is not valid (any more): start the request over without it',
 )
+
+/** The call waits, but not here: another hub cannot give the answers to the server's process, which runs there. */
+const elsewhere = (owner: string): McpError =>
+  new McpError(
+    rpc.invalidParams,
+    `The call waits for its answers at hub ${owner}, and they came to another: start the request over without requestState`,
+    { reason: 'requestState-elsewhere', owner },
+  )
 
 interface OpenQuestion {
   method: string
@@ -36,7 +45,7 @@ export interface ParkedCall {
   present: (() => void) | null
 }
 
-/** Calls parked between the rounds of a multi round-trip request (2026-07-28, "Input required"), with signed handles. */
+/** Calls parked between the rounds of a multi round-trip request (2026-07-28, "Input required"), with sealed handles. */
 export interface ParkingLot {
   park: (options: { principal: string; method: string; name: string; expire: () => void }) => ParkedCall
   ask: (parked: ParkedCall, question: Question) => Promise<unknown>
@@ -50,8 +59,14 @@ export interface ParkingLot {
   dispose: () => void
 }
 
-export function createParkingLot(options: { ttlMs: number; max: number }): ParkingLot {
-  const key = randomBytes(32)
+export function createParkingLot(options: {
+  ttlMs: number
+  max: number
+  seal: StateSeal
+  /** This hub, by the name that the others know it by. */
+  owner: string
+}): ParkingLot {
+  const { seal, owner } = options
   const calls = new Map<string, ParkedCall>()
 
   const sweeper = setInterval(() => {
@@ -62,11 +77,6 @@ export function createParkingLot(options: { ttlMs: number; max: number }): Parki
       parked.expire()
     }
   }, 1_000).unref()
-
-  const sign = (parked: { id: string; principal: string; method: string; name: string }, round: number): string =>
-    createHmac('sha256', key)
-      .update(JSON.stringify([parked.id, round, parked.principal, parked.method, parked.name]))
-      .digest('base64url')
 
   function end(parked: ParkedCall): void {
     calls.delete(parked.id)
@@ -113,14 +123,23 @@ export function createParkingLot(options: { ttlMs: number; max: number }): Parki
       inputRequests: Object.fromEntries(
         [...parked.questions].map(([id, { method, params }]) => [id, modernQuestion(method, params)]),
       ),
-      requestState: `${parked.id}.${++parked.round}.${sign(parked, parked.round)}`,
+      requestState: seal.seal({
+        call: parked.id,
+        round: ++parked.round,
+        principal: parked.principal,
+        method: parked.method,
+        name: parked.name,
+        owner,
+        expiresAt: parked.expiresAt,
+      }),
     }),
-    find: (state, principal, method, name) => {
-      const [id = '', round = '', signature = ''] = typeof state === 'string' ? state.split('.') : []
-      const expected = Buffer.from(sign({ id, principal, method, name }, Number(round)))
-      const given = Buffer.from(signature)
-      const parked = given.length === expected.length && timingSafeEqual(given, expected) ? calls.get(id) : undefined
-      if (parked?.round !== Number(round)) throw staleState
+    find: (text, principal, method, name) => {
+      const state = seal.open(text)
+      if (state?.principal !== principal || state.method !== method || state.name !== name) throw staleState
+      if (state.expiresAt <= Date.now()) throw staleState
+      if (state.owner !== owner) throw elsewhere(state.owner)
+      const parked = calls.get(state.call)
+      if (parked?.round !== state.round) throw staleState
       return parked
     },
     answer: (parked, responses) => {

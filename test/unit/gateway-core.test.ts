@@ -10,6 +10,7 @@ import {
   paramHeaders,
 } from '../../hub/gateway/mcp-headers.ts'
 import { exposedName } from '../../hub/gateway/names.ts'
+import { createStateSeal } from '../../hub/gateway/request-state.ts'
 import { createParkingLot } from '../../hub/gateway/parked.ts'
 import { templatePattern } from '../../hub/gateway/resource-owners.ts'
 import { forLegacyClient, legacyReply } from '../../hub/gateway/era-bridge.ts'
@@ -237,7 +238,7 @@ describe('towards a legacy client', () => {
 describe('a parked call', () => {
   const owner = { principal: 'p', method: 'tools/call', name: 't' }
   it('is found by its own client with the handle of the present round, once', async () => {
-    const lot = createParkingLot({ ttlMs: 60_000, max: 10 })
+    const lot = createParkingLot({ ttlMs: 60_000, max: 10, seal: createStateSeal([new Uint8Array(32)]), owner: '1' })
     const parked = lot.park({ ...owner, expire: () => undefined })
     const answer = lot.ask(parked, {
       method: 'elicitation/create',
@@ -264,7 +265,7 @@ describe('a parked call', () => {
     lot.dispose()
   })
   it('has a limit', () => {
-    const lot = createParkingLot({ ttlMs: 60_000, max: 1 })
+    const lot = createParkingLot({ ttlMs: 60_000, max: 1, seal: createStateSeal([new Uint8Array(32)]), owner: '1' })
     lot.park({ ...owner, expire: () => undefined })
     expect(() => lot.park({ ...owner, expire: () => undefined })).toThrow(/limits.maxParkedCalls/)
     lot.dispose()
