@@ -118,8 +118,10 @@ export function historyRoutes(on: On, options: { history: Recorder; metrics: Met
   })
 
   on('GET /api/metrics', async (_request, response) => {
-    const { contentType, text } = await metrics.scrape()
-    response.set('content-type', contentType).end(text)
+    const figures = await metrics.scrape()
+    if (figures === null)
+      throw new HubError('HUB_NOT_FOUND', 'Figures are off', { cure: 'Set monitoring.enabled to true in system.json.' })
+    response.set('content-type', figures.contentType).end(figures.text)
   })
 
   on('GET /api/audit', async (request, response) => {

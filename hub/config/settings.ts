@@ -196,10 +196,15 @@ export const settings = {
     default: (): 'hub' | 'external' => 'hub',
     live: true,
   },
-  'monitoring.enabled': { help: 'Accepted as the founding guide writes it.', default: true },
+  'monitoring.enabled': {
+    help: 'Whether figures are counted and answered for Prometheus (`GET /api/metrics`).',
+    default: true,
+    live: true,
+  },
   'monitoring.metricsInterval': {
-    help: 'Accepted as the founding guide writes it; gauges are read when asked for.',
+    help: 'How long gauges are answered as they were read last, in ms; without it each scrape reads them.',
     default: null,
+    live: true,
   },
   'monitoring.healthCheckInterval': {
     help: 'Time between two probes of a server, in ms; its entry may have its own.',

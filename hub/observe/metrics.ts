@@ -1,7 +1,10 @@
+import type { Registry } from 'prom-client'
 import { serverStates, type ServerStatus } from '../contract/index.ts'
 import { callBounds, createCallCounts, type CallSeries, type CountedRequest } from './call-counts.ts'
 
 export interface MetricsOptions {
+  /** `monitoring.enabled` and `monitoring.metricsInterval`, as they are in force. */
+  settings: () => { enabled: boolean; intervalMs: number | null }
   version: string
   servers: () => readonly ServerStatus[]
   sessions: () => number
@@ -17,16 +20,18 @@ export interface MetricsOptions {
 
 export interface Metrics {
   count: (requests: readonly CountedRequest[]) => void
-  /** The text that Prometheus scrapes. */
-  scrape: () => Promise<{ contentType: string; text: string }>
+  /** The text that Prometheus scrapes; null while figures are off. */
+  scrape: () => Promise<{ contentType: string; text: string } | null>
 }
 
 /** What a hub does and how it is, for Prometheus. prom-client is loaded by the first scrape: who does not scrape pays for counting only. */
 export function createMetrics(options: MetricsOptions): Metrics {
   const calls = createCallCounts()
-  let gauges: Promise<() => Promise<{ contentType: string; text: string }>> | null = null
+  let registry: Promise<Registry> | null = null
+  /** The gauges as they were read last. */
+  let sample: { at: number; text: string } | null = null
 
-  async function load(): Promise<() => Promise<{ contentType: string; text: string }>> {
+  async function load(): Promise<Registry> {
     const { Counter, Gauge, Registry, collectDefaultMetrics } = await import('prom-client')
     const registry = new Registry()
     collectDefaultMetrics({ register: registry })
@@ -97,17 +102,22 @@ export function createMetrics(options: MetricsOptions): Metrics {
         this.set(((await options.newestBackup()) ?? 0) / 1_000)
       },
     })
-    return async () => ({
-      contentType: registry.contentType,
-      text: `${(await registry.metrics()).trimEnd()}\n\n${renderCalls([...calls.series()])}`,
-    })
+    return registry
   }
 
   return {
-    count: calls.count,
+    count: (requests) => {
+      if (options.settings().enabled) calls.count(requests)
+    },
     scrape: async () => {
-      gauges ??= load()
-      return (await gauges)()
+      const { enabled, intervalMs } = options.settings()
+      if (!enabled) return null
+      const loaded = await (registry ??= load())
+      const at = performance.now()
+      // To read them is what costs something, and with many who scrape it would be for each.
+      if (sample === null || intervalMs === null || at - sample.at >= intervalMs)
+        sample = { at, text: (await loaded.metrics()).trimEnd() }
+      return { contentType: loaded.contentType, text: `${sample.text}\n\n${renderCalls([...calls.series()])}` }
     },
   }
 }

@@ -10,6 +10,7 @@ const read = (): Promise<string> =>
 /** Names and labels, as a scrape has them. */
 async function served(): Promise<Map<string, Set<string>>> {
   const metrics = createMetrics({
+    settings: () => ({ enabled: true, intervalMs: null }),
     version: '1.2.3',
     servers: () => [{ name: 'a', state: 'running', restarts: 1 } as ServerStatus],
     sessions: () => 1,
@@ -22,7 +23,7 @@ async function served(): Promise<Map<string, Set<string>>> {
   metrics.count([
     { server: 'a', method: 'tools/call', name: 'echo', outcome: 'ok', durationMs: 5 },
   ] as unknown as Parameters<typeof metrics.count>[0])
-  const { text } = await metrics.scrape()
+  const { text = '' } = (await metrics.scrape()) ?? {}
   const found = new Map([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => [name, new Set<string>()]))
   for (const [, series = '', labels = ''] of text.matchAll(/^(\w+)(?:\{(.*)\})? /gm)) {
     const known = found.get(series) ?? found.get(series.replace(/_(?:bucket|sum|count)$/, ''))
