@@ -166,6 +166,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
 /** The cluster, which tells when it ended a session. */
 function tellRevocations(cluster: Cluster, revoked: () => void): Cluster {
   const { sessions } = cluster
+  cluster.onRevoked = revoked
   async function told<T>(work: Promise<T>, isEnd: (result: T) => boolean): Promise<T> {
     const result = await work
     if (isEnd(result)) revoked()

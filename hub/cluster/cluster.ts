@@ -4,6 +4,8 @@
  */
 export interface Cluster {
   readonly sessions: SessionStore
+  /** Another hub ended sessions, or may have while it could not be heard. Never called where hubs have no channel for it. */
+  onRevoked: (() => void) | null
   /** Small facts for people to look at, by name of their kind. */
   notes: (kind: string) => Notes
   limiter: (policy: LimiterPolicy) => Limiter

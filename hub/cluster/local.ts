@@ -29,6 +29,7 @@ export function openLocalCluster(file: string, now: () => number = Date.now): Cl
   const sweeper = setInterval(sweep, SWEEP_MS).unref()
 
   return {
+    onRevoked: null,
     sessions: sqliteSessions(db, now),
     notes: (kind) => sqliteNotes(db, kind),
     limiter: (policy) => (policy.kind === 'lockout' ? sqliteLimiter(db, policy, now) : memoryLimiter(policy, now)),

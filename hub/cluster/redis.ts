@@ -6,6 +6,8 @@ import type { Cluster, SessionRecord, SessionStore } from './cluster.ts'
 import { flexibleLimiter } from './flexible-limiter.ts'
 
 const PREFIX = 'mcp-hub:'
+/** Tells that sessions ended; each hub looks itself whose. */
+const REVOKED = `${PREFIX}revoked`
 const HEARTBEAT_MS = 10_000
 /** A Redis that hangs must not hang a request for long. */
 const COMMAND_TIMEOUT_MS = 1_000
@@ -95,8 +97,20 @@ export async function openRedisCluster({ url, onState, now = Date.now }: RedisCl
     .catch((error: unknown) => report('down', error instanceof Error ? error.message : String(error)))
   await beat()
 
-  return {
-    sessions: redisSessions(redis, now),
+  const listener = redis.duplicate({ enableOfflineQueue: true, maxRetriesPerRequest: null, lazyConnect: true })
+  // What fails here fails on the other connection, too, which says so.
+  listener.on('error', () => undefined)
+  listener.on('message', (_channel, hub: string) => {
+    if (hub !== self) cluster.onRevoked?.()
+  })
+  // What was told while it was away was not heard.
+  listener.on('ready', () => cluster.onRevoked?.())
+  void listener.subscribe(REVOKED).catch(() => undefined)
+  const tell = (): Promise<unknown> => redis.publish(REVOKED, self).catch(() => 0)
+
+  const cluster: Cluster = {
+    onRevoked: null,
+    sessions: redisSessions(redis, now, tell),
     notes: (kind) => ({
       put: async (entries) => {
         if (entries.size > 0) await redis.hset(`${PREFIX}notes:${kind}`, Object.fromEntries(entries)).catch(() => 0)
@@ -128,9 +142,11 @@ export async function openRedisCluster({ url, onState, now = Date.now }: RedisCl
       clearInterval(heart)
       // It still counts for a while: were Redis to go while hubs restart, those that are left must not allow too much.
       redis.disconnect()
+      listener.disconnect()
       return Promise.resolve()
     },
   }
+  return cluster
 }
 
 /** The answer, or a refusal that says what is down: nobody is let in on the chance that they were not revoked. */
@@ -148,7 +164,7 @@ async function orUnavailable<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
-function redisSessions(redis: Scripted, now: () => number): SessionStore {
+function redisSessions(redis: Scripted, now: () => number, tell: () => Promise<unknown>): SessionStore {
   const keyOf = (id: string): string => `${PREFIX}session:${id}`
   /** Ids by user, scored by their latest end, so that those of ended sessions can be swept. */
   const indexOf = (user: string): string => `${PREFIX}sessions:${user}`
@@ -186,17 +202,24 @@ function redisSessions(redis: Scripted, now: () => number): SessionStore {
     find: async (id) => recordOf(await orUnavailable(redis.hgetall(keyOf(id)))),
     rotate: async (id, generation, { leewayMs, idleMs }) => {
       const [outcome, next] = await orUnavailable(redis.rotateSession(keyOf(id), generation, now(), leewayMs, idleMs))
+      if (outcome === 'reused') await tell()
       return outcome === 'rotated' || outcome === 'repeated'
         ? { outcome, generation: next }
         : { outcome: outcome === 'reused' ? 'reused' : 'unknown' }
     },
     list: (user) => orUnavailable(listed(user === null ? all : indexOf(user))),
-    revoke: async (id) => (await orUnavailable(redis.del(keyOf(id)))) > 0,
+    revoke: async (id) => {
+      const ended = (await orUnavailable(redis.del(keyOf(id)))) > 0
+      if (ended) await tell()
+      return ended
+    },
     revokeUser: async (user, except) => {
       const sessions = await orUnavailable(listed(indexOf(user)))
       const ended = sessions.filter(({ id }) => id !== except)
       if (ended.length === 0) return 0
-      return orUnavailable(redis.del(...ended.map(({ id }) => keyOf(id))))
+      const count = await orUnavailable(redis.del(...ended.map(({ id }) => keyOf(id))))
+      await tell()
+      return count
     },
   }
 }

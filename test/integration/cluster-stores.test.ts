@@ -78,6 +78,31 @@ function session(user: string, changes: Partial<SessionRecord> = {}): SessionRec
 
 const times = { leewayMs: 10_000, idleMs: HOUR }
 
+describe('sessions that end in Redis', () => {
+  it('are told to every other hub at once, also by what happened while it could not hear', async () => {
+    clock = 0
+    const { one, other, dispose } = await shared()
+    const heard = { one: 0, other: 0 }
+    one.onRevoked = () => heard.one++
+    other.onRevoked = () => heard.other++
+    const ended = session('ann')
+    await one.sessions.open(ended)
+    await expect.poll(() => other.sessions.find(ended.id)).not.toBeNull()
+    const before = { ...heard }
+    await one.sessions.revoke(ended.id)
+    await expect.poll(() => heard.other, { timeout: 1_000 }).toBe(before.other + 1)
+    expect(heard.one).toBe(before.one)
+    await one.sessions.revoke(ended.id)
+    for (const user of ['bob', 'bob']) await one.sessions.open(session(user))
+    await one.sessions.revokeUser('bob')
+    await expect.poll(() => heard.other, { timeout: 1_000 }).toBe(before.other + 2)
+    await redis.kill()
+    await redis.start()
+    await expect.poll(() => heard.other, { timeout: 5_000 }).toBeGreaterThan(before.other + 2)
+    await dispose()
+  })
+})
+
 describe.each([
   ['memory', memory],
   ['SQLite', sqlite],
