@@ -171,12 +171,13 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   if (options.redisUrl !== null && authConfig.jwtSecret === undefined)
     options.log('warn', 'JWT_SECRET is not set: who signs in here is not signed in at the hubs that share REDIS_URL')
   let lockouts = 0
+  const keys = await signingKeys(options, authConfig)
   const identity = await openIdentity({
     mode: options.mode,
     documents,
     dataDir: options.dataDir,
     tokens: options.tokens,
-    signingKeys: await signingKeys(options, authConfig),
+    signingKeys: keys,
     auth: () => config.system.auth ?? {},
     adminPassword: options.adminPassword,
     openCluster: cluster.open,
@@ -307,6 +308,10 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   events.onUsageWatched = supervisor.usageWatched
 
   const metrics = createMetrics({
+    settings: () => {
+      const { enabled = fixedDefault('monitoring.enabled'), metricsInterval = null } = config.system.monitoring ?? {}
+      return { enabled, intervalMs: metricsInterval }
+    },
     version: options.version,
     servers: () => [...supervisor.upstreams.values()].map((upstream) => upstream.status()),
     sessions: () => gateway.sessions,
@@ -328,6 +333,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     hubInfo: { name: 'mcp-hub', version: options.version },
     limits,
     instance: options.instance ?? null,
+    stateKeys: keys,
     upstreams: () => supervisor.upstreams,
     profiles: () => config.profiles.profiles,
     admission: pins,

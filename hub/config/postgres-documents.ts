@@ -37,6 +37,8 @@ const migrations: Migrations = {
 }
 
 const CHANNEL = 'hub_config'
+/** They are small: what takes longer hangs, and somebody waits for it. */
+const QUERY_TIMEOUT_MS = 4_000
 /** A notice may get lost with its connection, and PostgreSQL keeps none. */
 const RECONCILE_MS = 10_000
 
@@ -54,7 +56,7 @@ export interface PostgresDocuments extends Documents {
 export async function openPostgresDocuments(
   options: PostgresOptions & { reconcileMs?: number },
 ): Promise<PostgresDocuments> {
-  const db = await answered(openPostgres<ConfigTables>(options, migrations, 2).catch(orMisconfigured))
+  const db = await answered(openPostgres<ConfigTables>(options, migrations, 2, QUERY_TIMEOUT_MS).catch(orMisconfigured))
   /** The versions that the watchers know of: they were told, or wrote them themselves. */
   const told = new Map<DocumentName, number>()
   const watchers = new Set<{ documents: readonly DocumentName[]; onChange: () => void }>()

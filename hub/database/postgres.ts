@@ -5,6 +5,9 @@ import { migrate, type Migrations } from './migrate.ts'
 /** Any numbers, the same in every hub: who holds the lock of its name does what only one may do at a time. */
 export const LOCK = { audit: 7_203_001, partitions: 7_203_002, migrations: 7_203_003, config: 7_203_004 }
 
+const QUERY_TIMEOUT_MS = 30_000
+const IDLE_TIMEOUT_MS = 10_000
+
 export interface PostgresOptions {
   url: string
   /** A connection broke. */
@@ -16,6 +19,7 @@ export async function openPostgres<Tables>(
   { url, onError }: PostgresOptions,
   migrations: Migrations,
   max: number,
+  queryTimeoutMs = QUERY_TIMEOUT_MS,
 ): Promise<Kysely<Tables>> {
   const types = new pg.TypeOverrides()
   // Times, counts and ids stay below 2^53.
@@ -26,7 +30,9 @@ export async function openPostgres<Tables>(
     max,
     connectionTimeoutMillis: 5_000,
     // A database that hangs must not look like one that answers.
-    query_timeout: 30_000,
+    query_timeout: queryTimeoutMs,
+    // Nor may a hub that hangs in a transaction hold up all others.
+    idle_in_transaction_session_timeout: IDLE_TIMEOUT_MS,
     keepAlive: true,
     types,
   })

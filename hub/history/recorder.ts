@@ -46,6 +46,7 @@ const ACTS_AT_ONCE = 100
 const RETRY_MS = [250, 500, 1_000, 2_000]
 const MAINTAIN_MS = 10 * 60_000
 const NOTICE_MS = 1_000
+const PING_TIMEOUT_MS = 2_500
 /** Longest texts that come from outside. */
 const MAX_NAME = 300
 const MAX_MESSAGE = 1_000
@@ -239,12 +240,19 @@ export function createRecorder(options: RecorderOptions): Recorder {
   }
 
   async function ping(): Promise<void> {
+    // One that hangs answers nothing, not even that: the query itself is given up much later.
+    const late = setTimeout(() => {
+      failure ??= `the database did not answer for ${PING_TIMEOUT_MS / 1_000} s`
+    }, PING_TIMEOUT_MS)
+    late.unref()
     try {
       await (await openStore()).ping()
       // While something is held, the writer says how it goes.
       if (pumping === null) failure = null
     } catch (error) {
       failure ??= error instanceof Error ? error.message : String(error)
+    } finally {
+      clearTimeout(late)
     }
   }
 

@@ -17,6 +17,8 @@ import { openPostgresDocuments } from '../../hub/config/postgres-documents.ts'
 import { openConfigStore, type ConfigStore } from '../../hub/config/store.ts'
 import { createConfigVersions, type ConfigVersions } from '../../hub/config/versions.ts'
 import { openPostgresStore } from '../../hub/history/postgres-store.ts'
+import { createRecorder } from '../../hub/history/recorder.ts'
+import { createRedactor } from '../../hub/observe/redactor.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { startPostgres, type TestPostgres } from '../fixtures/postgres.ts'
 
@@ -390,6 +392,44 @@ describe('hubs on one PostgreSQL', () => {
     await expect.poll(() => one.store.servers.mcpServers['a'], { timeout: 2_000 }).toEqual({ command: 'y' })
     await one.dispose()
   })
+
+  it('notice one that hangs within 5 s, and go on when it answers again', async () => {
+    const url = await freshDatabase()
+    const one = await hub(url)
+    await one.store.saveServer('a', { command: 'x' })
+    const recorder = createRecorder({
+      open: () => openPostgresStore({ url, onError: () => undefined }),
+      limits: () => ({ maxRows: 1, maxBytes: 1, maxDays: 1, auditDays: 1 }),
+      payloads: () => ({ mode: 'off', maxBytes: 1, redactor: createRedactor() }),
+      onBatch: () => undefined,
+      onAppended: () => undefined,
+      log: () => undefined,
+      pingEveryMs: 2_000,
+    })
+    await (await recorder.store()).ping()
+    await postgres.hang()
+    const since = performance.now()
+    await Promise.all([
+      expect.poll(() => recorder.failure, { timeout: 5_000 }).toContain('did not answer'),
+      expect(one.store.saveServer('b', { command: 'x' })).rejects.toMatchObject({ code: 'HUB_STORE_UNAVAILABLE' }),
+    ])
+    expect(performance.now() - since).toBeLessThan(5_500)
+    expect(one.store.servers.mcpServers).toEqual({ a: { command: 'x' } })
+    await postgres.go()
+    await expect.poll(() => recorder.failure, { timeout: 5_000 }).toBeNull()
+    await expect
+      .poll(
+        () =>
+          one.store.saveServer('c', { command: 'x' }).then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 5_000 },
+      )
+      .toBe(true)
+    await recorder.dispose()
+    await one.dispose()
+  }, 30_000)
 
   it('keep what is in force while it is down, refuse to save, and go on within 5 s when it is back', async () => {
     const url = await freshDatabase()

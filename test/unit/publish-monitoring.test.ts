@@ -18,6 +18,7 @@ function context(options: Partial<TargetInput> = {}): BundleContext {
 /** The names that a scrape of a hub has. */
 async function exposition(): Promise<Set<string>> {
   const metrics = createMetrics({
+    settings: () => ({ enabled: true, intervalMs: null }),
     version: '1.2.3',
     servers: () => [{ name: 'a', state: 'running', restarts: 1 } as ServerStatus],
     sessions: () => 1,
@@ -28,7 +29,7 @@ async function exposition(): Promise<Set<string>> {
     newestBackup: () => Promise.resolve(1),
   })
   metrics.count([{ server: 'a', method: 'tools/call', name: 'echo', outcome: 'ok', durationMs: 5 }])
-  const { text } = await metrics.scrape()
+  const { text = '' } = (await metrics.scrape()) ?? {}
   return new Set(Array.from(text.matchAll(/^(\w+)(?:\{.*\})? /gm), ([, name = '']) => name))
 }
 
