@@ -31,5 +31,12 @@ export default defineConfig({
       timeout: 180_000,
       use: { ...browser, ignoreHTTPSErrors: true },
     },
+    {
+      // `npm run test:bundle:long`: with load, in containers, with the tools that `bundle` can do without.
+      name: 'bundle-long',
+      testDir: 'test/e2e/bundle-long',
+      timeout: 900_000,
+      use: { ...browser, ignoreHTTPSErrors: true },
+    },
   ],
 })

@@ -15,15 +15,16 @@ import { hasDisplay } from './lib/virtual-display.mjs'
 
 /**
  * Brings a bare clone to where it can be built and run, doing only what is not done yet.
- * @param {{ packagesOnly?: boolean, test?: boolean }} [options]
+ * @param {{ packagesOnly?: boolean, test?: boolean, packages?: readonly (readonly string[])[] }} [options]
  */
-export async function bootstrap({ packagesOnly = false, test = false } = {}) {
+export async function bootstrap({ packagesOnly = false, test = false, packages = [] } = {}) {
   await ensurePackages()
   toolNode()
   if (packagesOnly) return
   await ensureSystemPackages([
     ...ELECTRON_PACKAGES,
     ...(test || !hasDisplay() ? DISPLAY_PACKAGES : []),
+    ...packages,
     ...(test ? [...TEST_PACKAGES, ...FONT_PACKAGES, ...(chromium() ? [] : [['chromium']])] : []),
   ])
   await ensureElectron()

@@ -7,14 +7,14 @@ import { cache, readJson, root, toolEnv, toolNode } from './lib/paths.mjs'
 import { run } from './lib/process.mjs'
 import { onEnd } from './lib/launch.mjs'
 import { report } from './lib/setup-error.mjs'
-import { chooseSteps, countStep, failedTests, steps } from './lib/test-steps.mjs'
+import { chooseSteps, countStep, failedTests, longSteps, steps } from './lib/test-steps.mjs'
 import { startVirtualDisplay } from './lib/virtual-display.mjs'
 
 /** Everything that CI runs, from a bare clone: `npm test [-- --only lint,unit]`. */
 const { values } = parseArgs({ options: { only: { type: 'string' } } })
 const { chosen, unknown } = chooseSteps(values.only)
 if (unknown.length > 0 || chosen.length === 0) {
-  console.error(`--only takes some of: ${steps.map(({ name }) => name).join(',')}`)
+  console.error(`--only takes some of: ${[...steps, ...longSteps].map(({ name }) => name).join(',')}`)
   process.exit(2)
 }
 
@@ -61,6 +61,7 @@ try {
   await bootstrap({
     test: chosen.some((step) => step.needsSystem),
     packagesOnly: !chosen.some((step) => step.needsSystem),
+    packages: chosen.flatMap((step) => step.packages ?? []),
   })
   mkdirSync(cache, { recursive: true })
   if (chosen.some((step) => step.needsBuild)) await buildStale()

@@ -32,6 +32,21 @@ export const TEST_PACKAGES = [
   ['strace'],
 ]
 
+/**
+ * For `npm run test:bundle:long` alone: what makes and runs containers, and the examiners of artifacts whose packages start no
+ * service (promtool comes only with one).
+ */
+export const LONG_PACKAGES = [
+  ['debootstrap'],
+  ['buildah'],
+  ['podman'],
+  ['runc'],
+  ['catatonit'],
+  ['nftables'],
+  ['apache2-bin'],
+  ['logrotate'],
+]
+
 /** The pages are shown in Chinese too. */
 export const FONT_PACKAGES = [['fonts-noto-cjk', 'fonts-wqy-zenhei', 'fonts-wqy-microhei'], ['fonts-dejavu-core']]
 

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { modules, root } from './paths.mjs'
+import { LONG_PACKAGES } from './system-packages.mjs'
 
 /**
  * @typedef {object} Step
@@ -11,6 +12,7 @@ import { modules, root } from './paths.mjs'
  * @property {'vitest' | 'playwright' | null} runner whose report counts the tests; without one the step itself is the check
  * @property {boolean} needsBuild
  * @property {boolean} needsSystem a screen, a browser, a web server
+ * @property {readonly (readonly string[])[]} [packages] of the system, besides those that every test may need
  */
 
 const tool = (/** @type {string} */ file) => path.join(modules, file)
@@ -49,6 +51,9 @@ export const steps = [
   playwright('bundle', 3),
 ]
 
+/** What runs only when it is named: it takes longer than all the others, and installs what they do not need. */
+export const longSteps = [{ ...playwright('bundle-long', 60), packages: LONG_PACKAGES }]
+
 /**
  * The steps of `--only a,b`, in their own order.
  * @param {string | undefined} only
@@ -57,9 +62,10 @@ export const steps = [
 export function chooseSteps(only) {
   if (only === undefined) return { chosen: steps, unknown: [] }
   const names = only.split(',').filter(Boolean)
+  const all = [...steps, ...longSteps]
   return {
-    chosen: steps.filter((step) => names.includes(step.name)),
-    unknown: names.filter((name) => !steps.some((step) => step.name === name)),
+    chosen: all.filter((step) => names.includes(step.name)),
+    unknown: names.filter((name) => !all.some((step) => step.name === name)),
   }
 }
 

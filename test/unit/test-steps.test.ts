@@ -8,6 +8,8 @@ describe('npm test', () => {
     const { chosen, unknown } = chooseSteps('unit,lint,nonsense')
     expect(chosen.map(({ name }) => name)).toEqual(['lint', 'unit'])
     expect(unknown).toEqual(['nonsense'])
+    expect(chooseSteps(undefined).chosen.map(({ name }) => name)).not.toContain('bundle-long')
+    expect(chooseSteps('bundle-long').chosen).toHaveLength(1)
   })
 
   it('ends within half an hour, though every tests step hang', () => {

@@ -7,6 +7,7 @@ import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.j
 import { StdioClientTransport as LegacyStdio } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport as LegacyTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { canaries, contents, deploy, DOMAIN, until, type Deployment } from './deployment.ts'
+import { describeNginx } from './nginx-behaviour.ts'
 
 /** One deployment for all tests of this file: what the README of a bundle leads to, with the real nginx and the real PM2. */
 const test = base.extend<object, { deployment: Deployment }>({
@@ -172,6 +173,8 @@ test('a person signs in with the generated password and sees the servers', async
   expect(cookie).toMatchObject({ httpOnly: true, secure: true, sameSite: 'Strict' })
   expect(violations).toEqual([])
 })
+
+describeNginx(test, { full: false, note: () => undefined })
 
 test('a reload keeps the configuration and loses no call', async ({ deployment }) => {
   const added = await deployment.fetch(`${deployment.origin}/api/servers`, {

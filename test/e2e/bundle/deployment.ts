@@ -43,6 +43,9 @@ export interface Deployment {
   root: string
   release: string
   origin: string
+  httpPort: number
+  /** The certificate of the site, which signs itself. */
+  ca: Buffer
   /** Of the first hub, without nginx. */
   hubUrl: string
   environment: Record<string, string>
@@ -51,6 +54,7 @@ export interface Deployment {
   pm2: (...args: string[]) => Promise<string>
   hubPid: () => Promise<number>
   testNginx: () => Promise<string>
+  reloadNginx: () => Promise<unknown>
   dispose: () => Promise<void>
 }
 
@@ -122,6 +126,8 @@ export async function deploy(options: { instances?: number } = {}): Promise<Depl
     root,
     release: await realpath(path.join(root, 'current')),
     origin,
+    httpPort,
+    ca,
     hubUrl: `http://127.0.0.1:${basePort}/mcp`,
     environment,
     fetch: trusting,
@@ -131,6 +137,7 @@ export async function deploy(options: { instances?: number } = {}): Promise<Depl
       return (JSON.parse(list.slice(list.indexOf('['))) as { pid: number }[])[0]?.pid ?? 0
     },
     testNginx: async () => (await run(outside['NGINX'] ?? '', ['-t'])).stderr,
+    reloadNginx: () => run(outside['NGINX'] ?? '', ['-s', 'reload']),
     dispose: async () => {
       await agent.close()
       await run(outside['NGINX'] ?? '', ['-s', 'quit'])
