@@ -10,7 +10,11 @@ export const publishCommand: Command = {
   options: {
     out: { type: 'string', value: 'DIR', help: 'a new or empty folder for the bundle' },
     domain: { type: 'string', value: 'NAME', help: 'the name under which the hub is reached, e.g. hub.example.com' },
-    mode: { type: 'string', value: 'pm2|systemd|docker', help: 'what the instructions lead with (default pm2)' },
+    mode: {
+      type: 'string',
+      value: 'pm2|systemd|docker|kubernetes',
+      help: 'what the instructions lead with (default pm2)',
+    },
     instances: { type: 'string', value: 'N', help: 'hubs side by side on the target (default 1)' },
     services: {
       type: 'string',

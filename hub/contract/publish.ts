@@ -18,7 +18,7 @@ export type TargetService = (typeof targetServices)[number]
 
 const targetShape = z.strictObject({
   domain,
-  mode: z.enum(['pm2', 'systemd', 'docker']).default('pm2'),
+  mode: z.enum(['pm2', 'systemd', 'docker', 'kubernetes']).default('pm2'),
   instances: z.number().int().min(1).max(64).default(1),
   /** First hub port on the target; instance n listens on basePort + n. */
   basePort: z.number().int().min(1024).max(65_000).default(3000),

@@ -10,6 +10,8 @@ import { nginxComplete, nginxSite } from './artifacts/nginx.ts'
 import { crontab } from './artifacts/crontab.ts'
 import { firewall } from './artifacts/firewall.ts'
 import { grafanaDashboard } from './artifacts/grafana.ts'
+import { helmArtifacts } from './artifacts/helm.ts'
+import { kubernetesArtifacts } from './artifacts/kubernetes.ts'
 import { logrotate } from './artifacts/logrotate.ts'
 import { ecosystem } from './artifacts/pm2.ts'
 import { portabilityReport } from './artifacts/portability-report.ts'
@@ -73,6 +75,8 @@ const artifacts: readonly Artifact[] = [
   dockerIgnore,
   dockerNginx,
   compose,
+  ...kubernetesArtifacts,
+  ...helmArtifacts,
   packageFile,
   portabilityReport,
 ]

@@ -158,14 +158,14 @@ function commandFinding(
       message: `${config.command} must be installed on the target.`,
       cure: `Install it there so that the hub's user finds it in PATH, or give its absolute path on the target.`,
     }
-  if (target.mode === 'docker' && IN_IMAGE.has(name))
+  if (isImage(target) && IN_IMAGE.has(name))
     return {
       severity: 'info',
       code: 'needs-runtime',
       message: `${runtime} is part of the generated image.`,
       cure: 'Nothing to do.',
     }
-  if (target.mode === 'docker' && (name === 'docker' || name === 'podman'))
+  if (isImage(target) && (name === 'docker' || name === 'podman'))
     return {
       severity: 'error',
       code: 'needs-runtime',
@@ -176,11 +176,15 @@ function commandFinding(
     severity: 'warning',
     code: 'needs-runtime',
     message: `${config.command} needs ${runtime} on the target.`,
-    cure:
-      target.mode === 'docker'
-        ? `Add ${runtime} to docker/Dockerfile, stage hub.`
-        : `Install ${runtime} for the user mcp-hub.`,
+    cure: isImage(target)
+      ? `Add ${runtime} to docker/Dockerfile, stage hub.`
+      : `Install ${runtime} for the user mcp-hub.`,
   }
+}
+
+/** The hub runs in the generated image, and finds only what is in it. */
+function isImage({ mode }: Target): boolean {
+  return mode === 'docker' || mode === 'kubernetes'
 }
 
 function placesOf(config: StdioServerConfig): Place[] {

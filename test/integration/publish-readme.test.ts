@@ -26,6 +26,8 @@ describe.skipIf(shellcheck === null)('the commands of a README', () => {
     ['systemd', { mode: 'systemd' }],
     ['systemd with several hubs', { mode: 'systemd', instances: 3, services: ['database'] }],
     ['docker', { mode: 'docker', httpsPort: 8443 }],
+    ['kubernetes', { mode: 'kubernetes' }],
+    ['kubernetes with several hubs', { mode: 'kubernetes', instances: 2, services: ['database'] }],
     ['docker with stores beside the hubs', { mode: 'docker', instances: 2, services: ['database', 'redis'] }],
   ])('pass shellcheck: %s', async (name, options) => {
     const target = targetSchema.parse({ domain: 'hub.example.com', ...options })

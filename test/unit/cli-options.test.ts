@@ -83,7 +83,8 @@ describe('the command line', () => {
       err: expect.stringContaining('holds a bundle already') as string,
     })
     expect((await run([...args, '--force'])).code).toBe(0)
-  })
+    // Each checks every artifact, with every tool that is here.
+  }, 30_000)
 
   it('takes CONFIG_DIR from the environment', async () => {
     expect(await run(['config', 'check'], { CONFIG_DIR: config })).toMatchObject({ code: 0, err: '' })

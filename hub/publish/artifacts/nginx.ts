@@ -22,6 +22,13 @@ export interface NginxPlace {
   modern: boolean
   /** Who knows the names of the hubs, where they have names. */
   resolver: string | null
+  /** In a cluster: TLS ends before it, and one name stands for any number of hubs. */
+  cluster?: {
+    /** File with the resolver and the name; both are known only there. */
+    hubs: string
+    /** Addresses that a proxy in front may have; it says who the client is. */
+    proxies: string[]
+  }
 }
 
 const CIPHERS = [
@@ -114,10 +121,17 @@ export function renderSite({ target, system }: BundleContext, place: NginxPlace)
   const tls = place.modern ? ' ssl' : ' ssl http2'
   const http2 = place.modern ? '\n  http2 on;' : ''
   const insiders = place.insiders.map((address) => `    allow ${address};\n`).join('')
+  const { cluster } = place
   const many = place.upstreams.length > 1
-  const affinity = many
-    ? `  # What a call waits for is in a hub's memory: the requests of a client go to one hub, also those without a session.\n  hash $remote_addr$http_authorization consistent;\n`
-    : ''
+  const affinity =
+    many || cluster !== undefined
+      ? `  # What a call waits for is in a hub's memory: the requests of a client go to one hub, also those without a session.\n  hash $remote_addr$http_authorization consistent;\n`
+      : ''
+  // Learned from the answer that opens a session: it stays where it is when a hub is added.
+  const learned =
+    cluster === undefined
+      ? ''
+      : `  sticky learn create=$upstream_http_mcp_session_id lookup=$http_mcp_session_id zone=mcp_hub_sessions:1m timeout=1h header;\n`
   const resolver =
     place.resolver === null
       ? ''
@@ -172,7 +186,7 @@ map $uri $mcp_hub_cache {
 
 upstream mcp_hub {
   zone mcp_hub 256k;
-${resolver}${affinity}${place.upstreams.map(({ address }) => server(address)).join('')}${keepalive}}
+${cluster === undefined ? resolver : `  include ${cluster.hubs};\n`}${affinity}${learned}${place.upstreams.map(({ address }) => server(address)).join('')}${keepalive}}
 ${pools}
 # Whoever does not ask for ${target.domain} gets nothing, not even a certificate.
 server {
@@ -181,7 +195,9 @@ ${listen(place.httpPort, ' default_server')}
   return 444;
 }
 
-server {
+${
+  cluster === undefined
+    ? `server {
 ${listen(place.httpsPort, `${tls} default_server`)}${http2}
   server_name _;
 ${tlsSettings()}  ssl_reject_handshake on;
@@ -209,8 +225,15 @@ ${listen(place.httpsPort, tls)}${http2}
   server_name ${target.domain};
   ssl_certificate ${place.certificate};
   ssl_certificate_key ${place.key};
-${tlsSettings()}
-  server_tokens off;
+${tlsSettings()}`
+    : `server {
+${listen(place.httpPort, '')}
+  server_name ${target.domain};
+  # Only a proxy of the cluster is believed when it says who the client is.
+${cluster.proxies.map((address) => `  set_real_ip_from ${address};\n`).join('')}  real_ip_header X-Forwarded-For;
+  real_ip_recursive on;
+`
+}  server_tokens off;
   access_log ${place.accessLog} mcp_hub;
   client_header_timeout 10s;
   client_body_timeout 30s;

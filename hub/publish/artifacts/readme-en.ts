@@ -1,8 +1,10 @@
 import { publicOrigin, type BundleContext } from '../context.ts'
 import { serviceVariables } from '../variables.ts'
 import { instructions } from './instructions.ts'
+import { readmeKubernetes } from './readme-kubernetes.ts'
 
 export function readmeEn(context: BundleContext, release: string): string {
+  if (context.target.mode === 'kubernetes') return readmeKubernetes(context, release, 'en')
   const { target, paths, needs } = context
   const run = instructions(context, release)
   const docker = target.mode === 'docker'

@@ -10,8 +10,9 @@ import { checkEnvironment } from './environment.ts'
 import { checkFirewall } from './firewall.ts'
 import { checkJson } from './json.ts'
 import { checkLogrotate } from './logrotate.ts'
+import { checkChart, checkKustomization, checkManifests } from './kubernetes.ts'
 import { checkMonitoring } from './monitoring.ts'
-import { checkNginx } from './nginx.ts'
+import { checkNginx, siteInConfigMap } from './nginx.ts'
 import type { Checker } from './outcome.ts'
 import { checkEcosystem } from './pm2.ts'
 import { checkSecrets } from './secrets.ts'
@@ -29,6 +30,10 @@ const checkers: readonly Checker[] = [
   checkNginx('docker/nginx.conf'),
   checkDockerfile,
   checkCompose,
+  checkManifests,
+  checkKustomization,
+  checkNginx('k8s/config.yaml', { before: '', after: '' }, siteInConfigMap),
+  checkChart,
   checkLogrotate,
   checkMonitoring,
   checkFirewall,

@@ -1,13 +1,30 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { Bundle } from '../bundle.ts'
 import { findTool, runTool } from '../run-tool.ts'
 import { failed, notChecked, passed, textOf, TOOL_TIMEOUT_MS, type Checker } from './outcome.ts'
+
+/** Where the text of a site is in an artifact. */
+type Reader = (bundle: Bundle, artifact: string) => { text: string; linesBefore: number }
+
+const wholeFile: Reader = (bundle, artifact) => ({ text: textOf(bundle, artifact), linesBefore: 0 })
+
+/** The site that a ConfigMap holds. */
+export const siteInConfigMap: Reader = (bundle, artifact) => {
+  const whole = textOf(bundle, artifact)
+  const [before = '', block = ''] = whole.split(/(?<=^ {2}nginx\.conf: \|\n)/m)
+  return { text: block.replace(/^ {4}/gm, ''), linesBefore: before.split('\n').length - 1 }
+}
+
+function versionNumber(parts: string[]): number {
+  return parts.reduce((sum, part) => sum * 1_000 + Number(part), 0)
+}
 
 /**
  * `nginx -t` on the artifact itself. Only what cannot exist here is replaced, line by line: addresses by sockets in a folder
  * of our own (ports below 1024 need root), the certificate by a throw-away one, names of containers by loopback.
  */
-export function checkNginx(artifact: string, around = { before: '', after: '' }): Checker {
+export function checkNginx(artifact: string, around = { before: '', after: '' }, read: Reader = wholeFile): Checker {
   return async (bundle, folder) => {
     const nginx = await findTool('nginx')
     if (nginx === null) return notChecked(artifact, 'nginx', 'nginx is not installed here.')
@@ -15,10 +32,15 @@ export function checkNginx(artifact: string, around = { before: '', after: '' })
       (await runTool(nginx, ['-v'], { cwd: folder, timeoutMs: TOOL_TIMEOUT_MS })).output,
     )
     const tool = `nginx ${version?.slice(1).join('.') ?? '(version unknown)'}`
-    const text = textOf(bundle, artifact)
-    const number = (version?.slice(1) ?? []).reduce((sum, part) => sum * 1_000 + Number(part), 0)
-    if (/^\s*http2 on;/m.test(text) && number < 1_027_003)
-      return notChecked(artifact, tool, 'This file is for nginx 1.27.3 or later, and the one installed here is older.')
+    const { text, linesBefore } = read(bundle, artifact)
+    const number = versionNumber(version?.slice(1) ?? [])
+    const needed = /^\s*sticky learn/m.test(text) ? '1.29.6' : /^\s*http2 on;/m.test(text) ? '1.27.3' : '1.22.0'
+    if (number < versionNumber(needed.split('.')))
+      return notChecked(
+        artifact,
+        tool,
+        `This file is for nginx ${needed} or later, and the one installed here is older.`,
+      )
     const openssl = await findTool('openssl')
     if (openssl === null)
       return notChecked(
@@ -61,6 +83,7 @@ export function checkNginx(artifact: string, around = { before: '', after: '' })
       .replace(/^(\s*ssl_certificate_key ).*;/gm, `$1${key};`)
       .replace(/^(\s*(?:access|error)_log )\/\S+/gm, '$1check.log')
       .replace(/^(\s*server )hub[\w-]*:/gm, '$1127.0.0.1:')
+      .replace(/^(\s*)include \/tmp\/hubs\.conf;/gm, '$1server 127.0.0.1:3000;')
     const file = path.join(folder, 'nginx.conf')
     await writeFile(file, `${around.before}${local}${around.after}`)
     const result = await runTool(nginx, ['-t', '-p', `${folder}/`, '-c', file], {
@@ -85,7 +108,7 @@ export function checkNginx(artifact: string, around = { before: '', after: '' })
       tool,
       fault?.[1] ?? (result.code === null ? 'nginx -t did not end in time.' : result.output),
       {
-        line: fault?.[2] === undefined ? null : Number(fault[2]) - (around.before === '' ? 0 : 1),
+        line: fault?.[2] === undefined ? null : Number(fault[2]) - (around.before === '' ? 0 : 1) + linesBefore,
         cure: 'Report this as a fault of MCP Hub.',
       },
     )
