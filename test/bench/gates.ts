@@ -4,6 +4,8 @@ import type { Results } from './results.ts'
 export interface Gate {
   figure: string
   row: string
+  /** The row that it is compared with, where that is another. */
+  other?: string
   better: 'lower' | 'higher'
   gate: number
   aim: number
@@ -66,6 +68,7 @@ function against(row: string, other: string, figure: string, limits: [number, nu
   return {
     figure,
     row,
+    other,
     better: 'higher',
     gate: limits[0],
     aim: limits[1],
@@ -88,7 +91,7 @@ function never(figure: string, key: string): Gate {
 }
 
 /** CPU a call first: it is the least noisy. */
-export const gates: Gate[] = [
+const gates: Gate[] = [
   ratio('echo-stdio-16', 'CPU a call, stdio, to rawproxy', 'cpuUs', 'rawproxy', 'lower', [1.8, 1.3]),
   ratio('echo-stdio-64', 'CPU a call, stdio, 64 connections, to rawproxy', 'cpuUs', 'rawproxy', 'lower', [1.8, 1.3]),
   ratio('echo-http-16', 'CPU a call, http, to rawproxy', 'cpuUs', 'rawproxy', 'lower', [1.8, 1.3]),
@@ -202,6 +205,11 @@ export interface Judgement {
   /** The same figure of the raw forwarder. */
   yardstick: number
   verdict: Verdict
+}
+
+/** The gates of the rows that were asked for. */
+export function measuredGates(results: Results): Gate[] {
+  return gates.filter(({ row, other }) => results.has(row) && (other === undefined || results.has(other)))
 }
 
 export function judge(gate: Gate, results: Results): Judgement {

@@ -29,7 +29,7 @@ const SHIPPED_FLAGS = [
 
 export const usage = `npm run bench -- [options]
   --rounds N           rounds, 5 unless told (medians over them)
-  --rows a,b           only rows whose id begins with one of these
+  --rows a,b           only rows whose id begins with one of these, and only their gates
   --contenders a,b     of ${contenderNames.join(', ')}
   --quick              one round with short windows, to see that everything works
   --write-docs         also writes the tables of docs/performance.md

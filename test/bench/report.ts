@@ -1,5 +1,5 @@
 import { cpus, loadavg } from 'node:os'
-import { gates, judge, type Gate } from './gates.ts'
+import { judge, measuredGates, type Gate } from './gates.ts'
 import type { Results } from './results.ts'
 import type { RowInfo } from './rows/stage.ts'
 
@@ -59,8 +59,7 @@ function withUnit(gate: Gate, value: number): string {
 }
 
 export function gateTable(results: Results): { text: string; failed: number } {
-  const measured = gates.filter((gate) => results.has(gate.row))
-  const rows = measured.map((gate) => {
+  const rows = measuredGates(results).map((gate) => {
     const { value, yardstick, verdict } = judge(gate, results)
     const sign = gate.better === 'lower' ? '≤' : '≥'
     return [

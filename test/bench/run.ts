@@ -6,7 +6,7 @@ import { mcpHub } from './contenders/mcp-hub.ts'
 import { ours } from './contenders/ours.ts'
 import { rawproxy } from './contenders/rawproxy.ts'
 import { sdk } from './contenders/sdk.ts'
-import { gates, judge } from './gates.ts'
+import { judge, measuredGates } from './gates.ts'
 import { compilePrograms } from './lib/programs.ts'
 import { readOptions } from './options.ts'
 import { gateTable, machine, rowTable } from './report.ts'
@@ -30,6 +30,11 @@ const allRows = stages.flatMap((stage) => stage.rows)
 if (options.docsOnly) {
   await writeDocs(options.out, allRows, names)
   process.exit(0)
+}
+const unknown = options.rows.filter((start) => !allRows.some(({ id }) => id.startsWith(start)))
+if (unknown.length > 0) {
+  console.error(`No row begins with ${unknown.join(' or ')}: ${allRows.map(({ id }) => id).join(', ')}`)
+  process.exit(2)
 }
 if (options.contenders.includes('ours') && !existsSync(options.hub)) {
   console.error(`${options.hub} is not there: run npm run build first.`)
@@ -79,12 +84,10 @@ const report = {
   rounds: options.rounds,
   window: options.window,
   machine: { ...before, loadAfter: (machine() as { load: number[] }).load },
-  gates: gates
-    .filter(({ row }) => results.has(row))
-    .map((gate) => {
-      const { figure, row, better, unit, aim } = gate
-      return { figure, row, ...judge(gate, results), gate: gate.gate, aim, better, unit }
-    }),
+  gates: measuredGates(results).map((gate) => {
+    const { figure, row, better, unit, aim } = gate
+    return { figure, row, ...judge(gate, results), gate: gate.gate, aim, better, unit }
+  }),
   faults,
   rows: results.toJson(),
 }
