@@ -99,6 +99,8 @@ http {
   default_type application/octet-stream;
   charset_types text/css text/javascript application/json image/svg+xml;
   charset utf-8;
+  # The site has its own; the default one lies where only root may write.
+  access_log off;
   sendfile on;
   tcp_nopush on;
   client_body_temp_path body_temp;

@@ -1,0 +1,149 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { chmod, copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import type { Network } from './network.ts'
+
+const execute = promisify(execFile)
+export const repository = path.resolve(import.meta.dirname, '../../..')
+/** Kept from one run to the next, because the bases take a minute each; not below node_modules, which `npm ci` clears: there are mounts in it. */
+const cache = path.join(os.tmpdir(), 'mcp-hub-bundle-long')
+const storage = [
+  '--root',
+  path.join(cache, 'storage'),
+  '--runroot',
+  path.join(cache, 'run'),
+  '--storage-driver',
+  'overlay',
+]
+
+/** Control groups of two kinds at once are not for crun; without a system bus, podman keeps its own log. */
+const engine = ['--cgroup-manager', 'cgroupfs', '--events-backend', 'file', '--runtime', '/usr/sbin/runc']
+
+/** For every container, also those of a pod: without a way out of the machine's own limits, theirs must be within them. */
+const settings = path.join(cache, 'containers.conf')
+const LIMITS = '[containers]\ndefault_ulimits = ["nofile=16384:16384", "nproc=4096:4096"]\n'
+
+export async function run(command: string, args: readonly string[], cwd = cache): Promise<string> {
+  const env = { ...process.env, CONTAINERS_CONF: settings }
+  const options = { cwd, env, maxBuffer: 50_000_000, timeout: 540_000 }
+  return execute(command, args, options).then(
+    ({ stdout }) => stdout.trim(),
+    (error: unknown) => {
+      const { stdout, stderr } = error as { stdout: string; stderr: string }
+      throw new Error(`${command} ${args.join(' ')}\n${stdout}\n${stderr}`, { cause: error })
+    },
+  )
+}
+
+export const podman = (...args: string[]): Promise<string> => run('podman', [...storage, ...engine, ...args])
+
+/** Where its bridges and rules are those of a network of its own. */
+export function podmanIn({ enter }: Pick<Network, 'enter'>, ...args: string[]): Promise<string> {
+  return run(...enter('podman', ...storage, ...engine, ...args))
+}
+
+const buildah = (...args: string[]): Promise<string> => run('buildah', [...storage, ...args])
+
+async function exists(image: string): Promise<boolean> {
+  return podman('image', 'exists', image).then(
+    () => true,
+    () => false,
+  )
+}
+
+/**
+ * What a Dockerfile names as its bases, made of Debian's packages under the same names: the Dockerfile stays as it is.
+ * Node is the one of the repository, nginx the one of Debian's newest release, which is the version that is named.
+ */
+async function makeBases(dockerfile: string): Promise<void> {
+  const named = (argument: string): string => {
+    const [, image] = new RegExp(`^ARG ${argument}=(\\S+)$`, 'm').exec(dockerfile) ?? []
+    if (image === undefined) throw new Error(`The Dockerfile names no ${argument}`)
+    return `docker.io/library/${image}`
+  }
+  if (!(await exists(named('NODE_IMAGE')))) {
+    const over = path.join(cache, 'node')
+    await mkdir(path.join(over, 'usr/local/bin'), { recursive: true })
+    await copyFile(process.execPath, path.join(over, 'usr/local/bin/node'))
+    await chmod(path.join(over, 'usr/local/bin/node'), 0o755)
+    // The server that is published must be installed on the target: here, in its image.
+    const { devDependencies } = JSON.parse(await readFile(path.join(repository, 'package.json'), 'utf8')) as {
+      devDependencies: Record<string, string>
+    }
+    const server = '@modelcontextprotocol/server-everything'
+    const install = [
+      'install',
+      '--global',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--prefix',
+      path.join(over, 'usr/local'),
+    ]
+    await run('npm', [...install, `${server}@${devDependencies[server] ?? 'latest'}`])
+    await makeBase(named('NODE_IMAGE'), await bootstrapped('trixie'), 1000, over)
+  }
+  if (!(await exists(named('NGINX_IMAGE'))))
+    await makeBase(named('NGINX_IMAGE'), await bootstrapped('sid', 'nginx'), 101, null)
+}
+
+async function bootstrapped(release: string, include = ''): Promise<string> {
+  const folder = path.join(cache, release)
+  if (!existsSync(folder)) {
+    const fresh = `${folder}.new`
+    await rm(fresh, { recursive: true, force: true })
+    await run('debootstrap', ['--variant=minbase', ...(include === '' ? [] : [`--include=${include}`]), release, fresh])
+    await rename(fresh, folder)
+  }
+  return folder
+}
+
+async function makeBase(image: string, folder: string, user: number, over: string | null): Promise<void> {
+  const container = await buildah('from', 'scratch')
+  await buildah('add', '--quiet', container, folder, '/')
+  await buildah(
+    'run',
+    '--isolation',
+    'chroot',
+    container,
+    '--',
+    'useradd',
+    '--uid',
+    String(user),
+    '--create-home',
+    'user',
+  )
+  if (over !== null) await buildah('add', '--quiet', container, `${over}/`, '/')
+  await buildah('commit', '--quiet', '--rm', container, image)
+}
+
+/** Builds both images of a bundle from its Dockerfile as it is. */
+export async function buildImages(bundle: string, tag: string): Promise<void> {
+  await mkdir(cache, { recursive: true })
+  await writeFile(settings, LIMITS)
+  await makeBases(await readFile(path.join(bundle, 'docker/Dockerfile'), 'utf8'))
+  for (const target of ['hub', 'web']) {
+    const options = ['--quiet', '--isolation', 'chroot', '--format', 'docker', '--pull-never']
+    const args = [
+      ...storage,
+      'bud',
+      ...options,
+      '-f',
+      'docker/Dockerfile',
+      '--target',
+      target,
+      '-t',
+      `mcp-hub-${target}:${tag}`,
+      '.',
+    ]
+    await run('buildah', args, bundle)
+  }
+}
+
+/** For an engine with a storage of its own. */
+export async function saveImage(image: string, file: string): Promise<void> {
+  await buildah('push', image, `docker-archive:${file}:docker.io/library/${image}`)
+}
