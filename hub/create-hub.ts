@@ -94,6 +94,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     configDir: options.configDir,
     dataDir: options.dataDir,
     secretsFile: options.secretsFile ?? null,
+    accountsDir: options.sharedAccounts?.dir,
     version: options.version,
     documents,
     system: () => config.system,

@@ -25,7 +25,7 @@ export interface BackupSource {
 export function createBackupSource(
   options: HubFolders & { version: string; documents: Documents; system: () => SystemFile; log: Log },
 ): BackupSource {
-  const { configDir, dataDir, secretsFile, version, documents, log } = options
+  const { configDir, dataDir, secretsFile, accountsDir, version, documents, log } = options
   let opened: Promise<BackupSchedule> | null = null
   let timer: NodeJS.Timeout | null = null
 
@@ -35,7 +35,7 @@ export function createBackupSource(
       keep = fixedDefault('backup.keep'),
       everyHours = null,
     } = options.system().backup ?? {}
-    return { configDir, dataDir, secretsFile, into: folder, keep, everyHours, version, documents }
+    return { configDir, dataDir, secretsFile, accountsDir, into: folder, keep, everyHours, version, documents }
   }
   const open = (): Promise<BackupSchedule> =>
     (opened ??= import('./scheduler.ts').then(({ scheduleBackups }) => scheduleBackups(settings, log)))

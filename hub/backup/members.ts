@@ -7,6 +7,8 @@ export interface HubFolders {
   dataDir: string
   /** The vault's file; null where the secrets are kept elsewhere, as on the desktop. */
   secretsFile: string | null
+  /** Where the sign-ins are when several hubs share them; below `dataDir` otherwise. */
+  accountsDir?: string | undefined
 }
 
 /** Under this folder everything stands in the archive. */
@@ -18,6 +20,8 @@ export const CONFIG_FILES = ['servers.json', 'system.json', 'profiles.json', 'us
 export const DATABASES = ['history.db', 'audit.db'] as const
 const DATA_FILES = ['pins.json', 'jwt-secret', 'exec-consents.json'] as const
 const DATA_FOLDERS = ['accounts', 'versions'] as const
+/** Who is signed in right now lies beside shared accounts, and is of no use to a hub that was put back. */
+const SESSIONS = 'identity.db'
 const SECRETS = 'data/secrets.json'
 
 /** What may stand in an archive, and nothing else. */
@@ -35,6 +39,8 @@ export const isMember = (path: string): boolean =>
 export function placeOf(member: string, folders: HubFolders): string | null {
   if (member === SECRETS) return folders.secretsFile
   const [top, ...rest] = member.split('/')
+  if (top === 'data' && rest[0] === 'accounts' && folders.accountsDir !== undefined)
+    return join(folders.accountsDir, ...rest.slice(1))
   return join(top === 'config' ? folders.configDir : folders.dataDir, ...rest)
 }
 
@@ -43,9 +49,13 @@ export async function membersOf(folders: HubFolders): Promise<string[]> {
   const inData = new Set(await readdir(folders.dataDir).catch(() => []))
   const inConfig = new Set(await readdir(folders.configDir))
   const nested = await Promise.all(
-    DATA_FOLDERS.map(async (folder) =>
-      (await readdir(join(folders.dataDir, folder)).catch(() => [])).map((name) => `data/${folder}/${name}`),
-    ),
+    DATA_FOLDERS.map(async (folder) => {
+      const place = (folder === 'accounts' ? folders.accountsDir : undefined) ?? join(folders.dataDir, folder)
+      const entries = await readdir(place, { withFileTypes: true }).catch(() => [])
+      return entries
+        .filter((entry) => entry.isFile() && !entry.name.startsWith(SESSIONS))
+        .map(({ name }) => `data/${folder}/${name}`)
+    }),
   )
   const all = [
     ...CONFIG_FILES.filter((name) => inConfig.has(name)).map((name) => `config/${name}`),

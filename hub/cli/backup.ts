@@ -87,7 +87,13 @@ function foldersOf(values: Values, io: Io): HubFolders {
   }
   const dataDir = folder('data', 'DATA_DIR')
   const secretsFile = io.env['MCP_HUB_SECRETS_FILE'] ?? path.join(dataDir, 'secrets.json')
-  return { configDir: folder('config', 'CONFIG_DIR'), dataDir, secretsFile }
+  const accountsDir = io.env['ACCOUNTS_DIR']
+  return {
+    configDir: folder('config', 'CONFIG_DIR'),
+    dataDir,
+    secretsFile,
+    accountsDir: accountsDir === undefined || accountsDir === '' ? undefined : path.resolve(accountsDir),
+  }
 }
 
 const databaseOf = (values: Values, io: Io): string | null =>

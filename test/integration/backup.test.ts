@@ -5,6 +5,7 @@ import { create, extract } from 'tar'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createBackup, listBackups } from '../../hub/backup/create-backup.ts'
 import { openBackup } from '../../hub/backup/open-backup.ts'
+import { restoreBackup } from '../../hub/backup/restore-backup.ts'
 import { scheduleBackups } from '../../hub/backup/scheduler.ts'
 import { runCli } from '../../hub/cli/main.ts'
 import type { Backups, HistoryPage, Problem } from '../../hub/contract/index.ts'
@@ -47,6 +48,23 @@ const codeOf = (error: unknown): string =>
   error instanceof HubError ? `${error.code}: ${error.message}` : String(error)
 
 describe('a backup', () => {
+  it('holds the sign-ins that hubs share, and puts them back there', async () => {
+    const shared = { ...folders(), accountsDir: at('shared') }
+    await mkdir(at('shared'))
+    await writeFile(at('shared', 'b.json'), '{"of":"all"}')
+    await writeFile(at('shared', 'identity.db'), 'who is signed in now')
+    const { name } = await createBackup({ ...shared, into: at('with-shared'), keep: 1, version: '1.2.3' })
+    const opened = await openBackup(at('with-shared', name), at('opened'))
+    const accounts = opened.manifest.files.map((file) => file.path).filter((member) => member.includes('/accounts/'))
+    expect(accounts).toEqual(['data/accounts/b.json'])
+    await opened.dispose()
+    await rm(at('shared', 'b.json'))
+    const elsewhere = { configDir: at('new/config'), dataDir: at('new/data'), secretsFile: at('new/secrets.json') }
+    await restoreBackup(at('with-shared', name), { ...elsewhere, accountsDir: at('shared') })
+    expect(await readFile(at('shared', 'b.json'), 'utf8')).toBe('{"of":"all"}')
+    expect(await readFile(at('shared', 'identity.db'), 'utf8')).toBe('who is signed in now')
+  })
+
   it('is written, checked, and put back after everything was lost', async () => {
     const made = await cli('backup', '--out', at('archives'), '--json')
     expect(made.err).toBe('')

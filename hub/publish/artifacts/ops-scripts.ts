@@ -1,9 +1,13 @@
 import backup from '../../../resources/publish/ops/backup.sh?raw'
 import deploy from '../../../resources/publish/ops/deploy.sh?raw'
+import hubData from '../../../resources/publish/ops/hub-data.sh?raw'
+import hubs from '../../../resources/publish/ops/hubs.sh?raw'
 import install from '../../../resources/publish/ops/install.sh?raw'
 import lib from '../../../resources/publish/ops/lib.sh?raw'
 import managerPm2 from '../../../resources/publish/ops/manager-pm2.sh?raw'
 import preflight from '../../../resources/publish/ops/preflight.sh?raw'
+import restore from '../../../resources/publish/ops/restore.sh?raw'
+import restoreDrill from '../../../resources/publish/ops/restore-drill.sh?raw'
 import rollback from '../../../resources/publish/ops/rollback.sh?raw'
 import smoke from '../../../resources/publish/ops/smoke.sh?raw'
 import switchScript from '../../../resources/publish/ops/switch.sh?raw'
@@ -17,6 +21,18 @@ export const opsScripts: readonly { name: string; text: string; why: string }[] 
   { name: 'rollback.sh', text: rollback, why: 'Back to the release before, within seconds.' },
   { name: 'smoke.sh', text: smoke, why: 'Does what people and clients do, over https.' },
   { name: 'backup.sh', text: backup, why: 'Keeps all that the hubs have, and reads it back before older archives go.' },
+  {
+    name: 'restore.sh',
+    text: restore,
+    why: 'Puts a backup back, checked before and undone when the hubs are not healthy with it.',
+  },
+  {
+    name: 'restore-drill.sh',
+    text: restoreDrill,
+    why: 'Restores the newest backup on trial: one that nobody restored is none.',
+  },
+  { name: 'hub-data.sh', text: hubData, why: 'The command line of the hub, with the folders of this installation.' },
+  { name: 'hubs.sh', text: hubs, why: 'Starts, stops and asks the hubs, whatever runs them.' },
   { name: 'lib.sh', text: lib, why: 'What these scripts share: how steps are told, and how the outside is called.' },
   { name: 'preflight.sh', text: preflight, why: 'What deploy.sh looks at before it changes anything.' },
   { name: 'switch.sh', text: switchScript, why: 'From one release to another and back, whole at each moment.' },

@@ -16,6 +16,7 @@ import { checkNginx, siteInConfigMap } from './nginx.ts'
 import type { Checker } from './outcome.ts'
 import { checkEcosystem } from './pm2.ts'
 import { checkSecrets } from './secrets.ts'
+import { checkScripts } from './shellcheck.ts'
 import { checkSystemd } from './systemd.ts'
 
 /** Each check of an artifact; a new one is one line here. */
@@ -37,6 +38,7 @@ const checkers: readonly Checker[] = [
   checkLogrotate,
   checkMonitoring,
   checkFirewall,
+  checkScripts,
   checkSecrets,
 ]
 

@@ -12,7 +12,7 @@
 need_root
 # All of it as the hub's user: root has no business in folders that another user may write.
 if [[ $(id -un) != "$HUB_USER" ]]; then
-  as_hub "HUB_USER=$HUB_USER" "NODE=$NODE" "BACKUP_DAYS=${BACKUP_DAYS:-30}" bash "$OPS_DIR/backup.sh"
+  as_hub "HUB_USER=$HUB_USER" "NODE=$NODE" "BACKUP_DAYS=${BACKUP_DAYS:-30}" "MCP_HUB_STEPS=${MCP_HUB_STEPS:-}" bash "$OPS_DIR/backup.sh"
   exit
 fi
 

@@ -13,8 +13,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . "$OPS_DIR/switch.sh"
 . "$OPS_DIR/preflight.sh"
-# shellcheck source=/dev/null
-. "$OPS_DIR/manager-$MODE.sh"
+load_manager
 
 config_choice=check rotate='' dry_run=''
 while (($# > 0)); do

@@ -23,8 +23,6 @@ CURL=${CURL:-curl}
 SYSTEMCTL=${SYSTEMCTL:-systemctl}
 NGINX_CONF_DIR=${NGINX_CONF_DIR:-/etc/nginx/conf.d}
 LOGROTATE_DIR=${LOGROTATE_DIR:-/etc/logrotate.d}
-# nginx takes a variable of this name for sockets that it inherits.
-export -n NGINX
 CURRENT=$INSTALL_DIR/current
 ENV_FILE=$INSTALL_DIR/.env
 read -ra HUB_PORTS <<<"$PORTS"
@@ -61,18 +59,18 @@ step() {
 }
 ok() { report ok "$1"; }
 skip() { report skipped "$1"; }
-say() { printf '    %s\n' "$1" >&2 || true; } 2>/dev/null
+say() { printf '    %s\n' "$1" >&2 || true; }
 warn() { say "Warning: $1"; }
 
 # die CODE MESSAGE: what failed, why, and what to do.
 die() {
   [[ -z $STEP ]] || report failed "$2"
-  { printf 'Failed: %s\n' "$2" >&2 || true; } 2>/dev/null
+  printf 'Failed: %s\n' "$2" >&2 || true
   exit "$1"
 }
 
 usage() {
-  { printf '%s\n' "$1" >&2 || true; } 2>/dev/null
+  printf '%s\n' "$1" >&2 || true
   exit 64
 }
 
@@ -94,10 +92,9 @@ as_hub_cli() { as_hub "$NODE" "$BUNDLE_DIR/hub/cli.js" "$@"; }
 
 # hub_data PORT COMMAND…: a command of the hub's command line about what the hub on that port has.
 hub_data() {
-  local port=$1
+  local port=$1 root=${HUB_ROOT:-$INSTALL_DIR}
   shift
-  CONFIG_DIR=$INSTALL_DIR/config DATA_DIR=$INSTALL_DIR/data/$port ACCOUNTS_DIR=$INSTALL_DIR/data/accounts \
-    MCP_HUB_SECRETS_FILE=$INSTALL_DIR/data/secrets.json \
+  CONFIG_DIR=$root/config DATA_DIR=$root/data/$port ACCOUNTS_DIR=$root/data/accounts MCP_HUB_SECRETS_FILE=$root/data/secrets.json \
     "$NODE" "--env-file-if-exists=$ENV_FILE" "$BUNDLE_DIR/hub/cli.js" "$@" 9>&-
 }
 
@@ -109,7 +106,7 @@ with_database() {
       PGSSLMODE: url.searchParams.get("sslmode") ?? "", PGHOST_SOCKET: url.searchParams.get("host") ?? "" }
     const env = { PATH: process.env.PATH, HOME: process.env.HOME, LC_ALL: "C" }
     for (const [name, value] of Object.entries(given)) if (value !== "") env[name.replace("_SOCKET", "")] = decodeURIComponent(value)
-    const [program, ...args] = process.argv.slice(1)
+    const [program, ...args] = process.argv.slice(1).map((arg) => arg.replace("{database}", env.PGDATABASE))
     process.exitCode = require("node:child_process").spawnSync(program, args, { stdio: "inherit", env }).status ?? 1
   ' -- "$@" 9>&-
 }
@@ -202,6 +199,12 @@ point() {
 #   manager_status     one line a hub: PORT PID STATE, with STATE running, starting or failed, and PID - where there is none here
 #   manager_enable     optional: once healthy, so that they come back after a reboot
 
+load_manager() {
+  [[ -f $OPS_DIR/manager-$MODE.sh ]] || usage "A bundle for $MODE is not deployed by this script: README.md has the steps."
+  # shellcheck source=/dev/null
+  . "$OPS_DIR/manager-$MODE.sh"
+}
+
 hub_ready() {
   "$CURL" --silent --fail --max-time 3 --output /dev/null "http://127.0.0.1:$1/health/ready"
 }
@@ -211,26 +214,23 @@ all_ready() {
   for port in "${HUB_PORTS[@]}"; do hub_ready "$port" || return 1; done
 }
 
-# Each hub says that it is ready, is a process of the release in use, and is still the same one a second later.
+# Each hub says that it is ready, is a process of the release in use, and is still there and ready a second later.
 wait_healthy() {
-  local deadline=$((SECONDS + ${HEALTH_SECONDS:-60})) release now before=''
+  local deadline=$((SECONDS + ${HEALTH_SECONDS:-60})) release now=''
   release=$(readlink -f -- "$CURRENT")
   while ((SECONDS < deadline)); do
-    now=$(manager_status) || now=''
-    if grep -q ' failed$' <<<"$now"; then
-      say "$now"
-      return 1
+    if all_ready; then
+      now=$(manager_status) || now=''
+      if [[ $(grep -c ' running$' <<<"$now") == "${#HUB_PORTS[@]}" ]] && of_release "$release" <<<"$now"; then
+        sleep 1
+        if all_ready && of_release "$release" <<<"$now"; then return 0; fi
+      fi
+    elif now=$(manager_status) && grep -q ' failed$' <<<"$now"; then
+      break
     fi
-    if [[ $(grep -c ' running$' <<<"$now") == "${#HUB_PORTS[@]}" ]] && of_release "$release" <<<"$now" && all_ready; then
-      [[ $now != "$before" ]] || return 0
-      before=$now
-      sleep 1
-    else
-      before=''
-      sleep 0.3
-    fi
+    sleep 0.3
   done
-  say "After ${HEALTH_SECONDS:-60} s: ${now:-no hub runs}"
+  say "Not healthy: ${now:-no hub runs}"
   return 1
 }
 
@@ -248,6 +248,7 @@ uses_nginx() { [[ $MODE != docker ]]; }
 
 reload_nginx() {
   uses_nginx || return 0
-  quietly "$NGINX" -t 9>&- || return 1
-  quietly "$SYSTEMCTL" reload-or-restart nginx 9>&-
+  # nginx takes a variable of this name for sockets that it inherits.
+  quietly env -u NGINX "$NGINX" -t 9>&- || return 1
+  quietly env -u NGINX "$SYSTEMCTL" reload-or-restart nginx 9>&-
 }

@@ -16,10 +16,13 @@ hub_pm2() {
 
 manager_start() {
   local name
-  # Of a release with another number of hubs: they hold the ports.
-  for name in $(pm2_names); do
-    [[ " $(wanted_names) " == *" $name "* ]] || quietly hub_pm2 delete "$name"
-  done
+  # Those of another number of hubs would hold the ports.
+  if [[ $(cat -- "$INSTALL_DIR/.pm2-ports" 2>/dev/null) != "$PORTS" ]]; then
+    for name in $(pm2_names); do
+      [[ " $(wanted_names) " == *" $name "* ]] || quietly hub_pm2 delete "$name"
+    done
+    printf '%s\n' "$PORTS" >"$INSTALL_DIR/.pm2-ports"
+  fi
   quietly hub_pm2 startOrReload "$pm2_file"
 }
 

@@ -60,7 +60,8 @@ choose_config() {
   done
   ((${#changed[@]} == 0)) ||
     die 73 "Since the last publish somebody else changed ${changed[*]} here. Nothing was done. Look at the difference, then give --config keep or --config replace."
-  find "$live" "$new" -name '*.json' -exec cp -t "$staged" -- {} +
+  find "$live" -name '*.json' -exec cp -t "$staged" -- {} +
+  find "$new" -name '*.json' -exec cp -t "$staged" -- {} +
   check_config "$staged"
   if [[ -z $(ls -A "$new") ]]; then
     config_message='The configuration here stays as it is.'

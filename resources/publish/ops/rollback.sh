@@ -24,8 +24,7 @@ fi
 if [[ $BUNDLE_DIR != "$INSTALL_DIR/releases/$to" ]]; then
   exec bash "$INSTALL_DIR/releases/$to/ops/rollback.sh" "$to"
 fi
-# shellcheck source=/dev/null
-. "$OPS_DIR/manager-$MODE.sh"
+load_manager
 
 trap '' HUP PIPE
 trap 'exit 130' INT TERM

@@ -72,7 +72,8 @@ config_of_before() {
       fi
     done
   fi
-  find "$live" ${config_folder:+"$config_folder"} -name '*.json' -exec cp -t "$staged" -- {} +
+  find "$live" -name '*.json' -exec cp -t "$staged" -- {} +
+  if [[ -n $config_folder ]]; then cp -t "$staged" -- "$config_folder"/*.json; fi
   check_config "$staged"
 }
 
@@ -92,6 +93,12 @@ keep_before() {
   mv -T -- "$BEFORE.new" "$BEFORE"
 }
 
+# Whether another program runs the hubs of that release.
+other_manager() {
+  local file=$INSTALL_DIR/releases/$1/ops/target.env
+  [[ -f $file ]] && ! grep -qxF "MODE='$MODE'" "$file"
+}
+
 # switch_to RELEASE [FOLDER]: and, where a folder is given, to the configuration in it. The release comes first: it can read the
 # configuration of the one before, and not the other way round.
 switch_to() {
@@ -99,6 +106,7 @@ switch_to() {
   from=$(proven_release)
   printf '%s\n' "$1" >"$UNPROVEN"
   if [[ -n $from && $from != "$1" ]]; then point "$INSTALL_DIR/previous" "releases/$from"; fi
+  if [[ -n $from ]] && other_manager "$from"; then bash "$INSTALL_DIR/releases/$from/ops/hubs.sh" stop >&2 9>&-; fi
   touch -- "$INSTALL_DIR/releases/$1"
   point "$CURRENT" "releases/$1"
   if [[ -n ${2:-} ]]; then
@@ -131,5 +139,7 @@ switch_back() {
     rm -f -- "$INSTALL_DIR/previous"
   fi
   rm -f -- "$UNPROVEN"
-  manager_reload && reload_nginx && wait_healthy
+  if other_manager "$to"; then manager_stop; fi
+  # By its own scripts: it may have another number of hubs.
+  MCP_HUB_STEPS='' bash "$INSTALL_DIR/releases/$to/ops/hubs.sh" start >&2 9>&-
 }

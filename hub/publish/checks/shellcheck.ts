@@ -1,0 +1,37 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { Check } from '../../contract/publish.ts'
+import type { Bundle } from '../bundle.ts'
+import { findTool, runTool } from '../run-tool.ts'
+import { failed, notChecked, passed, TOOL_TIMEOUT_MS } from './outcome.ts'
+
+/**
+ * Each script of `ops/` on its own: to follow what they read takes four times as long, so what can only be known then (whether a
+ * variable is set or used in another file) is left to the tests.
+ */
+const BETWEEN_FILES = 'SC1091,SC2034,SC2153,SC2154'
+
+export async function checkScripts(bundle: Bundle, folder: string): Promise<Check> {
+  const artifact = 'ops/*.sh'
+  const shellcheck = await findTool('shellcheck')
+  if (shellcheck === null) return notChecked(artifact, 'shellcheck', 'shellcheck is not installed here.')
+  const scripts = bundle.files.flatMap(({ path: name, text }) =>
+    text !== null && /^ops\/[^/]+\.sh$/.test(name) ? [{ name, text }] : [],
+  )
+  await mkdir(path.join(folder, 'ops'))
+  const results = await Promise.all(
+    scripts.map(async ({ name, text }) => {
+      await writeFile(path.join(folder, name), text)
+      const args = ['--shell=bash', '--format=gcc', `--exclude=${BETWEEN_FILES}`, name]
+      return { name, ...(await runTool(shellcheck, args, { cwd: folder, timeoutMs: TOOL_TIMEOUT_MS })) }
+    }),
+  )
+  const bad = results.find(({ code }) => code !== 0)
+  if (bad === undefined) return passed(artifact, 'shellcheck', `${scripts.length} scripts, no finding.`)
+  const finding = /:(\d+):\d+: (.*)$/m.exec(bad.output)
+  const said = finding?.[2] ?? (bad.output || 'shellcheck did not end in time.')
+  return failed(bad.name, 'shellcheck', said, {
+    line: finding === null ? null : Number(finding[1]),
+    cure: 'Report this as a fault of MCP Hub.',
+  })
+}

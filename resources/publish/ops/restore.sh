@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# sudo bash ops/restore.sh ARCHIVE [--with-env]
+#
+# Puts what an archive of backup.sh holds in the place of what is here. It is checked before anything is touched, what is here is
+# backed up first, and comes back when the hubs are not healthy with what was restored. Called twice, it does the same twice.
+#   --with-env   also the .env of the archive, in the place of the one here; without one here that happens anyway
+# Ends with 0 done, 64 the command line, 65 the archive is refused, 69 something is missing here, 75 not healthy and put back.
+
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+. "$OPS_DIR/switch.sh"
+load_manager
+
+archive='' with_env=''
+for argument in "$@"; do
+  case $argument in
+    --with-env) with_env=yes ;;
+    -*) usage "Unknown option $argument. There is --with-env." ;;
+    *)
+      [[ -z $archive ]] || usage 'One archive may be given.'
+      archive=$argument
+      ;;
+  esac
+done
+[[ -n $archive ]] || usage "Which archive? There are: $(ls -- "$INSTALL_DIR/backups")"
+archive=$(cd -- "$CALLED_FROM" && realpath -e -- "$archive") || usage 'There is no such archive.'
+
+STEP=preflight
+need_root
+[[ -e $CURRENT ]] || die 69 "There is no hub in $INSTALL_DIR yet: run deploy.sh first."
+lock
+trap '' HUP PIPE
+trap 'exit 130' INT TERM
+trap finish EXIT
+work=$(mktemp -d) safety='' begun=''
+
+finish() {
+  local code=$?
+  trap - EXIT
+  trap '' INT TERM
+  set +e
+  if [[ $code != 0 && -n $begun ]]; then
+    code=75
+    step rollback 'Putting back what was here before'
+    if [[ -z $safety ]]; then
+      report failed "Nothing could be kept before; what was here lies in $INSTALL_DIR/data/*/before-restore-*."
+    elif manager_stop && restore_from "$work/safety" && restore_env "$work/safety/.env" && manager_reload && wait_healthy; then
+      ok 'It is in force again.'
+    else
+      report failed "It could not be put back: restore $safety by hand."
+    fi
+  fi
+  rm -rf -- "$work"
+  exit "$code"
+}
+
+# restore_from FOLDER: each hub's part to the hub of the same place in the list; the first has the last word on what they share.
+restore_from() {
+  local parts at
+  mapfile -t parts < <(printf '%s\n' "$1"/hub-*.tar.gz | sort --version-sort)
+  for ((at = (${#parts[@]} < ${#HUB_PORTS[@]} ? ${#parts[@]} : ${#HUB_PORTS[@]}) - 1; at >= 0; at--)); do
+    hub_part "${HUB_PORTS[at]}" "${parts[at]}" || return 1
+  done
+  if [[ -f $1/database.dump && -n $(env_value DATABASE_URL) ]]; then
+    with_database pg_restore --clean --if-exists --no-owner --single-transaction '--dbname={database}' "$1/database.dump" || return 1
+  fi
+}
+
+# As the hub's user, in its folders. What was there is in the backup that was made before, or stays beside it.
+hub_part() {
+  local place
+  place=$(as_hub mktemp) || return 1
+  # shellcheck disable=SC2016
+  as_hub sh -c 'cat >"$1"' sh "$place" <"$2" && quietly as_hub "HUB_USER=$HUB_USER" "NODE=$NODE" bash "$OPS_DIR/hub-data.sh" "$1" restore "$place"
+  local code=$?
+  as_hub rm -f -- "$place"
+  return "$code"
+}
+
+restore_env() {
+  install -m 0640 -- "$1" "$ENV_FILE.new" && chown "$(id -u):$(id -gn "$HUB_USER")" "$ENV_FILE.new" && mv -fT -- "$ENV_FILE.new" "$ENV_FILE"
+}
+
+step preflight "Checking $archive"
+manager_preflight
+mkdir -- "$work/new" "$work/safety"
+cp -- "$archive" "$work/archive"
+open_archive "$work/archive" "$work/new" || die 65 'The archive is refused, and nothing was changed. The reason is above.'
+if [[ -f $work/new/database.dump && -n $(env_value DATABASE_URL) ]]; then need pg_restore 'apt-get install --yes postgresql-client'; fi
+ok 'It is whole.'
+
+step backup 'Keeping what is here'
+if MCP_HUB_STEPS='' bash "$OPS_DIR/backup.sh" >&2 9>&-; then
+  safety=$(readlink -f -- "$INSTALL_DIR/backups/latest")
+  cp -- "$safety" "$work/safety.tar"
+  open_archive "$work/safety.tar" "$work/safety" || die 69 'The backup of what is here cannot be read back. Nothing was changed.'
+  ok "$safety"
+else
+  skip 'What is here is broken and cannot be kept as a backup; it is moved aside instead.'
+fi
+
+step switch 'Putting the archive in its place'
+begun=yes
+manager_stop
+if [[ -n $with_env || ! -f $ENV_FILE ]]; then restore_env "$work/new/.env"; fi
+restore_from "$work/new" || die 75 'Restoring failed. The reason is above.'
+ok 'Done.'
+
+step start 'Starting the hubs'
+manager_start || die 75 'The hubs could not be started. The reason is above.'
+ok "${#HUB_PORTS[@]} on ${PORTS// /, }"
+
+step health 'Waiting until they are healthy'
+wait_healthy || die 75 'They did not become healthy.'
+begun=''
+if [[ -n $safety ]]; then as_hub find "$INSTALL_DIR/data" -mindepth 2 -maxdepth 2 -name 'before-restore-*' -exec rm -rf -- {} +; fi
+ok "What the archive holds is in force.${safety:+ What was here before: $safety}"

@@ -1,0 +1,240 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ServerStatus } from '../../hub/contract/index.ts'
+import { mountSmallDisk } from '../fixtures/small-disk.ts'
+import { publishTo, variantOf } from '../fixtures/target-bundle.ts'
+import { openMachine, type Ended, type Machine } from '../fixtures/target-machine.ts'
+import { waitFor } from '../fixtures/wire.ts'
+
+const MINUTE = 60_000
+const remote = (host: string) => ({ url: `https://${host}.example.com/mcp`, hub: { enabled: false } })
+
+let machine: Machine
+let first: string
+let second: string
+beforeAll(async () => {
+  machine = await openMachine()
+  first = await publishTo(machine, 'first', { one: remote('one') })
+  second = await publishTo(machine, 'second', { one: remote('one'), two: remote('two') })
+}, MINUTE)
+afterAll(() => machine.dispose(), MINUTE)
+
+const at = (...parts: string[]): string => path.join(machine.root, ...parts)
+const releaseOf = (link: 'current' | 'previous'): Promise<string> => realpath(at(link)).then((to) => path.basename(to))
+const nameOf = async (bundle: string): Promise<string> =>
+  /^RELEASE='(.*)'$/m.exec(await readFile(path.join(bundle, 'ops/target.env'), 'utf8'))?.[1] ?? ''
+const steps = ({ stdout }: Ended): { step: string; state: string; message: string }[] =>
+  stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as { step: string; state: string; message: string })
+const asJson = { MCP_HUB_STEPS: 'json' }
+
+async function api(route: string, init: RequestInit = {}): Promise<Response> {
+  const { MCP_HUB_TOKEN: token } = await machine.environment()
+  const headers = { authorization: `Bearer ${token ?? ''}`, 'content-type': 'application/json' }
+  return fetch(`http://127.0.0.1:${machine.basePort}${route}`, { ...init, headers })
+}
+async function servers(): Promise<string[]> {
+  return ((await (await api('/api/servers')).json()) as ServerStatus[]).map(({ name }) => name).sort()
+}
+const add = async (name: string): Promise<void> => {
+  const added = await api('/api/servers', { method: 'POST', body: JSON.stringify({ name, config: remote(name) }) })
+  expect(added.ok, await added.text()).toBe(true)
+}
+
+describe('before anything is there', () => {
+  it('a dry run says what would be done, and does nothing', async () => {
+    const result = await machine.ops(first, 'deploy.sh', ['--dry-run'], asJson)
+    expect(result.code, result.stderr).toBe(0)
+    const skipped = steps(result).filter(({ state }) => state === 'skipped')
+    expect(skipped.map(({ step }) => step)).toEqual(['backup', 'secrets', 'switch', 'start', 'health', 'smoke'])
+    expect(existsSync(machine.root)).toBe(false)
+  })
+
+  it('a damaged bundle is refused', async () => {
+    const damaged = await variantOf(first, 'damaged')
+    await writeFile(path.join(damaged, 'hub/server.js'), 'cut off')
+    const result = await machine.ops(damaged, 'deploy.sh')
+    expect(result).toMatchObject({ code: 65, stderr: expect.stringContaining('hub/server.js: FAILED') as string })
+    expect(existsSync(machine.root)).toBe(false)
+  })
+
+  it.each([
+    ['Node 20', 'NODE', 'echo v20.19.0', /Node here is v20\.19\.0\. Node 24 or later/],
+    ['no Node at all', 'NODE', 'exit 127', /Node is missing/],
+    ['no PM2', 'PM2', null, /npm install --global pm2@/],
+    ['no nginx', 'NGINX', null, /apt-get install --yes nginx/],
+  ])('a machine with %s is refused, with the cure', async (_what, variable, script, message) => {
+    const program = path.join(machine.folder, 'bin/other')
+    if (script !== null) await writeFile(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    const given = { [variable]: script === null ? path.join(machine.folder, 'nothing') : program }
+    const result = await machine.ops(first, 'deploy.sh', [], given)
+    expect(result.stderr).toMatch(message)
+    expect(result.code).toBe(69)
+    expect(existsSync(machine.root)).toBe(false)
+  })
+
+  it('a full disk is refused', async ({ skip }) => {
+    await mkdir(machine.root, { recursive: true })
+    const unmount = mountSmallDisk(machine.root)
+    if (unmount === null) return skip('this user may not mount a disk')
+    try {
+      const result = await machine.ops(first, 'deploy.sh')
+      expect(result).toMatchObject({ code: 69, stderr: expect.stringMatching(/has \d MB left/) as string })
+      expect(await readdir(machine.root)).toEqual(['.lock'])
+    } finally {
+      unmount()
+      await rm(machine.root, { recursive: true })
+    }
+  })
+
+  it('what is not on the command line is refused', async () => {
+    expect((await machine.ops(first, 'deploy.sh', ['--force'])).code).toBe(64)
+    expect((await machine.ops(first, 'deploy.sh', ['--config', 'mine'])).code).toBe(64)
+    expect((await machine.ops(first, 'deploy.sh', ['--rotate', 'GITHUB_TOKEN'])).stderr).toContain('is yours to write')
+    expect((await machine.ops(first, 'upgrade.sh')).code).toBe(64)
+  })
+})
+
+describe('a deploy', () => {
+  it('installs everything, and tells each step', { timeout: MINUTE }, async () => {
+    const result = await machine.ops(first, 'install.sh', [], asJson)
+    expect(result.code, result.stderr).toBe(0)
+    const done = steps(result).filter(({ state }) => state !== 'start')
+    expect(done.map(({ step, state }) => `${step} ${state}`)).toEqual([
+      'preflight ok',
+      'config ok',
+      'backup skipped',
+      'secrets ok',
+      'switch ok',
+      'start ok',
+      'health ok',
+      'smoke ok',
+    ])
+    expect(await servers()).toEqual(['one'])
+    expect((await stat(at('.env'))).mode & 0o777).toBe(0o640)
+    for (const [name, value] of Object.entries(await machine.environment()))
+      expect(value === '' || !`${result.stdout}${result.stderr}`.includes(value), name).toBe(true)
+    expect((await machine.ops(first, 'install.sh')).code).toBe(64)
+  })
+
+  it(
+    'upgrades: the configuration that nobody changed, new names in .env, and a backup before',
+    { timeout: MINUTE },
+    async () => {
+      const before = await machine.environment()
+      const bundle = await variantOf(second, 'upgrade', { '.env.example': (text) => `${text}\n# new\nBRAND_NEW=\n` })
+      const result = await machine.ops(bundle, 'upgrade.sh')
+      expect(result.code, result.stderr).toBe(0)
+      expect(await servers()).toEqual(['one', 'two'])
+      expect(await machine.environment()).toEqual({ ...before, BRAND_NEW: '' })
+      expect([await releaseOf('current'), await releaseOf('previous')]).toEqual(['upgrade', await nameOf(first)])
+      expect((await machine.ops(bundle, 'restore-drill.sh')).stdout).toContain('Whole, 0 hours old')
+    },
+  )
+
+  it('takes back a release that does not become healthy, with its configuration', { timeout: MINUTE }, async () => {
+    const bundle = await variantOf(first, 'broken', {
+      'hub/server.js': (text) => `process.exit(1)\n${text}`,
+      'pm2/ecosystem.config.cjs': (text) => text.replace('listen_timeout: 20000', 'listen_timeout: 2000'),
+    })
+    const before = await readFile(at('.env'), 'utf8')
+    const result = await machine.ops(bundle, 'deploy.sh', ['--rotate', 'MCP_HUB_TOKEN'], asJson)
+    expect(result.code, result.stderr).toBe(75)
+    expect(steps(result).at(-1)).toMatchObject({ step: 'rollback', state: 'ok' })
+    expect(steps(result)).toContainEqual(expect.objectContaining({ step: 'health', state: 'failed' }))
+    expect(await readFile(at('.env'), 'utf8')).toBe(before)
+    expect(await servers()).toEqual(['one', 'two'])
+    expect([await releaseOf('current'), await releaseOf('previous')]).toEqual(['upgrade', await nameOf(first)])
+  })
+
+  it('refuses a configuration with faults before it changes anything', async () => {
+    const bundle = await variantOf(second, 'faulty', {
+      'config/servers.json': () => '{ "mcpServers": { "one": { "command": 5 } } }\n',
+    })
+    const result = await machine.ops(bundle, 'deploy.sh')
+    expect(result).toMatchObject({ code: 78, stderr: expect.stringContaining('servers.json') as string })
+    expect(await releaseOf('current')).toBe('upgrade')
+  })
+
+  it('refuses to overwrite what somebody else changed, until it is told what to do', { timeout: MINUTE }, async () => {
+    await add('theirs')
+    await waitFor(async () => (await readFile(at('config/servers.json'), 'utf8')).includes('theirs'))
+    const refused = await machine.ops(first, 'deploy.sh')
+    expect(refused).toMatchObject({ code: 73, stderr: expect.stringContaining('servers.json') as string })
+    expect(await releaseOf('current')).toBe('upgrade')
+
+    const kept = await machine.ops(first, 'deploy.sh', ['--config', 'keep', '--dry-run'], asJson)
+    expect(kept.code, kept.stderr).toBe(0)
+    expect(kept.stdout).toContain('The configuration here stays as it is.')
+
+    const token = (await machine.environment())['MCP_HUB_TOKEN']
+    const replaced = await machine.ops(second, 'deploy.sh', ['--config', 'replace', '--rotate', 'MCP_HUB_TOKEN'])
+    expect(replaced.code, replaced.stderr).toBe(0)
+    expect((await machine.environment())['MCP_HUB_TOKEN']).not.toBe(token)
+    expect(await servers()).toEqual(['one', 'two'])
+  })
+
+  it('is rolled back by hand, with the configuration from before', { timeout: MINUTE }, async () => {
+    const result = await machine.ops(second, 'rollback.sh')
+    expect(result.code, result.stderr).toBe(0)
+    expect([await releaseOf('current'), await releaseOf('previous')]).toEqual(['upgrade', await nameOf(second)])
+    expect(await servers()).toEqual(['one', 'theirs', 'two'])
+    expect((await machine.ops(second, 'rollback.sh', ['no-such-release'])).code).toBe(69)
+  })
+
+  it('that cannot keep a backup changes nothing', { timeout: MINUTE }, async ({ skip }) => {
+    await rm(at('backups'), { recursive: true })
+    await mkdir(at('backups'))
+    const unmount = mountSmallDisk(at('backups'))
+    if (unmount === null) return skip('this user may not mount a disk')
+    try {
+      await writeFile(at('backups/full'), Buffer.alloc(1_048_576)).catch(() => undefined)
+      const result = await machine.ops(second, 'deploy.sh', ['--config', 'replace'])
+      expect(result.stderr).toContain('nothing was changed')
+      expect(result.code).toBe(69)
+      expect(await releaseOf('current')).toBe('upgrade')
+    } finally {
+      unmount()
+    }
+  })
+
+  it(
+    'that is killed at any step leaves a state that starts, and can be done again',
+    { timeout: 2 * MINUTE },
+    async () => {
+      const bundle = await variantOf(second, 'killed')
+      for (const step of ['switch', 'start', 'health']) {
+        await killAt(bundle, step)
+        const current = at('current')
+        expect(existsSync(path.join(current, 'hub/server.js')), step).toBe(true)
+        const check = await machine.ops(current, 'hub-data.sh', [String(machine.basePort), 'config', 'check'])
+        expect(check, step).toMatchObject({ code: 0 })
+        expect(Object.keys(await machine.environment()), step).toContain('JWT_SECRET')
+      }
+      const again = await machine.ops(bundle, 'deploy.sh', ['--config', 'replace'])
+      expect(again.code, again.stderr).toBe(0)
+      expect([await releaseOf('current'), await releaseOf('previous')]).toEqual(['killed', 'upgrade'])
+      expect(await servers()).toEqual(['one', 'two'])
+    },
+  )
+})
+
+/** Ends a deploy and all that it started at once, without a word, when it begins a step. */
+async function killAt(bundle: string, step: string): Promise<void> {
+  const child = spawn('bash', [path.join(bundle, 'ops/deploy.sh'), '--config', 'replace'], {
+    env: { ...machine.env, ...asJson },
+    stdio: ['ignore', 'pipe', 'ignore'],
+    detached: true,
+  })
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text))
+  await waitFor(() => said.includes(`"step":"${step}","state":"start"`), 30_000)
+  process.kill(-(child.pid ?? 0), 'SIGKILL')
+  await ended
+}
