@@ -264,7 +264,7 @@ describe('a bundle', () => {
 })
 
 describe('a preview', () => {
-  it('is what the contract says, and passes every check that can be run', async () => {
+  it('is what the contract says, and passes every check that can be run', { timeout: 20_000 }, async () => {
     const { servers, system, target, distDir, version } = input()
     const publisher = createPublisher({
       loadServers: () => ({ mcpServers: servers }),

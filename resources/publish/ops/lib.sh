@@ -23,6 +23,7 @@ CURL=${CURL:-curl}
 SYSTEMCTL=${SYSTEMCTL:-systemctl}
 NGINX_CONF_DIR=${NGINX_CONF_DIR:-/etc/nginx/conf.d}
 LOGROTATE_DIR=${LOGROTATE_DIR:-/etc/logrotate.d}
+CRON_DIR=${CRON_DIR:-/etc/cron.d}
 CURRENT=$INSTALL_DIR/current
 ENV_FILE=$INSTALL_DIR/.env
 read -ra HUB_PORTS <<<"$PORTS"

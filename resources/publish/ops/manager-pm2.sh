@@ -38,6 +38,8 @@ manager_status() { pm2_list status; }
 manager_enable() {
   quietly hub_pm2 save
   if [[ -d $LOGROTATE_DIR ]]; then install -m 0644 "$CURRENT/ops/logrotate.conf" "$LOGROTATE_DIR/mcp-hub"; fi
+  # Backups, trials of them, and the examination of the servers.
+  if [[ -d $CRON_DIR ]]; then install -m 0644 "$CURRENT/ops/crontab" "$CRON_DIR/mcp-hub"; fi
   # One that runs as the hub's user alone has no system to change.
   if [[ $(id -un) != "$HUB_USER" && ! -e /etc/systemd/system/pm2-$HUB_USER.service ]]; then
     quietly env "PM2_HOME=$INSTALL_DIR/data/.pm2" "$PM2" startup systemd -u "$HUB_USER" --hp "$INSTALL_DIR/data" 9>&-
