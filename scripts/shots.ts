@@ -3,17 +3,20 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { type BrowserContext, chromium, type Page } from 'playwright'
 import { buildStale } from './lib/build-stale.mjs'
+import { answerAsDesktop, desktopAnswers } from './lib/example-targets.ts'
 import { root } from './lib/paths.mjs'
 import { exampleCalls, examplePeople, exampleProfiles, exampleServers, PASSWORD, startHub } from './lib/shot-hub.ts'
 import { chromium as systemChromium } from './lib/system-packages.mjs'
 
-/** `npm run shots [-- --only servers,login]`: every screen, as a picture in shots/. */
+/** `npm run shots [-- --only servers,login] [--looks light.en,dark.en]`: every screen, as a picture in shots/. */
 interface Screen {
   name: string
   path: string
   /** On a hub without servers, or where the hub does not answer, instead of on the example. */
   hub?: 'empty' | 'silent'
   anonymous?: boolean
+  /** As in the app, where there are targets to push to; with the run that a press of Push shows. */
+  desktop?: 'no-targets' | 'targets' | 'confirm' | 'host-key' | 'upload' | 'failed'
 }
 
 const screens: Screen[] = [
@@ -45,6 +48,17 @@ const screens: Screen[] = [
   { name: 'publish-files', path: '/publish?view=files&file=nginx/mcp-hub.conf' },
   { name: 'publish-checks', path: '/publish?view=checks' },
   { name: 'publish-secrets', path: '/publish?view=secrets' },
+  { name: 'targets', path: '/publish', desktop: 'targets' },
+  { name: 'targets-empty', path: '/publish', desktop: 'no-targets' },
+  { name: 'new-target', path: '/publish/new', desktop: 'targets' },
+  { name: 'target', path: '/publish/targets/production', desktop: 'targets' },
+  { name: 'target-bundle', path: '/publish/targets/production/bundle', desktop: 'targets' },
+  { name: 'target-history', path: '/publish/targets/production/history?publish=r3', desktop: 'targets' },
+  { name: 'target-settings', path: '/publish/targets/production/settings', desktop: 'targets' },
+  { name: 'push-host-key', path: '/publish/targets/production', desktop: 'host-key' },
+  { name: 'push-confirm', path: '/publish/targets/production', desktop: 'confirm' },
+  { name: 'push-upload', path: '/publish/targets/production', desktop: 'upload' },
+  { name: 'push-failed', path: '/publish/targets/production', desktop: 'failed' },
   { name: 'settings', path: '/settings' },
   { name: 'versions', path: '/settings/versions?version=1' },
   { name: 'backups', path: '/settings/backups' },
@@ -63,8 +77,9 @@ const themes = ['light', 'dark'] as const
 const locales = ['en', 'zh-CN'] as const
 const sizes = { wide: { width: 1280, height: 800 }, narrow: { width: 720, height: 900 } }
 
-const { values } = parseArgs({ options: { only: { type: 'string' } } })
+const { values } = parseArgs({ options: { only: { type: 'string' }, looks: { type: 'string' } } })
 const only = values.only?.split(',')
+const looks = values.looks?.split(',')
 const chosen = screens.filter(({ name }) => !only || only.includes(name))
 
 /** Waits until the page shows its heading and nothing but the event stream is on its way any more. */
@@ -106,9 +121,15 @@ async function shoot(context: BrowserContext, base: string, screen: Screen, file
     if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) faults.push(message.text())
   })
   if (screen.hub === 'silent') await page.route('**/api/servers**', (route) => route.abort())
+  const { desktop } = screen
+  if (desktop) await page.addInitScript(answerAsDesktop, desktopAnswers(desktop, desktop !== 'no-targets'))
   try {
     await page.goto(base + screen.path)
     await settle(page, pending)
+    if (desktop && !desktop.endsWith('targets')) {
+      await page.locator('main button:has(.lucide-rocket)').click()
+      await settle(page, pending)
+    }
   } catch (error) {
     faults.push(error instanceof Error ? error.message : String(error))
   }
@@ -119,7 +140,7 @@ async function shoot(context: BrowserContext, base: string, screen: Screen, file
 
 await buildStale()
 const output = path.join(root, 'shots')
-if (!only) rmSync(output, { recursive: true, force: true })
+if (!only && !looks) rmSync(output, { recursive: true, force: true })
 mkdirSync(output, { recursive: true })
 
 const executablePath = systemChromium()
@@ -148,6 +169,8 @@ try {
       for (const [size, viewport] of Object.entries(sizes)) {
         // Narrow is about the layout: one theme shows it.
         if (size === 'narrow' && theme === 'dark') continue
+        const look = [theme, locale, ...(size === 'narrow' ? ['narrow'] : [])].join('.')
+        if (looks?.includes(look) === false) continue
         // One context each: cookies know hosts, not ports, and the hubs share a host.
         for (const { hub, members, anonymous } of groups) {
           if (members.length === 0) continue
@@ -161,7 +184,7 @@ try {
           )
           if (!anonymous) await logIn(context, hub.url)
           for (const screen of members) {
-            const name = [screen.name, theme, locale, ...(size === 'narrow' ? ['narrow'] : [])].join('.')
+            const name = `${screen.name}.${look}`
             const found = await shoot(context, hub.url, screen, path.join(output, `${name}.png`))
             faults.push(...found.map((fault) => `${name}: ${fault}`))
             count += 1

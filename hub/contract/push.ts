@@ -58,6 +58,7 @@ export const sshHostSchema = z.strictObject({
   signIn: sshSignInSchema.default({ method: 'agent' }),
 })
 export type SshHost = z.infer<typeof sshHostSchema>
+export type SshHostInput = z.input<typeof sshHostSchema>
 
 /** How a target is reached. */
 export const connectionSchema = sshHostSchema.extend({
@@ -81,6 +82,7 @@ export const saveTargetSchema = z.strictObject({
   rename: targetNameSchema.optional(),
 })
 export type SaveTarget = z.infer<typeof saveTargetSchema>
+export type SaveTargetInput = z.input<typeof saveTargetSchema>
 
 export const runOperations = ['plan', 'push', 'rollback', 'verify', 'pull'] as const
 export type RunOperation = (typeof runOperations)[number]

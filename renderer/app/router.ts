@@ -131,8 +131,46 @@ export function createAppRouter(client: QueryClient): Router {
       {
         path: '/publish',
         name: 'publish',
+        props: { bundle: false },
         meta: { title: 'nav.publish' },
         component: () => import('../features/publish/PublishPage.vue'),
+      },
+      {
+        path: '/publish/bundle',
+        name: 'publish-bundle',
+        props: { bundle: true },
+        meta: { title: 'nav.publish' },
+        component: () => import('../features/publish/PublishPage.vue'),
+      },
+      {
+        path: '/publish/new',
+        name: 'new-target',
+        meta: { title: 'publish.targets.new' },
+        component: () => import('../features/publish/target/NewTargetPage.vue'),
+      },
+      {
+        path: '/publish/targets/:name',
+        component: () => import('../features/publish/target/TargetPage.vue'),
+        props: true,
+        meta: { title: 'nav.publish' },
+        children: [
+          { path: '', name: 'target', component: () => import('../features/publish/target/TargetPublish.vue') },
+          {
+            path: 'bundle',
+            name: 'target-bundle',
+            component: () => import('../features/publish/target/TargetBundle.vue'),
+          },
+          {
+            path: 'history',
+            name: 'target-history',
+            component: () => import('../features/publish/target/TargetHistory.vue'),
+          },
+          {
+            path: 'settings',
+            name: 'target-settings',
+            component: () => import('../features/publish/target/TargetSettings.vue'),
+          },
+        ],
       },
       {
         path: '/access',

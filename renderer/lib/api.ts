@@ -74,7 +74,7 @@ export async function request<S extends z.ZodType>(
 }
 
 /** An answer that comes line by line, each as soon as it is there. */
-async function requestLines<S extends z.ZodType>(
+export async function requestLines<S extends z.ZodType>(
   path: string,
   schema: S,
   options: Options,

@@ -1,4 +1,4 @@
-import type { Preview } from '../../../hub/contract/index.ts'
+import type { Preview } from '../../../../hub/contract/index.ts'
 
 type Tone = 'ok' | 'warn' | 'bad' | null
 interface Part {

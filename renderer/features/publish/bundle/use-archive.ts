@@ -1,7 +1,7 @@
 import { onScopeDispose, ref, shallowRef, type Ref, type ShallowRef } from 'vue'
-import type { TargetInput } from '../../../hub/contract/index.ts'
-import { requestFile } from '../../lib/api.ts'
-import { download } from '../../lib/download.ts'
+import type { TargetInput } from '../../../../hub/contract/index.ts'
+import { requestFile } from '../../../lib/api.ts'
+import { download } from '../../../lib/download.ts'
 
 export interface Archive {
   /** Bytes that are here already; null when none is on its way. */

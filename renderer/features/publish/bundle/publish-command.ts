@@ -1,4 +1,4 @@
-import type { TargetInput } from '../../../hub/contract/index.ts'
+import type { TargetInput } from '../../../../hub/contract/index.ts'
 
 /** The command line that makes the same bundle. */
 export function publishCommand(target: TargetInput): string {

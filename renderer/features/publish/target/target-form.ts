@@ -1,4 +1,4 @@
-import { targetSchema, type Target, type TargetInput } from '../../../hub/contract/index.ts'
+import { targetSchema, type Target, type TargetInput } from '../../../../hub/contract/index.ts'
 
 /** Every way to run that the hub can make a bundle for. */
 export const targetModes: readonly Target['mode'][] = targetSchema.shape.mode.unwrap().options
@@ -9,3 +9,6 @@ export function targetFaults(target: TargetInput): ReadonlySet<string> {
   const result = targetSchema.safeParse(target)
   return new Set(result.success ? [] : result.error.issues.map(({ path }) => path.join('.')))
 }
+
+/** A cluster takes manifests; everything else is pushed over SSH. */
+export const isPushed = ({ mode }: TargetInput): boolean => mode !== 'kubernetes'

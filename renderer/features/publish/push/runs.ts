@@ -1,0 +1,81 @@
+import { useQueryClient } from '@tanstack/vue-query'
+import { defineStore } from 'pinia'
+import { shallowReactive } from 'vue'
+import { z } from 'zod'
+import {
+  runEventSchema,
+  type PushRequest,
+  type RollbackRequest,
+  type RunAnswer,
+  type RunOperation,
+} from '../../../../hub/contract/index.ts'
+import { request, requestLines } from '../../../lib/api.ts'
+import { ApiError } from '../../../lib/problem.ts'
+import { keys } from '../../../lib/queries.ts'
+import { targetKeys } from '../target/targets-api.ts'
+import { applyEvent, beginRun, type RunView } from './run-state.ts'
+
+/** Runs by target. They belong to no page: whoever looks at something else meanwhile does not cancel a push. */
+export const useRuns = defineStore('publish-runs', () => {
+  const client = useQueryClient()
+  const runs = shallowReactive(new Map<string, RunView>())
+  const aborts = new Map<string, AbortController>()
+
+  const isRunning = (target: string): boolean => runs.get(target)?.ended === false
+
+  async function start(
+    target: string,
+    operation: RunOperation,
+    body: PushRequest | RollbackRequest = {},
+  ): Promise<void> {
+    if (isRunning(target)) return
+    const abort = new AbortController()
+    aborts.set(target, abort)
+    runs.set(target, beginRun(target, operation))
+    /** From what is shown now: an answer may have changed it since the last event. */
+    const change = (next: (run: RunView) => RunView): void => {
+      const run = runs.get(target)
+      if (run !== undefined) runs.set(target, next(run))
+    }
+    const path = `/api/publish/targets/${encodeURIComponent(target)}/${operation}`
+    try {
+      const options = { method: 'POST', body, signal: abort.signal } as const
+      await requestLines(path, runEventSchema, options, (event) => change((run) => applyEvent(run, event)))
+      if (!runs.get(target)?.ended)
+        throw new ApiError({
+          kind: 'unexpected',
+          request: `POST ${path}`,
+          message: 'The answer ended before its result',
+        })
+    } catch (error) {
+      change((run) => ({ ...run, questions: [], ended: true, error }))
+    } finally {
+      aborts.delete(target)
+    }
+    await client.invalidateQueries({ queryKey: targetKeys.all })
+    if (operation === 'pull')
+      for (const queryKey of [keys.servers, keys.profiles, keys.versions]) await client.invalidateQueries({ queryKey })
+  }
+
+  /** A question that was answered is gone; one that could not be answered stays, and throws why. */
+  async function answer(target: string, question: string, body: RunAnswer): Promise<void> {
+    const asked = runs.get(target)
+    if (asked === undefined || asked.id === null) return
+    const path = `/api/publish/runs/${encodeURIComponent(asked.id)}/questions/${encodeURIComponent(question)}`
+    await request(path, z.unknown(), { method: 'POST', body })
+    const now = runs.get(target)
+    if (now?.id === asked.id)
+      runs.set(target, { ...now, questions: now.questions.filter((other) => other.question !== question) })
+  }
+
+  return {
+    runs,
+    isRunning,
+    start,
+    answer,
+    cancel: (target: string): void => aborts.get(target)?.abort(),
+    forget(target: string): void {
+      if (!isRunning(target)) runs.delete(target)
+    },
+  }
+})
