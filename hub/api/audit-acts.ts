@@ -14,6 +14,8 @@ const noActs: ReadonlySet<string> = new Set<RouteKey>([
   'POST /api/servers/secrets',
   'POST /api/profiles/preview',
   'POST /api/publish/preview',
+  'POST /api/publish/targets/:name/plan',
+  'POST /api/publish/targets/:name/verify',
 ])
 const OF_IDENTITY = /^\/api\/(?:auth|users|keys|sessions|admin\/deploy-keys)\b/
 const MAX_DETAILS = 4_000

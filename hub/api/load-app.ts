@@ -73,20 +73,20 @@ export interface AppParts {
 export async function loadApp(parts: AppParts): Promise<Express> {
   const { options, config, supervisor, pins, events, history, status, identity, identify, onExchange } = parts
   const { redactor } = options
-  const [
-    { createApp },
-    { createPublisher },
-    { createTargets },
-    { createPublishHistory },
-    { createExecCheck, createProgramsConsent },
-  ] = await Promise.all([
-    import('./app.ts'),
-    import('../publish/index.ts'),
-    import('../publish/push/targets.ts'),
-    import('../publish/push/history.ts'),
-    import('./exec-check.ts'),
-  ])
-  const publishDir = join(options.dataDir, 'publish')
+  const [{ createApp }, { createPublisher }, { createPushService }, { createExecCheck, createProgramsConsent }] =
+    await Promise.all([
+      import('./app.ts'),
+      import('../publish/index.ts'),
+      import('../publish/push/index.ts'),
+      import('./exec-check.ts'),
+    ])
+  const publisher = createPublisher({
+    loadServers: () => config.servers,
+    loadSystem: () => config.systemAsWritten,
+    loadProfiles: () => config.profiles.profiles,
+    distDir: options.distDir,
+    version: options.version,
+  })
   const checkExec = createExecCheck(
     () => config.system.server?.allowRuntimeStdio ?? defaultOf('server.allowRuntimeStdio', parts.where),
   )
@@ -143,13 +143,14 @@ export async function loadApp(parts: AppParts): Promise<Express> {
     },
     history: { history, metrics: parts.metrics },
     webhooks: { webhooks: parts.webhooks },
-    publisher: createPublisher({
-      loadServers: () => config.servers,
-      loadSystem: () => config.systemAsWritten,
-      distDir: options.distDir,
-      version: options.version,
-    }),
-    push: { targets: createTargets(publishDir), history: createPublishHistory(publishDir) },
+    publisher,
+    push: {
+      push: createPushService({ folder: join(options.dataDir, 'publish'), publisher, version: options.version }),
+      config,
+      programs,
+      applied,
+      redactor,
+    },
     identify,
     rates: parts.rates,
     maxBodyBytes: parts.maxBodyBytes,

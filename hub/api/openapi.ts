@@ -56,6 +56,7 @@ export function openApiDocument(): Json {
   const problem = convert(contract.problemSchema, 'output')
   // What the stream of events carries, which no media type can say.
   convert(contract.hubEventSchema, 'output')
+  convert(contract.runEventSchema, 'output')
   const used = [...new Set(Object.keys(operations).map(groupOf))]
   return {
     openapi: '3.1.0',

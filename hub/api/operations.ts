@@ -64,6 +64,7 @@ import {
   publishRecordDetailSchema,
   publishRecordSchema,
   publishRequestSchema,
+  pushRequestSchema,
   refreshSchema,
   readResourceSchema,
   resetPasswordSchema,
@@ -71,6 +72,8 @@ import {
   requestDetailSchema,
   resourceEntrySchema,
   roleInfoSchema,
+  rollbackRequestSchema,
+  runAnswerSchema,
   runtimesSchema,
   saveProfileSchema,
   saveTargetSchema,
@@ -109,6 +112,8 @@ export interface Operation {
 }
 
 const byLines = 'with Accept: application/x-ndjson, progress and questions come as lines before the result (CallEvent)'
+
+const runLines = 'events come by lines (RunEvent), the result last'
 
 /** What each route is for, takes and answers: for the check of bodies, for OpenAPI (`openapi.ts`) and for docs/API_REFERENCE.md. */
 export const operations: Readonly<Record<RouteKey, Operation>> = {
@@ -408,4 +413,34 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     summary: 'One publish with its steps, its log and what was generated',
     answer: publishRecordDetailSchema,
   },
+  'DELETE /api/publish/targets/:name/host-keys': {
+    summary: 'Forget the SSH keys that were confirmed for the target and its jump host',
+  },
+  'POST /api/publish/targets/:name/plan': {
+    summary: `What is on the target and what a push would change; ${runLines}`,
+    answer: 'application/x-ndjson',
+  },
+  'POST /api/publish/targets/:name/push': {
+    summary: `Bring the present configuration into use on the target, or what was there back; ${runLines}`,
+    body: pushRequestSchema,
+    answer: 'application/x-ndjson',
+  },
+  'POST /api/publish/targets/:name/rollback': {
+    summary: `Go back to a release that is still on the target; ${runLines}`,
+    body: rollbackRequestSchema,
+    answer: 'application/x-ndjson',
+  },
+  'POST /api/publish/targets/:name/verify': {
+    summary: `Try what is in use on the target, and look at its certificate and versions; ${runLines}`,
+    answer: 'application/x-ndjson',
+  },
+  'POST /api/publish/targets/:name/pull': {
+    summary: `Take back what was changed in the configuration there; ${runLines}`,
+    answer: 'application/x-ndjson',
+  },
+  'POST /api/publish/runs/:run/questions/:question': {
+    summary: 'Answer what a run of one’s own asks',
+    body: runAnswerSchema,
+  },
+  'DELETE /api/publish/runs/:run': { summary: 'Cancel a run of one’s own, which goes on to tell how it ends' },
 }

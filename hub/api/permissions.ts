@@ -123,6 +123,14 @@ export const routeNeeds = {
   'DELETE /api/publish/targets/:name': 'host:access',
   'GET /api/publish/targets/:name/history': 'host:access',
   'GET /api/publish/targets/:name/history/:id': 'host:access',
+  'DELETE /api/publish/targets/:name/host-keys': 'host:access',
+  'POST /api/publish/targets/:name/plan': 'host:access',
+  'POST /api/publish/targets/:name/push': 'host:access',
+  'POST /api/publish/targets/:name/rollback': 'host:access',
+  'POST /api/publish/targets/:name/verify': 'host:access',
+  'POST /api/publish/targets/:name/pull': 'host:access',
+  'POST /api/publish/runs/:run/questions/:question': 'host:access',
+  'DELETE /api/publish/runs/:run': 'host:access',
 } as const satisfies Record<`${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /api/${string}`, Need>
 
 export type RouteKey = keyof typeof routeNeeds

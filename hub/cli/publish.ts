@@ -39,10 +39,11 @@ export const publishCommand: Command = {
   async run(values, io) {
     const out = requireOption(values, 'out')
     const target = targetOf(values)
-    const { servers, system } = await readConfiguration(values, io)
+    const { servers, system, profiles } = await readConfiguration(values, io)
     const publisher = createPublisher({
       loadServers: () => servers,
       loadSystem: () => system,
+      loadProfiles: () => profiles.profiles,
       distDir: io.distDir,
       version: io.version,
     })

@@ -245,9 +245,6 @@ export const rollbackRequestSchema = z.strictObject({
 })
 export type RollbackRequest = z.infer<typeof rollbackRequestSchema>
 
-/** `POST …/plan`, `…/verify` and `…/pull` take nothing. */
-export const runRequestSchema = z.strictObject({})
-
 /** One thing that was looked at by `verify`. */
 export const verificationSchema = z.object({
   name: z.enum(['smoke', 'certificate', 'release', 'version', 'requirements', 'configuration']),

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import type { ServerConfig, SystemFile } from '../contract/index.ts'
+import type { Profile, ServerConfig, SystemFile } from '../contract/index.ts'
 import type { BundleFile, Finding, Target } from '../contract/publish.ts'
 import { alertRules } from './artifacts/alerts.ts'
 import { alertTests } from './artifacts/alerts-test.ts'
-import { packageFile, serversFile, systemFile } from './artifacts/config-files.ts'
+import { packageFile, profilesFile, serversFile, systemFile } from './artifacts/config-files.ts'
 import { compose, dockerfile, dockerIgnore, dockerNginx } from './artifacts/docker.ts'
 import { envExample } from './artifacts/env-example.ts'
 import { nginxComplete, nginxSite } from './artifacts/nginx.ts'
@@ -31,6 +31,7 @@ import { hubVariables, serviceVariables } from './variables.ts'
 export interface BundleInput {
   servers: Record<string, ServerConfig>
   system: SystemFile
+  profiles?: Record<string, Profile>
   target: Target
   /** Folder with the built `hub` and `renderer`. */
   distDir: string
@@ -56,6 +57,7 @@ export const MANIFEST = 'manifest.json'
 const artifacts: readonly Artifact[] = [
   serversFile,
   systemFile,
+  profilesFile,
   envExample,
   nginxSite,
   nginxComplete,
@@ -82,7 +84,14 @@ const artifacts: readonly Artifact[] = [
 ]
 
 /** The whole bundle in memory: the same input gives the same bytes, and no secret's value is in any of them. */
-export async function createBundle({ servers, system, target, distDir, version }: BundleInput): Promise<Bundle> {
+export async function createBundle({
+  servers,
+  system,
+  profiles = {},
+  target,
+  distDir,
+  version,
+}: BundleInput): Promise<Bundle> {
   const lifted = externaliseSecrets(servers)
   const own = externaliseSystem(system)
   const variables = [
@@ -98,6 +107,7 @@ export async function createBundle({ servers, system, target, distDir, version }
     version,
     servers: lifted.servers,
     system: own.system,
+    profiles,
     needs,
     // Looked at after the secrets are out, because a finding quotes what it is about.
     findings: [...findPortabilityIssues(lifted.servers, target), ...lifted.findings].sort(bySeverity),

@@ -1,4 +1,4 @@
-import type { ServerConfig, SystemFile } from '../contract/index.ts'
+import type { Profile, ServerConfig, SystemFile } from '../contract/index.ts'
 import type { Finding, Target } from '../contract/publish.ts'
 import type { Need } from './externalise.ts'
 
@@ -9,6 +9,7 @@ export interface BundleContext {
   /** Without secrets. */
   servers: Record<string, ServerConfig>
   system: SystemFile
+  profiles: Record<string, Profile>
   needs: Need[]
   findings: Finding[]
   paths: TargetPaths

@@ -26,6 +26,8 @@ export const TEST_PACKAGES = [
   ['dbus-x11'],
   ['nginx', 'nginx-light'],
   ['openssl'],
+  ['openssh-server'],
+  ['openssh-client'],
   ['redis-server'],
   ['postgresql'],
   ['shellcheck'],

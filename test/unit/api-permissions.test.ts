@@ -25,7 +25,7 @@ function routesOfExpress(webDir: string | null): string[] {
     hub: part,
     history: { history: part },
     publisher: part,
-    push: part,
+    push: { push: part },
     webhooks: part,
     identify: () => Promise.resolve(null),
     maxBodyBytes: () => 1_000,

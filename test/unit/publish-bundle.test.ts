@@ -57,6 +57,7 @@ describe('a bundle', () => {
       'PORTABILITY.md',
       'README.md',
       'README.zh-CN.md',
+      'config/profiles.json',
       'config/servers.json',
       'config/system.json',
       'docker/Dockerfile',
@@ -276,7 +277,7 @@ describe('a preview', () => {
     expect(preview.checks.filter(({ outcome }) => outcome === 'failed')).toEqual([])
     expect(
       preview.checks.filter(({ artifact }) => artifact.startsWith('config/')).map(({ outcome }) => outcome),
-    ).toEqual(['passed', 'passed'])
+    ).toEqual(['passed', 'passed', 'passed'])
     expect(preview.totalBytes).toBe(preview.files.reduce((sum, { bytes }) => sum + bytes, 0))
   })
 })

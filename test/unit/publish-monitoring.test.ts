@@ -12,7 +12,16 @@ import { targetPaths, type BundleContext } from '../../hub/publish/context.ts'
 
 function context(options: Partial<TargetInput> = {}): BundleContext {
   const target = targetSchema.parse({ domain: 'hub.example.com', ...options })
-  return { target, version: '1.0.0', servers: {}, system: {}, needs: [], findings: [], paths: targetPaths(target) }
+  return {
+    target,
+    version: '1.0.0',
+    servers: {},
+    system: {},
+    profiles: {},
+    needs: [],
+    findings: [],
+    paths: targetPaths(target),
+  }
 }
 
 /** The names that a scrape of a hub has. */

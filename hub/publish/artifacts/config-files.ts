@@ -13,6 +13,12 @@ export const systemFile: Artifact = {
   render: (context) => json(systemForTarget(context)),
 }
 
+export const profilesFile: Artifact = {
+  path: 'config/profiles.json',
+  why: 'The profiles as they are here.',
+  render: ({ profiles }) => json({ profiles }),
+}
+
 /** Port, host, log file and key come from the environment on the target; everything else a person set stays. */
 export function systemForTarget({
   system,

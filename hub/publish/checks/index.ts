@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { serversFileSchema, systemFileSchema } from '../../contract/index.ts'
+import { profilesFileSchema, serversFileSchema, systemFileSchema } from '../../contract/index.ts'
 import type { Check } from '../../contract/publish.ts'
 import type { Bundle } from '../bundle.ts'
 import { checkCompose } from './compose.ts'
@@ -23,6 +23,7 @@ import { checkSystemd } from './systemd.ts'
 const checkers: readonly Checker[] = [
   checkJson('config/servers.json', serversFileSchema),
   checkJson('config/system.json', systemFileSchema),
+  checkJson('config/profiles.json', profilesFileSchema),
   checkEnvironment,
   checkEcosystem,
   checkSystemd,

@@ -6,7 +6,7 @@
 
 UNPROVEN=$INSTALL_DIR/.unproven
 BEFORE=$INSTALL_DIR/.before
-PUBLISHED=(servers.json system.json)
+PUBLISHED=(servers.json system.json profiles.json)
 
 is_unproven() { [[ -e $CURRENT && -s $UNPROVEN && $(<"$UNPROVEN") == "$(name_of "$CURRENT")" ]]; }
 
@@ -29,7 +29,7 @@ put_config() {
 
 get_all_config() {
   local name
-  for name in "${PUBLISHED[@]}" profiles.json users.json; do
+  for name in "${PUBLISHED[@]}" users.json; do
     if [[ -f $INSTALL_DIR/config/$name ]]; then get_config "$name" >"$1/$name"; fi
   done
 }

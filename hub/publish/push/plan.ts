@@ -1,0 +1,129 @@
+import type { Plan, Requirement, RunProblem } from '../../contract/push.ts'
+import type { Target } from '../../contract/publish.ts'
+import type { Bundle } from '../bundle.ts'
+import { changedSince, compareFiles } from './compare-files.ts'
+import { compareMeanings, type Setup } from './compare-meanings.ts'
+import { inspect, readInstalled, type Found, type Installed } from './inspect.ts'
+import { publishedFiles, type Packed } from './packed.ts'
+import type { Places } from './places.ts'
+import { portableFrom } from './published-config.ts'
+import type { Run } from './run.ts'
+import type { Shell } from './shell.ts'
+import { megabytes, uploadedBytes } from './upload.ts'
+
+/** Backups and logs need room, too. */
+const SPARE_BYTES = 32 * 1_048_576
+
+type Programs = Partial<Record<Requirement['name'], { needed: string; cure: string }>>
+const node = { needed: '24', cure: 'Install Node 24 or later as README.md of the bundle says.' }
+const nginx = { needed: '1.22', cure: 'apt-get install --yes nginx' }
+const requirements: Readonly<Record<string, Programs>> = {
+  pm2: { node, nginx, pm2: { needed: '5', cure: 'npm install --global pm2@7.0.4' } },
+  systemd: {
+    node,
+    nginx,
+    systemd: { needed: '250', cure: 'Use a system with systemd 250 or later, or the mode pm2.' },
+  },
+  docker: { docker: { needed: '23', cure: 'Install Docker Engine 23 or later with Compose.' } },
+}
+
+export interface Planned {
+  plan: Plan
+  /** Changes of `config/` there since the last publish. */
+  configChanges: ReturnType<typeof changedSince>
+}
+
+export async function makePlan(
+  shell: Shell,
+  run: Run,
+  places: Places,
+  packed: Packed,
+  target: Target,
+): Promise<Planned> {
+  run.step('inspect', 'start', 'Looking at what is there')
+  const found = await inspect(shell, places)
+  run.step(
+    'inspect',
+    'ok',
+    `${found.system ?? 'An unknown system'}; ${found.inUse === null ? 'nothing is installed' : `${found.inUse} is in use`}`,
+  )
+  run.step('compare', 'start', 'Comparing it with what would be pushed')
+  const installed = await readInstalled(shell, places, found.inUse)
+  const uploaded = uploadedBytes(found.part, packed)
+  const { bundle, content, unpackedBytes } = packed
+  const needed = requirementsOf(target, found)
+  const neededBytes = content.length - uploaded + unpackedBytes + SPARE_BYTES
+  const configChanges = changedSince(installed, bundle)
+  const comparison: Plan['comparison'] = {
+    there:
+      installed.manifest === null ? null : { release: installed.manifest.release, version: installed.manifest.version },
+    here: { release: bundle.release, version: bundle.context.version },
+    files: compareFiles(installed, bundle),
+    meanings: compareMeanings(setupThere(installed), setupHere(bundle)),
+  }
+  const plan: Plan = run.clean({
+    release: bundle.release,
+    inUse: found.inUse,
+    previous: found.previous,
+    releases: found.releases,
+    system: found.system,
+    freeBytes: found.freeBytes,
+    neededBytes,
+    archiveBytes: content.length,
+    uploadedBytes: uploaded,
+    requirements: needed,
+    configChanged: configChanges.map(({ path }) => path),
+    comparison,
+    obstacles: [...needed.flatMap(obstacleOf), ...diskObstacle(found, neededBytes), ...modeObstacle(target)],
+  })
+  const { files, meanings } = comparison
+  run.step('compare', 'ok', `${files.length} files differ, ${meanings.length} differences by meaning`)
+  return { plan, configChanges }
+}
+
+export function requirementsOf({ mode }: Target, { versions }: Found): Requirement[] {
+  const wanted = requirements[mode] ?? {}
+  return (Object.keys(versions) as Requirement['name'][]).map((name) => {
+    const { needed = null, cure = null } = wanted[name] ?? {}
+    const found = versions[name]
+    const ok = needed === null || (found !== null && isAtLeast(found, needed))
+    return { name, found, needed, ok, cure: ok ? null : cure }
+  })
+}
+
+function isAtLeast(found: string, needed: string): boolean {
+  const [a, b] = [found, needed].map((version) => version.split('.').map(Number)) as [number[], number[]]
+  const at = b.findIndex((part, index) => part !== (a[index] ?? 0))
+  return at === -1 || (a[at] ?? 0) > (b[at] ?? 0)
+}
+
+function obstacleOf({ name, found, needed, ok, cure }: Requirement): RunProblem[] {
+  if (ok) return []
+  const detail = `The target ${found === null ? `has no ${name}` : `has ${name} ${found}`}, and ${needed ?? ''} or later is needed`
+  return [{ code: 'HUB_TARGET_UNFIT', detail, cure }]
+}
+
+function diskObstacle({ freeBytes }: Found, neededBytes: number): RunProblem[] {
+  if (freeBytes >= neededBytes) return []
+  const detail = `The target has ${megabytes(freeBytes)} of free disk, and ${megabytes(neededBytes)} are needed`
+  return [
+    { code: 'HUB_TARGET_UNFIT', detail, cure: 'Make room there, for instance by removing old releases and backups.' },
+  ]
+}
+
+function modeObstacle({ mode }: Target): RunProblem[] {
+  if (Object.hasOwn(requirements, mode)) return []
+  const detail = `What runs on ${mode} is not pushed over SSH`
+  return [{ code: 'HUB_TARGET_UNFIT', detail, cure: 'Take the bundle and follow its README.md.' }]
+}
+
+const setupThere = ({ manifest, config }: Installed): Setup => ({
+  config: portableFrom(config),
+  target: manifest?.target ?? null,
+  version: manifest?.version ?? null,
+})
+
+function setupHere(bundle: Bundle): Setup {
+  const { target, version } = bundle.context
+  return { config: portableFrom(publishedFiles(bundle)), target, version }
+}
