@@ -2,7 +2,7 @@ import { builtinModules } from 'node:module'
 import path from 'node:path'
 import tailwindcss from '@tailwindcss/vite'
 import vue from '@vitejs/plugin-vue'
-import { defineConfig, type EnvironmentOptions, type Rolldown } from 'vite'
+import { defineConfig, type EnvironmentOptions, type Plugin, type Rolldown } from 'vite'
 import { startChunk } from './scripts/lib/start-chunk.ts'
 
 type CodeSplittingGroup = Rolldown.CodeSplittingGroup
@@ -44,11 +44,23 @@ function nodeTarget(
   }
 }
 
+/**
+ * ssh2 asks for native helpers, and does without where there are none, as in files that run on every system. It asks for its folder,
+ * too, which nothing tells in an ES module; what it would find there is only a helper for PuTTY's agent on Windows.
+ */
+const ssh2InOneFile: Plugin = {
+  name: 'ssh2-in-one-file',
+  enforce: 'pre',
+  resolveId: (id) => (/^cpu-features$|sshcrypto\.node$/.test(id) ? { id: path.basename(id), external: true } : null),
+  transform: (code, id) =>
+    /[\\/]ssh2[\\/]lib[\\/]/.test(id) ? { code: code.replaceAll('__dirname', "''"), map: null } : null,
+}
+
 export default defineConfig({
   root: from('renderer'),
   // Absolute: a relative base breaks nested routes.
   base: '/',
-  plugins: [vue(), tailwindcss()],
+  plugins: [vue(), tailwindcss(), ssh2InOneFile],
   // Whoever serves the page (the app's protocol handler, the hub, nginx) replaces this in each answer.
   html: { cspNonce: '__NONCE__' },
   environments: {

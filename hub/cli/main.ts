@@ -8,6 +8,7 @@ import { doctorCommand } from './doctor.ts'
 import { envCommand } from './env.ts'
 import { keyCreateCommand, keyListCommand, keyRevokeCommand } from './keys.ts'
 import { publishCommand } from './publish.ts'
+import { diffCommand, pullCommand, pushCommand, rollbackCommand, verifyCommand } from './push.ts'
 import { userAddCommand, userListCommand, userPasswdCommand, userUnlockCommand } from './users.ts'
 import { BrokenFile } from '../faults.ts'
 import { HubError } from '../hub-error.ts'
@@ -25,6 +26,11 @@ import {
 
 const commands: readonly Command[] = [
   publishCommand,
+  pushCommand,
+  diffCommand,
+  verifyCommand,
+  rollbackCommand,
+  pullCommand,
   configCheckCommand,
   configShowCommand,
   configPushCommand,

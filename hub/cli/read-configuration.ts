@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { openFiles } from '../config/documents.ts'
-import type { ProfilesFile, ServersFile, SystemFile } from '../contract/index.ts'
+import type { ConfigTexts, ProfilesFile, ServersFile, SystemFile } from '../contract/index.ts'
 import { openConfigStore } from '../config/store.ts'
 import { CommandError, exitCodes, type Io, UsageError, type Values } from './command.ts'
 import { refuseFaults } from './settings-here.ts'
@@ -12,6 +12,7 @@ export interface Configuration {
   profiles: ProfilesFile
   system: SystemFile
   systemAsWritten: SystemFile
+  texts: ConfigTexts
 }
 
 /** The configuration in `--config` or CONFIG_DIR; with faults it is no configuration, and each is told with its cure. */
@@ -28,8 +29,8 @@ export async function readConfiguration(values: Values, io: Io): Promise<Configu
   const store = await openConfigStore(await openFiles(directory))
   try {
     refuseFaults(store.faults)
-    const { servers, profiles, system, systemAsWritten } = store
-    return { directory, servers, profiles, system, systemAsWritten }
+    const { servers, profiles, system, systemAsWritten, texts } = store
+    return { directory, servers, profiles, system, systemAsWritten, texts }
   } finally {
     await store.dispose()
   }
