@@ -9,7 +9,7 @@ import type { Network } from './network.ts'
 const execute = promisify(execFile)
 export const repository = path.resolve(import.meta.dirname, '../../..')
 /** Kept from one run to the next, because the bases take a minute each; not below node_modules, which `npm ci` clears: there are mounts in it. */
-const cache = path.join(os.tmpdir(), 'mcp-hub-bundle-long')
+export const cache = path.join(os.tmpdir(), 'mcp-hub-bundle-long')
 const storage = [
   '--root',
   path.join(cache, 'storage'),
@@ -26,8 +26,13 @@ const engine = ['--cgroup-manager', 'cgroupfs', '--events-backend', 'file', '--r
 const settings = path.join(cache, 'containers.conf')
 const LIMITS = '[containers]\ndefault_ulimits = ["nofile=16384:16384", "nproc=4096:4096"]\n'
 
-export async function run(command: string, args: readonly string[], cwd = cache): Promise<string> {
-  const env = { ...process.env, CONTAINERS_CONF: settings }
+export async function run(
+  command: string,
+  args: readonly string[],
+  cwd = cache,
+  more: Record<string, string> = {},
+): Promise<string> {
+  const env = { ...process.env, CONTAINERS_CONF: settings, ...more }
   const options = { cwd, env, maxBuffer: 50_000_000, timeout: 540_000 }
   return execute(command, args, options).then(
     ({ stdout }) => stdout.trim(),
