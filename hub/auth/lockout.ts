@@ -21,6 +21,8 @@ export interface Lockout {
   admit: (attempt: Attempt) => Promise<void>
   /** The password was right: this try was none. */
   succeeded: (attempt: Attempt) => Promise<void>
+  /** The password was not looked at: this try was none, and those before it stay. */
+  unchecked: (attempt: Attempt) => Promise<void>
   list: () => Promise<{ user: string; address: string; until: number }[]>
   unlock: (user: string) => Promise<void>
 }
@@ -95,6 +97,13 @@ export function createLockout(
       if (attempt.device !== null) return
       await byPlace.take(placeOf(attempt.address), -1)
       await byName.clear(attempt.user)
+    },
+    unchecked: async (attempt) => {
+      const { byNameAndPlace, byName } = limiters()
+      await byNameAndPlace.take(keyOf(attempt), -1)
+      if (attempt.device !== null) return
+      await byPlace.take(placeOf(attempt.address), -1)
+      await byName.take(attempt.user, -1)
     },
     list: async () => {
       const entries = [...(await notes.read())].map(([key, text]) => ({ key, ...(JSON.parse(text) as Note) }))

@@ -122,7 +122,10 @@ export function createSignIn(options: SignInOptions): SignIn {
     }
     const user = find(name)
     const most = Math.max(0, ...file.current.users.map(({ passwordHash }) => roundsOf(passwordHash)))
-    const good = await passwords.verify(password, user?.passwordHash ?? null, most)
+    const good = await passwords.verify(password, user?.passwordHash ?? null, most).catch(async (error: unknown) => {
+      await lockout.unchecked(attempt)
+      throw error
+    })
     if (!good || user === undefined) {
       audit({ action: 'auth.login', by: null, target: name, address: origin.address, ok: false })
       return null

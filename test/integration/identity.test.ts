@@ -285,6 +285,14 @@ describe('wrong passwords', () => {
     expect(shape(answers)).toEqual(shape(known))
   })
 
+  it('a try whose password is not looked at is none: it is not counted, and takes back no other', async () => {
+    const tooLong = 'x'.repeat(73)
+    const wrong = await Promise.all(Array.from({ length: 4 }, () => from('192.0.2.5', 'anybody', 'wrong')))
+    for (let tries = 0; tries < 8; tries++) expect((await from('192.0.2.5', 'anybody', tooLong)).status).toBe(400)
+    const rest = await Promise.all(Array.from({ length: 2 }, () => from('192.0.2.5', 'anybody', 'wrong')))
+    expect([...wrong, ...rest].map(({ status }) => status).sort()).toEqual([401, 401, 401, 401, 401, 429])
+  })
+
   it('an administrator sees the lock and takes it away', async () => {
     const user = (await hub.api('GET', '/api/users/admin')).body as User
     expect(user.lockouts.map(({ address }) => address)).toContain('192.0.2.1')
