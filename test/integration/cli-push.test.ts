@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { PassThrough } from 'node:stream'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { runCli } from '../../hub/cli/main.ts'
 import type { RunResult } from '../../hub/contract/index.ts'
 import { fingerprintOf } from '../../hub/publish/push/known-hosts.ts'
@@ -12,6 +12,10 @@ import { writePrograms } from '../fixtures/push-target/target.ts'
 import { makeKey, startSshd, type Sshd } from '../fixtures/sshd.ts'
 
 const PASSPHRASE = 'Cnry9PassphraseOfTheCli7Zq4Wm'
+
+// A machine that does much else takes its time for each process of the SSH server.
+vi.setConfig({ testTimeout: 120_000 })
+
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let sshd: Sshd
 let key: string

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { routeNeeds } from '../../hub/api/permissions.ts'
 import { appCaller, bootstrapCaller } from '../../hub/auth/caller.ts'
 import type { RunAnswer, RunEvent, RunQuestion, RunResult, SavedTarget } from '../../hub/contract/index.ts'
@@ -12,6 +12,10 @@ import { makeKey, startSshd, type Sshd } from '../fixtures/sshd.ts'
 
 const APP = 'integration-test-app-0123456789'
 const SUDO = 'Cnry9SudoOverHttp7Zq4Wm'
+
+// A machine that does much else takes its time for each process of the SSH server.
+vi.setConfig({ testTimeout: 120_000 })
+
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let hub: TestHub
 let sshd: Sshd

@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RunResult } from '../../hub/contract/index.ts'
 import { temporaryFolder, writeBuiltProgram } from '../fixtures/built-program.ts'
 import { createStage, yes, type Stage } from '../fixtures/push-target/stage.ts'
 import { writePrograms, writeSudo } from '../fixtures/push-target/target.ts'
 import { mountSmallDisk } from '../fixtures/small-disk.ts'
 import { makeKey, startAgent, startCutter, startSshd, type Sshd } from '../fixtures/sshd.ts'
+
+// A machine that does much else takes its time for each process of the SSH server.
+vi.setConfig({ testTimeout: 120_000 })
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let sshd: Sshd

@@ -1,11 +1,14 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ConfigTexts } from '../../hub/contract/index.ts'
 import { temporaryFolder, writeBuiltProgram } from '../fixtures/built-program.ts'
 import { createStage, yes, type Stage } from '../fixtures/push-target/stage.ts'
 import { writePrograms } from '../fixtures/push-target/target.ts'
 import { makeKey, startSshd, type Sshd } from '../fixtures/sshd.ts'
+
+// A machine that does much else takes its time for each process of the SSH server.
+vi.setConfig({ testTimeout: 120_000 })
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let sshd: Sshd

@@ -41,6 +41,7 @@ export type Manifest = z.infer<typeof manifestSchema>
 
 const MAX_FILE = 4 * 1_048_576
 
+/** The programs are those that the scripts of `ops/` use: each can be another one by a variable of its name. */
 export async function inspect(shell: Shell, { root, releases, part }: Places): Promise<Found> {
   const { stdout } = await shell.must(
     'The target could not be looked at',
@@ -52,11 +53,11 @@ for manifest in ${quote(releases)}/*/${MANIFEST}; do [ -e "$manifest" ] && tell 
 place=${quote(root)}; while [ ! -d "$place" ]; do place=$(dirname "$place"); done
 tell free "$(df -Pk "$place" | awk 'NR == 2 { print $4 }')"
 [ -f ${quote(part)} ] && tell part "$(stat -c %s ${quote(part)}) $(sha256sum <${quote(part)})"
-tell node "$(node --version 2>/dev/null)"
-tell nginx "$(nginx -v 2>&1 | sed -n 's/.*nginx\\///p')"
-tell docker "$(docker version --format '{{.Client.Version}}' 2>/dev/null)"
-tell systemd "$(systemctl --version 2>/dev/null | awk 'NR == 1 { print $2 }')"
-pm2=$(command -v pm2) && tell pm2 "$(sed -n 's/^ *"version": *"\\([^"]*\\)".*/\\1/p' "$(dirname "$(dirname "$(readlink -f "$pm2")")")/package.json" 2>/dev/null)"
+tell node "$("\${NODE:-node}" --version 2>/dev/null)"
+tell nginx "$("\${NGINX:-nginx}" -v 2>&1 | sed -n 's/.*nginx\\///p')"
+tell docker "$("\${DOCKER:-docker}" version --format '{{.Client.Version}}' 2>/dev/null)"
+tell systemd "$("\${SYSTEMCTL:-systemctl}" --version 2>/dev/null | awk 'NR == 1 { print $2 }')"
+tell pm2 "$("\${PM2:-pm2}" -v -- 2>/dev/null | tail -n 1)"
 exit 0`,
   )
   const told = stdout
