@@ -46,9 +46,9 @@ export const steps = [
   vitest('unit', 2),
   vitest('ui', 1),
   vitest('integration', 13, true),
-  playwright('desktop', 4),
+  playwright('desktop', 2),
   playwright('web', 8),
-  playwright('bundle', 3),
+  playwright('bundle', 5),
 ]
 
 /** What runs only when it is named: it takes longer than all the others, and installs what they do not need. */
