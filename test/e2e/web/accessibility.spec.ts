@@ -1,4 +1,5 @@
 import type { Page } from '@playwright/test'
+import { answerAsDesktop, desktopAnswers } from '../../../scripts/lib/example-targets.ts'
 import { expect, expectAccessible, test } from './fixtures.ts'
 
 const areas = {
@@ -19,7 +20,7 @@ const areas = {
     '/resources',
     '/profiles',
     '/profiles/no-such-profile',
-    '/publish',
+    '/publish?view=files',
   ],
   activity: ['/activity', '/activity/1', '/access/users', '/access/keys', '/access/sessions', '/access/audit'],
   settings: [
@@ -52,6 +53,16 @@ for (const locale of ['en', 'zh-CN']) {
       test(`the pages of ${area} are accessible in both themes`, async ({ admin: page }) => {
         for (const route of routes) await checkInBothThemes(page, route)
       })
+
+    test('the pages of targets, as the app has them, are accessible in both themes', async ({ admin: page }) => {
+      await page.addInitScript(answerAsDesktop, desktopAnswers('confirm'))
+      const target = '/publish/targets/production'
+      for (const route of ['/publish', '/publish/new', `${target}/history?publish=r3`, `${target}/settings`, target])
+        await checkInBothThemes(page, route)
+      await page.getByRole('main').getByRole('button', { name: /…$/ }).first().click()
+      await expect(page.getByText('1.3.0-5fd09c21').first()).toBeVisible()
+      await expectAccessible(page)
+    })
 
     test('the palette and the dialogs of access are accessible', async ({ admin: page }) => {
       for (const route of ['/access/users', '/access/keys']) {
