@@ -15,6 +15,7 @@ import { openPins } from './catalog/pins.ts'
 import { createBackupSource } from './backup/backup-source.ts'
 import type { Sources } from './config/interpolate.ts'
 import type { ReferenceSources } from './config/references.ts'
+import { keptText } from './config/kept-text.ts'
 import { openDocuments } from './config/open-documents.ts'
 import { defaultOf, fixedDefault, type Where } from './config/settings.ts'
 import { createPushSource } from './config/push/push-source.ts'
@@ -86,9 +87,16 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   const allowPrivateAddresses = (): boolean =>
     config.system.server?.allowPrivateAddresses ?? defaultOf('server.allowPrivateAddresses', where)
   const consents = await openExecConsents({
-    file: join(options.dataDir, 'exec-consents.json'),
+    text: keptText(documents, 'exec-consents'),
     needed: () => config.system.server?.execConsent ?? defaultOf('server.execConsent', where),
     present: config.faults.length > 0 ? null : config.servers.mcpServers,
+    // What waits for a yes is looked at again.
+    onChange: () => {
+      for (const upstream of supervisor.upstreams.values())
+        if (upstream.status().reason?.code === 'consent-needed' && consents.agreed(upstream.config))
+          void upstream.restart()
+    },
+    onError: (error) => options.log('error', 'The agreed programs cannot be read', { error: String(error) }),
   })
   const backups = createBackupSource({
     configDir: options.configDir,
@@ -118,7 +126,11 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     log: options.log,
   })
   const pins = await openPins({
-    file: join(options.dataDir, 'pins.json'),
+    text: keptText(documents, 'pins'),
+    place: documents.placeOf('pins'),
+    onChange: () => {
+      for (const server of supervisor.upstreams.keys()) pinsChanged(server)
+    },
     policy: () => config.system.pinning ?? {},
     onError: (error) => options.log('error', 'The approved tool definitions cannot be saved', { error: String(error) }),
   })
@@ -509,6 +521,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         changed()
       }
       identity.watch()
+      pins.watch()
+      consents.watch()
       config.watch((names) => {
         webhooks.configFaults(config.faults)
         for (const fault of config.faults) options.log('error', 'Configuration fault', { ...fault })
@@ -570,6 +584,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       watchdog?.dispose()
       await serverLogs.flush()
       await pins.flush()
+      await consents.dispose()
       await webhooks.dispose()
       await identity.dispose()
       await documents.dispose()

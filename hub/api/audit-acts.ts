@@ -17,7 +17,7 @@ const noActs: ReadonlySet<string> = new Set<RouteKey>([
   'POST /api/publish/targets/:name/plan',
   'POST /api/publish/targets/:name/verify',
 ])
-const OF_IDENTITY = /^\/api\/(?:auth|users|keys|sessions|admin\/deploy-keys)\b/
+const OF_IDENTITY = /^\/api\/(?:auth|users|keys|sessions|admin\/deploy-keys|config\/users)\b/
 const MAX_DETAILS = 4_000
 const REDACTED = '[redacted]'
 const SECRET_KEY = /pass|secret|token|code|credential|authorization|cookie|key|value/i

@@ -45,6 +45,8 @@ import {
   getPromptSchema,
   historyExportSchema,
   historyPageSchema,
+  identityVersionDetailSchema,
+  identityVersionsSchema,
   historyQuerySchema,
   hubStatusSchema,
   keySchema,
@@ -220,6 +222,19 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     summary: 'Go back to a version; the present one stays among the versions',
     body: restoreVersionSchema,
     answer: configVersionsSchema,
+  },
+  'GET /api/config/users/versions': {
+    summary: 'What users and keys were, the newest first, without any hash; the last 50 are kept',
+    answer: identityVersionsSchema,
+  },
+  'GET /api/config/users/versions/:id': {
+    summary: 'One of them, and what going back to it would change',
+    answer: identityVersionDetailSchema,
+  },
+  'POST /api/config/users/versions/:id/restore': {
+    summary: 'Go back to it; who gets an old password back must change it, and deleted keys stay deleted',
+    body: restoreVersionSchema,
+    answer: identityVersionsSchema,
   },
 
   'GET /api/admin/config': {

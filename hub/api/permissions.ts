@@ -51,6 +51,9 @@ export const routeNeeds = {
   'GET /api/config/versions': 'hub:configure',
   'GET /api/config/versions/:id': 'hub:configure',
   'POST /api/config/versions/:id/restore': 'hub:configure',
+  'GET /api/config/users/versions': 'users:manage',
+  'GET /api/config/users/versions/:id': 'users:manage',
+  'POST /api/config/users/versions/:id/restore': 'users:manage',
   'GET /api/openapi.json': 'signed-in',
 
   'GET /api/admin/config': 'config:push',

@@ -1,7 +1,9 @@
+import type { Request } from 'express'
 import {
   createUserSchema,
   editUserSchema,
   resetPasswordSchema,
+  restoreVersionSchema,
   roleGrants,
   roles,
   sessionsQuerySchema,
@@ -21,6 +23,25 @@ export function userRoutes(on: On, identity: Identity): void {
 
   on('GET /api/roles', (_request, response) => {
     response.json(roles.map((role) => ({ role, permissions: roleGrants[role] })))
+  })
+
+  const versionId = (request: Request): number => {
+    const id = String(request.params['id'])
+    return /^\d{1,9}$/.test(id) ? Number(id) : 0
+  }
+
+  on('GET /api/config/users/versions', async (_request, response) => {
+    response.json({ versions: await (await people()).users.versions() })
+  })
+
+  on('GET /api/config/users/versions/:id', async (request, response) => {
+    response.json(await (await people()).users.version(versionId(request)))
+  })
+
+  on('POST /api/config/users/versions/:id/restore', async (request, response) => {
+    const { users } = await people()
+    await users.restore(callerOf(request), versionId(request), bodyOf(request, restoreVersionSchema).reason)
+    response.json({ versions: await users.versions() })
   })
 
   on('GET /api/users', async (_request, response) => {

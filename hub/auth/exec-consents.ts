@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { writeFileAtomic } from '../config/atomic-file.ts'
+import type { KeptText } from '../config/kept-text.ts'
 import { isRemote, type ExecConsent, type Program, type ServerConfig } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import type { KeptConsents } from './parse-exec-consents.ts'
@@ -20,42 +19,55 @@ export interface ExecConsents {
   agree: (server: string, config: ServerConfig) => Promise<void>
   /** What is asked of a person about an entry. */
   question: (server: string, config: ServerConfig) => ExecConsent
+  /** Takes over what is agreed to at other hubs. */
+  watch: () => void
+  dispose: () => Promise<void>
 }
 
 export async function openExecConsents(options: {
-  file: string
+  text: KeptText
   /** Off where the files are the operator's. */
   needed: () => boolean
   /** Taken for agreed to when nothing was kept yet; null when that cannot be told. */
   present: Readonly<Record<string, ServerConfig>> | null
+  /** Somebody agreed to something at another hub. */
+  onChange?: () => void
+  onError: (error: unknown) => void
 }): Promise<ExecConsents> {
-  const { file, needed, present } = options
-  const kept = new Map(Object.entries((await load(file)) ?? {}))
+  const { text, needed, present } = options
+  const found = await load(await text.read())
+  let kept = new Map(Object.entries(found ?? {}))
+  let watcher: { close: () => void } | null = null
+  let reloading: Promise<void> = Promise.resolve()
 
-  async function keep(): Promise<void> {
-    // The newest are last.
-    for (const stamp of [...kept.keys()].slice(0, Math.max(0, kept.size - MAX_KEPT))) kept.delete(stamp)
-    await writeFileAtomic(file, JSON.stringify(Object.fromEntries(kept), null, 2), 0o600)
+  async function keep(entries: readonly (readonly [server: string, config: ServerConfig])[]): Promise<void> {
+    await text.change(async (newest) => {
+      kept = new Map(Object.entries((await load(newest)) ?? {}))
+      for (const [server, config] of entries) {
+        if (isRemote(config)) continue
+        const stamp = stampOf(config)
+        // The newest are last.
+        kept.delete(stamp)
+        kept.set(stamp, { server, program: programOf(config) })
+      }
+      for (const stamp of [...kept.keys()].slice(0, Math.max(0, kept.size - MAX_KEPT))) kept.delete(stamp)
+      return JSON.stringify(Object.fromEntries(kept), null, 2)
+    })
   }
 
-  function note(server: string, config: ServerConfig): void {
-    if (isRemote(config)) return
-    const stamp = stampOf(config)
-    kept.delete(stamp)
-    kept.set(stamp, { server, program: programOf(config) })
+  async function reload(): Promise<void> {
+    const before = kept.size
+    kept = new Map(Object.entries((await load(await text.read())) ?? {}))
+    if (kept.size !== before) options.onChange?.()
   }
 
-  if (needed() && present !== null && (await load(file)) === null) {
-    for (const [server, config] of Object.entries(present)) note(server, config)
-    await keep()
-  }
+  if (needed() && present !== null && found === null) await keep(Object.entries(present))
 
   return {
     agreed: (config) => !needed() || isRemote(config) || kept.has(stampOf(config)),
     agree: async (server, config) => {
       if (!needed() || isRemote(config)) return
-      note(server, config)
-      await keep()
+      await keep([[server, config]])
     },
     question: (server, config) => {
       if (isRemote(config)) throw new HubError('HUB_CONFLICT', `${server} runs no program`)
@@ -63,17 +75,21 @@ export async function openExecConsents(options: {
       const before = [...kept.values()].findLast((entry) => entry.server === server)?.program ?? null
       return { needed: needed() && !kept.has(stamp), stamp, now: programOf(config), before }
     },
+    watch: () => {
+      watcher = text.watch(() => {
+        reloading = reloading.then(reload).catch(options.onError)
+      })
+    },
+    dispose: async () => {
+      watcher?.close()
+      await reloading
+    },
   }
 }
 
 /** Null when there is none. The schema is loaded where there is something to check. */
-async function load(file: string): Promise<KeptConsents | null> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw error
-  })
-  if (text === null) return null
-  return (await import('./parse-exec-consents.ts')).parseExecConsents(text)
+async function load(text: string | null): Promise<KeptConsents | null> {
+  return text === null ? null : (await import('./parse-exec-consents.ts')).parseExecConsents(text)
 }
 
 type StdioConfig = Exclude<ServerConfig, { url: string }>

@@ -1,11 +1,19 @@
 import { applyEdits, modify } from 'jsonc-parser'
-import type { Fault } from '../contract/index.ts'
+import type { Fault, IdentityChange, IdentityVersion } from '../contract/index.ts'
 import { emptyTexts, type Documents, type ReadDocument } from '../config/documents.ts'
 import type { Parsed } from '../config/jsonc.ts'
 import { isDeepStrictEqual } from '../deep-equal.ts'
 import { BrokenFile } from '../faults.ts'
 import { HubError } from '../hub-error.ts'
 import { idOf, type Identities, type KeyEntry, type UserEntry } from './identity-entries.ts'
+import {
+  describeVersions,
+  identityChanges,
+  keptVersions,
+  restorable,
+  withVersion,
+  type Note,
+} from './identity-versions.ts'
 
 type Entry = { list: 'users'; value: UserEntry } | { list: 'keys'; value: KeyEntry }
 
@@ -17,8 +25,13 @@ export interface IdentityFile {
   /** Told when they are others than before. */
   onFaults: (() => void) | null
   /** Adds or replaces an entry, unless the newest file says that there is no need to. */
-  put: (entry: Entry, unless?: (newest: Identities) => boolean) => Promise<void>
-  remove: (list: 'users' | 'keys', id: string) => Promise<void>
+  put: (entry: Entry, note: Note, unless?: (newest: Identities) => boolean) => Promise<void>
+  remove: (list: 'users' | 'keys', id: string, note: Note) => Promise<void>
+  /** What the file was, the newest first, and what going back to one would change. */
+  versions: () => Promise<IdentityVersion[]>
+  differences: (id: number) => Promise<IdentityChange[]>
+  /** Goes back to a version, after `check` has seen what would be in force. Throws HUB_VERSION_NOT_FOUND. */
+  restore: (id: number, note: Note, check: (next: Identities) => void) => Promise<void>
   /** Tells of every change, ours and those of other programs. */
   onChange: (listener: (before: Identities, after: Identities, byOthers: boolean) => void) => void
   watch: () => void
@@ -56,14 +69,18 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
     if (found.ok && textOf(found) === seen) faults = []
     else {
       const parsed = await parse(found)
-      if (parsed.ok) take(textOf(found), parsed.value, true)
-      else faults = parsed.faults
+      if (parsed.ok) {
+        const was = seen
+        take(textOf(found), parsed.value, true)
+        // What is in force must not wait for what is kept of it.
+        await noteByHand(was, textOf(found)).catch(() => undefined)
+      } else faults = parsed.faults
     }
     if (!isDeepStrictEqual(before, faults)) identities.onFaults?.()
   }
 
   /** One change at a time, each on the newest text, so that none is lost. */
-  function edit(change: (text: string, now: Identities) => string): Promise<void> {
+  function edit(note: Note, change: (text: string, now: Identities) => string | Promise<string>): Promise<void> {
     const work = queue.then(async () => {
       for (let tries = 1; ; tries++) {
         const over = await documents.read('users')
@@ -74,10 +91,10 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
             cure: 'Correct the file first.',
           })
         }
-        const text = change(textOf(over), parsed.value)
+        const text = await change(textOf(over), parsed.value)
         const after = await parseIdentities(text, file)
         if (!after.ok) throw new HubError('HUB_BAD_REQUEST', after.faults[0]?.message ?? 'The entry is not valid')
-        if (text === textOf(over) || (await documents.write([{ document: 'users', text, over }], null, null))) {
+        if (text === textOf(over) || (await write(over, text, note))) {
           take(text, after.value, false)
           return
         }
@@ -86,6 +103,44 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
     })
     queue = work.catch(() => undefined)
     return work
+  }
+
+  /** With what is known of the change. */
+  async function write(over: ReadDocument, text: string, note: Note): Promise<boolean> {
+    const kept = await documents.read('user-versions')
+    const versions = withVersion(keptVersions(kept.ok ? kept.text : null), textOf(over), text, note, Date.now())
+    const changes = [
+      { document: 'users', text, over },
+      { document: 'user-versions', text: versions, over: kept },
+    ] as const
+    return documents.write(changes, note.by, note.reason)
+  }
+
+  /** Somebody edited the file: who, only the system can tell. */
+  async function noteByHand(before: string, text: string): Promise<void> {
+    if (documents.shared) return
+    const over = await documents.read('user-versions')
+    const versions = withVersion(
+      keptVersions(over.ok ? over.text : null),
+      before,
+      text,
+      { by: null, reason: null },
+      Date.now(),
+    )
+    await documents.write([{ document: 'user-versions', text: versions, over }], null, null)
+  }
+
+  async function versionOf(id: number): Promise<{ text: string; value: Identities }> {
+    const kept = await documents.read('user-versions')
+    const found = keptVersions(kept.ok ? kept.text : null).find((version) => version.id === id)
+    if (found === undefined) throw new HubError('HUB_VERSION_NOT_FOUND', `There is no version ${id} of users.json`)
+    return { text: found.text, value: await valid(found.text) }
+  }
+
+  async function valid(text: string): Promise<Identities> {
+    const parsed = await parseIdentities(text, file)
+    // It was in force once.
+    return parsed.ok ? parsed.value : { users: [], keys: [] }
   }
 
   function parse(found: ReadDocument): Promise<Parsed<Identities>> {
@@ -100,20 +155,36 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
     get faults() {
       return faults
     },
-    put: ({ list, value }, unless) =>
-      edit((text, now) => {
+    put: ({ list, value }, note, unless) =>
+      edit(note, (text, now) => {
         if (unless?.(now) === true) return text
         const entries: readonly (UserEntry | KeyEntry)[] = now[list]
         const found = entries.findIndex((entry) => idOf(entry) === idOf(value))
         const at = found === -1 ? entries.length : found
         return applyEdits(text, modify(text, [list, at], value, { formattingOptions, isArrayInsertion: found === -1 }))
       }),
-    remove: (list, id) =>
-      edit((text, now) => {
+    remove: (list, id, note) =>
+      edit(note, (text, now) => {
         const entries: readonly (UserEntry | KeyEntry)[] = now[list]
         const at = entries.findIndex((entry) => idOf(entry) === id)
         return at === -1 ? text : applyEdits(text, modify(text, [list, at], undefined, { formattingOptions }))
       }),
+    versions: async () => {
+      const kept = await documents.read('user-versions')
+      return describeVersions(keptVersions(kept.ok ? kept.text : null), valid)
+    },
+    differences: async (id) => {
+      const { text, value } = await versionOf(id)
+      return identityChanges(current, await valid(restorable(text, value, current)))
+    },
+    restore: async (id, note, check) => {
+      const version = await versionOf(id)
+      await edit(note, async (_text, now) => {
+        const text = restorable(version.text, version.value, now)
+        check(await valid(text))
+        return text
+      })
+    },
     onChange: (listener) => {
       listeners.push(listener)
     },

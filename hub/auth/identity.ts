@@ -116,7 +116,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     await passwords.dispose()
     const value = { name: 'admin', passwordHash, role: 'admin', createdAt: now(), passwordChangedAt: now() } as const
     // Hubs that start together share the file: the first one's administrator counts, or each would know another.
-    await file.put({ list: 'users', value }, ({ users }) => users.length > 0)
+    const note = { by: 'MCP_HUB_ADMIN_PASSWORD', reason: 'user.create' }
+    await file.put({ list: 'users', value }, note, ({ users }) => users.length > 0)
   }
 
   file.onFaults = () => identity.onFaults?.()

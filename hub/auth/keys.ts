@@ -199,7 +199,7 @@ export function createKeys(options: {
         createdAt: now(),
         ...(expiresAt ? { expiresAt } : {}),
       }
-      await file.put({ list: 'keys', value: entry })
+      await file.put({ list: 'keys', value: entry }, { by: caller.name, reason: 'key.create' })
       audit({ action: 'key.create', by: caller, target: entry.id, details: { name, permissions } })
       return { ...(await described(entry)), secret: tokenOf(entry.id, secret) }
     },
@@ -219,7 +219,7 @@ export function createKeys(options: {
         purpose: 'enrolment',
         days,
       }
-      await file.put({ list: 'keys', value })
+      await file.put({ list: 'keys', value }, { by: caller.name, reason: 'key.invite' })
       audit({ action: 'key.invite', by: caller, target: value.id, details: { name, permissions, days } })
       return { id: value.id, code: tokenOf(value.id, secret), expiresAt, days }
     },
@@ -239,7 +239,8 @@ export function createKeys(options: {
         purpose: 'deploy',
       }
       // In the code's place, by one write: of two that come with the same code the second finds none.
-      await file.put({ list: 'keys', value }, ({ keys }) => !keys.some(isCode) && spent())
+      const note = { by: caller.name, reason: 'key.enrol' }
+      await file.put({ list: 'keys', value }, note, ({ keys }) => !keys.some(isCode) && spent())
       audit({ action: 'key.enrol', by: caller, target: value.id, details: { name: value.name, days } })
       return { ...(await described(value)), secret: tokenOf(value.id, secret) }
     },
@@ -258,13 +259,13 @@ export function createKeys(options: {
         ...(nextScope === undefined ? {} : { scope: nextScope }),
         ...(nextExpiry === undefined ? {} : { expiresAt: nextExpiry }),
       }
-      await file.put({ list: 'keys', value: next })
+      await file.put({ list: 'keys', value: next }, { by: caller.name, reason: 'key.change' })
       audit({ action: 'key.change', by: caller, target: id, details: { name, scope, expiresAt } })
       return described(next)
     },
     remove: async (caller, id) => {
       const entry = own(caller, id)
-      await file.remove('keys', id)
+      await file.remove('keys', id, { by: caller.name, reason: 'key.delete' })
       uses.delete(id)
       await (await options.notes()).delete(id)
       audit({ action: 'key.delete', by: caller, target: id, details: { name: entry.name } })

@@ -192,7 +192,7 @@ export function createSignIn(options: SignInOptions): SignIn {
       await rules.check(next, [user.name])
       const { mustChangePassword: _, ...rest } = user
       const changed: UserEntry = { ...rest, passwordHash: await passwords.hash(next), passwordChangedAt: now() }
-      await file.put({ list: 'users', value: changed })
+      await file.put({ list: 'users', value: changed }, { by: caller.name, reason: 'auth.password' })
       await sessions.revokeUser(user.name)
       audit({ action: 'auth.password', by: caller, address: origin.address })
       return openSession(changed, origin)

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
-import type { Role, Scope, User } from '../contract/index.ts'
+import type { IdentityChange, IdentityVersion, Role, Scope, User } from '../contract/index.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { isDeepStrictEqual } from '../deep-equal.ts'
 import { HubError } from '../hub-error.ts'
 import type { Audit } from './audit.ts'
 import type { Caller } from './caller.ts'
@@ -32,6 +33,12 @@ export interface Users {
     name: string,
     password: string | undefined,
   ) => Promise<User & { initialPassword?: string }>
+  /** What users and keys were, the newest first. */
+  versions: () => Promise<IdentityVersion[]>
+  /** One of them, and what going back to it would change. */
+  version: (id: number) => Promise<IdentityVersion & { differences: IdentityChange[] }>
+  /** Goes back to one. Whose password is another then must change it; keys that were deleted stay so. */
+  restore: (caller: Caller, id: number, reason: string | undefined) => Promise<void>
   unlock: (caller: Caller, name: string) => Promise<User>
   /** Ends all sessions of a user; how many. */
   signOut: (caller: Caller, name: string) => Promise<number>
@@ -111,16 +118,14 @@ export function createUsers(options: UsersOptions): Users {
           cure: 'Take the newest from the hub’s output, or from setup-code in its data folder.',
         })
       await rules.check(password, [name])
-      await file.put({
-        list: 'users',
-        value: {
-          name,
-          passwordHash: await passwords.hash(password),
-          role: 'admin',
-          createdAt: now(),
-          passwordChangedAt: now(),
-        },
-      })
+      const value: UserEntry = {
+        name,
+        passwordHash: await passwords.hash(password),
+        role: 'admin',
+        createdAt: now(),
+        passwordChangedAt: now(),
+      }
+      await file.put({ list: 'users', value }, { by: name, reason: 'auth.setup' })
       await setupCode?.discard()
       audit({ action: 'auth.setup', by: { id: `user:${name}`, name }, target: name })
     },
@@ -138,7 +143,7 @@ export function createUsers(options: UsersOptions): Users {
         createdAt: now(),
         passwordChangedAt: now(),
       }
-      await file.put({ list: 'users', value: entry })
+      await file.put({ list: 'users', value: entry }, { by: caller.name, reason: 'user.create' })
       audit({ action: 'user.create', by: caller, target: name, details: { role, scope } })
       return { ...(await described(entry)), ...shown }
     },
@@ -153,7 +158,7 @@ export function createUsers(options: UsersOptions): Users {
         ...(nextScope === undefined ? {} : { scope: nextScope }),
         ...((disabled ?? oldDisabled) === true ? { disabled: true } : {}),
       }
-      await file.put({ list: 'users', value: entry })
+      await file.put({ list: 'users', value: entry }, { by: caller.name, reason: 'user.change' })
       // Their stamp is another now; this takes them off the list.
       await cluster.sessions.revokeUser(name)
       audit({ action: 'user.change', by: caller, target: name, details: { role, scope, disabled } })
@@ -161,8 +166,9 @@ export function createUsers(options: UsersOptions): Users {
     },
     remove: async (caller, name) => {
       keepAnAdmin(name)
-      await file.remove('users', name)
-      for (const { id, owner } of file.current.keys) if (owner === name) await file.remove('keys', id)
+      const note = { by: caller.name, reason: 'user.delete' }
+      await file.remove('users', name, note)
+      for (const { id, owner } of file.current.keys) if (owner === name) await file.remove('keys', id, note)
       await cluster.sessions.revokeUser(name)
       audit({ action: 'user.delete', by: caller, target: name })
     },
@@ -170,11 +176,32 @@ export function createUsers(options: UsersOptions): Users {
       const before = entryOf(name)
       const { hash, shown } = await newPassword(name, password)
       const entry: UserEntry = { ...before, passwordHash: hash, mustChangePassword: true, passwordChangedAt: now() }
-      await file.put({ list: 'users', value: entry })
+      await file.put({ list: 'users', value: entry }, { by: caller.name, reason: 'user.password' })
       await cluster.sessions.revokeUser(name)
       await signIn.lockout.unlock(name)
       audit({ action: 'user.password', by: caller, target: name })
       return { ...(await described(entry)), ...shown }
+    },
+    versions: file.versions,
+    version: async (id) => {
+      const [differences, all] = await Promise.all([file.differences(id), file.versions()])
+      const found = all.find((version) => version.id === id)
+      if (found === undefined) throw new HubError('HUB_VERSION_NOT_FOUND', `There is no version ${id} of users.json`)
+      return { ...found, differences }
+    },
+    restore: async (caller, id, reason) => {
+      const before = file.current.users
+      await file.restore(id, { by: caller.name, reason: reason ?? `Back to version ${id}` }, ({ users }) => {
+        if (!users.some(({ role, disabled }) => role === 'admin' && disabled !== true))
+          throw new HubError('HUB_LAST_ADMIN', `In version ${id} there is no administrator`, {
+            cure: 'Go back to one that has an administrator who is not disabled.',
+          })
+      })
+      const after = new Map(file.current.users.map((user) => [user.name, user]))
+      // Their stamps are others now; this takes them off the list.
+      for (const user of before)
+        if (!isDeepStrictEqual(user, after.get(user.name))) await cluster.sessions.revokeUser(user.name)
+      audit({ action: 'users.restore', by: caller, target: String(id) })
     },
     unlock: async (caller, name) => {
       const entry = entryOf(name)

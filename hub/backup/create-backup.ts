@@ -1,6 +1,6 @@
 import { copyFile, mkdir, mkdtemp, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { emptyTexts, type DocumentName, type Documents } from '../config/documents.ts'
+import { emptyTexts, isKept, type DocumentName, type Documents } from '../config/documents.ts'
 import type { Backup } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { fingerprint } from './fingerprint.ts'
@@ -80,7 +80,7 @@ async function readAll(documents: Documents): Promise<Map<string, string>> {
   const texts = new Map<string, string>()
   for (const name of Object.keys(emptyTexts) as DocumentName[]) {
     const found = await documents.read(name)
-    if (found.ok && found.text !== null) texts.set(`config/${name}.json`, found.text)
+    if (found.ok && found.text !== null) texts.set(`${isKept(name) ? 'data' : 'config'}/${name}.json`, found.text)
   }
   return texts
 }
@@ -101,7 +101,7 @@ async function gather(
   for (const member of members) {
     const source = placeOf(member, options)
     // What lies in the folder beside a shared configuration is not in force.
-    if (source === null || (shared !== null && isConfig(member))) continue
+    if (source === null || shared?.has(member) === true || (shared !== null && isConfig(member))) continue
     const copy = join(root, member)
     await mkdir(dirname(copy), { recursive: true, mode: 0o700 })
     const isDatabase = (DATABASES as readonly string[]).includes(basename(member))

@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises'
-import { writeFileAtomic } from '../config/atomic-file.ts'
+import type { KeptText } from '../config/kept-text.ts'
 import type { Pin, Pinning, PinState } from '../contract/index.ts'
 import type { Item } from '../upstream/catalog.ts'
 import { definitionHash, definitionOf } from './definition.ts'
@@ -7,8 +6,10 @@ import type { PinRecord, PinRecords } from './parse-pins.ts'
 import { isReadOnly } from './shape.ts'
 
 const SAVE_DELAY_MS = 500
+/** After a change that could not be saved. */
+const RETRY_MS = 5_000
 
-/** The definitions of tools as they were approved, kept in `DATA_DIR/pins.json`. */
+/** The definitions of tools as they were approved: in `DATA_DIR/pins.json`, or with other hubs in PostgreSQL. */
 export interface Pins {
   /** Grows with every change that may alter what is shown. */
   readonly revision: number
@@ -22,41 +23,61 @@ export interface Pins {
   quarantine: (server: string, tool: Item, by: string) => void
   /** Forgets a server that left the configuration. */
   forget: (server: string) => void
-  /** Writes what is not written yet. */
+  /** Takes over what other hubs approve. */
+  watch: () => void
+  /** Writes what is not written yet, and is the last that is done. */
   flush: () => Promise<void>
 }
 
+/** What is not written yet; done again on what others wrote meanwhile. */
+type Change = (servers: PinRecords) => void
+
 export interface PinsOptions {
-  file: string
+  text: KeptText
+  /** Where it is, for messages. */
+  place: string
   policy: () => Pinning
   now?: () => number
   onError: (error: unknown) => void
+  /** Another hub approved or quarantined something. */
+  onChange?: () => void
 }
 
 /** Throws HubError HUB_CONFIG_FILE_BROKEN when the file is there and not readable: approvals must not be lost silently. */
 export async function openPins(options: PinsOptions): Promise<Pins> {
-  const servers = await load(options.file)
+  const { text, place } = options
+  const parse = async (found: string | null): Promise<PinRecords> =>
+    found === null || found === '' ? new Map() : (await import('./parse-pins.ts')).parsePins(found, place)
+  let servers = await parse(await text.read())
   const now = options.now ?? Date.now
   let revision = 0
   let timer: NodeJS.Timeout | null = null
-  let writing: Promise<void> = Promise.resolve()
+  let unwritten: Change[] = []
+  let working: Promise<void> = Promise.resolve()
+  let watcher: { close: () => void } | null = null
 
   const find = (server: string, tool: Item): PinRecord | undefined => servers.get(server)?.get(String(tool['name']))
 
   function put(server: string, tool: Item, by: string, quarantined: boolean): void {
-    let tools = servers.get(server)
-    if (tools === undefined) servers.set(server, (tools = new Map<string, PinRecord>()))
-    tools.set(String(tool['name']), {
+    const name = String(tool['name'])
+    const record: PinRecord = {
       hash: definitionHash(tool),
       definition: definitionOf(tool),
       at: now(),
       by,
       ...(quarantined ? { quarantined } : {}),
+    }
+    changed((all) => {
+      let tools = all.get(server)
+      if (tools === undefined) all.set(server, (tools = new Map<string, PinRecord>()))
+      // The policy speaks where nobody has, at no hub.
+      if (by !== POLICY || !tools.has(name)) tools.set(name, record)
     })
-    changed()
   }
 
-  function changed(): void {
+  function changed(change: Change): void {
+    change(servers)
+    unwritten.push(change)
     revision++
     timer ??= setTimeout(() => void write(), SAVE_DELAY_MS).unref()
   }
@@ -64,12 +85,42 @@ export async function openPins(options: PinsOptions): Promise<Pins> {
   function write(): Promise<void> {
     if (timer !== null) clearTimeout(timer)
     timer = null
-    const content = {
-      version: 1,
-      servers: Object.fromEntries([...servers].map(([name, tools]) => [name, Object.fromEntries(tools)])),
-    }
-    writing = writing.then(() => writeFileAtomic(options.file, `${JSON.stringify(content)}\n`)).catch(options.onError)
-    return writing
+    working = working.then(save).catch((error: unknown) => {
+      options.onError(error)
+      timer ??= setTimeout(() => void write(), RETRY_MS).unref()
+    })
+    return working
+  }
+
+  async function save(): Promise<void> {
+    const changes = unwritten
+    if (changes.length === 0) return
+    let written = servers
+    await text.change(async (found) => {
+      written = await parse(found)
+      for (const change of changes) change(written)
+      return textOf(written)
+    })
+    unwritten = unwritten.slice(changes.length)
+    take(written)
+  }
+
+  /** What others wrote comes into force, with what is not written here yet. */
+  function take(next: PinRecords): void {
+    for (const change of unwritten) change(next)
+    servers = next
+    revision++
+  }
+
+  function reload(): void {
+    working = working
+      .then(async () => {
+        const next = await parse(await text.read())
+        const before = textOf(servers)
+        take(next)
+        if (textOf(servers) !== before) options.onChange?.()
+      })
+      .catch(options.onError)
   }
 
   function state(server: string, tool: Item): PinState {
@@ -89,7 +140,7 @@ export async function openPins(options: PinsOptions): Promise<Pins> {
       if (onFirstSight === 'hold') return
       for (const tool of tools)
         if (find(server, tool) === undefined && (onFirstSight === 'approve' || isReadOnly(tool)))
-          put(server, tool, 'policy', false)
+          put(server, tool, POLICY, false)
     },
     state,
     admits: (server, tool) => {
@@ -112,19 +163,26 @@ export async function openPins(options: PinsOptions): Promise<Pins> {
     approve: (server, tool, by) => put(server, tool, by, false),
     quarantine: (server, tool, by) => put(server, tool, by, true),
     forget: (server) => {
-      if (servers.delete(server)) changed()
+      if (servers.has(server)) changed((all) => all.delete(server))
     },
-    flush: () => (timer === null ? writing : write()),
+    watch: () => {
+      watcher = text.watch(reload)
+    },
+    flush: async () => {
+      watcher?.close()
+      await (timer === null ? working : write())
+      // A try that failed is not made again.
+      if (timer !== null) clearTimeout(timer)
+    },
   }
 }
 
-async function load(file: string): Promise<PinRecords> {
-  let text: string
-  try {
-    text = await readFile(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map()
-    throw error
+const POLICY = 'policy'
+
+function textOf(servers: PinRecords): string {
+  const content = {
+    version: 1,
+    servers: Object.fromEntries([...servers].map(([name, tools]) => [name, Object.fromEntries(tools)])),
   }
-  return (await import('./parse-pins.ts')).parsePins(text, file)
+  return `${JSON.stringify(content)}\n`
 }

@@ -27,6 +27,7 @@ export const backupCommand: Command = {
       const into = path.resolve(requireOption(values, 'out'))
       const documents = await openDocuments({
         configDir: folders.configDir,
+        dataDir: folders.dataDir,
         databaseUrl: databaseOf(values, io),
         sources: undefined,
         log: () => undefined,

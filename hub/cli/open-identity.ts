@@ -50,7 +50,9 @@ export async function withIdentity<T>(
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const sources: Sources = { env: (name) => io.env[name], secret: () => undefined, file: readSecretFile }
   const databaseUrl = givenText(given, 'DATABASE_URL') ?? null
-  const documents = await openDocuments({ configDir, databaseUrl, sources, log: () => undefined }).catch(explain)
+  const documents = await openDocuments({ configDir, dataDir, databaseUrl, sources, log: () => undefined }).catch(
+    explain,
+  )
   const store = await openConfigStore(documents, sources, systemOverrides(given))
   const cluster = createClusterSource({
     redisUrl: givenText(given, 'REDIS_URL') ?? null,

@@ -11,7 +11,27 @@ const RENAME_TRIES = 10
  * Replaces a file as a whole: written beside it, every byte counted, flushed to disk, renamed, and the folder flushed. A full
  * disk or a kill at any moment leaves the old file. A link is replaced, not followed.
  */
-export async function writeFileAtomic(file: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
+export function writeFileAtomic(file: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
+  return writePlaced(file, content, mode, renameOver)
+}
+
+/** The same for a file that is not there; false when somebody else has made it meanwhile. */
+export async function writeNewFile(file: string, content: string, mode = 0o600): Promise<boolean> {
+  try {
+    await writePlaced(file, content, mode, linkNew)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+async function writePlaced(
+  file: string,
+  content: string | Uint8Array,
+  mode: number,
+  place: (from: string, to: string) => Promise<void>,
+): Promise<void> {
   const folder = dirname(file)
   await mkdir(folder, { recursive: true })
   const temporary = join(folder, `.${basename(file)}.${process.pid}.${randomInt(2 ** 47)}.tmp`)
@@ -27,7 +47,7 @@ export async function writeFileAtomic(file: string, content: string | Uint8Array
     } finally {
       await handle.close()
     }
-    await renameOver(temporary, file)
+    await place(temporary, file)
   } catch (error) {
     await rm(temporary, { force: true })
     throw error
@@ -63,6 +83,20 @@ async function keepBackup(file: string): Promise<void> {
   const backup = `${file}.bak`
   await rm(backup, { force: true })
   await link(file, backup).catch(() => copyFile(file, backup))
+}
+
+/** A link is refused where there is a file already, which a rename would replace. */
+async function linkNew(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to)
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    // Not every file system has links.
+    if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP'].includes(code)) throw error
+    await renameOver(from, to)
+    return
+  }
+  await rm(from, { force: true })
 }
 
 /** On Windows a virus scanner or an editor may hold either file for a moment. */

@@ -1,12 +1,14 @@
 import { join } from 'node:path'
 import type { ConfigTexts, Fault } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
-import { replaceEditedFile, sweepTemporaries, writeFileAtomic } from './atomic-file.ts'
+import { replaceEditedFile, sweepTemporaries, writeFileAtomic, writeNewFile } from './atomic-file.ts'
 import { readConfigText } from './read-file.ts'
 import type { ConfigVersions } from './versions.ts'
 import { watchFiles } from './watch-files.ts'
 
-export type DocumentName = keyof ConfigTexts | 'users'
+/** What people write, and what hubs keep beside it: what users.json was, approved tools, agreed programs. */
+export type DocumentName = keyof ConfigTexts | 'users' | KeptName
+export type KeptName = 'user-versions' | 'pins' | 'exec-consents'
 
 /** A text as it was read, null when there is none. Each change makes another version where hubs share the documents. */
 export type ReadDocument = { ok: true; text: string | null; version: number } | { ok: false; fault: Fault }
@@ -41,17 +43,30 @@ export const emptyTexts: Readonly<Record<DocumentName, string>> = {
   system: '{}\n',
   profiles: '{\n  "profiles": {}\n}\n',
   users: '{\n  "users": []\n}\n',
+  'user-versions': '',
+  pins: '',
+  'exec-consents': '',
 }
 
-/** The files of a folder; whoever writes one there last is right. */
-export async function openFiles(dir: string): Promise<Documents> {
-  const fileOf = (document: DocumentName): string => join(dir, `${document}.json`)
+export const isKept = (document: DocumentName): document is KeptName => emptyTexts[document] === ''
+/** Whether it belongs to the versions of the configuration. */
+export const isConfig = (document: DocumentName): document is keyof ConfigTexts =>
+  document !== 'users' && !isKept(document)
+
+/** The files of a folder, and of another one what hubs keep beside them; whoever writes one there last is right. */
+export async function openFiles(dir: string, dataDir = dir): Promise<Documents> {
+  const fileOf = (document: DocumentName): string => join(isKept(document) ? dataDir : dir, `${document}.json`)
   await sweepTemporaries(dir)
 
-  async function write(document: DocumentName, text: string): Promise<void> {
+  /** False for the first users of two that come at once: each would know an administrator of its own. */
+  async function write(document: DocumentName, text: string, isFirst = false): Promise<boolean> {
     const file = fileOf(document)
-    const done = document === 'users' ? writeFileAtomic(file, text, 0o600) : replaceEditedFile(file, text)
-    await done.catch((error: unknown) => {
+    const write = async (): Promise<boolean> => {
+      if (isFirst && document === 'users') return writeNewFile(file, text)
+      await (isConfig(document) ? replaceEditedFile(file, text) : writeFileAtomic(file, text, 0o600))
+      return true
+    }
+    return write().catch((error: unknown) => {
       const { code, message } = error as NodeJS.ErrnoException
       throw new HubError('HUB_CONFIG_NOT_SAVED', `${file} could not be saved: ${message}`, {
         cure:
@@ -74,7 +89,8 @@ export async function openFiles(dir: string): Promise<Documents> {
       const written: NewText[] = []
       try {
         for (const change of texts) {
-          await write(change.document, change.text)
+          const { document, text, over } = change
+          if (!(await write(document, text, over.ok && over.text === null))) return false
           written.push(change)
         }
       } catch (error) {
@@ -84,10 +100,11 @@ export async function openFiles(dir: string): Promise<Documents> {
       }
       return true
     },
+    // What a hub keeps is its own: nobody else writes it.
     watch: (documents, onChange) =>
       watchFiles(
         dir,
-        documents.map((document) => `${document}.json`),
+        documents.filter((document) => !isKept(document)).map((document) => `${document}.json`),
         onChange,
       ),
     dispose: () => Promise.resolve(),

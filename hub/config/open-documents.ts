@@ -1,9 +1,11 @@
 import type { Log } from '../observe/log.ts'
 import { BrokenFile } from '../faults.ts'
-import { openFiles, type DocumentName, type Documents } from './documents.ts'
+import { openFiles, type DocumentName, type Documents, type KeptName } from './documents.ts'
 import type { Sources } from './interpolate.ts'
 
 const all: readonly DocumentName[] = ['servers', 'system', 'profiles', 'users']
+/** Taken over, too, but each where there is none yet: they are no reason to take over the configuration. */
+const kept: readonly KeptName[] = ['pins', 'exec-consents']
 
 /**
  * Where the configuration is: the files of a folder or, with `databaseUrl`, PostgreSQL, which takes over the files once. Throws
@@ -11,12 +13,14 @@ const all: readonly DocumentName[] = ['servers', 'system', 'profiles', 'users']
  */
 export async function openDocuments(options: {
   configDir: string
+  /** Where a hub keeps what belongs to no configuration. */
+  dataDir: string
   databaseUrl: string | null
   sources: Sources | undefined
   log: Log
 }): Promise<Documents> {
   const { configDir, databaseUrl, log } = options
-  const files = await openFiles(configDir)
+  const files = await openFiles(configDir, options.dataDir)
   if (databaseUrl === null) return files
   const { openPostgresDocuments } = await import('./postgres-documents.ts')
   const documents = await openPostgresDocuments({
@@ -24,6 +28,7 @@ export async function openDocuments(options: {
     onError: (error) => log('warn', 'A connection to PostgreSQL was lost', { error: error.message }),
   })
   try {
+    await takeOverKept(files, documents)
     if (!(await documents.isEmpty())) {
       log('info', 'The configuration is in PostgreSQL; files are not read', { configDir })
       return documents
@@ -38,6 +43,14 @@ export async function openDocuments(options: {
   } catch (error) {
     await documents.dispose()
     throw error
+  }
+}
+
+async function takeOverKept(files: Documents, documents: Documents): Promise<void> {
+  for (const document of kept) {
+    const [mine, over] = [await files.read(document), await documents.read(document)]
+    if (mine.ok && mine.text !== null && over.ok && over.text === null)
+      await documents.write([{ document, text: mine.text, over }], null, null)
   }
 }
 

@@ -5,7 +5,7 @@ import type { ConfigTexts } from '../contract/index.ts'
 import { BrokenFile } from '../faults.ts'
 import { HubError } from '../hub-error.ts'
 import { changesBetween } from './changes.ts'
-import { emptyTexts, type DocumentName, type Documents, type NewText } from './documents.ts'
+import { emptyTexts, isConfig, isKept, type DocumentName, type Documents, type NewText } from './documents.ts'
 import { listenFor } from './postgres-notices.ts'
 import { KEPT_VERSIONS, sameTexts, type ConfigVersions } from './versions.ts'
 
@@ -128,7 +128,7 @@ export async function openPostgresDocuments(
         const versions = new Map<DocumentName, number>()
         for (const change of texts) versions.set(change.document, await put(transaction, change, by))
         // Users and keys are in no version.
-        if (texts.some(({ document }) => document !== 'users')) await keepVersion(transaction, by, reason)
+        if (texts.some(({ document }) => isConfig(document))) await keepVersion(transaction, by, reason)
         return versions
       })
       for (const [document, version] of written) told.set(document, version)
@@ -177,7 +177,9 @@ export async function openPostgresDocuments(
 }
 
 async function hasNone(db: Kysely<ConfigTables>): Promise<boolean> {
-  return (await db.selectFrom('hub_config').select('name').limit(1).executeTakeFirst()) === undefined
+  const rows = await db.selectFrom('hub_config').select('name').execute()
+  // What hubs keep beside it comes before the first configuration, where that begins empty.
+  return rows.every(({ name }) => isDocument(name) && isKept(name))
 }
 
 /** Another hub was quicker: what was read is not there any more. */

@@ -6,12 +6,15 @@ import { PassThrough } from 'node:stream'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { openExecConsents, type ExecConsents } from '../../hub/auth/exec-consents.ts'
 import { openIdentityFile } from '../../hub/auth/identity-file.ts'
 import { openBackup } from '../../hub/backup/open-backup.ts'
+import { openPins, type Pins } from '../../hub/catalog/pins.ts'
 import { runCli } from '../../hub/cli/main.ts'
 import { openFiles, type Documents } from '../../hub/config/documents.ts'
 import type { EffectiveSetting } from '../../hub/config/effective-settings.ts'
 import { entityTag } from '../../hub/config/entity-tag.ts'
+import { keptText } from '../../hub/config/kept-text.ts'
 import { openDocuments } from '../../hub/config/open-documents.ts'
 import { openPostgresDocuments } from '../../hub/config/postgres-documents.ts'
 import { openConfigStore, type ConfigStore } from '../../hub/config/store.ts'
@@ -195,11 +198,17 @@ describe.each([
     opened.unshift(users, others, theirs)
     others.watch()
     const key = { id: '0123456789ab', name: 'k', hash: '0'.repeat(64), owner: null, permissions: [], createdAt: 1 }
-    await users.put({ list: 'keys', value: key })
+    await users.put({ list: 'keys', value: key }, { by: 'ann', reason: 'key.create' })
     await expect.poll(() => others.current.keys, { timeout: 1_000 }).toEqual([key])
-    await users.remove('keys', key.id)
+    await users.remove('keys', key.id, { by: 'bob', reason: 'key.delete' })
     await expect.poll(() => others.current.keys, { timeout: 1_000 }).toEqual([])
     expect(await versions.list()).toEqual([])
+    // They have versions of their own, which every hub sees.
+    expect(await others.versions()).toMatchObject([
+      { id: 3, by: 'bob', reason: 'key.delete', changes: [{ list: 'keys', id: key.id, kind: 'removed' }] },
+      { id: 2, by: 'ann', reason: 'key.create', changes: [{ list: 'keys', id: key.id, kind: 'added' }] },
+      { id: 1, by: null, changes: [] },
+    ])
   })
 })
 
@@ -277,6 +286,7 @@ describe('hubs on one PostgreSQL', () => {
     const open = () =>
       openDocuments({
         configDir: folder.path,
+        dataDir: folder.path,
         databaseUrl: url,
         sources: undefined,
         log: (_level, message) => said.push(message),
@@ -316,6 +326,7 @@ describe('hubs on one PostgreSQL', () => {
     expect(await attempts()).toMatchObject({ value: 3, origin: { from: 'file', file, line: 1 } })
     const documents = await openDocuments({
       configDir: folder.path,
+      dataDir: folder.path,
       databaseUrl: url,
       sources: undefined,
       log: () => undefined,
@@ -331,7 +342,13 @@ describe('hubs on one PostgreSQL', () => {
     const folder = await temporaryFolder()
     await writeFile(path.join(folder.path, 'servers.json'), '{ "mcpServers": 7 }')
     const open = () =>
-      openDocuments({ configDir: folder.path, databaseUrl: url, sources: undefined, log: () => undefined })
+      openDocuments({
+        configDir: folder.path,
+        dataDir: folder.path,
+        databaseUrl: url,
+        sources: undefined,
+        log: () => undefined,
+      })
     await expect(open()).rejects.toThrow('servers.json')
     await writeFile(path.join(folder.path, 'servers.json'), '{ "mcpServers": {} }')
     await (await open()).dispose()
@@ -378,6 +395,59 @@ describe('hubs on one PostgreSQL', () => {
     )
     await users.dispose()
     await one.dispose()
+    await folder.dispose()
+  })
+
+  it('share approved tools and agreed programs, and take over those of the first one', async () => {
+    const url = await freshDatabase()
+    const folder = await temporaryFolder()
+    const tool = (description: string) => ({ name: 'write', description })
+    const opened = async (): Promise<{ documents: Documents; pins: Pins; consents: ExecConsents }> => {
+      const dirs = { configDir: folder.path, dataDir: folder.path }
+      const documents = await openDocuments({ ...dirs, databaseUrl: url, sources: undefined, log: () => undefined })
+      const onError = (error: unknown): never => {
+        throw error
+      }
+      const pinned = { text: keptText(documents, 'pins'), place: 'pins', onError }
+      const pins = await openPins({ ...pinned, policy: () => ({ onChange: 'hold' }) })
+      const agreed = { text: keptText(documents, 'exec-consents'), needed: () => true, present: {}, onError }
+      const consents = await openExecConsents(agreed)
+      pins.watch()
+      consents.watch()
+      return { documents, pins, consents }
+    }
+    const files = await openFiles(folder.path)
+    const before = await openPins({
+      text: keptText(files, 'pins'),
+      place: 'pins',
+      policy: () => ({}),
+      onError: () => undefined,
+    })
+    before.observe('old', [tool('as it was')])
+    await before.flush()
+
+    const [one, other] = [await opened(), await opened()]
+    expect(other.pins.state('old', tool('as it was'))).toBe('approved')
+    // Both at once, and neither is lost.
+    one.pins.approve('a', tool('one'), 'ann')
+    other.pins.quarantine('b', tool('two'), 'bob')
+    for (const { pins } of [one, other])
+      await expect
+        .poll(() => [pins.state('a', tool('one')), pins.state('b', tool('two'))], { timeout: 5_000 })
+        .toEqual(['approved', 'quarantined'])
+    // What a person decided is not undone by the policy of a hub that sees the tool for the first time.
+    other.pins.observe('a', [tool('changed')])
+    expect(other.pins.state('a', tool('changed'))).toBe('held')
+
+    const program = { command: '/usr/bin/env', args: ['node'] }
+    expect(other.consents.agreed(program)).toBe(false)
+    await one.consents.agree('a', program)
+    await expect.poll(() => other.consents.agreed(program), { timeout: 2_000 }).toBe(true)
+    for (const { documents, pins, consents } of [one, other]) {
+      await pins.flush()
+      await consents.dispose()
+      await documents.dispose()
+    }
     await folder.dispose()
   })
 

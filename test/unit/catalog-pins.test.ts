@@ -2,6 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openPins, type Pins } from '../../hub/catalog/pins.ts'
+import { openFiles } from '../../hub/config/documents.ts'
+import { keptText } from '../../hub/config/kept-text.ts'
 import type { Pinning } from '../../hub/contract/index.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 
@@ -17,7 +19,8 @@ async function pinsWith(policy: Pinning, file?: string): Promise<{ pins: Pins; f
   const onError = (error: unknown): never => {
     throw error
   }
-  return { file: at, pins: await openPins({ file: at, policy: () => policy, onError, now: () => 1 }) }
+  const text = keptText(await openFiles(path.dirname(at)), 'pins')
+  return { file: at, pins: await openPins({ text, place: at, policy: () => policy, onError, now: () => 1 }) }
 }
 
 const reading = { name: 'read', description: 'reads', annotations: { readOnlyHint: true } }
