@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import type { Plan } from '../contract/push.ts'
 import { HubError } from '../hub-error.ts'
 import type { Answerer, Asked } from '../publish/push/run.ts'
-import { UsageError, type Io, type Values } from './command.ts'
+import { CommandError, UsageError, type Io, type Values } from './command.ts'
 import { describePlan } from './push-output.ts'
 import { readLine } from './read-password.ts'
 
@@ -40,7 +40,7 @@ export function answersFrom(values: Values, io: Io): Answerer {
     if (given !== undefined && !question.wrong) return { secret: given }
     const wrong = question.wrong ? 'That was wrong. ' : ''
     if (given === undefined && atTerminal)
-      return { secret: await readLine(io, `${wrong}${question.text}: `, 'password') }
+      return { secret: await readLine(io, `${wrong}${question.text}: `, 'password').catch(notGiven) }
     throw new HubError(
       'HUB_TARGET_SIGN_IN_FAILED',
       `${wrong}${question.text} is needed, and nobody is there to type it`,
@@ -85,6 +85,11 @@ export function answersFrom(values: Values, io: Io): Answerer {
       }
     }
   }
+}
+
+function notGiven(error: unknown): never {
+  if (!(error instanceof CommandError)) throw error
+  throw new HubError('HUB_TARGET_SIGN_IN_FAILED', error.message, { cure: error.cure })
 }
 
 function textOf(question: Extract<Asked, { kind: 'confirm-push' | 'confirm-rollback' | 'confirm-pull' }>): string {

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { connectionSchema, targetSchema, type RunResult, type ServerConfig } from '../../hub/contract/index.ts'
@@ -104,6 +104,6 @@ it(
     const everything = [first, second, verified, back].map(({ log }) => log).join('')
     for (const [name, value] of Object.entries(await machine.environment()))
       expect(value === '' || !everything.includes(value), name).toBe(true)
-    expect(execFileSync('ls', [path.join(machine.root, 'incoming')], { encoding: 'utf8' })).toBe('')
+    expect(await readdir(path.join(machine.root, 'incoming'))).toEqual([])
   },
 )

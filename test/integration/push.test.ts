@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ConfigTexts } from '../../hub/contract/index.ts'
@@ -209,6 +209,21 @@ describe('a push', () => {
     })
   })
 
+  it('takes over from one that died, and not from one that lives', async () => {
+    const lock = path.join(stage.root, 'incoming', '.push')
+    await mkdir(lock, { recursive: true })
+    await writeFile(path.join(lock, 'owner'), 'another-run\nsomebody, since this morning\n')
+    const lives = await stage.run('push')
+    expect(lives.result).toMatchObject({
+      outcome: 'failed',
+      problem: { code: 'HUB_TARGET_BUSY', detail: expect.stringContaining('somebody, since this morning') as unknown },
+    })
+    const twoMinutesAgo = new Date(Date.now() - 120_000)
+    await utimes(lock, twoMinutesAgo, twoMinutesAgo)
+    expect((await stage.run('push')).result.outcome).toBe('done')
+    expect(await readdir(path.join(stage.root, 'incoming'))).toEqual([])
+  })
+
   it('shows, tells and keeps no secret of either side', async () => {
     stage.servers = { github: { command: 'npx', env: { GITHUB_TOKEN: 'ghp_Cnry9Inline7Zq4WmAAAAAAAAAAAAAAAAAAAA' } } }
     const first = await stage.run('push')
@@ -253,6 +268,7 @@ describe('what is looked at', () => {
     ])
     await stage.told.say('sick')
     const sick = await stage.run('verify')
+    expect(await readdir(path.join(stage.root, 'incoming'))).toEqual([])
     expect(sick.result.verifications?.find(({ name }) => name === 'smoke')).toMatchObject({
       outcome: 'failed',
       message: 'GET /health answers 502.',

@@ -31,7 +31,7 @@ export async function runJob(
   const job = quote(places.job)
   const stop = AbortSignal.timeout(LONGEST_MS)
   run.throwIfCancelled()
-  await shell.must('The script could not be started', start(job, folder, command), { signal: stop })
+  await shell.must('The script could not be started', start(places, folder, command), { signal: stop })
   const cancel = (): void => {
     run.step('cancel', 'start', 'Cancelling: the script on the target is asked to end, and puts back what it changed')
     void shell.run(`kill -TERM "$(cat ${job}/pid)"`, { signal: stop }).catch(() => undefined)
@@ -45,13 +45,14 @@ export async function runJob(
   }
 }
 
-/** In a session of its own, with its output in a file: nothing of it hangs on this connection. It is started once. */
-const start = (job: string, folder: string, command: readonly string[]): string => `
-[ -e ${job}/pid ] && exit 0
-mkdir -p ${job} && cd ${quote(folder)} || exit 1
-MCP_HUB_STEPS=json setsid sh -c 'bash "$@" >"$0/log" 2>&1 </dev/null & echo $! >"$0/pid"
-wait $!; echo $? >"$0/code.new"; mv "$0/code.new" "$0/code"' ${job} ${command.map(quote).join(' ')} </dev/null >/dev/null 2>&1 &
-for i in $(seq 100); do [ -s ${job}/pid ] && exit 0; sleep 0.05; done
+/** In a session of its own, with its output in a file: nothing of it hangs on this connection. Whoever makes its folder starts it. */
+const start = ({ incoming, job }: Places, folder: string, command: readonly string[]): string => `
+mkdir -p ${quote(incoming)} && cd ${quote(folder)} || exit 1
+if mkdir ${quote(job)} 2>/dev/null; then
+  MCP_HUB_STEPS=json setsid sh -c 'bash "$@" >"$0/log" 2>&1 </dev/null & echo $! >"$0/pid"
+wait $!; echo $? >"$0/code.new"; mv "$0/code.new" "$0/code"' ${quote(job)} ${command.map(quote).join(' ')} </dev/null >/dev/null 2>&1 &
+fi
+for i in $(seq 100); do [ -s ${quote(job)}/pid ] && exit 0; sleep 0.05; done
 exit 1`
 
 async function follow(shell: Shell, run: Run, job: string, signal: AbortSignal): Promise<JobEnded> {

@@ -9,7 +9,7 @@ import { placesOf } from './places.ts'
 import { requirementsOf } from './plan.ts'
 import type { Progress } from './push.ts'
 import type { Run } from './run.ts'
-import type { Shell } from './shell.ts'
+import { quote, type Shell } from './shell.ts'
 
 type Told = Omit<Verification, 'name'>
 const passed = (message: string): Told => ({ outcome: 'passed', message, cure: null })
@@ -73,6 +73,7 @@ export async function verify(
 
   run.step('smoke', 'start', 'Trying what people and clients do')
   const { code, failure } = await runJob(shell, run, places, places.current, ['ops/smoke.sh'])
+  await shell.run(`rm -rf ${quote(places.job)}`)
   run.step(
     'smoke',
     code === 0 ? 'ok' : 'failed',
