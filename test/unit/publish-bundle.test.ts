@@ -105,6 +105,7 @@ describe('a bundle', () => {
       'ops/install.sh',
       'ops/lib.sh',
       'ops/logrotate.conf',
+      'ops/manager-docker.sh',
       'ops/manager-pm2.sh',
       'ops/preflight.sh',
       'ops/prometheus.yml',
@@ -230,7 +231,7 @@ describe('a bundle', () => {
       'server 127.0.0.1:4102 fail_timeout=2s backup;',
     ])
     expect(text(three, 'pm2/ecosystem.config.cjs')).toContain('MCP_HUB_INSTANCE: String(port)')
-    expect(text(three, 'docker/compose.yaml')).toContain('environment: { MCP_HUB_INSTANCE: "3" }')
+    expect(text(three, 'docker/compose.yaml')).toContain('MCP_HUB_INSTANCE: "3"')
     expect(text(three, 'pm2/ecosystem.config.cjs')).toContain(`exec_mode: 'fork'`)
     expect(text(three, 'docker/compose.yaml')).toMatch(/ {2}hub-3:\n/)
   })

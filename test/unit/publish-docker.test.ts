@@ -26,7 +26,7 @@ const service = z.object({
 const file = z.object({
   services: z.record(z.string(), service),
   networks: z.record(z.string(), z.object({ internal: z.boolean().optional() })),
-  volumes: z.record(z.string(), z.object({})),
+  volumes: z.record(z.string(), z.object({})).default({}),
   secrets: z.record(z.string(), z.object({ file: z.string() })),
 })
 

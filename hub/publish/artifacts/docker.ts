@@ -13,8 +13,11 @@ const NGINX_IMAGE = 'nginx:1.30.6-trixie'
 const PYTHON_IMAGE = 'python:3.13-slim-trixie'
 const UV_VERSION = '0.13.8'
 
-/** User ids inside the images, for whom the files of the host must be readable. */
-export const HUB_UID = 1000
+/** Where a hub has its folders inside its container. */
+const STATE = '/var/lib/mcp-hub'
+
+/** User ids inside the images; compose runs the hub as the user that owns the folders. */
+const HUB_UID = 1000
 export const NGINX_UID = 101
 
 export const dockerfile: Artifact = {
@@ -128,23 +131,32 @@ export const compose: Artifact = {
       target.listenAddress === undefined
         ? ''
         : `${target.listenAddress.includes(':') ? `[${target.listenAddress}]` : target.listenAddress}:`
-    const image = (name: string): string => `mcp-hub-${name}:${context.version}`
+    // ops/deploy.sh names the release, so that the way back needs no build.
+    const image = (name: string): string => `mcp-hub-${name}:\${MCP_HUB_RELEASE:-${context.version}}`
     const service = (name: string, at: number): string => `
   ${name}:
     <<: *hub
-    # Stands before the ids of its sessions; nginx knows it.
-    environment: { MCP_HUB_INSTANCE: "${at + 1}"${target.logLevel === undefined ? '' : `, LOG_LEVEL: ${target.logLevel}`} }
-    volumes:
-      - config:/var/lib/mcp-hub/config
-      - secrets:/var/lib/mcp-hub/secrets
-      - ${name}-data:/var/lib/mcp-hub/data
-      - ${name}-home:/home/node
+    environment:
+      <<: *environment
+      # Stands before the ids of its sessions; nginx knows it.
+      MCP_HUB_INSTANCE: "${at + 1}"
+      DATA_DIR: ${STATE}/data/${target.basePort + at}
 `
     return `# docker compose --env-file ${paths.environment} -f ${paths.current}/docker/compose.yaml up -d --build --wait
 name: mcp-hub
 
+x-environment: &environment
+  HOME: ${STATE}/data
+  ACCOUNTS_DIR: ${STATE}/data/accounts
+  MCP_HUB_SECRETS_FILE: ${STATE}/data/secrets.json
+${target.logLevel === undefined ? '' : `  LOG_LEVEL: ${target.logLevel}\n`}
 x-hub: &hub
   image: ${image('hub')}
+  # The user mcp-hub of this machine, to whom these folders belong.
+  user: "\${HUB_UID:?is empty. Write the number of the user mcp-hub into ${paths.environment}}:\${HUB_GID:?is empty. Write the number of the group mcp-hub into ${paths.environment}}"
+  volumes:
+    - { type: bind, source: ${paths.config}, target: ${STATE}/config, bind: { create_host_path: false } }
+    - { type: bind, source: ${paths.data}, target: ${STATE}/data, bind: { create_host_path: false } }
   build:
     context: ..
     dockerfile: docker/Dockerfile
@@ -212,11 +224,7 @@ networks:
   internal: { internal: true }
   outside: {}
   edge: {}
-
-volumes:
-  config: {}
-  secrets: {}
-${names.map((name) => `  ${name}-data: {}\n  ${name}-home: {}\n`).join('')}${stores.map((store) => `  ${store}: {}\n`).join('')}`
+${stores.length === 0 ? '' : `\nvolumes:\n${stores.map((store) => `  ${store}: {}\n`).join('')}`}`
   },
 }
 

@@ -1,7 +1,7 @@
 import { hubPorts, publicOrigin, type BundleContext } from '../context.ts'
 import { serviceVariables } from '../variables.ts'
 import { storePassword, storesOf, storeUrl } from './docker-stores.ts'
-import { HUB_UID, NGINX_UID } from './docker.ts'
+import { NGINX_UID } from './docker.ts'
 
 /** The commands of both READMEs, so that the two languages can never tell different steps. All are run as root on the target. */
 export interface Instructions {
@@ -40,7 +40,6 @@ export function instructions(context: BundleContext, release: string): Instructi
   const folder = `${root}/releases/${release}`
   const compose = `docker compose --env-file ${paths.environment} -f ${current}/docker/compose.yaml`
   const pm2 = 'sudo -u mcp-hub -H pm2'
-  const owner = docker ? `${HUB_UID}:${HUB_UID}` : 'root:mcp-hub'
   const ownTls = target.tls.certificate !== undefined || target.tls.key !== undefined
   const keyOwner = docker ? ` -o ${NGINX_UID} -g ${NGINX_UID}` : ''
   const reload = docker ? `${compose} up -d --force-recreate --no-deps web` : 'nginx -t && systemctl reload nginx'
@@ -65,26 +64,25 @@ tar -xJf node-v${NODE_VERSION}-linux-x64.tar.xz -C /usr/local --strip-components
 ${systemd ? '' : `npm install --global pm2@${PM2_VERSION}\n`}apt-get install --yes nginx sudo rsync logrotate`,
     nodeDocker: `docker --version           # 23 or later
 docker compose version     # 2.20 or later
+node --version             # 24 or later, for the scripts in ops/
 apt-get install --yes rsync`,
-    folders: docker
-      ? `install -d -m 0755 ${root} ${root}/releases ${paths.acme} ${root}/tls`
-      : `useradd --system --home-dir ${paths.data} --shell /usr/sbin/nologin mcp-hub
+    folders: `useradd --system --home-dir ${paths.data} --shell /usr/sbin/nologin mcp-hub
 install -d -m 0755 ${root} ${root}/releases ${paths.acme}
 install -d -m 0700 ${root}/tls
 install -d -o mcp-hub -g mcp-hub -m 0750 ${paths.config} ${paths.data} ${paths.logs} ${paths.backups}`,
     upload: `rsync -a --chown=root:root ./ root@${target.domain}:${folder}/`,
     unpack: `cd ${folder} && sha256sum --check --quiet SHA256SUMS
-ln -sfn releases/${release} ${current}${
-      docker
-        ? ''
-        : `
-install -o mcp-hub -g mcp-hub -m 0640 -t ${paths.config} ${current}/config/*.json`
-    }`,
+ln -sfn releases/${release} ${current}
+install -o mcp-hub -g mcp-hub -m 0640 -t ${paths.config} ${current}/config/*.json`,
     environment: `${docker ? `docker run --rm -v ${root}:${root} -w ${current} node:${NODE_VERSION}-trixie-slim node` : 'node'} ${current}/hub/cli.js env --example ${current}/.env.example --out ${paths.environment}
-chown ${owner} ${paths.environment} && chmod 0640 ${paths.environment}
-editor ${paths.environment}`,
+chown root:mcp-hub ${paths.environment} && chmod 0640 ${paths.environment}
+${
+  docker
+    ? `grep -q '^HUB_UID=' ${paths.environment} || printf 'HUB_UID=%s\\nHUB_GID=%s\\n' "$(id -u mcp-hub)" "$(id -g mcp-hub)" >> ${paths.environment}\n`
+    : ''
+}editor ${paths.environment}`,
     stores: docker ? storesBeside(context) : null,
-    secretsFile: docker ? '/var/lib/mcp-hub/secrets/secrets.json' : `${paths.data}/secrets.json`,
+    secretsFile: `${paths.data}/secrets.json`,
     start: docker
       ? restart
       : `node ${current}/hub/cli.js config check --config ${paths.config}
@@ -122,12 +120,7 @@ ${restart}${docker ? '' : '\nnginx -t && systemctl reload nginx'}`,
     token: `sed -i 's/^MCP_HUB_TOKEN=.*/MCP_HUB_TOKEN=/' ${paths.environment}
 ${docker ? `docker run --rm -v ${root}:${root} node:${NODE_VERSION}-trixie-slim node` : 'node'} ${current}/hub/cli.js env --example ${current}/.env.example --out ${paths.environment}
 ${docker ? `${compose} up -d --force-recreate --wait` : systemd ? restartUnits : `${pm2} reload all`}`,
-    backup: docker
-      ? `umask 077
-docker run --rm -v mcp-hub_config:/config:ro -v mcp-hub_secrets:/secrets:ro -v "$PWD":/backup \\
-  node:${NODE_VERSION}-trixie-slim tar -czf /backup/mcp-hub-config.tar.gz -C / config secrets
-cp -p ${paths.environment} mcp-hub.env`
-      : `umask 077
+    backup: `umask 077
 (cd ${root} && find config .env data/secrets.json -maxdepth 0 2>/dev/null | tar -czf - -T -) > mcp-hub-backup.tar.gz
 tar -tzf mcp-hub-backup.tar.gz`,
     firewall: `ufw limit 22/tcp && ufw allow ${target.httpPort}/tcp && ufw allow ${target.httpsPort}/tcp && ufw enable`,

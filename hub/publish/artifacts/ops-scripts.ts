@@ -4,6 +4,7 @@ import hubData from '../../../resources/publish/ops/hub-data.sh?raw'
 import hubs from '../../../resources/publish/ops/hubs.sh?raw'
 import install from '../../../resources/publish/ops/install.sh?raw'
 import lib from '../../../resources/publish/ops/lib.sh?raw'
+import managerDocker from '../../../resources/publish/ops/manager-docker.sh?raw'
 import managerPm2 from '../../../resources/publish/ops/manager-pm2.sh?raw'
 import preflight from '../../../resources/publish/ops/preflight.sh?raw'
 import restore from '../../../resources/publish/ops/restore.sh?raw'
@@ -36,5 +37,10 @@ export const opsScripts: readonly { name: string; text: string; why: string }[] 
   { name: 'lib.sh', text: lib, why: 'What these scripts share: how steps are told, and how the outside is called.' },
   { name: 'preflight.sh', text: preflight, why: 'What deploy.sh looks at before it changes anything.' },
   { name: 'switch.sh', text: switchScript, why: 'From one release to another and back, whole at each moment.' },
+  {
+    name: 'manager-docker.sh',
+    text: managerDocker,
+    why: 'How the scripts start, reload and ask the hubs under Docker Compose.',
+  },
   { name: 'manager-pm2.sh', text: managerPm2, why: 'How the scripts start, reload and ask the hubs under PM2.' },
 ]

@@ -36,7 +36,7 @@ ${docker ? '' : '\nOn ARM take `linux-arm64`. The clock must be right (`timedate
 ${run.folders}
 \`\`\`
 
-${docker ? 'The hub runs as a user without rights in its container; configuration and data are in volumes.' : 'Only `config`, `data`, `logs` and `backups` belong to the hub. It cannot change its own program, the certificate or what nginx reads.'}
+Only \`config\`, \`data\`, \`logs\` and \`backups\` belong to the hub. It cannot change its own program, the certificate or what nginx reads.
 
 ## 3. The release
 
@@ -52,7 +52,7 @@ Then on the target:
 ${run.unpack}
 \`\`\`
 
-${docker ? 'The volume `config` takes over the published configuration when it is new, and keeps its own at every later release.' : 'The last line is for the first installation only: later the configuration on the target is the one that counts.'}
+The last line is for the first installation only: later the configuration on the target is the one that counts.
 
 ## 4. Secrets
 
@@ -64,7 +64,7 @@ ${run.environment}
 ${needs.length === 0 ? '' : `\nThe servers need these; without one, its server does not start and says so, and the others run:\n\n| name | for |\n|---|---|\n${needed}\n`}${services === '' ? '' : `\nThese services are named there as well${docker ? '' : '; a hub starts without those that are left empty'}:\n\n| name | for |\n|---|---|\n${services}\n`}${run.stores === null ? '' : `\nWho has none of them elsewhere lets compose run them beside the hubs, reachable to these only:\n\n\`\`\`sh\n${run.stores}\n\`\`\`\n`}
 The first start creates the user \`admin\` with \`MCP_HUB_ADMIN_PASSWORD\`, generated or your own (8 to 72 bytes). After that the line may be emptied.
 
-Secrets that are set in the web UI are in ${docker ? '\`secrets.json\` of the volume \`secrets\`' : `\`${run.secretsFile}\``}, for all hubs, readable to the hub's user only (mode 0600). A line
+Secrets that are set in the web UI are in \`${run.secretsFile}\`, for all hubs, readable to the hub's user only (mode 0600). A line
 \`MCP_HUB_SECRETS_KEY=\` with 32 characters or more in \`${paths.environment}\` has the file encrypted. What stands in \`${paths.environment}\` counts before it.
 
 ${docker ? '## 5. Certificate and start' : '## 5. Start'}

@@ -35,7 +35,7 @@ ${docker ? '' : '\nARM 机器请改用 `linux-arm64`。系统时间必须准确�
 ${run.folders}
 \`\`\`
 
-${docker ? '容器内的 Hub 以无特权用户运行；配置和数据保存在卷中。' : '只有 `config`、`data`、`logs` 和 `backups` 属于 Hub。它无法修改自己的程序、证书以及 nginx 读取的任何文件。'}
+只有 \`config\`、\`data\`、\`logs\` 和 \`backups\` 属于 Hub。它无法修改自己的程序、证书以及 nginx 读取的任何文件。
 
 ## 3. 发布版本
 
@@ -51,7 +51,7 @@ ${run.upload}
 ${run.unpack}
 \`\`\`
 
-${docker ? '卷 `config` 为新建时采用发布的配置；以后每次升级都保留它自己的配置。' : '最后一行只用于首次安装：之后以目标服务器上的配置为准。'}
+最后一行只用于首次安装：之后以目标服务器上的配置为准。
 
 ## 4. 密钥
 
@@ -64,7 +64,7 @@ ${needs.length === 0 ? '' : `\n各 MCP 服务器需要以下值；缺少某个�
 ${services === '' ? '' : `\n以下服务也在其中命名${docker ? '' : '；留空的服务，Hub 启动时不使用'}：\n\n| 名称 | 用途 |\n|---|---|\n${services}\n`}${run.stores === null ? '' : `\n如果其他地方没有这些服务，可以让 compose 在 Hub 旁边运行它们，只有 Hub 能访问：\n\n\`\`\`sh\n${run.stores}\n\`\`\`\n`}
 首次启动时会用 \`MCP_HUB_ADMIN_PASSWORD\`（自动生成或自行设置，8 到 72 字节）创建用户 \`admin\`；之后可以清空这一行。
 
-在网页界面中设置的密钥保存在${docker ? '卷 \`secrets\` 的 \`secrets.json\`' : ` \`${run.secretsFile}\` `}中，供所有 Hub 共用，只有 Hub 的用户可读（权限 0600）。在 \`${paths.environment}\` 中加一行至少 32 个字符的
+在网页界面中设置的密钥保存在 \`${run.secretsFile}\` 中，供所有 Hub 共用，只有 Hub 的用户可读（权限 0600）。在 \`${paths.environment}\` 中加一行至少 32 个字符的
 \`MCP_HUB_SECRETS_KEY=\`，该文件就会加密保存。\`${paths.environment}\` 中的值优先。
 
 ${docker ? '## 5. 证书与启动' : '## 5. 启动'}

@@ -16,7 +16,11 @@ export async function checkCompose(bundle: Bundle, folder: string): Promise<Chec
   await writeFile(path.join(folder, 'compose.yaml'), textOf(bundle, artifact))
   const result = await runTool(docker, ['compose', '-f', 'compose.yaml', 'config', '--quiet'], {
     cwd: folder,
-    env: Object.fromEntries(bundle.secrets.map(({ name }) => [name, 'checked'])),
+    env: {
+      ...Object.fromEntries(bundle.secrets.map(({ name }) => [name, 'checked'])),
+      HUB_UID: '1000',
+      HUB_GID: '1000',
+    },
     timeoutMs: TOOL_TIMEOUT_MS,
   })
   if (result.code === 0) return passed(artifact, tool, 'docker compose config accepts it.')

@@ -1,4 +1,4 @@
-import { chown, copyFile, mkdir, rename, rm, symlink } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { test as base, expect } from '@playwright/test'
@@ -8,14 +8,18 @@ import { createNetwork, type Network } from './network.ts'
 import { DOMAIN, publish } from './published.ts'
 import { callsAToolInBothEras, fetchAt, receivesAnEvent, refusesStrangers, signsIn, type Place } from './uses.ts'
 
-/** The compose file of a bundle, as it is, brought up by Docker Compose on a real engine; the images were built beside it. */
+/** A bundle for Docker, installed by its own deploy.sh with Docker Compose on a real engine; the images were built beside it. */
 interface Installed {
   place: Place
   engine: Engine
   compose: (...args: string[]) => Promise<string>
+  script: (name: string, ...args: string[]) => Promise<string>
+  /** What deploy.sh said. */
+  deployed: string
   root: string
 }
 
+const USER = { name: 'nobody', id: 65_534 }
 const ROOT = path.join(os.tmpdir(), `mcp-hub-compose-${process.pid}`)
 
 const test = base.extend<object, { network: Network; installed: Installed }>({
@@ -39,38 +43,41 @@ const test = base.extend<object, { network: Network; installed: Installed }>({
         '--https-port',
         '8443',
       )
-      const release = path.join(ROOT, 'releases/first')
+      const { release } = JSON.parse(await readFile(path.join(published.bundle, 'manifest.json'), 'utf8')) as {
+        release: string
+      }
+      const folder = path.join(ROOT, 'releases', release)
       const engine = await startEngine(network)
       const compose = (...args: string[]): Promise<string> =>
         engine.docker('compose', '--env-file', `${ROOT}/.env`, '-f', `${ROOT}/current/docker/compose.yaml`, ...args)
+      // In the network of the engine, where its ports are on loopback; as a user that every machine has.
+      const script = (name: string, ...args: string[]): Promise<string> =>
+        run(...network.enter('bash', path.join(ROOT, 'current/ops', name), ...args), ROOT, scriptEnvironment(engine))
       try {
         await buildImages(published.bundle, published.version)
         for (const name of ['hub', 'web']) {
           const archive = path.join(published.folder, `${name}.tar`)
           await saveImage(`mcp-hub-${name}:${published.version}`, archive)
           await engine.docker('load', '--input', archive)
+          // Engine 20.10 cannot build COPY --chmod: what deploy.sh would build is there already.
+          await engine.docker('tag', `mcp-hub-${name}:${published.version}`, `mcp-hub-${name}:${release}`)
           await rm(archive)
         }
-        for (const folder of ['releases', 'tls', 'acme']) await mkdir(path.join(ROOT, folder), { recursive: true })
-        await rename(published.bundle, release).catch(() => run('cp', ['-R', published.bundle, release]))
-        await symlink('releases/first', path.join(ROOT, 'current'))
+        for (const name of ['releases', 'tls']) await mkdir(path.join(ROOT, name), { recursive: true })
+        await run('cp', ['-R', published.bundle, folder])
+        await appendFile(published.environmentFile, `HUB_UID=${USER.id}\nHUB_GID=${USER.id}\n`)
         await copyFile(published.environmentFile, path.join(ROOT, '.env'))
-        await chown(path.join(ROOT, '.env'), 1000, 1000)
-        for (const [from, name] of [
-          [published.certificate, 'fullchain.pem'],
-          [published.key, 'privkey.pem'],
-        ] as const) {
-          await copyFile(from, path.join(ROOT, 'tls', name))
-          await chown(path.join(ROOT, 'tls', name), 101, 101)
-        }
-        await compose('up', '--detach', '--wait', '--no-build', '--pull', 'never')
+        await copyFile(published.certificate, path.join(ROOT, 'tls/fullchain.pem'))
+        await copyFile(published.key, path.join(ROOT, 'tls/privkey.pem'))
+        const [command, args] = network.enter('bash', path.join(folder, 'ops/deploy.sh'))
+        const deployed = await run(command, args, folder, { ...scriptEnvironment(engine), MCP_HUB_STEPS: 'json' })
         const place: Place = {
           origin: `https://${DOMAIN}:8443`,
           token: published.environment['MCP_HUB_TOKEN'] ?? '',
           password: published.environment['MCP_HUB_ADMIN_PASSWORD'] ?? '',
           fetch: await fetchAt(network.address, published.certificate),
         }
-        await use({ place, engine, compose, root: ROOT })
+        await use({ place, engine, compose, script, deployed, root: ROOT })
       } finally {
         await compose('down', '--volumes').catch(() => undefined)
         await engine.dispose()
@@ -90,14 +97,25 @@ const test = base.extend<object, { network: Network; installed: Installed }>({
 })
 test.describe.configure({ mode: 'serial' })
 
+function scriptEnvironment({ environment }: Engine): Record<string, string> {
+  return { ...environment, NODE: process.execPath, HUB_USER: USER.name }
+}
+
 async function inspect({ engine, compose }: Installed, service: string): Promise<{ text: string; id: string }> {
   const id = (await compose('ps', '--quiet', service)).trim()
   return { id, text: await engine.docker('inspect', id) }
 }
 
+test('deploy.sh does each of its steps', ({ installed }) => {
+  const steps = installed.deployed.split('\n').map((line) => JSON.parse(line) as { step: string; state: string })
+  const done = steps.filter(({ state }) => state === 'ok' || state === 'skipped').map(({ step }) => step)
+  expect(done).toEqual(['preflight', 'config', 'backup', 'secrets', 'switch', 'start', 'health', 'smoke'])
+})
+
 test('every service is healthy, and only nginx is published', async ({ installed }) => {
-  const services = (await installed.compose('ps', '--format', '{{.Service}} {{.Health}}')).split('\n').sort()
-  expect(services).toEqual(['hub healthy', 'web healthy'])
+  const services = async (): Promise<string[]> =>
+    (await installed.compose('ps', '--format', '{{.Service}} {{.Health}}')).split('\n').sort()
+  await expect.poll(services, { timeout: 30_000 }).toEqual(['hub healthy', 'web healthy'])
   const ports = await installed.engine.docker('ps', '--format', '{{.Names}} {{.Ports}}')
   expect(ports).toMatch(/mcp-hub-hub-1 3000\/tcp$/m)
   expect(ports).toMatch(/mcp-hub-web-1 .*0\.0\.0\.0:8443->8443\/tcp/)
@@ -114,7 +132,7 @@ test('the hub is confined, and its secrets are in no description of it', async (
     const number = (name) => new RegExp(name + ':\\\\s*(\\\\S+)').exec(status)?.[1]
     console.log(JSON.stringify({ user: number('Uid'), capabilities: number('CapEff'), noNewRights: number('NoNewPrivs'), seccomp: number('Seccomp'), root }))`
   expect(JSON.parse(await installed.engine.docker('exec', id, 'node', '-e', look))).toEqual({
-    user: '1000',
+    user: String(USER.id),
     capabilities: '0000000000000000',
     noNewRights: '1',
     seccomp: '2',
@@ -130,7 +148,7 @@ test('an empty secret is refused by name before anything starts', async ({ insta
     'config',
     '--quiet',
   )
-  await expect(refused).rejects.toThrow(/JWT_SECRET.*is empty/)
+  await expect(refused).rejects.toThrow(/required variable (JWT_SECRET|MCP_HUB_TOKEN|HUB_UID|HUB_GID) .*is empty/)
 })
 
 test('nobody gets in without the token', ({ installed }) => refusesStrangers(installed.place))
@@ -147,6 +165,12 @@ test('a hub that is killed is started again', async ({ installed }) => {
       timeout: 60_000,
     })
     .toBe('1 healthy')
+  await callsAToolInBothEras(installed.place)
+})
+
+test('deploy.sh takes the same release again, and keeps a backup before', async ({ installed }) => {
+  await installed.script('deploy.sh')
+  expect((await readdir(path.join(installed.root, 'backups'))).filter((name) => name.endsWith('.tar'))).toHaveLength(1)
   await callsAToolInBothEras(installed.place)
 })
 
