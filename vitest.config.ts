@@ -21,6 +21,8 @@ export default defineConfig({
           pool: 'forks',
           testTimeout: 30_000,
           hookTimeout: 30_000,
+          // What is waited for must come, not come at once: a busy machine takes its time.
+          expect: { poll: { timeout: 10_000 } },
         },
       },
       {
