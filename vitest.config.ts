@@ -6,7 +6,8 @@ export default defineConfig({
     coverage: { provider: 'v8', include: ['hub/**', 'main/**', 'preload/**', 'renderer/**'] },
     projects: [
       {
-        test: { name: 'unit', environment: 'node', include: ['test/unit/**/*.test.ts'] },
+        // Properties are tried with many inputs, which takes a busy machine more than the five seconds of the default.
+        test: { name: 'unit', environment: 'node', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 },
       },
       {
         plugins: [vue()],
