@@ -107,6 +107,7 @@ describe('a bundle', () => {
       'ops/logrotate.conf',
       'ops/manager-docker.sh',
       'ops/manager-pm2.sh',
+      'ops/manager-systemd.sh',
       'ops/preflight.sh',
       'ops/prometheus.yml',
       'ops/restore-drill.sh',

@@ -6,6 +6,7 @@ import install from '../../../resources/publish/ops/install.sh?raw'
 import lib from '../../../resources/publish/ops/lib.sh?raw'
 import managerDocker from '../../../resources/publish/ops/manager-docker.sh?raw'
 import managerPm2 from '../../../resources/publish/ops/manager-pm2.sh?raw'
+import managerSystemd from '../../../resources/publish/ops/manager-systemd.sh?raw'
 import preflight from '../../../resources/publish/ops/preflight.sh?raw'
 import restore from '../../../resources/publish/ops/restore.sh?raw'
 import restoreDrill from '../../../resources/publish/ops/restore-drill.sh?raw'
@@ -43,4 +44,5 @@ export const opsScripts: readonly { name: string; text: string; why: string }[] 
     why: 'How the scripts start, reload and ask the hubs under Docker Compose.',
   },
   { name: 'manager-pm2.sh', text: managerPm2, why: 'How the scripts start, reload and ask the hubs under PM2.' },
+  { name: 'manager-systemd.sh', text: managerSystemd, why: 'The same for systemd.' },
 ]
