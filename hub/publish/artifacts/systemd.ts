@@ -103,7 +103,8 @@ WantedBy=multi-user.target
 
 /**
  * All that systemd offers and node bears. MemoryDenyWriteExecute is left out, because V8 makes code while it runs; ProcSubset,
- * because node counts processors and memory in /proc.
+ * because node counts processors and memory in /proc; PrivateUsers, because machines without user namespaces (containers, hardened
+ * kernels) would start nothing at all.
  */
 export function sandbox(paths: TargetPaths, writable = [paths.config, paths.data, paths.logs, paths.backups]): string {
   return `# The sandbox, of the hub and of the servers that it starts.
@@ -118,7 +119,6 @@ ProtectHome=yes
 PrivateTmp=yes
 PrivateDevices=yes
 DevicePolicy=closed
-PrivateUsers=yes
 ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes
