@@ -16,6 +16,9 @@ const domain = z
 export const targetServices = ['database', 'redis', 'traces', 'sentry'] as const
 export type TargetService = (typeof targetServices)[number]
 
+/** Releases of nginx whose directives differ, or that a distribution has. */
+export const nginxVersions = ['1.22', '1.24', '1.26', '1.28', '1.30'] as const
+
 const targetShape = z.strictObject({
   domain,
   mode: z.enum(['pm2', 'systemd', 'docker', 'kubernetes']).default('pm2'),
@@ -26,6 +29,8 @@ const targetShape = z.strictObject({
   httpsPort: z.number().int().min(1).max(65_535).default(443),
   /** Address that nginx listens on; every address of the target when absent. */
   listenAddress: z.union([z.ipv4(), z.ipv6()]).optional(),
+  /** The oldest nginx that the target may have: what is written for one is understood by all later ones, with a warning by some. */
+  nginxVersion: z.enum(nginxVersions).default('1.22'),
   /** Where the bundle is unpacked on the target. */
   installDir: z
     .string()

@@ -19,6 +19,7 @@ const target: Omit<SavedTarget['target'], 'domain'> = {
   basePort: 3000,
   httpPort: 80,
   httpsPort: 443,
+  nginxVersion: '1.22',
   installDir: '/opt/mcp-hub',
   tls: {},
   services: [],

@@ -237,6 +237,19 @@ describe('a bundle', () => {
     expect(text(three, 'docker/compose.yaml')).toMatch(/ {2}hub-3:\n/)
   })
 
+  it('writes HTTP/2 as the nginx of the target has it', async () => {
+    for (const nginxVersion of ['1.22', '1.24'] as const) {
+      const site = text(await createBundle(input({ nginxVersion })), 'nginx/mcp-hub.conf')
+      expect(site).toContain('listen 443 ssl http2;')
+      expect(site).not.toContain('http2 on;')
+    }
+    for (const nginxVersion of ['1.26', '1.28', '1.30'] as const) {
+      const site = text(await createBundle(input({ nginxVersion })), 'nginx/mcp-hub.conf')
+      expect(site).toMatch(/listen 443 ssl;\n.*listen \[::\]:443 ssl;\n {2}http2 on;/)
+      expect(site).not.toContain('ssl http2')
+    }
+  })
+
   it('leads with the steps of its mode, in both languages with the same commands', async () => {
     const commands = (markdown: string): string[] =>
       [...markdown.matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block)

@@ -40,8 +40,10 @@ export function systemForTarget({
       cors: { ...server.cors, origin: [publicOrigin(target)] },
     },
     auth: { ...auth, mcp: 'token' },
-    // Those of ops/backup.sh are there, so that the hub sees how old they are. In a container it is a volume's.
-    ...(target.mode === 'docker' ? {} : { backup: { ...system.backup, folder: paths.backups } }),
+    // Those of ops/backup.sh are there, so that the hub sees how old they are. In a container there is no such folder.
+    ...(target.mode === 'docker' || target.mode === 'kubernetes'
+      ? {}
+      : { backup: { ...system.backup, folder: paths.backups } }),
     logging: { level: 'info', maxFiles: 10, maxSize: '10m', ...logging },
   }
 }

@@ -18,9 +18,9 @@ export interface NginxPlace {
   accessLog: string
   /** Addresses that may read metrics and the detailed health. */
   insiders: string[]
-  /** nginx 1.27.3 or later: HTTP/2 by a directive of its own, names looked up again while it runs. */
+  /** nginx 1.25.1 or later: HTTP/2 by a directive of its own; the older form is warned of there, the newer refused before. */
   modern: boolean
-  /** Who knows the names of the hubs, where they have names. */
+  /** Who knows the names of the hubs, where they have names; nginx 1.27.3 or later looks them up again while it runs. */
   resolver: string | null
   /** In a cluster: TLS ends before it, and one name stands for any number of hubs. */
   cluster?: {
@@ -54,7 +54,7 @@ export function hostPlace({ target, paths }: BundleContext): NginxPlace {
     key: paths.key,
     accessLog: '/var/log/nginx/mcp-hub.access.log',
     insiders: ['127.0.0.1', '::1'],
-    modern: false,
+    modern: !['1.22', '1.24'].includes(target.nginxVersion),
     resolver: null,
   }
 }

@@ -12,7 +12,13 @@ export const prometheusConfig: Artifact = {
   why: 'What a Prometheus beside the hubs scrapes: each hub by itself, and the site as clients see it.',
   render: (context) => {
     const { paths, target } = context
-    return `# For Prometheus 2.42 or later on this machine; merge it into /etc/prometheus/prometheus.yml.
+    const where =
+      target.mode === 'kubernetes'
+        ? '# In a cluster its own discovery knows the hubs, and takes the place of the targets of the first job.\n'
+        : target.mode === 'docker'
+          ? '# The hubs have names in the network internal of the compose file only: let Prometheus run there, too.\n'
+          : ''
+    return `${where}# For Prometheus 2.42 or later on this machine; merge it into /etc/prometheus/prometheus.yml.
 # Whoever scrapes needs a key: an administrator makes one with the permission metrics:read and nothing else in the web UI (or with
 # mcp-hub key create --name prometheus --permissions metrics:read) and puts it into ${TOKEN_FILE}, mode 0640,
 # group prometheus.
@@ -54,7 +60,6 @@ scrape_configs:
   },
 }
 
-/** Of containers by their names in the network \`internal\` of the compose file, which this Prometheus has to be in. */
 function hubAddresses(context: BundleContext): string[] {
   return context.target.mode === 'docker'
     ? hubNames(context).map((name) => `${name}:${CONTAINER_PORT}`)

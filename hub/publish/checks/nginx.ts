@@ -34,7 +34,13 @@ export function checkNginx(artifact: string, around = { before: '', after: '' },
     const tool = `nginx ${version?.slice(1).join('.') ?? '(version unknown)'}`
     const { text, linesBefore } = read(bundle, artifact)
     const number = versionNumber(version?.slice(1) ?? [])
-    const needed = /^\s*sticky learn/m.test(text) ? '1.29.6' : /^\s*http2 on;/m.test(text) ? '1.27.3' : '1.22.0'
+    const needed = /^\s*sticky learn/m.test(text)
+      ? '1.29.6'
+      : /^\s*server \S+.* resolve/m.test(text)
+        ? '1.27.3'
+        : /^\s*http2 on;/m.test(text)
+          ? '1.25.1'
+          : '1.22.0'
     if (number < versionNumber(needed.split('.')))
       return notChecked(
         artifact,

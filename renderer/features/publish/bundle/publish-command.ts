@@ -11,6 +11,7 @@ export function publishCommand(target: TargetInput): string {
     ['--instances', set('instances')],
     ['--services', target.services?.join(',')],
     ['--log-level', target.logLevel],
+    ['--nginx', set('nginxVersion')],
     ['--install-dir', set('installDir')],
     ['--listen', target.listenAddress],
     ['--base-port', set('basePort')],
