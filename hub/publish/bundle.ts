@@ -7,6 +7,7 @@ import { packageFile, profilesFile, serversFile, systemFile } from './artifacts/
 import { compose, dockerfile, dockerIgnore, dockerNginx } from './artifacts/docker.ts'
 import { envExample } from './artifacts/env-example.ts'
 import { nginxComplete, nginxSite } from './artifacts/nginx.ts'
+import { apacheSite } from './artifacts/apache.ts'
 import { crontab } from './artifacts/crontab.ts'
 import { firewall } from './artifacts/firewall.ts'
 import { grafanaDashboard } from './artifacts/grafana.ts'
@@ -61,6 +62,7 @@ const artifacts: readonly Artifact[] = [
   envExample,
   nginxSite,
   nginxComplete,
+  apacheSite,
   ecosystem,
   systemdSocket,
   systemdService,

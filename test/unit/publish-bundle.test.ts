@@ -57,6 +57,7 @@ describe('a bundle', () => {
       'PORTABILITY.md',
       'README.md',
       'README.zh-CN.md',
+      'apache/mcp-hub.conf',
       'config/profiles.json',
       'config/servers.json',
       'config/system.json',

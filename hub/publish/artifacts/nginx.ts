@@ -31,7 +31,7 @@ export interface NginxPlace {
   }
 }
 
-const CIPHERS = [
+export const CIPHERS = [
   'ECDHE-ECDSA-AES128-GCM-SHA256',
   'ECDHE-RSA-AES128-GCM-SHA256',
   'ECDHE-ECDSA-AES256-GCM-SHA384',
@@ -115,7 +115,7 @@ ${site.replace(/^(?=.)/gm, '  ')}}
 
 /** The part inside `http {}`. Each directive that is left out has a default that is right; each one here has its reason beside it. */
 export function renderSite({ target, system }: BundleContext, place: NginxPlace): string {
-  const bytes = Math.max(10_485_760, system.limits?.maxRequestBytes ?? 0)
+  const bytes = requestLimit({ system })
   const listen = (port: number, options: string): string =>
     [place.listen, ...(place.ipv6 ? ['[::]:'] : [])]
       .map((address) => `  listen ${address}${port}${options};`)
@@ -357,6 +357,11 @@ ${insiders}    deny all;
   }
 }
 `
+}
+
+/** What the hub takes, and never less than 10 MB. */
+export function requestLimit({ system }: Pick<BundleContext, 'system'>): number {
+  return Math.max(10_485_760, system.limits?.maxRequestBytes ?? 0)
 }
 
 /** The same in each server of the port: nginx takes the protocols from the default server, whatever the others say. */

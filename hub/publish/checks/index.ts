@@ -4,6 +4,7 @@ import path from 'node:path'
 import { profilesFileSchema, serversFileSchema, systemFileSchema } from '../../contract/index.ts'
 import type { Check } from '../../contract/publish.ts'
 import type { Bundle } from '../bundle.ts'
+import { checkApache } from './apache.ts'
 import { checkCompose } from './compose.ts'
 import { checkDockerfile } from './dockerfile.ts'
 import { checkEnvironment } from './environment.ts'
@@ -30,6 +31,7 @@ const checkers: readonly Checker[] = [
   checkNginx('nginx/mcp-hub.conf', { before: 'events {} pid check.pid; http {\n', after: '}\n' }),
   checkNginx('nginx/nginx.conf'),
   checkNginx('docker/nginx.conf'),
+  checkApache,
   checkDockerfile,
   checkCompose,
   checkManifests,
