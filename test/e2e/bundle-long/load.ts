@@ -10,6 +10,8 @@ const { values } = parseArgs({
   options: {
     port: { type: 'string' },
     name: { type: 'string' },
+    /** Where to POST; the hub refuses it in some way, and nothing but a refused connection or a 5xx counts. */
+    post: { type: 'string', default: '/mcp' },
     clients: { type: 'string', default: '50' },
   },
 })
@@ -46,7 +48,7 @@ function once(post: boolean): Promise<void> {
         servername: values.name,
         // The site's certificate signs itself; nothing leaves this machine.
         rejectUnauthorized: false,
-        path: post ? '/mcp' : '/health',
+        path: post ? values.post : '/health',
         method: post ? 'POST' : 'GET',
         headers: { host: values.name, ...(post ? { 'content-type': 'application/json', 'content-length': 2 } : {}) },
       },
