@@ -255,8 +255,8 @@ describe('a bundle', () => {
     const commands = (markdown: string): string[] =>
       [...markdown.matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block)
     for (const [mode, command] of [
-      ['pm2', 'pm2 startOrReload'],
-      ['systemd', 'systemctl enable --now mcp-hub.target'],
+      ['pm2', 'ops/deploy.sh'],
+      ['systemd', 'ops/deploy.sh'],
       ['docker', 'docker compose'],
     ] as const) {
       const bundle = await createBundle(input({ mode }))

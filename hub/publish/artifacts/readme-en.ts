@@ -21,24 +21,16 @@ export function readmeEn(context: BundleContext, release: string): string {
 Release \`${release}\` · ${manager} · ${target.instances} hub${many ? 's' : ''} · 中文: README.zh-CN.md
 
 Everything is installed below \`${paths.root}\`. Run the commands as root on the target, except where it says otherwise.
-Commands were written for Debian 12 and 13 and Ubuntu 22.04 and later. Two cores, 2 GB of memory and 10 GB of disk are enough for
-the hub itself; the MCP servers that it starts need what they need.
+They were written for Debian 12 and 13 and Ubuntu 22.04 and later. Two cores, 2 GB of memory and 10 GB of disk are enough for one
+hub; each further one may take 512 MB more, and the MCP servers need what they need, once for each hub.
 
-## 1. ${docker ? 'Docker' : systemd ? 'Node 24 and nginx' : 'Node 24, PM2 and nginx'}
+## 1. Before the first deploy
 
 \`\`\`sh
-${docker ? run.nodeDocker : run.node}
+${run.before}
 \`\`\`
 ${docker ? '' : '\nOn ARM take `linux-arm64`. The clock must be right (`timedatectl`): sessions are signed with a time.\n'}
-## 2. Folders
-
-\`\`\`sh
-${run.folders}
-\`\`\`
-
-Only \`config\`, \`data\`, \`logs\` and \`backups\` belong to the hub. It cannot change its own program, the certificate or what nginx reads.
-
-## 3. The release
+## 2. Deploy
 
 From the folder of this README, on your own computer:
 
@@ -46,59 +38,59 @@ From the folder of this README, on your own computer:
 ${run.upload}
 \`\`\`
 
-Then on the target:
+Then on the target, the first time and every later time:
 
 \`\`\`sh
-${run.unpack}
+${run.deploy}
 \`\`\`
 
-The last line is for the first installation only: later the configuration on the target is the one that counts.
+It checks the bundle, this machine and the configuration before it changes anything, makes a backup, generates the secrets that are
+missing, starts the hubs, and tries what people and clients do. What fails after the switch is undone: the release before runs
+again. \`--dry-run\` says what would be done.
 
-## 4. Secrets
+Where somebody changed the configuration on the target since the last publish it stops (code 73): look at the difference, then give
+\`--config keep\` or \`--config replace\`.${target.services.includes('database') ? ' With `DATABASE_URL` the configuration in the database stays as it is, and is changed in the web UI or over the API.' : ''}
+
+Only \`config\`, \`data\`, \`logs\` and \`backups\` belong to the hub. It cannot change its own program, the certificate or what nginx
+reads. On Debian and Ubuntu nginx's default site is taken away, because this one answers for unknown names itself (it closes the
+connection). Where nginx serves nothing else or runs without root: \`nginx -p FOLDER -c ${paths.current}/nginx/nginx.conf\`.
+
+${
+  docker
+    ? 'Each hub runs in a container without rights, with these four folders and nothing else to write; docker starts it again after a reboot.'
+    : systemd
+      ? `The target \`mcp-hub.target\` brings hubs and timers back after a reboot. Each port belongs to a socket of systemd, which holds what comes
+while its hub restarts. Hub and servers run in a sandbox that \`systemd-analyze security mcp-hub@${target.basePort}.service\` shows: they write
+below \`${paths.root}/{config,data,logs,backups}\` and into a /tmp of their own, and nowhere else. What a server needs besides goes into a
+drop-in (\`systemctl edit mcp-hub@.service\`), e.g. \`ReadWritePaths=/srv/files\` or, for one with a browser, \`RestrictNamespaces=no\`.`
+      : 'PM2 runs as the user `mcp-hub` and comes back after a reboot; logrotate keeps the logs small.'
+}
+
+## 3. Secrets
+
+\`JWT_SECRET\`, \`MCP_HUB_TOKEN\` and \`MCP_HUB_ADMIN_PASSWORD\` were generated; every value that is there is kept at later deploys. The others
+are yours to fill in:
 
 \`\`\`sh
-${run.environment}
+${run.edit}
 \`\`\`
-
-\`env\` generates what can be generated, keeps every value that is there already, and says what is still empty.
 ${needs.length === 0 ? '' : `\nThe servers need these; without one, its server does not start and says so, and the others run:\n\n| name | for |\n|---|---|\n${needed}\n`}${services === '' ? '' : `\nThese services are named there as well${docker ? '' : '; a hub starts without those that are left empty'}:\n\n| name | for |\n|---|---|\n${services}\n`}${run.stores === null ? '' : `\nWho has none of them elsewhere lets compose run them beside the hubs, reachable to these only:\n\n\`\`\`sh\n${run.stores}\n\`\`\`\n`}
-The first start creates the user \`admin\` with \`MCP_HUB_ADMIN_PASSWORD\`, generated or your own (8 to 72 bytes). After that the line may be emptied.
+The first start creates the user \`admin\` with \`MCP_HUB_ADMIN_PASSWORD\`, generated or your own (8 to 72 bytes).
 
 Secrets that are set in the web UI are in \`${run.secretsFile}\`, for all hubs, readable to the hub's user only (mode 0600). A line
 \`MCP_HUB_SECRETS_KEY=\` with 32 characters or more in \`${paths.environment}\` has the file encrypted. What stands in \`${paths.environment}\` counts before it.
 
-${docker ? '## 5. Certificate and start' : '## 5. Start'}
+New values for what was generated:
 
 \`\`\`sh
-${docker ? `${run.certificateFirst}\n${run.start}` : run.start}
-\`\`\`
-${
-  docker
-    ? ''
-    : `
-${
-  systemd
-    ? `The target brings hubs and timers back after a reboot. Each port belongs to a socket of systemd, which holds what comes while its hub restarts.
-The hub's log is in the journal. Hub and servers run in a sandbox that \`systemd-analyze security mcp-hub@${target.basePort}.service\` shows:
-they write below \`${paths.root}/{config,data,logs,backups}\` and into a /tmp of their own, and nowhere else. What a server needs besides
-goes into a drop-in (\`systemctl edit mcp-hub@.service\`), e.g. \`ReadWritePaths=/srv/files\` or, for one with a browser, \`RestrictNamespaces=no\`.
-
-The timers make a backup each night, examine the servers each morning and restore a backup on trial each month.`
-    : '\`pm2 save\` and \`pm2 startup\` bring the hub back after a reboot; logrotate keeps its logs small.'
-}
-
-## 6. nginx
-
-\`\`\`sh
-${run.certificateFirst}
-${run.nginx}
+${run.rotate}
 \`\`\`
 
-On Debian and Ubuntu the default site is removed because this one answers for unknown names itself (it closes the connection). Where
-nginx serves nothing else or runs without root, use \`nginx/nginx.conf\` instead: \`nginx -p FOLDER -c ${paths.current}/nginx/nginx.conf\`.
-`
-}
-## ${docker ? 6 : 7}. A certificate that browsers trust
+Every MCP client needs the new token. The same way renews \`JWT_SECRET\`; then everybody has to sign in again.
+
+## 4. A certificate that browsers trust
+
+The first deploy makes one that signs itself${target.tls.certificate === undefined && target.tls.key === undefined ? '' : ', unless yours is there'}. From Let's Encrypt:
 
 \`\`\`sh
 ${run.certificate}
@@ -106,7 +98,7 @@ ${run.certificate}
 
 certbot renews by a timer and runs the hook each time. Test it with \`certbot renew --dry-run\`.
 
-## ${docker ? 7 : 8}. Check
+## 5. Check
 
 \`\`\`sh
 ${run.check}
@@ -125,37 +117,33 @@ and a change made through one hub is in force at the others within a second. Fil
 `
     : ''
 }
-## Upgrade
+## Upgrade and roll back
 
-Publish again, upload the new release (step 3, without the last line), put its name for RELEASE:
-
-\`\`\`sh
-${run.upgrade}
-\`\`\`
-${docker || (many && !systemd) ? '' : systemd ? '\nThe old hub finishes what it has begun, what comes meanwhile waits in the socket: no request is lost.\n' : '\nThe new hub starts before the old one ends, and the old one finishes what it has begun: no request is lost.\n'}
-## Roll back
+Publish again and repeat step 2.${docker || (many && !systemd) ? '' : systemd ? ' The old hub finishes what it has begun, what comes meanwhile waits in the socket: no request is lost.' : ' The new hub starts before the old one ends, and the old one finishes what it has begun: no request is lost.'} Back to the release before:
 
 \`\`\`sh
 ${run.rollback}
 \`\`\`
 
-Configuration and data stay as they are. Keep at least one older release.
+The configuration from before the deploy comes back with it, unless it was changed since; data stays as it is. Called again it goes
+forward again; the name of a release in \`${paths.root}/releases\` leads to that one. The newest five are kept.
 
-## New token
-
-\`\`\`sh
-${run.token}
-\`\`\`
-
-Every MCP client needs the new one. The same way empties and renews \`JWT_SECRET\`; then everybody has to sign in again.
-
-## Backup
+## Backup and restore
 
 \`\`\`sh
 ${run.backup}
 \`\`\`
 
-The archive holds secrets: keep it as you keep those. To restore, stop the hub, put the files back with their owners, start it.
+One archive in \`${paths.backups}\` has configuration, users, secrets, history and \`.env\`${target.services.includes('database') ? ', and the database' : ''}. It is read back before older ones go; thirty days
+and in any case the newest seven stay. The drill restores the newest on trial. ${systemd ? 'Timers do' : docker ? 'The lines of \`ops/crontab\` do' : 'cron does'} both. Copy the archives to another machine, and
+keep them as you keep secrets.
+
+\`\`\`sh
+${run.restore}
+\`\`\`
+
+The archive is checked before anything is touched, what is there is backed up first, and comes back when the hubs are not healthy
+with what was restored. On a new machine: deploy, then restore with \`--with-env\`.
 
 ## Firewall
 
@@ -170,7 +158,7 @@ Without ufw: \`ops/firewall.nft\`, whose first lines say how to try it without b
 
 \`ops/prometheus.yml\` scrapes each hub and looks at the site from outside (Debian: \`apt-get install --yes prometheus prometheus-blackbox-exporter\`;
 both listen on every address, so keep the firewall). \`ops/alerts.yml\` says when a person is needed, \`ops/grafana-dashboard.json\` shows it all.
-${docker || systemd ? '' : 'Backups and the restore drill need a timer: \`ops/crontab\`, or those of \`systemd/\`.\n'}
+
 ## When something is wrong
 
 \`\`\`sh
@@ -179,19 +167,27 @@ ${run.logs}
 
 | what you see | cause | cure |
 |---|---|---|
-| the hub ends with code 78${systemd ? '; after ten tries systemd closes its socket (\`systemctl reset-failed\`, then start the target)' : ', and PM2 says \`waiting restart\` for ever'} | the configuration is broken; the log names file, line and cure | mend it; \`node ${paths.current}/hub/cli.js config check --config ${docker ? 'FOLDER' : paths.config}\` |
-| \`.env: not found\`, code 9 | \`${paths.environment}\` is missing or unreadable | step 4; owner and mode as shown there |
+| the hub ends with code 78${systemd ? '; after ten tries systemd closes its socket (\`systemctl reset-failed\`, then start the target)' : ', and PM2 says \`waiting restart\` for ever'} | the configuration is broken; the log names file, line and cure | mend it; \`node ${paths.current}/hub/cli.js config check --config ${paths.config}\` |
+| \`.env: not found\`, code 9 | \`${paths.environment}\` is missing or unreadable | deploy again: it makes what is missing, with owner and mode |
 | 502 from nginx | the hub is not running or still starting | the log; \`curl http://127.0.0.1:${target.basePort}/health/ready\` on the target |
 | nginx: \`duplicate default server\` | another site already answers for unknown names | remove \`default_server\` from that site |
-| nginx: \`cannot load certificate\` | no certificate yet | ${docker ? 'step 5' : 'step 6'} |
+| nginx: \`cannot load certificate\` | no certificate yet | deploy again, or step 4 |
 | the connection closes without an answer | the name in the request is not \`${target.domain}\` | use that name; check DNS |
 | 401 from \`/mcp\` | no token, or an old one | \`MCP_HUB_TOKEN\` in \`${paths.environment}\` |
 | a server stays failed | its command is not on this machine, or a value is missing | the server's page says which; PORTABILITY.md in this folder |
 | the port is in use | another process has ${target.basePort} | \`ss -ltnp\`; publish with another \`--base-port\` |
-
+| a script ends with 65 | the bundle, or the archive, is damaged | upload it again |
+| with 69 | something is missing on this machine; it says what | install that; nothing was changed |
+| with 73 | the configuration was changed by somebody else, or a backup could not be kept | \`--config keep\` or \`--config replace\`; room on the disk |
+| with 75 | the new release was not healthy, and the one before runs again | what it said, and the log |
+| with 78 | the configuration is refused | mend what it names, and publish again |
 ## From time to time
 
-Each week: look at failed servers and the log. Each month: system updates, restore a backup into an empty folder and look at it, disk
-space. Each quarter: who may sign in, which tokens exist, a rollback as practice.
+| when | what |
+|---|---|
+| each day | ${systemd ? 'timers make a backup and examine the servers' : 'cron makes a backup and examines the servers'}; the alerts |
+| each week | failed servers, the log, who was refused |
+| each month | system updates, disk space, what the restore drill said |
+| each quarter | who may sign in, which tokens exist, a rollback as practice, a restore on another machine |
 `
 }

@@ -222,7 +222,8 @@ wait_healthy() {
   while ((SECONDS < deadline)); do
     if all_ready; then
       now=$(manager_status) || now=''
-      if [[ $(grep -c ' running$' <<<"$now") == "${#HUB_PORTS[@]}" ]] && of_release "$release" <<<"$now"; then
+      # One of the old release that is still about to end would answer as well.
+      if [[ $(grep -c . <<<"$now") == "${#HUB_PORTS[@]}" ]] && ! grep -qv ' running$' <<<"$now" && of_release "$release" <<<"$now"; then
         sleep 1
         if all_ready && of_release "$release" <<<"$now"; then return 0; fi
       fi

@@ -51,6 +51,7 @@ choose_config() {
     return 0
   fi
   for name in "${PUBLISHED[@]}"; do
+    [[ -f config/$name ]] || continue
     if [[ ! -f $live/$name ]]; then
       cp -- "config/$name" "$new/$name"
     elif ! same_json "$live/$name" "config/$name"; then
