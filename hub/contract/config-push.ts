@@ -100,3 +100,4 @@ export const enrolmentSchema = z.object({
   expiresAt: z.number(),
   days: z.number().int(),
 })
+export type Enrolment = z.infer<typeof enrolmentSchema>

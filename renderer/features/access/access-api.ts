@@ -4,6 +4,7 @@ import {
   auditVerificationSchema,
   createdKeySchema,
   createdUserSchema,
+  enrolmentSchema,
   keySchema,
   sessionInfoSchema,
   userSchema,
@@ -11,6 +12,7 @@ import {
   type createUserSchema,
   type editKeySchema,
   type editUserSchema,
+  type enrolDeployKeySchema,
 } from '../../../hub/contract/index.ts'
 import { request } from '../../lib/api.ts'
 
@@ -38,6 +40,9 @@ export const accessApi = {
   createKey: (body: z.input<typeof createKeySchema>) =>
     request('/api/keys', createdKeySchema, { method: 'POST', body }),
   editKey: (id: string, body: z.input<typeof editKeySchema>) => request(key(id), keySchema, { method: 'PUT', body }),
+  /** A code that another computer exchanges for a deploy key. */
+  enrol: (body: z.input<typeof enrolDeployKeySchema>) =>
+    request('/api/admin/deploy-keys', enrolmentSchema, { method: 'POST', body }),
   deleteKey: (id: string) => request(key(id), nothing, { method: 'DELETE' }),
 
   sessions: (signal?: AbortSignal) => request('/api/sessions', z.array(sessionInfoSchema), { signal }),

@@ -1,5 +1,9 @@
 import type { Page } from '@playwright/test'
+import { execFileSync } from 'node:child_process'
+import path from 'node:path'
 import { expect, signIn, test } from './fixtures.ts'
+
+const cli = path.join(import.meta.dirname, '..', '..', '..', 'dist', 'hub', 'cli.js')
 
 async function choose(page: Page, name: string, item: string): Promise<void> {
   await page.getByRole('button', { name: `More for ${name}` }).click()
@@ -99,6 +103,42 @@ test('a key is shown once, opens the endpoint, and is taken away', async ({ admi
   await dialog.getByRole('button', { name: 'Delete' }).click()
   await expect(page.getByText('There are no keys yet')).toBeVisible()
   expect(await discover()).toBe(401)
+})
+
+test('a deploy key is enrolled with a code that is shown once', async ({ admin: page, hub }, info) => {
+  await page.goto('/access/keys')
+  await page.getByRole('button', { name: 'New deploy key' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Name').fill('ci')
+  await dialog.getByLabel('Days that the key lasts').fill('366')
+  await expect(dialog.getByText('A whole number from 1 to 365.')).toBeVisible()
+  await expect(dialog.getByRole('button', { name: 'Create code' })).toBeDisabled()
+  await dialog.getByLabel('Days that the key lasts').fill('7')
+  await dialog.getByLabel('It may change which programs run').check()
+  await dialog.getByRole('button', { name: 'Create code' }).click()
+  await expect(page.getByRole('heading', { name: 'Code for ci' })).toBeVisible()
+  const code = await page.getByTestId('one-time-secret').innerText()
+  const command = await dialog.getByText('mcp-hub config enrol').innerText()
+  expect(command).toContain(`--hub ${hub.url} `)
+  await page.getByRole('button', { name: 'I have saved it' }).click()
+  const row = page.getByRole('main').getByRole('listitem').filter({ hasText: 'config:push, servers:exec' })
+  await expect(row).toContainText('Code for a deploy key')
+
+  // The command as it is shown, but for where the program is and where it writes.
+  const words = command.replace('hub.key', info.outputPath('hub.key')).split(' ').slice(1)
+  execFileSync(process.execPath, [cli, ...words], { input: `${code}\n` })
+  await page.reload()
+  await expect(page.getByText(code)).toHaveCount(0)
+  await expect(row).toContainText('Deploy key')
+  await expect(row).toContainText(/ends in [67] days/)
+
+  // It may end earlier, and never later.
+  await row.getByRole('button', { name: 'Edit the key ci' }).click()
+  await expect(dialog.getByLabel('Ends').getByRole('option')).toHaveText(['As it is', 'On a day…'])
+  await page.keyboard.press('Escape')
+  await row.getByRole('button', { name: 'Delete the key ci?' }).click()
+  await dialog.getByRole('button', { name: 'Delete' }).click()
+  await expect(row).toHaveCount(0)
 })
 
 test('another sign-in is ended', async ({ admin: page, browser, hub }) => {
