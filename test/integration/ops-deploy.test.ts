@@ -41,6 +41,8 @@ async function api(route: string, init: RequestInit = {}): Promise<Response> {
 async function servers(): Promise<string[]> {
   return ((await (await api('/api/servers')).json()) as ServerStatus[]).map(({ name }) => name).sort()
 }
+const reloads = async (): Promise<number> =>
+  (await readFile(path.join(machine.folder, 'nginx/reloads'), 'utf8')).trim().split('\n').length
 const add = async (name: string): Promise<void> => {
   const added = await api('/api/servers', { method: 'POST', body: JSON.stringify({ name, config: remote(name) }) })
   expect(added.ok, await added.text()).toBe(true)
@@ -134,6 +136,7 @@ describe('a deploy', () => {
       expect(await machine.environment()).toEqual({ ...before, BRAND_NEW: '' })
       expect([await releaseOf('current'), await releaseOf('previous')]).toEqual(['upgrade', await nameOf(first)])
       expect((await machine.ops(bundle, 'restore-drill.sh')).stdout).toContain('Whole, 0 hours old')
+      expect(await reloads(), 'nginx reads its site again only when it is another').toBe(1)
     },
   )
 
@@ -141,6 +144,7 @@ describe('a deploy', () => {
     const bundle = await variantOf(first, 'broken', {
       'hub/server.js': (text) => `process.exit(1)\n${text}`,
       'pm2/ecosystem.config.cjs': (text) => text.replace('listen_timeout: 20000', 'listen_timeout: 2000'),
+      'nginx/nginx.conf': (text) => `# another\n${text}`,
     })
     const before = await readFile(at('.env'), 'utf8')
     const result = await machine.ops(bundle, 'deploy.sh', ['--rotate', 'MCP_HUB_TOKEN'], asJson)
@@ -150,6 +154,7 @@ describe('a deploy', () => {
     expect(await readFile(at('.env'), 'utf8')).toBe(before)
     expect(await servers()).toEqual(['one', 'two'])
     expect([await releaseOf('current'), await releaseOf('previous')]).toEqual(['upgrade', await nameOf(first)])
+    expect(await reloads(), 'there and back').toBe(3)
   })
 
   it('refuses a configuration with faults before it changes anything', async () => {

@@ -248,9 +248,18 @@ of_release() {
 
 uses_nginx() { [[ $MODE != docker ]]; }
 
+# Only when there is something else to read: a reload resets some of the connections that clients keep.
 reload_nginx() {
   uses_nginx || return 0
+  local read
+  read=$(cat -- "$CURRENT"/nginx/*.conf "$CERTIFICATE" 2>/dev/null | sha256sum)
+  if [[ -f $INSTALL_DIR/.nginx-read && $(<"$INSTALL_DIR/.nginx-read") == "$read" ]] &&
+    env -u NGINX "$SYSTEMCTL" is-active --quiet nginx 9>&-; then
+    return 0
+  fi
+  rm -f -- "$INSTALL_DIR/.nginx-read"
   # nginx takes a variable of this name for sockets that it inherits.
   quietly env -u NGINX "$NGINX" -t 9>&- || return 1
-  quietly env -u NGINX "$SYSTEMCTL" reload-or-restart nginx 9>&-
+  quietly env -u NGINX "$SYSTEMCTL" reload-or-restart nginx 9>&- || return 1
+  printf '%s\n' "$read" >"$INSTALL_DIR/.nginx-read"
 }
