@@ -20,6 +20,8 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           // Each file starts hubs and server processes of its own; a fork ends with all of them.
           pool: 'forks',
+          // Most of them wait most of the time: one at a time, which is the default on two cores, takes twice as long.
+          maxWorkers: 2,
           testTimeout: 30_000,
           hookTimeout: 30_000,
           // What is waited for must come, not come at once: a busy machine takes its time.
