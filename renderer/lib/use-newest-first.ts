@@ -11,7 +11,9 @@ interface Page<T> {
 export interface NewestFirst<T> {
   readonly query: Query<Page<T>>
   /** What is loaded, newest first. */
-  readonly rows: ComputedRef<readonly T[]>
+  readonly rows: Readonly<ShallowRef<readonly T[]>>
+  /** Another number is a list of other rows, which is shown from its top. */
+  readonly list: Readonly<Ref<number>>
   /** How many newer ones are held back while the list stands still. */
   readonly held: ComputedRef<number>
   readonly more: ComputedRef<boolean>
@@ -46,32 +48,49 @@ export function useNewestFirst<T>(options: {
     gcTime: 0,
   })
 
-  const older = shallowRef<readonly T[]>([])
-  const newer = shallowRef<readonly T[]>([])
+  const rows = shallowRef<readonly T[]>([])
   const held = shallowRef<readonly T[]>([])
+  const list = ref(0)
   const next = ref<string | null>(null)
   const failure = shallowRef<unknown>(null)
   const loadingOlder = ref(false)
+  const newest = (): T | undefined => held.value[0] ?? rows.value[0]
+  let shownKey: string | null = null
   watch(
     query.data,
     (page) => {
-      older.value = []
-      newer.value = []
-      held.value = []
+      const [known, pageKey] = [newest(), JSON.stringify(key())]
       failure.value = null
+      // The first page of the list that is shown, read again: what is there stays, with its place and its focus.
+      if (pageKey === shownKey && known !== undefined && page?.items.some((item) => idOf(item) === idOf(known))) {
+        hold(page.items)
+        return
+      }
+      shownKey = pageKey
+      rows.value = page?.items ?? []
+      held.value = []
       next.value = page?.next ?? null
+      list.value++
     },
     { immediate: true },
   )
 
+  /** Takes what is newer than all that is known. */
+  function hold(items: readonly T[]): void {
+    const known = newest()
+    const fresh = known === undefined ? items : items.filter((item) => idOf(item) > idOf(known))
+    held.value = [...fresh, ...held.value].slice(0, limit)
+    if (!still()) showHeld()
+  }
+
   /** An answer that comes after the list became another is of no use. */
   async function forThisList(cursor: string | undefined, use: (page: Page<T>) => void): Promise<void> {
-    const first = query.data.value
+    const asked = list.value
     try {
       const page = await ask({ limit, cursor })
-      if (query.data.value === first) use(page)
+      if (list.value === asked) use(page)
     } catch (error) {
-      if (query.data.value === first) failure.value = error
+      if (list.value === asked) failure.value = error
     }
   }
 
@@ -80,7 +99,7 @@ export function useNewestFirst<T>(options: {
     loadingOlder.value = true
     failure.value = null
     await forThisList(next.value, ({ items, next: cursor }) => {
-      older.value = [...older.value, ...items]
+      rows.value = [...rows.value, ...items]
       next.value = cursor
     })
     loadingOlder.value = false
@@ -95,12 +114,7 @@ export function useNewestFirst<T>(options: {
       return
     }
     asking = true
-    await forThisList(undefined, ({ items }) => {
-      const known = held.value[0] ?? newer.value[0] ?? query.data.value?.items[0]
-      const fresh = known === undefined ? items : items.filter((item) => idOf(item) > idOf(known))
-      held.value = [...fresh, ...held.value].slice(0, limit)
-      if (!still()) showHeld()
-    })
+    await forThisList(undefined, ({ items }) => hold(items))
     asking = false
     if (!askAgain) return
     askAgain = false
@@ -111,13 +125,14 @@ export function useNewestFirst<T>(options: {
     if (held.value.length === 0) return
     // As many as are asked for at once: there may be others between them and what is shown.
     if (held.value.length === limit) void query.refetch()
-    else newer.value = [...held.value, ...newer.value]
+    else rows.value = [...held.value, ...rows.value]
     held.value = []
   }
 
   return {
     query,
-    rows: computed(() => [...newer.value, ...(query.data.value?.items ?? []), ...older.value]),
+    rows,
+    list,
     held: computed(() => held.value.length),
     more: computed(() => next.value !== null),
     loadingOlder,

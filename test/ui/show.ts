@@ -1,4 +1,4 @@
-import { VueQueryPlugin } from '@tanstack/vue-query'
+import { VueQueryPlugin, type QueryClient } from '@tanstack/vue-query'
 import { mount, type VueWrapper } from '@vue/test-utils'
 import { createPinia } from 'pinia'
 import { TooltipProvider } from 'reka-ui'
@@ -12,6 +12,7 @@ import en from '../../renderer/locales/en.json'
 
 export interface Shown {
   wrapper: VueWrapper
+  queries: QueryClient
   router: Router
   commands: CommandRegistry
   /** By role and name, as a screen reader finds it. */
@@ -53,6 +54,7 @@ export function show(component: Component, props: Record<string, unknown> = {}):
       { path: '/servers/:name/logs', name: 'server-logs', component: blank },
       { path: '/servers/:name/settings', name: 'server-settings', component: blank },
       { path: '/tools/:server/:tool', name: 'try', component: blank },
+      { path: '/activity/:id', name: 'request', component: blank },
       { path: '/:rest(.*)*', component: blank },
     ],
   })
@@ -77,6 +79,7 @@ export function show(component: Component, props: Record<string, unknown> = {}):
     ) ?? null
   return {
     wrapper,
+    queries: queryClient,
     router,
     commands,
     find,
