@@ -51,7 +51,7 @@ export function tellTo(io: Io): (event: RunEvent) => void {
 export function describePlan({ inUse, release, freeBytes, neededBytes, comparison, obstacles }: Plan): string {
   return [
     `In use there: ${inUse ?? 'nothing'}. To be pushed: ${release}.`,
-    `Disk: ${(freeBytes / 1_048_576).toFixed(0)} MB free, ${(neededBytes / 1_048_576).toFixed(0)} MB needed.`,
+    `Disk: ${(freeBytes / 1_000_000).toFixed(0)} MB free, ${(neededBytes / 1_000_000).toFixed(0)} MB needed.`,
     ...comparison.meanings.map(({ message }) => `  ${message}`),
     ...filesOf(comparison, false),
     ...obstacles.map(({ detail, cure }) => `Obstacle: ${detail}. ${cure ?? ''}`),

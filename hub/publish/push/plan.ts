@@ -77,7 +77,7 @@ export async function makePlan(
     obstacles: [...needed.flatMap(obstacleOf), ...diskObstacle(found, neededBytes), ...modeObstacle(target)],
   })
   const { files, meanings } = comparison
-  run.step('compare', 'ok', `${files.length} files differ, ${meanings.length} differences by meaning`)
+  run.step('compare', 'ok', `Files that differ: ${files.length}; differences by meaning: ${meanings.length}`)
   return { plan, configChanges }
 }
 

@@ -1,4 +1,3 @@
-import { changesBetween } from '../../config/changes.ts'
 import type { PullPlan } from '../../contract/push.ts'
 import type { ConfigTexts } from '../../contract/versions.ts'
 import type { Target } from '../../contract/publish.ts'
@@ -53,12 +52,12 @@ export async function pull(
     run.step('save', 'skipped', 'Nothing differs from what is here')
     return plan
   }
-  run.step('confirm', 'start', `Waiting for a yes to ${plan.meanings.length} changes here`)
+  run.step('confirm', 'start', 'Waiting for a yes to what changes here')
   await run.ask.confirm({ kind: 'confirm-pull', plan })
   run.step('confirm', 'ok', 'Confirmed')
   run.step('save', 'start', 'Saving it here')
   await local.save(after, `Pulled from ${target.domain}`)
-  run.step('save', 'ok', `${changesBetween(before, after).length} changes saved`)
+  run.step('save', 'ok', 'Saved as a new version')
   return plan
 }
 

@@ -141,6 +141,6 @@ export async function expectInUse(shell: Shell, places: Places, release: string,
   progress.inUse = await releaseInUse(shell, places)
   if (progress.inUse !== release)
     throw new HubError('HUB_DEPLOY_FAILED', `The script ended well, but ${progress.inUse ?? 'nothing'} is in use`, {
-      cure: 'The log above says what it did.',
+      cure: 'The log of this run says what it did.',
     })
 }

@@ -45,7 +45,7 @@ export class RolledBack extends HubError {}
 export function checkEnded(script: string, { code, failure }: JobEnded): void {
   if (code === 0) return
   const said = failure ?? `${script} ended with ${code}`
-  const log = 'The log above says why.'
+  const log = 'The log of this run says why.'
   switch (code) {
     case 69:
       throw new HubError('HUB_TARGET_UNFIT', said, {
@@ -56,7 +56,9 @@ export function checkEnded(script: string, { code, failure }: JobEnded): void {
         cure: 'Nothing was changed there. Pull that configuration, or push again and choose to keep or to replace it.',
       })
     case 75:
-      throw new RolledBack('HUB_DEPLOY_FAILED', said, { cure: `What was in use before was put back. ${log}` })
+      throw new RolledBack('HUB_DEPLOY_FAILED', said, {
+        cure: `What was in use before was put back. ${log} Correct that, and push again.`,
+      })
     case 78:
       throw new HubError('HUB_TARGET_UNFIT', said, {
         cure: 'The new release refuses the configuration, and nothing was changed there. Correct it, and push again.',

@@ -66,4 +66,4 @@ function* chunks(content: Buffer, from: number, run: Run): Generator<Buffer> {
   }
 }
 
-export const megabytes = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MB`
+export const megabytes = (bytes: number): string => `${(bytes / 1_000_000).toFixed(1)} MB`
