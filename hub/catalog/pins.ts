@@ -93,7 +93,8 @@ export async function openPins(options: PinsOptions): Promise<Pins> {
   }
 
   async function save(): Promise<void> {
-    const changes = unwritten
+    // A copy: what changes while it is written is written next.
+    const changes = [...unwritten]
     if (changes.length === 0) return
     let written = servers
     await text.change(async (found) => {

@@ -77,3 +77,28 @@ describe('approvals', () => {
     await expect(pinsWith({}, file)).rejects.toThrow(/pins\.json is broken/)
   })
 })
+
+it('keeps what is seen while an earlier approval is being written', async () => {
+  let written = ''
+  let finish = (): void => undefined
+  const slow = new Promise<void>((resolve) => (finish = resolve))
+  const text = {
+    read: () => Promise.resolve(written),
+    change: async (change: (text: string | null) => Promise<string>) => {
+      const next = await change(written)
+      await slow
+      written = next
+    },
+    watch: () => ({ close: () => undefined }),
+  }
+  const pins = await openPins({ text, place: 'pins.json', policy: () => ({}), onError: () => undefined })
+  pins.observe('early', [reading])
+  const writingNow = pins.flush()
+  await new Promise((resolve) => setImmediate(resolve))
+  pins.observe('late', [writing])
+  finish()
+  await writingNow
+  expect(pins.admits('late', writing)).toBe(true)
+  await pins.flush()
+  expect(written).toContain('"late"')
+})

@@ -121,8 +121,17 @@ it(
           expect(status).toBeLessThan(500)
         }
     }
-    await expectGrowth(target, throwAll, 400 * MiB)
-    await expectGrowth(target, throwAll, 50 * MiB)
+    const first = residentBytes(target.hub.pid)
+    // V8 takes room for its heap until it has enough, in which round of these depends on when it collects. A leak goes on.
+    let grown = Infinity
+    for (let round = 0; round < 6 && grown >= 50 * MiB; round++) {
+      const before = residentBytes(target.hub.pid)
+      await throwAll()
+      await target.expectHealthy()
+      grown = residentBytes(target.hub.pid) - before
+      expect(residentBytes(target.hub.pid) - first).toBeLessThan(400 * MiB)
+    }
+    expect(grown).toBeLessThan(50 * MiB)
   },
 )
 
