@@ -3,6 +3,7 @@ import type { Request, Response } from 'express'
 import {
   answerQuestionSchema,
   callToolSchema,
+  completeSchema,
   getPromptSchema,
   readResourceSchema,
   type AnswerQuestion,
@@ -38,7 +39,7 @@ interface Interactive {
 /** What a call by hand asks of which server. */
 interface ByHand {
   upstream: Upstream
-  method: 'tools/call' | 'prompts/get' | 'resources/read'
+  method: 'tools/call' | 'prompts/get' | 'resources/read' | 'completion/complete'
   params: Params
   /** As the history names it. */
   name: string
@@ -46,7 +47,7 @@ interface ByHand {
   paramHeaders?: Record<string, string> | undefined
 }
 
-/** Calls by hand: `/api/tools/call`, `/api/prompts/get`, `/api/resources/read`, and answers to what a server asks meanwhile. */
+/** Calls by hand: of tools, prompts, resources and completions, and answers to what a server asks meanwhile. */
 export function callRoutes(on: On, options: { supervisor: Supervisor; onExchange: OnExchange }): void {
   const running = new Map<string, Interactive>()
 
@@ -162,6 +163,24 @@ export function callRoutes(on: On, options: { supervisor: Supervisor; onExchange
     const upstream = upstreamOf(request, server)
     const params = { uri, _meta: {} }
     await run(request, response, { upstream, method: 'resources/read', params, name: uri, interactive })
+  })
+
+  on('POST /api/completions', async (request, response) => {
+    const { server, ref, argument, context } = bodyOf(request, completeSchema)
+    const upstream = upstreamOf(request, server)
+    // Who does not offer it is not asked with every letter.
+    if (upstream.hello !== null && upstream.hello.capabilities['completions'] === undefined) {
+      const none: CallResult = { durationMs: 0, bytes: 0, result: { completion: { values: [] } }, error: null }
+      response.json(none)
+      return
+    }
+    await run(request, response, {
+      upstream,
+      method: 'completion/complete',
+      params: { ref, argument, context: { arguments: context }, _meta: {} },
+      name: ref.type === 'ref/prompt' ? ref.name : ref.uri,
+      interactive: false,
+    })
   })
 
   on('POST /api/calls/:call/questions/:question', (request, response) => {

@@ -27,6 +27,7 @@ const groups: Readonly<Record<string, string>> = {
   runtimes: 'What servers are started with',
   tools: 'Tools of all servers',
   calls: 'Answers to what servers ask during calls by hand',
+  completions: 'Suggestions of servers for arguments',
   prompts: 'Prompts of all servers',
   resources: 'Resources of all servers',
   pins: 'Approved definitions of tools',

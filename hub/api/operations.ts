@@ -42,6 +42,7 @@ import {
   exportResultSchema,
   findSecretsSchema,
   foundSecretsSchema,
+  completeSchema,
   getPromptSchema,
   historyExportSchema,
   historyPageSchema,
@@ -336,6 +337,12 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
   'POST /api/resources/read': {
     summary: `Read a resource; ${byLines}`,
     body: readResourceSchema,
+    answer: callResultSchema,
+  },
+  'POST /api/completions': {
+    summary:
+      'Values for an argument of a prompt or a template (completion/complete); none where the server has no completion',
+    body: completeSchema,
     answer: callResultSchema,
   },
   'POST /api/calls/:call/questions/:question': {

@@ -92,6 +92,7 @@ export const routeNeeds = {
   'POST /api/tools/call': 'tools:call',
   'POST /api/prompts/get': 'tools:call',
   'POST /api/resources/read': 'tools:call',
+  'POST /api/completions': 'tools:call',
   'POST /api/calls/:call/questions/:question': 'tools:call',
 
   'GET /api/servers/:name/tools/:tool/pin': 'servers:read',
@@ -162,6 +163,7 @@ const calls: ReadonlySet<RouteKey | null> = new Set<RouteKey>([
   'POST /api/tools/call',
   'POST /api/prompts/get',
   'POST /api/resources/read',
+  'POST /api/completions',
 ])
 
 /** Which limit of `rateLimit` a request counts for; null stands for a route that is not there. */
@@ -191,5 +193,6 @@ export const scopedRoutes: ReadonlySet<RouteKey> = new Set<RouteKey>([
   'POST /api/tools/call',
   'POST /api/prompts/get',
   'POST /api/resources/read',
+  'POST /api/completions',
   'POST /api/calls/:call/questions/:question',
 ])

@@ -29,6 +29,21 @@ export type GetPrompt = z.input<typeof getPromptSchema>
 export const readResourceSchema = z.strictObject({ server: z.string(), uri: z.string().min(1), interactive })
 export type ReadResource = z.input<typeof readResourceSchema>
 
+/** `POST /api/completions`: values for an argument of a prompt or a variable of a template, as one types. */
+export const completeSchema = z.strictObject({
+  server: z.string(),
+  ref: z.discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('ref/prompt'), name: z.string() }),
+    z.strictObject({ type: z.literal('ref/resource'), uri: z.string() }),
+  ]),
+  argument: z.strictObject({ name: z.string(), value: z.string() }),
+  /** The other arguments, so far as they are filled in. */
+  context: z.record(z.string(), z.string()).default({}),
+})
+export type Complete = z.input<typeof completeSchema>
+/** What of a server's answer is suggested. */
+export const completionSchema = z.object({ completion: z.object({ values: z.array(z.string()) }) })
+
 const rpcErrorSchema = z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() })
 
 export const callResultSchema = z.object({

@@ -4,9 +4,14 @@ import type { ReadableStream } from 'node:stream/web'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bootstrapCaller, fixedCaller } from '../../hub/auth/caller.ts'
 import { callEventSchema, roleGrants, type CallEvent, type CallResult, type Problem } from '../../hub/contract/index.ts'
+import path from 'node:path'
 import { fixtureServer, startHub, TOKEN, type TestHub } from '../fixtures/hub.ts'
 
 const OTHER_TOKEN = 'integration-test-other-user-0123456789'
+const everything = path.join(
+  import.meta.dirname,
+  '../../node_modules/@modelcontextprotocol/server-everything/dist/index.js',
+)
 let hub: TestHub
 beforeAll(async () => {
   hub = await startHub(
@@ -14,6 +19,7 @@ beforeAll(async () => {
       legacy: fixtureServer('interactive.ts', '--era', 'legacy'),
       modern: fixtureServer('interactive.ts', '--era', 'modern'),
       fixtures: fixtureServer('conformance/main.ts', '--era', 'legacy'),
+      everything: { command: process.execPath, args: [everything] },
     },
     {},
     {
@@ -25,7 +31,7 @@ beforeAll(async () => {
       },
     },
   )
-  for (const name of ['legacy', 'modern', 'fixtures']) await hub.until(name, 'running')
+  for (const name of ['legacy', 'modern', 'fixtures', 'everything']) await hub.until(name, 'running')
 })
 afterAll(() => hub.close())
 
@@ -130,4 +136,45 @@ it('prompts are got and resources read, with an error of the server where there 
   const missing = await hub.api('POST', '/api/resources/read', { server: resource?.server, uri: 'no:such' })
   expect((missing.body as CallResult).error).toMatchObject({ message: expect.any(String) as string })
   expect((await hub.api('POST', '/api/prompts/get', { server: 'none', prompt: 'x' })).status).toBe(404)
+})
+
+describe('completion', () => {
+  const complete = async (body: object): Promise<CallResult> => {
+    const { status, body: answered } = await hub.api('POST', '/api/completions', body)
+    expect(status).toBe(200)
+    return answered as CallResult
+  }
+  const prompt = { server: 'everything', ref: { type: 'ref/prompt', name: 'completable-prompt' } }
+
+  it('is what the server suggests for the letters, in the context of the other arguments', async () => {
+    const departments = await complete({ ...prompt, argument: { name: 'department', value: 'S' } })
+    expect(departments.result).toMatchObject({ completion: { values: ['Sales', 'Support'] } })
+    const context = { department: 'Sales' }
+    const people = await complete({ ...prompt, argument: { name: 'name', value: 'E' }, context })
+    expect(people.result).toMatchObject({ completion: { values: ['Eve'] } })
+  })
+
+  it('is for the variables of a template, too', async () => {
+    const ref = { type: 'ref/resource', uri: 'demo://resource/dynamic/text/{resourceId}' }
+    const ids = await complete({ server: 'everything', ref, argument: { name: 'resourceId', value: '7' } })
+    expect(ids.result).toMatchObject({ completion: { values: ['7'] } })
+  })
+
+  it('is nothing where a server has none, which is not asked', async () => {
+    const ref = { type: 'ref/prompt', name: 'x' }
+    const none = await complete({ server: 'modern', ref, argument: { name: 'a', value: '' } })
+    expect(none).toMatchObject({ bytes: 0, result: { completion: { values: [] } }, error: null })
+  })
+
+  it('tells of a prompt that is not there, and of a server that is not', async () => {
+    const missing = { type: 'ref/prompt', name: 'no such prompt' }
+    const { error } = await complete({ server: 'everything', ref: missing, argument: { name: 'a', value: '' } })
+    expect(error).toMatchObject({ message: expect.any(String) as string })
+    const other = await hub.api('POST', '/api/completions', {
+      ...prompt,
+      server: 'none',
+      argument: { name: 'department', value: '' },
+    })
+    expect(other.status).toBe(404)
+  })
 })

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { everything, expect, mcpServer, test as base } from './fixtures.ts'
+import { everything, expect, expectAccessible, mcpServer, test as base } from './fixtures.ts'
 import { PASSWORD, startWebHub, type WebHub } from './hub.ts'
 
 const run = promisify(execFile)
@@ -53,6 +53,33 @@ test('what a server asks during a call is answered by hand', async ({ admin: pag
   await result.getByRole('button', { name: 'As text' }).click()
   await expect(result).toContainText('Nothing that a model knows')
   await page.getByLabel('Answer the server’s questions').uncheck()
+})
+
+test('arguments of a prompt are completed as one types, by the keyboard', async ({ admin: page }) => {
+  await page.goto('/prompts')
+  await page.getByRole('link', { name: /completable-prompt|Team Management/ }).click()
+  const department = page.getByLabel('department', { exact: true })
+  const options = page.getByRole('option')
+  await department.pressSequentially('S')
+  await expect(options).toHaveText(['Sales', 'Support'])
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('ArrowDown')
+  await expect(page.getByRole('option', { name: 'Support', selected: true })).toBeVisible()
+  await page.keyboard.press('Enter')
+  await expect(department).toHaveValue('Support')
+  await expect(options).toHaveCount(0)
+
+  await page.keyboard.press('Tab')
+  const name = page.getByLabel('name', { exact: true })
+  await name.focus()
+  await expect(options).toHaveText(['John', 'Kim', 'Lee'])
+  await expectAccessible(page)
+  await page.keyboard.press('Escape')
+  await expect(options).toHaveCount(0)
+  await name.pressSequentially('K')
+  await options.first().click()
+  await page.getByRole('button', { name: 'Run' }).click()
+  await expect(page.getByRole('region', { name: 'Result', exact: true })).toContainText('Kim')
 })
 
 test('a prompt is filled in, a resource and one made of a template are read', async ({ admin: page }) => {

@@ -14,6 +14,11 @@ const bodies: Partial<Record<RouteKey, unknown>> = {
   'POST /api/tools/call': { server: 'echo', tool: 'echo', arguments: { text: 'x' } },
   'POST /api/prompts/get': { server: 'echo', prompt: 'x', arguments: { a: 'b' } },
   'POST /api/resources/read': { server: 'echo', uri: 'x:y' },
+  'POST /api/completions': {
+    server: 'echo',
+    ref: { type: 'ref/prompt', name: 'x' },
+    argument: { name: 'a', value: '' },
+  },
   'POST /api/calls/:call/questions/:question': { result: { action: 'cancel' } },
   'POST /api/profiles/preview': profile,
   'PUT /api/profiles/:name': { config: profile },
