@@ -45,8 +45,8 @@ export const steps = [
   check('format', PRETTIER, ['--check', '--log-level=warn', '.'], 2),
   vitest('unit', 2),
   vitest('ui', 1),
-  vitest('integration', 13, true),
-  playwright('desktop', 2),
+  vitest('integration', 12, true),
+  playwright('desktop', 3),
   playwright('web', 8),
   playwright('bundle', 5),
 ]
