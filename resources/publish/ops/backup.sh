@@ -12,7 +12,7 @@
 need_root
 # All of it as the hub's user: root has no business in folders that another user may write.
 if [[ $(id -un) != "$HUB_USER" ]]; then
-  as_hub "HUB_USER=$HUB_USER" "NODE=$NODE" "BACKUP_DAYS=${BACKUP_DAYS:-30}" "MCP_HUB_STEPS=${MCP_HUB_STEPS:-}" bash "$OPS_DIR/backup.sh"
+  as_hub "HUB_USER=$HUB_USER" "NODE=$NODE" "PG_DUMP=$PG_DUMP" "PG_RESTORE=$PG_RESTORE" "BACKUP_DAYS=${BACKUP_DAYS:-30}" "MCP_HUB_STEPS=${MCP_HUB_STEPS:-}" bash "$OPS_DIR/backup.sh"
   exit
 fi
 
@@ -21,6 +21,7 @@ umask 077
 backups=$INSTALL_DIR/backups
 step backup 'Making a backup'
 need_node
+if uses_database; then need_postgres "$PG_DUMP" "$PG_RESTORE"; fi
 mkdir -p -- "$backups" || die 73 "$backups cannot be made."
 exec 9>"$backups/.lock"
 flock --nonblock 9 || die 69 'Another backup is under way. Wait until it has ended.'
@@ -36,10 +37,7 @@ for port in "${HUB_PORTS[@]}"; do
   mv -- "$stage/$port"/*.tar.gz "$stage/content/hub-$port.tar.gz"
 done
 cp -- "$ENV_FILE" "$stage/content/.env" || failed "$ENV_FILE could not be read."
-if [[ -n $(env_value DATABASE_URL) ]]; then
-  need pg_dump 'apt-get install --yes postgresql-client, of the version of the server or later'
-  with_database pg_dump --format=custom --file="$stage/content/database.dump" || failed 'pg_dump could not keep the database.'
-fi
+if uses_database; then dump_database "$stage/content/database.dump" || failed 'pg_dump could not keep the database.'; fi
 members=(.env)
 for file in "$stage/content"/*; do members+=("${file##*/}"); done
 (cd "$stage/content" && sha256sum -- "${members[@]}" >SHA256SUMS)

@@ -20,6 +20,9 @@ NGINX=${NGINX:-nginx}
 PM2=${PM2:-pm2}
 DOCKER=${DOCKER:-docker}
 CURL=${CURL:-curl}
+PG_DUMP=${PG_DUMP:-pg_dump}
+PG_RESTORE=${PG_RESTORE:-pg_restore}
+PSQL=${PSQL:-psql}
 SYSTEMCTL=${SYSTEMCTL:-systemctl}
 NGINX_CONF_DIR=${NGINX_CONF_DIR:-/etc/nginx/conf.d}
 LOGROTATE_DIR=${LOGROTATE_DIR:-/etc/logrotate.d}
@@ -102,15 +105,28 @@ hub_data() {
 # Runs a program of PostgreSQL with what DATABASE_URL says, in its environment: the arguments of a program are seen by everybody.
 with_database() {
   "$NODE" "--env-file=$ENV_FILE" --eval '
-    const url = new URL(process.env.DATABASE_URL)
-    const given = { PGHOST: url.hostname, PGPORT: url.port, PGUSER: url.username, PGPASSWORD: url.password, PGDATABASE: url.pathname.slice(1),
-      PGSSLMODE: url.searchParams.get("sslmode") ?? "", PGHOST_SOCKET: url.searchParams.get("host") ?? "" }
-    const env = { PATH: process.env.PATH, HOME: process.env.HOME, LC_ALL: "C" }
-    for (const [name, value] of Object.entries(given)) if (value !== "") env[name.replace("_SOCKET", "")] = decodeURIComponent(value)
-    const [program, ...args] = process.argv.slice(1).map((arg) => arg.replace("{database}", env.PGDATABASE))
+    const { DATABASE_URL, DATABASE_URL_FILE, PATH, HOME } = process.env
+    const url = new URL(DATABASE_URL || require("node:fs").readFileSync(DATABASE_URL_FILE, "utf8").trim())
+    const option = (name) => url.searchParams.get(name)
+    const given = { PGHOST: option("host") ?? url.hostname, PGPORT: option("port") ?? url.port, PGUSER: url.username, PGPASSWORD: url.password,
+      PGDATABASE: url.pathname.slice(1), PGSSLMODE: option("sslmode")?.replace("no-verify", "require"), PGSSLROOTCERT: option("sslrootcert"),
+      PGSSLCERT: option("sslcert"), PGSSLKEY: option("sslkey") }
+    const env = { PATH, HOME, LC_ALL: "C", PGCONNECT_TIMEOUT: "10" }
+    for (const [name, value] of Object.entries(given)) if (value) env[name] = decodeURIComponent(value)
+    const [program, ...args] = process.argv.slice(1)
     process.exitCode = require("node:child_process").spawnSync(program, args, { stdio: "inherit", env }).status ?? 1
   ' -- "$@" 9>&-
 }
+
+uses_database() { [[ -n $(env_value DATABASE_URL)$(env_value DATABASE_URL_FILE) ]]; }
+
+need_postgres() {
+  local program
+  for program in "$@"; do need "$program" 'apt-get install --yes postgresql-client, of the version of the server or later'; done
+}
+
+# Only what is the hub's: others may have tables in the same database.
+dump_database() { with_database "$PG_DUMP" --format=custom --table='hub_*' --file="$1"; }
 
 # Runs a command, and shows what it said only if it fails. In a file: a daemon that it starts would hold a pipe open.
 quietly() {
@@ -181,7 +197,11 @@ open_archive() {
   fi
   local file
   for file in "$2"/hub-*.tar.gz; do quietly hub_cli backup verify "$file" || return 1; done
-  if [[ -f $2/database.dump ]]; then quietly pg_restore --list "$2/database.dump" || return 1; fi
+  # Reads all of it, where --list would look at its beginning only.
+  if [[ -f $2/database.dump ]]; then
+    need_postgres "$PG_RESTORE"
+    quietly "$PG_RESTORE" --file=/dev/null "$2/database.dump" || return 1
+  fi
 }
 
 # Turns a link in one step: there is no moment without it.
@@ -215,16 +235,19 @@ all_ready() {
   for port in "${HUB_PORTS[@]}"; do hub_ready "$port" || return 1; done
 }
 
-# Each hub says that it is ready, is a process of the release in use, and is still there and ready a second later.
+# Each hub says that it is ready, is a process of the release in use, and is still there and ready a second after it first said so.
 wait_healthy() {
-  local deadline=$((SECONDS + ${HEALTH_SECONDS:-60})) release now=''
+  local deadline=$((SECONDS + ${HEALTH_SECONDS:-60})) release now='' since left
   release=$(readlink -f -- "$CURRENT")
   while ((SECONDS < deadline)); do
+    # In microseconds.
+    since=${EPOCHREALTIME/./}
     if all_ready; then
       now=$(manager_status) || now=''
       # One of the old release that is still about to end would answer as well.
       if [[ $(grep -c . <<<"$now") == "${#HUB_PORTS[@]}" ]] && ! grep -qv ' running$' <<<"$now" && of_release "$release" <<<"$now"; then
-        sleep 1
+        left=$((since + 1000000 - ${EPOCHREALTIME/./}))
+        if ((left > 0)); then sleep "$(printf '%d.%06d' $((left / 1000000)) $((left % 1000000)))"; fi
         if all_ready && of_release "$release" <<<"$now"; then return 0; fi
       fi
     elif now=$(manager_status) && grep -q ' failed$' <<<"$now"; then

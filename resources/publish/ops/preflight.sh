@@ -46,7 +46,7 @@ choose_config() {
   config_folder=''
   mkdir -- "$live" "$new" "$staged"
   get_all_config "$live"
-  if [[ -n $(proven_release) && -n $(env_value DATABASE_URL) ]]; then
+  if [[ -n $(proven_release) ]] && uses_database; then
     config_message='It is in the database and stays as it is: change it in the web UI, or over the API.'
     return 0
   fi

@@ -60,9 +60,34 @@ restore_from() {
   for ((at = (${#parts[@]} < ${#HUB_PORTS[@]} ? ${#parts[@]} : ${#HUB_PORTS[@]}) - 1; at >= 0; at--)); do
     hub_part "${HUB_PORTS[at]}" "${parts[at]}" || return 1
   done
-  if [[ -f $1/database.dump && -n $(env_value DATABASE_URL) ]]; then
-    with_database pg_restore --clean --if-exists --no-owner --single-transaction '--dbname={database}' "$1/database.dump" || return 1
-  fi
+  if [[ -f $1/database.dump ]] && uses_database; then restore_database "$1/database.dump" || return 1; fi
+}
+
+# shellcheck disable=SC2016
+keep_database() {
+  local place
+  place=$INSTALL_DIR/backups/before-restore-$(date -u +%Y%m%dT%H%M%SZ).dump
+  dump_database "$work/database.dump" && as_hub sh -c 'umask 077 && cat >"$1"' sh "$place" <"$work/database.dump" && say "The database is kept in $place"
+}
+
+# All that is the hub's goes, also tables of a later release that the dump does not know: its hub would make them again, and fail.
+# In one transaction: whatever ends in the middle, no COMMIT comes, and the database is as it was.
+restore_database() {
+  {
+    cat <<'SQL' && "$PG_RESTORE" --no-owner --no-privileges --file=- "$1" && echo 'COMMIT;'
+BEGIN;
+SET LOCAL lock_timeout = '30s';
+SET LOCAL client_min_messages = warning;
+DO $$ DECLARE name text; BEGIN
+  FOR name IN SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'p') AND relname LIKE 'hub\_%' AND pg_table_is_visible(oid) LOOP
+    EXECUTE 'DROP TABLE IF EXISTS ' || name || ' CASCADE';
+  END LOOP;
+  FOR name IN SELECT oid::regclass::text FROM pg_class WHERE relkind = 'S' AND relname LIKE 'hub\_%' AND pg_table_is_visible(oid) LOOP
+    EXECUTE 'DROP SEQUENCE IF EXISTS ' || name;
+  END LOOP;
+END $$;
+SQL
+  } | with_database "$PSQL" --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --output=/dev/null
 }
 
 # As the hub's user, in its folders. What was there is in the backup that was made before, or stays beside it.
@@ -85,7 +110,14 @@ manager_preflight
 mkdir -- "$work/new" "$work/safety"
 cp -- "$archive" "$work/archive"
 open_archive "$work/archive" "$work/new" || die 65 'The archive is refused, and nothing was changed. The reason is above.'
-if [[ -f $work/new/database.dump && -n $(env_value DATABASE_URL) ]]; then need pg_restore 'apt-get install --yes postgresql-client'; fi
+if [[ -f $work/new/database.dump ]]; then
+  need_postgres "$PG_DUMP" "$PSQL"
+  if [[ -z $with_env && -f $ENV_FILE ]] && ! uses_database; then
+    warn "It holds a dump of a database, but $ENV_FILE names none by DATABASE_URL: what is in it is not restored."
+  fi
+elif uses_database; then
+  warn 'It holds no dump: the database stays as it is.'
+fi
 ok 'It is whole.'
 
 step backup 'Keeping what is here'
@@ -95,6 +127,8 @@ if MCP_HUB_STEPS='' bash "$OPS_DIR/backup.sh" >&2 9>&-; then
   open_archive "$work/safety.tar" "$work/safety" || die 69 'The backup of what is here cannot be read back. Nothing was changed.'
   ok "$safety"
 else
+  # Files are moved aside; a database can only be copied.
+  if [[ -f $work/new/database.dump ]] && uses_database; then keep_database || die 69 'The database cannot be kept. Nothing was changed.'; fi
   skip 'What is here is broken and cannot be kept as a backup; it is moved aside instead.'
 fi
 

@@ -63,7 +63,7 @@ config_of_before() {
   mkdir -- "$live" "$staged"
   get_all_config "$live"
   config_folder='' config_message='The configuration here stays as it is.'
-  if [[ -f $BEFORE/current && $(<"$BEFORE/current") == "$1" && -z $(env_value DATABASE_URL) ]]; then
+  if [[ -f $BEFORE/current && $(<"$BEFORE/current") == "$1" ]] && ! uses_database; then
     cp -R -- "$BEFORE/config" "$2/config"
     config_folder=$2/config config_message='The configuration from before the deploy is in force again.'
     for name in "${PUBLISHED[@]}"; do

@@ -1,0 +1,192 @@
+import { execFileSync } from 'node:child_process'
+import { cp, mkdir, open, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { HistoryPage, ServerStatus } from '../../hub/contract/index.ts'
+import { startPostgres, type TestPostgres } from '../fixtures/postgres.ts'
+import { publishTo } from '../fixtures/target-bundle.ts'
+import { openMachine, type Ended, type Machine } from '../fixtures/target-machine.ts'
+
+/** Backup and restore of a published hub that has its configuration, users and history in PostgreSQL. */
+
+const MINUTE = 60_000
+let postgres: TestPostgres
+let machine: Machine
+let bundle: string
+/** A backup of all that the first test made. */
+let archive: string
+const at = (...parts: string[]): string => path.join(machine.root, ...parts)
+const ops = (script: string, args: string[] = [], env: Record<string, string> = {}): Promise<Ended> =>
+  machine.ops(bundle, script, args, env)
+const remote = (name: string) => ({ url: `https://${name}.example.com/mcp`, hub: { enabled: false } })
+
+beforeAll(async () => {
+  ;[postgres, machine] = await Promise.all([startPostgres(), openMachine()])
+  archive = path.join(machine.folder, 'kept.tar')
+  bundle = await publishTo(machine, 'bundle', { one: remote('one') }, { services: ['database'] })
+  await mkdir(machine.root, { recursive: true })
+  await writeFile(at('.env'), `DATABASE_URL=${postgres.url}\n`)
+  const deployed = await ops('deploy.sh')
+  expect(deployed.code, deployed.stderr).toBe(0)
+}, MINUTE)
+afterAll(async () => {
+  await machine.dispose()
+  await postgres.stop()
+}, MINUTE)
+
+async function api<T>(method: string, route: string, body?: object): Promise<T> {
+  const { MCP_HUB_TOKEN: token } = await machine.environment()
+  const response = await fetch(`http://127.0.0.1:${machine.basePort}${route}`, {
+    method,
+    headers: { authorization: `Bearer ${token ?? ''}`, 'content-type': 'application/json' },
+    body: body === undefined ? null : JSON.stringify(body),
+  })
+  const text = await response.text()
+  expect(response.ok, `${method} ${route}: ${text}`).toBe(true)
+  return (text === '' ? null : JSON.parse(text)) as T
+}
+const add = (name: string): Promise<unknown> => api('POST', '/api/servers', { name, config: remote(name) })
+
+/** What somebody who uses the hub would miss. */
+async function holds(): Promise<{ servers: string[]; users: string[]; history: string[] }> {
+  const [servers, users, history] = await Promise.all([
+    api<ServerStatus[]>('GET', '/api/servers'),
+    api<{ name: string }[]>('GET', '/api/users'),
+    api<HistoryPage>('GET', '/api/history?limit=500'),
+  ])
+  return {
+    servers: servers.map(({ name }) => name).sort(),
+    users: users.map(({ name }) => name),
+    history: history.items.map(({ at, method }) => `${at} ${method}`),
+  }
+}
+
+async function query(text: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: postgres.url })
+  await client.connect()
+  try {
+    return (await client.query<Record<string, unknown>>(text)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** Everything in the database, and the files of the hub, in one text. */
+async function everything(): Promise<string> {
+  const dump = execFileSync('pg_dump', ['--data-only', '--table=hub_config', '--table=hub_audit', postgres.url], {
+    encoding: 'utf8',
+  })
+  const files = (await readdir(at('config'))).sort()
+  return [dump.replace(/^\\(?:un)?restrict .*$/gm, ''), ...files, await readFile(at('.env'), 'utf8')].join('\n')
+}
+
+/** An archive like the kept one, with another dump, and a list that is right. */
+async function withDump(change: (dump: string) => Promise<void>): Promise<string> {
+  const folder = path.join(machine.folder, 'changed')
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder)
+  execFileSync('tar', ['-xf', archive, '-C', folder])
+  await change(path.join(folder, 'database.dump'))
+  const members = (await readdir(folder)).filter((name) => name !== 'SHA256SUMS')
+  await writeFile(path.join(folder, 'SHA256SUMS'), execFileSync('sha256sum', members, { cwd: folder }))
+  execFileSync('tar', ['-cf', `${folder}.tar`, '--format=ustar', '-C', folder, 'SHA256SUMS', ...members])
+  return `${folder}.tar`
+}
+
+async function overwrite(file: string, place: number): Promise<void> {
+  const handle = await open(file, 'r+')
+  await handle.write(Buffer.alloc(64, 0x55), 0, 64, place)
+  await handle.close()
+}
+
+describe('with DATABASE_URL', () => {
+  it('a backup holds a dump of the database that can be read, and a trial finds it whole', async () => {
+    await add('kept')
+    await api('POST', '/api/users', { name: 'anna', password: 'correct horse battery staple', role: 'user' })
+    await expect.poll(async () => (await holds()).history.length).toBeGreaterThan(0)
+    const result = await ops('backup.sh')
+    expect(result.code, result.stderr).toBe(0)
+    await cp(at('backups/latest'), archive, { dereference: true })
+    const members = execFileSync('tar', ['-tf', archive], { encoding: 'utf8' })
+    expect(members.split('\n').filter(Boolean).sort()).toEqual(
+      ['.env', 'SHA256SUMS', 'database.dump', `hub-${machine.basePort}.tar.gz`].sort(),
+    )
+    const dump = execFileSync('tar', ['-xOf', archive, 'database.dump'])
+    const script = execFileSync('pg_restore', ['--file=-'], { input: dump, encoding: 'utf8' })
+    for (const told of ['kept.example.com', 'anna', 'COPY public.hub_requests_', 'COPY public.hub_audit'])
+      expect(script).toContain(told)
+    expect((await ops('restore-drill.sh')).code).toBe(0)
+  })
+
+  it.each([
+    ['pg_dump', 'PG_DUMP'],
+    ['pg_restore', 'PG_RESTORE'],
+  ])('a backup without %s fails aloud, and deletes nothing', async (_program, variable) => {
+    const old = Array.from({ length: 9 }, (_, n) => `mcp-hub-2020010${n + 1}T000000000000000Z.tar`)
+    for (const name of old) {
+      await writeFile(at('backups', name), '')
+      await utimes(at('backups', name), 0, 0)
+    }
+    const before = await readdir(at('backups'))
+    const missing = path.join(machine.folder, 'missing')
+    const result = await ops('backup.sh', [], { [variable]: missing })
+    expect(result).toMatchObject({ code: 69, stderr: expect.stringContaining('postgresql-client') as string })
+    expect(result.stderr).toContain(missing)
+    expect(await readdir(at('backups'))).toEqual(before)
+  })
+
+  it('a backup of a database that does not answer fails aloud', async () => {
+    await postgres.kill()
+    const result = await ops('backup.sh')
+    await postgres.start()
+    expect(result).toMatchObject({ code: 73, stderr: expect.stringContaining('No older backup was deleted') as string })
+  })
+
+  it.each([
+    ['cut off', async (dump: string) => truncate(dump, (await stat(dump)).size - 300)],
+    ['with other bytes in the middle', async (dump: string) => overwrite(dump, (await stat(dump)).size - 300)],
+    ['that is none', (dump: string) => writeFile(dump, 'no dump')],
+  ])('a dump %s changes nothing, although its list is right', async (_what, change) => {
+    const before = await everything()
+    const result = await ops('restore.sh', [await withDump(change), '--with-env'])
+    expect(result).toMatchObject({ code: 65, stderr: expect.stringContaining('nothing was changed') as string })
+    expect(await everything()).toBe(before)
+  })
+
+  it('an archive with a dump is not restored where a program for it is missing', async () => {
+    const before = await everything()
+    for (const variable of ['PG_RESTORE', 'PG_DUMP', 'PSQL']) {
+      const result = await ops('restore.sh', [archive], { [variable]: path.join(machine.folder, 'missing') })
+      expect(result, variable).toMatchObject({
+        code: 69,
+        stderr: expect.stringContaining('postgresql-client') as string,
+      })
+    }
+    expect(await everything()).toBe(before)
+  })
+
+  it(
+    'a restore brings back servers, users and history after all was lost, and touches nobody else’s table',
+    async () => {
+      const kept = await holds()
+      await add('added-since')
+      await query(
+        'CREATE TABLE others (n integer); INSERT INTO others VALUES (7); CREATE TABLE hub_of_a_later_release (n integer)',
+      )
+      await query('DROP TABLE hub_config, hub_config_versions, hub_requests, hub_traffic, hub_audit, hub_migrations')
+      await rm(at('config'), { recursive: true })
+      await mkdir(at('config'))
+      const result = await ops('restore.sh', [archive])
+      expect(result.code, result.stderr).toBe(0)
+      const now = await holds()
+      expect(now).toEqual({ ...kept, history: expect.arrayContaining(kept.history) as string[] })
+      expect(now.servers).toEqual(['kept', 'one'])
+      expect(now.users).toContain('anna')
+      expect(await query('SELECT n FROM others')).toEqual([{ n: 7 }])
+      expect(await query("SELECT relname FROM pg_class WHERE relname = 'hub_of_a_later_release'")).toEqual([])
+      await add('after')
+    },
+    MINUTE,
+  )
+})
