@@ -1,10 +1,14 @@
+import cluster from 'node:cluster'
 import type { RequestListener, Server } from 'node:http'
+import { promisify } from 'node:util'
 import { createHttpServer, listenOn, type ConnectionLimits } from './endpoint.ts'
 
 const { Server: NetServer } = process.getBuiltinModule('node:net')
 
 /** The first descriptor that a service manager passes on: SD_LISTEN_FDS_START of sd_listen_fds(3). */
 const FIRST_PASSED = 3
+/** How often is looked whether anybody is still connected. */
+const LOOK_MS = 50
 /** What was connected while the listener closed sends its request within this time. */
 const ARRIVING_MS = 250
 /** Somebody connects in each turn of the event loop: then it is closed all the same. */
@@ -17,12 +21,18 @@ export interface DrainableServer {
   listen: (port: number, host: string) => Promise<{ host: string; port: number }>
   /**
    * Says for `announceMs` that it ends: not ready, and every connection closes with its answer, while all work is still done.
-   * Then nobody can connect any more, and whoever had just connected is heard.
+   * Then nobody can connect any more, and whoever had just connected is heard. Where another program holds the socket, who
+   * connects later is served by the next hub: then that ends as soon as nobody is connected.
    */
   announceEnd: (announceMs: number) => Promise<void>
 }
 
-export function createDrainableServer(limits: ConnectionLimits, listener: RequestListener): DrainableServer {
+/** @param isHeld Whether another program holds the socket: PM2's daemon in cluster mode. One that was passed on is as well. */
+export function createDrainableServer(
+  limits: ConnectionLimits,
+  listener: RequestListener,
+  isHeld = cluster.isWorker,
+): DrainableServer {
   let ending = false
   const server = createHttpServer(limits, (request, response) => {
     if (ending) {
@@ -37,6 +47,7 @@ export function createDrainableServer(limits: ConnectionLimits, listener: Reques
 
   async function listen(port: number, host: string): Promise<{ host: string; port: number }> {
     if (!takePassedSocket()) return { host, port: await listenOn(server, port, host) }
+    isHeld = true
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen({ fd: FIRST_PASSED }, () => {
@@ -55,11 +66,18 @@ export function createDrainableServer(limits: ConnectionLimits, listener: Reques
     listen,
     announceEnd: async (announceMs) => {
       ending = true
-      await delay(announceMs)
+      if (isHeld) await nobodyConnected(server, announceMs)
+      else await delay(announceMs)
       await closeListener(server)
       await delay(ARRIVING_MS)
     },
   }
+}
+
+async function nobodyConnected(server: Server, atMostMs: number): Promise<void> {
+  const connections = promisify(server.getConnections.bind(server))
+  const until = performance.now() + atMostMs
+  while ((await connections()) > 0 && performance.now() < until) await delay(LOOK_MS)
 }
 
 /**

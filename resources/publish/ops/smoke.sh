@@ -13,10 +13,9 @@ address=${LISTEN_ADDRESS:-127.0.0.1}
 [[ $address != *:* ]] || address="[$address]"
 
 # The name leads to this machine, whatever DNS says. Whether browsers trust the certificate is looked at on its own.
-ask() {
-  "$CURL" --silent --show-error --insecure --max-time 20 --resolve "$DOMAIN:$HTTPS_PORT:$address" --config "$work/token" \
-    --dump-header "$work/headers" --output "$work/body" --write-out '%{http_code}' "$@" 9>&-
-}
+asking=(--silent --show-error --insecure --max-time 20 --resolve "$DOMAIN:$HTTPS_PORT:$address" --config "$work/token"
+  --dump-header "$work/headers" --output "$work/body" --write-out '%{http_code}')
+ask() { "$CURL" "${asking[@]}" "$@" 9>&-; }
 
 # expect STATUS WHAT CURL-ARGUMENT…
 expect() {
@@ -65,9 +64,9 @@ expect 200 'MCP 2026-07-28' "${mcp[@]}" --header 'MCP-Protocol-Version: 2026-07-
 body_has 'MCP 2026-07-28' '"tools"'
 
 # The stream never ends by itself: what counts is that an event comes while it is open. A place that the hub does not know gets
-# the event `resync` at once.
+# the event `resync` at once. Not by `ask`: what is ended below must be curl itself, or the stream would stay open.
 rm -f -- "$work/body"
-ask --no-buffer --header 'Last-Event-ID: smoke-0' "$ORIGIN/api/events" >/dev/null 2>&1 &
+"$CURL" "${asking[@]}" --no-buffer --header 'Last-Event-ID: smoke-0' "$ORIGIN/api/events" >/dev/null 2>&1 9>&- &
 reader=$!
 came=''
 while [[ -z $came ]] && kill -0 "$reader" 2>/dev/null; do
