@@ -10,6 +10,7 @@ import { knownCaller } from './routes.ts'
 /** Routes that change nothing, though they are no GET. Calls are in the history. */
 const noActs: ReadonlySet<string> = new Set<RouteKey>([
   'POST /api/tools/call',
+  'POST /api/completions',
   'POST /api/servers/parse',
   'POST /api/servers/secrets',
   'POST /api/profiles/preview',
