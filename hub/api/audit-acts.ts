@@ -10,6 +10,8 @@ import { knownCaller } from './routes.ts'
 /** Routes that change nothing, though they are no GET. Calls are in the history. */
 const noActs: ReadonlySet<string> = new Set<RouteKey>([
   'POST /api/tools/call',
+  'POST /api/prompts/get',
+  'POST /api/resources/read',
   'POST /api/completions',
   'POST /api/servers/parse',
   'POST /api/servers/secrets',

@@ -6,6 +6,7 @@ import { bootstrapCaller, fixedCaller } from '../../hub/auth/caller.ts'
 import { callEventSchema, roleGrants, type CallEvent, type CallResult, type Problem } from '../../hub/contract/index.ts'
 import path from 'node:path'
 import { fixtureServer, startHub, TOKEN, type TestHub } from '../fixtures/hub.ts'
+import { waitFor } from '../fixtures/wire.ts'
 
 const OTHER_TOKEN = 'integration-test-other-user-0123456789'
 const everything = path.join(
@@ -177,4 +178,17 @@ describe('completion', () => {
     })
     expect(other.status).toBe(404)
   })
+})
+
+it('calls and completions change nothing, so the audit log has none of them', async () => {
+  // An act that is written after them: once it is there, they would be.
+  await hub.api('POST', '/api/servers/everything/restart')
+  await waitFor(async () => (await actions()).includes('POST /api/servers/:name/restart'))
+  for (const route of ['tools/call', 'prompts/get', 'resources/read', 'completions'])
+    expect(await actions()).not.toContain(`POST /api/${route}`)
+
+  async function actions(): Promise<string[]> {
+    const { body } = await hub.api('GET', '/api/audit')
+    return (body as { items: { action: string }[] }).items.map(({ action }) => action)
+  }
 })
