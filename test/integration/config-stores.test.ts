@@ -155,10 +155,10 @@ describe.each([
     other.watch(() => heard++)
     store.watch(() => own++)
     await store.saveServer('a', { command: 'x' })
-    await expect.poll(() => Object.keys(other.servers.mcpServers), { timeout: 1_000 }).toEqual(['a'])
+    await expect.poll(() => Object.keys(other.servers.mcpServers)).toEqual(['a'])
     expect(heard).toBe(1)
     await other.saveProfile('p', { servers: { a: {} } })
-    await expect.poll(() => Object.keys(store.profiles.profiles), { timeout: 1_000 }).toEqual(['p'])
+    await expect.poll(() => Object.keys(store.profiles.profiles)).toEqual(['p'])
     expect(own).toBe(1)
   })
 
@@ -199,9 +199,9 @@ describe.each([
     others.watch()
     const key = { id: '0123456789ab', name: 'k', hash: '0'.repeat(64), owner: null, permissions: [], createdAt: 1 }
     await users.put({ list: 'keys', value: key }, { by: 'ann', reason: 'key.create' })
-    await expect.poll(() => others.current.keys, { timeout: 1_000 }).toEqual([key])
+    await expect.poll(() => others.current.keys).toEqual([key])
     await users.remove('keys', key.id, { by: 'bob', reason: 'key.delete' })
-    await expect.poll(() => others.current.keys, { timeout: 1_000 }).toEqual([])
+    await expect.poll(() => others.current.keys).toEqual([])
     expect(await versions.list()).toEqual([])
     // They have versions of their own, which every hub sees.
     expect(await others.versions()).toMatchObject([
@@ -442,7 +442,7 @@ describe('hubs on one PostgreSQL', () => {
     const program = { command: '/usr/bin/env', args: ['node'] }
     expect(other.consents.agreed(program)).toBe(false)
     await one.consents.agree('a', program)
-    await expect.poll(() => other.consents.agreed(program), { timeout: 2_000 }).toBe(true)
+    await expect.poll(() => other.consents.agreed(program)).toBe(true)
     for (const { documents, pins, consents } of [one, other]) {
       await pins.flush()
       await consents.dispose()
@@ -459,7 +459,7 @@ describe('hubs on one PostgreSQL', () => {
     const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) }) })
     await sql`UPDATE hub_config SET text = replace(text, '"x"', '"y"'), version = version + 1`.execute(db)
     await db.destroy()
-    await expect.poll(() => one.store.servers.mcpServers['a'], { timeout: 2_000 }).toEqual({ command: 'y' })
+    await expect.poll(() => one.store.servers.mcpServers['a']).toEqual({ command: 'y' })
     await one.dispose()
   })
 
