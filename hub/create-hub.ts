@@ -350,6 +350,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     upstreams: () => supervisor.upstreams,
     profiles: () => config.profiles.profiles,
     admission: pins,
+    toolSearch: identity.keyToolSearch,
     onExchange,
     traces,
     foreignSession: ({ id }, target) =>
@@ -358,6 +359,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     onBatch: (principal, more) => void rates.take('mcp', principal, '', more),
     warn: (text, data) => options.log('warn', text, data),
   })
+
+  identity.keyToolSearch.onChange = () => gateway.listsChanged([])
 
   const keeper = createSecretKeeper({
     vault,

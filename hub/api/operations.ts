@@ -174,7 +174,11 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
     answer: createdKeySchema,
     status: 201,
   },
-  'PUT /api/keys/:id': { summary: 'Change name, scope or end of a key', body: editKeySchema, answer: keySchema },
+  'PUT /api/keys/:id': {
+    summary: 'Change name, scope, end or tool search of a key',
+    body: editKeySchema,
+    answer: keySchema,
+  },
   'DELETE /api/keys/:id': { summary: 'Delete a key' },
 
   'GET /api/hub': { summary: 'The hub itself', answer: hubStatusSchema },

@@ -8,6 +8,7 @@ import { fixedDefault } from '../config/settings.ts'
 import { parseDuration } from './duration.ts'
 import type { Identities } from './identity-entries.ts'
 import { openIdentityFile } from './identity-file.ts'
+import { createKeyToolSearch, type KeyToolSearch } from './key-tool-search.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createSetupCode } from './setup-code.ts'
 import type { SignIn, SignInSettings } from './sign-in.ts'
@@ -41,6 +42,7 @@ export interface People {
 /** Who is who: fixed tokens, keys, and users with their sessions. */
 export interface Identity {
   readonly keys: Keys
+  readonly keyToolSearch: KeyToolSearch
   readonly faults: Fault[]
   /** Whether the first administrator is still to be made, with a one-time code. */
   readonly setupNeeded: boolean
@@ -74,6 +76,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     audit,
     now,
   })
+  const keyToolSearch = createKeyToolSearch(file.current)
   const isFixed = (caller: Caller): boolean =>
     caller === anonymousCaller || options.tokens.some((token) => token.caller === caller)
   const isEmpty = (): boolean => file.current.users.length === 0
@@ -122,6 +125,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
 
   file.onFaults = () => identity.onFaults?.()
   file.onChange((before, after, byOthers) => {
+    keyToolSearch.take(after)
     identity.onRevocation?.()
     // The command line, or a person with an editor: who, only the system can tell. Another hub tells of it itself.
     if (byOthers && !options.documents.shared)
@@ -132,6 +136,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
 
   const identity: Identity = {
     keys,
+    keyToolSearch,
     get faults() {
       return file.faults
     },

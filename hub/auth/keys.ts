@@ -19,6 +19,8 @@ export interface KeyChanges {
   name?: string | undefined
   scope?: Scope | null | undefined
   expiresAt?: number | null | undefined
+  /** Null is as the profile says. */
+  toolSearch?: boolean | null | undefined
 }
 
 /** API keys: made once, shown once, kept as a hash. A key never may more than its owner may at the moment. */
@@ -138,6 +140,7 @@ export function createKeys(options: {
         owner: entry.owner,
         permissions: entry.permissions,
         scope: entry.scope ?? null,
+        toolSearch: entry.toolSearch ?? null,
         purpose: entry.purpose ?? null,
         createdAt: entry.createdAt,
         expiresAt: entry.expiresAt ?? null,
@@ -185,7 +188,7 @@ export function createKeys(options: {
       return isDeepStrictEqual({ ...callerOf(entry), name: caller.name }, caller)
     },
     list: (caller) => describe(file.current.keys.filter((entry) => visible(caller, entry))),
-    create: async (caller, { name, permissions = ['mcp:connect'], scope, expiresAt }) => {
+    create: async (caller, { name, permissions = ['mcp:connect'], scope, expiresAt, toolSearch }) => {
       checkExpiry(expiresAt)
       checkGrant(caller, permissions)
       const secret = newSecret()
@@ -198,6 +201,7 @@ export function createKeys(options: {
         ...(scope ? { scope } : {}),
         createdAt: now(),
         ...(expiresAt ? { expiresAt } : {}),
+        ...(typeof toolSearch === 'boolean' ? { toolSearch } : {}),
       }
       await file.put({ list: 'keys', value: entry }, { by: caller.name, reason: 'key.create' })
       audit({ action: 'key.create', by: caller, target: entry.id, details: { name, permissions } })
@@ -244,8 +248,8 @@ export function createKeys(options: {
       audit({ action: 'key.enrol', by: caller, target: value.id, details: { name: value.name, days } })
       return { ...(await described(value)), secret: tokenOf(value.id, secret) }
     },
-    edit: async (caller, id, { name, scope, expiresAt }) => {
-      const { scope: oldScope, expiresAt: oldExpiry, ...entry } = own(caller, id)
+    edit: async (caller, id, { name, scope, expiresAt, toolSearch }) => {
+      const { scope: oldScope, expiresAt: oldExpiry, toolSearch: oldSearch, ...entry } = own(caller, id)
       checkExpiry(expiresAt)
       if (entry.purpose !== undefined && expiresAt !== undefined && (expiresAt ?? Infinity) > (oldExpiry ?? 0))
         throw new HubError('HUB_BAD_REQUEST', 'A deploy key and its code do not last longer than they were made for', {
@@ -253,14 +257,16 @@ export function createKeys(options: {
         })
       const nextScope = scope === undefined ? oldScope : (scope ?? undefined)
       const nextExpiry = expiresAt === undefined ? oldExpiry : (expiresAt ?? undefined)
+      const nextSearch = toolSearch === undefined ? oldSearch : (toolSearch ?? undefined)
       const next: KeyEntry = {
         ...entry,
         ...(name === undefined ? {} : { name }),
         ...(nextScope === undefined ? {} : { scope: nextScope }),
         ...(nextExpiry === undefined ? {} : { expiresAt: nextExpiry }),
+        ...(nextSearch === undefined ? {} : { toolSearch: nextSearch }),
       }
       await file.put({ list: 'keys', value: next }, { by: caller.name, reason: 'key.change' })
-      audit({ action: 'key.change', by: caller, target: id, details: { name, scope, expiresAt } })
+      audit({ action: 'key.change', by: caller, target: id, details: { name, scope, expiresAt, toolSearch } })
       return described(next)
     },
     remove: async (caller, id) => {

@@ -26,6 +26,8 @@ const keyEntrySchema = z.strictObject({
   scope: scopeSchema.optional(),
   createdAt: z.number().int(),
   expiresAt: z.number().int().optional(),
+  /** Whether its clients find tools by search; without it as the profile says. */
+  toolSearch: z.boolean().optional(),
   /** What it is good for besides what its permissions say; see keys.ts. */
   purpose: z.enum(['enrolment', 'deploy']).optional(),
   /** How long the key will be good that an enrolment is exchanged for. */

@@ -16,6 +16,11 @@ export const keyCreateCommand: Command = {
     permissions: { type: 'string', value: 'LIST', help: 'e.g. mcp:connect,metrics:read (default mcp:connect)' },
     profiles: { type: 'string', value: 'LIST', help: 'only these profiles; * stands for any characters' },
     servers: { type: 'string', value: 'LIST', help: 'only these servers' },
+    'tool-search': {
+      type: 'string',
+      value: 'on|off',
+      help: 'its clients find tools by search, or see all of them (default: as the profile says)',
+    },
     days: { type: 'string', value: 'N', help: 'ends after so many days (default never)' },
     ...folderOptions,
   },
@@ -26,6 +31,7 @@ export const keyCreateCommand: Command = {
         permissions: permissionsOf(values['permissions']),
         scope: scopeOf(values),
         expiresAt: endOf(values['days']),
+        toolSearch: toolSearchOf(values['tool-search']),
       })
       // The key alone on stdout, so that a script can take it.
       io.err(`Key ${key.id}, shown once:\n`)
@@ -104,6 +110,12 @@ function scopeOf(values: Values): Scope | undefined {
   const [profiles, servers] = [listOf(values['profiles']), listOf(values['servers'])]
   if (profiles === undefined && servers === undefined) return undefined
   return { ...(profiles === undefined ? {} : { profiles }), ...(servers === undefined ? {} : { servers }) }
+}
+
+function toolSearchOf(value: Values[string]): boolean | undefined {
+  if (value === undefined) return undefined
+  if (value !== 'on' && value !== 'off') throw new UsageError('--tool-search is on or off.')
+  return value === 'on'
 }
 
 function endOf(days: Values[string]): number | undefined {

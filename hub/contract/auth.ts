@@ -103,6 +103,8 @@ export const keySchema = z.object({
   owner: z.string().nullable(),
   permissions: z.array(permissionSchema),
   scope: scopeSchema.nullable(),
+  /** Whether its clients find tools by search, on every endpoint; null: as the profile says. */
+  toolSearch: z.boolean().nullable(),
   /** `deploy`: only pushes configurations; `enrolment`: a code that is exchanged once for such a key. */
   purpose: z.enum(['enrolment', 'deploy']).nullable(),
   createdAt: z.number(),
@@ -119,12 +121,14 @@ export const createKeySchema = z.strictObject({
   scope: scopeSchema.nullable().optional(),
   /** Milliseconds since the epoch; null for never. */
   expiresAt: z.number().int().nullable().optional(),
+  toolSearch: z.boolean().nullable().optional(),
 })
 export const createdKeySchema = keySchema.extend({ secret: z.string() })
 export const editKeySchema = z.strictObject({
   name: z.string().trim().min(1).max(100).optional(),
   scope: scopeSchema.nullable().optional(),
   expiresAt: z.number().int().nullable().optional(),
+  toolSearch: z.boolean().nullable().optional(),
 })
 
 /** One sign-in of a user. */

@@ -21,6 +21,7 @@ import type { Notes } from '../cluster/cluster.ts'
 import type { Profile } from '../contract/index.ts'
 import { createProfileView } from './profile-view.ts'
 import { createAggregatedView } from './aggregated-view.ts'
+import { createSearchableView, personalWith, type ToolSearchModes } from './searchable-view.ts'
 import { createServerView } from './server-view.ts'
 import { createScopedViews } from './scoped-views.ts'
 import { createTaskOwners } from './task-owners.ts'
@@ -41,6 +42,8 @@ export interface GatewayOptions {
   /** `profiles.json`, as one object for as long as it stays the same. */
   profiles: () => Readonly<Record<string, Profile>>
   admission: Admission
+  /** What keys say of tool search by themselves; `listsChanged` is called when that changes. */
+  toolSearch: ToolSearchModes
   onExchange: OnExchange
   traces: Traces | null
   /** A batch came: so many messages beyond the one that was counted. */
@@ -79,11 +82,12 @@ export interface Gateway {
 const NO_TASKS: ReadonlySet<string> = new Set()
 
 export function createGateway(options: GatewayOptions): Gateway {
-  const { limits } = options
+  const { limits, toolSearch, hubInfo } = options
+  const admission = personalWith(toolSearch, options.admission)
   const views = new Map<string, View>()
   const profileViews = new Map<string, View>()
   const context: GatewayContext = {
-    hubInfo: options.hubInfo,
+    hubInfo,
     limits,
     instance: options.instance,
     upstreams: options.upstreams,
@@ -126,21 +130,16 @@ export function createGateway(options: GatewayOptions): Gateway {
     return members.enabled
   }
 
-  const aggregated = createAggregatedView(
-    '/mcp',
-    enabledUpstreams,
-    () => wholeShape,
-    options.admission,
-    options.hubInfo,
-  )
+  const whole = createAggregatedView('/mcp', enabledUpstreams, () => wholeShape, admission, hubInfo)
+  const aggregated = createSearchableView(whole, toolSearch, hubInfo)
 
-  const scoped = createScopedViews({ ...options, enabled: enabledUpstreams })
+  const scoped = createScopedViews({ ...options, admission, enabled: enabledUpstreams })
 
   function profileView(name: string): View | null {
     if (!Object.hasOwn(options.profiles(), name)) return null
     const known = profileViews.get(name)
     if (known !== undefined) return known
-    const view = createProfileView(name, { ...options, upstreams: enabledUpstreams })
+    const view = createProfileView(name, { ...options, admission, upstreams: enabledUpstreams })
     profileViews.set(name, view)
     return view
   }
@@ -153,7 +152,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (upstream === undefined) return profileView(name)
     const known = views.get(upstream.name)
     if (known !== undefined) return known
-    const view = createServerView(upstream.name, () => options.upstreams().get(upstream.name), options.admission)
+    const own = createServerView(upstream.name, () => options.upstreams().get(upstream.name), admission)
+    const view = createSearchableView(own, toolSearch, hubInfo)
     views.set(upstream.name, view)
     return view
   }

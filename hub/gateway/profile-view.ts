@@ -2,8 +2,8 @@ import { createProfileShape, type Shape } from '../catalog/shape.ts'
 import type { Profile } from '../contract/index.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { McpError, rpc } from './json-rpc.ts'
-import { createToolSearchView } from './tool-search-view.ts'
 import { createAggregatedView } from './aggregated-view.ts'
+import { createSearchableView, type ToolSearchModes } from './searchable-view.ts'
 import type { Admission, HubInfo, View } from './view.ts'
 
 interface ProfileViewOptions {
@@ -12,6 +12,7 @@ interface ProfileViewOptions {
   /** The enabled servers, as one array for as long as the configuration stays. */
   upstreams: () => readonly Upstream[]
   admission: Admission
+  toolSearch: ToolSearchModes
   hubInfo: HubInfo
 }
 
@@ -39,20 +40,7 @@ export function createProfileView(name: string, options: ProfileViewOptions): Vi
     options.admission,
     options.hubInfo,
   )
-  const searched = createToolSearchView(plain, options.hubInfo)
-  const view = (): View => (current().profile.toolSearch === true ? searched : plain)
-
-  return {
-    path: plain.path,
-    get upstreams() {
-      return plain.upstreams
-    },
-    includes: (upstream) => plain.includes(upstream),
-    aggregates: true,
-    serverInfo: plain.serverInfo,
-    list: (kind, viewer) => view().list(kind, viewer),
-    listNow: (kind, viewer) => (isThere() ? view().listNow(kind, viewer) : null),
-    route: (method, params, viewer) => view().route(method, params, viewer),
-    describe: async (viewer) => view().describe(viewer),
-  }
+  return createSearchableView(plain, options.toolSearch, options.hubInfo, () =>
+    isThere() ? current().profile.toolSearch === true : null,
+  )
 }

@@ -4,6 +4,7 @@ import type { Profile } from '../contract/index.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { createAggregatedView } from './aggregated-view.ts'
 import { createProfileView } from './profile-view.ts'
+import { createSearchableView, type ToolSearchModes } from './searchable-view.ts'
 import { createServerView } from './server-view.ts'
 import type { Admission, HubInfo, View } from './view.ts'
 
@@ -21,8 +22,9 @@ export function createScopedViews(options: {
   enabled: () => readonly Upstream[]
   profiles: () => Readonly<Record<string, Profile>>
   admission: Admission
+  toolSearch: ToolSearchModes
 }): ScopedViews {
-  const { admission } = options
+  const { admission, toolSearch, hubInfo } = options
   const known = new Map<string, Map<string, View>>()
 
   function viewsOf(scopes: Scopes): Map<string, View> {
@@ -54,14 +56,15 @@ export function createScopedViews(options: {
         }
         return members
       }
-      return createAggregatedView('/mcp', inScope, () => wholeShape, narrowed, options.hubInfo)
+      const view = createAggregatedView('/mcp', inScope, () => wholeShape, narrowed, hubInfo)
+      return createSearchableView(view, toolSearch, hubInfo)
     }
     const all = options.upstreams()
     const upstream = all.get(name) ?? [...all.values()].find((candidate) => candidate.prefix === name)
     if (upstream !== undefined) {
-      return serverInScope(scopes, upstream.name)
-        ? createServerView(upstream.name, () => options.upstreams().get(upstream.name), narrowed)
-        : null
+      if (!serverInScope(scopes, upstream.name)) return null
+      const view = createServerView(upstream.name, () => options.upstreams().get(upstream.name), narrowed)
+      return createSearchableView(view, toolSearch, hubInfo)
     }
     if (!Object.hasOwn(options.profiles(), name) || !profileInScope(scopes, name)) return null
     return createProfileView(name, { ...options, upstreams: options.enabled, admission: narrowed })

@@ -75,8 +75,10 @@ export function createToolSearchView(inner: View, hubInfo: HubInfo): View {
       return inner.upstreams
     },
     includes: (upstream) => inner.includes(upstream),
-    aggregates: true,
-    serverInfo: inner.serverInfo,
+    aggregates: inner.aggregates,
+    get serverInfo() {
+      return inner.serverInfo
+    },
     list: (kind, viewer) => (kind === 'tools' ? lists[viewer.era] : inner.list(kind, viewer)),
     listNow: (kind, viewer) => (kind === 'tools' ? lists[viewer.era] : inner.listNow(kind, viewer)),
     route: (method, params, viewer) => {
@@ -97,7 +99,7 @@ export function createToolSearchView(inner: View, hubInfo: HubInfo): View {
       const described = await inner.describe(viewer)
       const instructions =
         described.instructions === null ? INSTRUCTIONS : `${INSTRUCTIONS}\n\n${described.instructions}`
-      return { ...described, instructions }
+      return { ...described, capabilities: { ...described.capabilities, tools: { listChanged: true } }, instructions }
     },
   }
 }

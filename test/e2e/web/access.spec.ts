@@ -94,10 +94,12 @@ test('a key is shown once, opens the endpoint, and is taken away', async ({ admi
   await row.getByRole('button', { name: 'Edit the key laptop' }).click()
   await dialog.getByLabel('Name').fill('old laptop')
   await dialog.getByLabel('Ends').selectOption({ label: 'Never ends' })
+  await expect(dialog.getByLabel('Tool search')).toHaveValue('profile')
+  await dialog.getByLabel('Tool search').selectOption({ label: 'On: four tools to find all others with' })
   await dialog.getByRole('button', { name: 'Save' }).click()
-  await expect(page.getByRole('main').getByRole('listitem').filter({ hasText: 'old laptop' })).toContainText(
-    'Never ends',
-  )
+  const renamed = page.getByRole('main').getByRole('listitem').filter({ hasText: 'old laptop' })
+  await expect(renamed).toContainText('Never ends')
+  await expect(renamed).toContainText('Tool search on')
 
   await page.getByRole('button', { name: 'Delete the key old laptop?' }).click()
   await dialog.getByRole('button', { name: 'Delete' }).click()
