@@ -36,13 +36,12 @@ async function manifest({ bundle, folder }: Published, dns: string): Promise<str
       ...parsed.spec.template.spec,
       dnsConfig: { nameservers: [dns], searches: ['mcp-hub.svc.cluster.local'] },
     }
-    // podman removes an init container once it has ended, and sometimes tries it too early; this has it stay.
-    const metadata = {
-      ...parsed.spec.template.metadata,
-      annotations: { 'io.podman.annotations.init.container.type': 'always' },
-    }
+    // podman removes an init container once it has ended, and sometimes tries it too early; this has it stay. It reads what is
+    // said of the deployment, and not of its pod.
+    const metadata = { ...parsed.metadata, annotations: { 'io.podman.annotations.init.container.type': 'always' } }
     // One pod of each: podman has one machine.
-    return { ...parsed, spec: { ...parsed.spec, replicas: 1, template: { metadata, spec } } }
+    const template = { ...parsed.spec.template, spec }
+    return { ...parsed, metadata, spec: { ...parsed.spec, replicas: 1, template } }
   })
   const text = [...supporting, ...deployments]
     .map((one) => stringify(one, { version: '1.1', lineWidth: 0 }))
