@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import os from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -29,6 +30,9 @@ describe.skipIf(!existsSync(PM2))('PM2 with the generated process file', () => {
     for (const name of ['config', 'data', 'logs']) await mkdir(path.join(root, name))
     await writeFile(path.join(root, '.env'), 'JWT_SECRET=from-the-file\nMCP_HUB_TOKEN=from-the-file\n')
     await symlink('releases/one', path.join(root, 'current'))
+    await writeFile(path.join(folder.path, 'pm2.sh'), `#!/bin/sh\nexec '${process.execPath}' '${PM2}' "$@"\n`, {
+      mode: 0o755,
+    })
   }, 60_000)
 
   afterAll(async () => {
@@ -67,8 +71,8 @@ describe.skipIf(!existsSync(PM2))('PM2 with the generated process file', () => {
     env: Record<string, string>
   }
 
-  async function ask(): Promise<Answer> {
-    const answer = await fetch(`http://127.0.0.1:${port}/`)
+  async function ask(headers: Record<string, string> = {}): Promise<Answer> {
+    const answer = await fetch(`http://127.0.0.1:${port}/`, { headers })
     return (await answer.json()) as Answer
   }
 
@@ -130,7 +134,6 @@ describe.skipIf(!existsSync(PM2))('PM2 with the generated process file', () => {
 
   it('does not restart a hub whose configuration is broken', async () => {
     await writeFile(path.join(root, 'config/broken'), '')
-    const starts = (): number => readFileSync(path.join(root, 'data/starts'), 'utf8').length
     const before = starts()
     await pm2('restart', 'mcp-hub').catch(() => null)
     await until(async () => (await exitCode()) === 78)
@@ -148,10 +151,45 @@ describe.skipIf(!existsSync(PM2))('PM2 with the generated process file', () => {
     await until(async () => (await ask().catch(() => ({ pid }))).pid !== pid)
   })
 
+  it('ends a hub that just starts for good, and starts one alone after it', async () => {
+    await writeFile(path.join(root, 'config/slow'), '')
+    const before = starts()
+    const restarted = pm2('restart', 'mcp-hub')
+    await until(() => Promise.resolve(starts() > before))
+    await ops('stop')
+    await restarted.catch(() => null)
+    await ops('start')
+    // PM2 hands out connections in turn: a second hub, also one that PM2 does not know of any more, would answer every other.
+    const answers = await Promise.all(Array.from({ length: 6 }, () => ask({ connection: 'close' })))
+    expect(new Set(answers.map(({ pid }) => pid))).toEqual(new Set([(await listed())?.pid]))
+  }, 60_000)
+
+  /** `ops/hubs.sh` of the release in use, on a machine where this user is the hub's and nginx always does. */
+  function ops(what: 'start' | 'stop'): Promise<unknown> {
+    const env = {
+      PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env['PATH'] ?? ''}`,
+      HUB_USER: os.userInfo().username,
+      PM2_HOME: path.join(folder.path, 'pm2'),
+      PM2: path.join(folder.path, 'pm2.sh'),
+      NGINX: 'true',
+      SYSTEMCTL: 'true',
+    }
+    return run('bash', [path.join(root, 'current/ops/hubs.sh'), what], { env, timeout: 60_000 })
+  }
+
+  const starts = (): number => readFileSync(path.join(root, 'data/starts'), 'utf8').length
+
   async function exitCode(): Promise<number | undefined> {
+    return (await listed())?.exit_code
+  }
+
+  async function listed(): Promise<{ pid: number; status: string; exit_code?: number } | undefined> {
     const { stdout } = await pm2('jlist')
-    const list = JSON.parse(stdout.slice(stdout.indexOf('['))) as { pm2_env: { exit_code?: number } }[]
-    return list[0]?.pm2_env.exit_code
+    const list = JSON.parse(stdout.slice(stdout.indexOf('['))) as {
+      pid: number
+      pm2_env: { status: string; exit_code?: number }
+    }[]
+    return list[0] && { ...list[0].pm2_env, pid: list[0].pid }
   }
 })
 
@@ -161,6 +199,7 @@ function standIn(release: string): string {
 import { appendFileSync, existsSync } from 'node:fs'
 appendFileSync(process.env.CONFIG_DIR + '/../data/starts', '.')
 if (existsSync(process.env.CONFIG_DIR + '/broken')) process.exit(78)
+if (existsSync(process.env.CONFIG_DIR + '/slow')) await new Promise((resolve) => setTimeout(resolve, 1500))
 let draining = false
 const server = http.createServer((request, response) => {
   if (draining) response.setHeader('connection', 'close')

@@ -15,25 +15,27 @@ hub_pm2() {
 }
 
 manager_start() {
-  local name
-  # Those of another number of hubs would hold the ports.
-  if [[ $(cat -- "$INSTALL_DIR/.pm2-ports" 2>/dev/null) != "$PORTS" ]]; then
-    for name in $(pm2_names); do
-      [[ " $(wanted_names) " == *" $name "* ]] || quietly hub_pm2 delete "$name"
-    done
-    printf '%s\n' "$PORTS" >"$INSTALL_DIR/.pm2-ports"
+  local listed name
+  listed=$(pm2_list) || return 1
+  # PM2 7.0.4 starts one again that it ends while that starts, and then loses sight of the next one of the same number, which
+  # goes on to serve: whatever does not run ends with its daemon.
+  if [[ -n $listed ]] && grep -qv ' running ' <<<"$listed"; then
+    manager_stop
+  elif [[ $(cat -- "$INSTALL_DIR/.pm2-ports" 2>/dev/null) != "$PORTS" ]]; then
+    # Those of another number of hubs would hold the ports.
+    while read -r _ _ _ name; do
+      [[ -z $name || " $(wanted_names) " == *" $name "* ]] || quietly hub_pm2 delete "$name"
+    done <<<"$listed"
   fi
+  printf '%s\n' "$PORTS" >"$INSTALL_DIR/.pm2-ports"
   quietly hub_pm2 startOrReload "$pm2_file"
 }
 
 manager_reload() { manager_start; }
 
-manager_stop() {
-  local name
-  for name in $(pm2_names); do quietly hub_pm2 delete "$name"; done
-}
+manager_stop() { quietly hub_pm2 kill; }
 
-manager_status() { pm2_list status; }
+manager_status() { pm2_list | cut -d ' ' -f 1-3; }
 
 manager_enable() {
   quietly hub_pm2 save
@@ -54,9 +56,7 @@ wanted_names() {
   fi
 }
 
-pm2_names() { pm2_list names; }
-
-# PM2 prints what it does about its daemon before the list.
+# One line a hub: PORT PID STATE NAME. PM2 prints what it does about its daemon before the list.
 pm2_list() {
   hub_pm2 jlist | "$NODE" -e '
     const text = require("node:fs").readFileSync(0, "utf8")
@@ -64,7 +64,6 @@ pm2_list() {
     const state = { online: "running", launching: "starting", "waiting restart": "starting", stopping: "starting" }
     const crashed = ({ pm2_env }) => pm2_env.unstable_restarts > 2 || pm2_env.exit_code === 78
     for (const app of all)
-      console.log(process.argv[1] === "names" ? app.name
-        : `${app.pm2_env.PORT ?? app.pm2_env.env.PORT} ${app.pid} ${crashed(app) ? "failed" : state[app.pm2_env.status] ?? "failed"}`)
-  ' "$1"
+      console.log(app.pm2_env.PORT ?? app.pm2_env.env.PORT, app.pid, crashed(app) ? "failed" : state[app.pm2_env.status] ?? "failed", app.name)
+  '
 }

@@ -140,7 +140,7 @@ switch_back() {
   fi
   rm -f -- "$UNPROVEN"
   # What restarts over and over is ended first: its manager may start it once more, beside the one that is meant to run.
-  if other_manager "$to" || manager_status | grep -qv ' running$'; then manager_stop || true; fi
+  if other_manager "$to" || grep -qv ' running$' <<<"$(manager_status)"; then manager_stop || true; fi
   # By its own scripts: it may have another number of hubs.
   MCP_HUB_STEPS='' bash "$INSTALL_DIR/releases/$to/ops/hubs.sh" start >&2 9>&-
 }
