@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { APP_FRAME_PATH } from '../hub/contract/app-frame.ts'
 
 export const APP_SCHEME = 'app'
 export const APP_HOST = 'hub'
@@ -13,6 +14,11 @@ export function isAppUrl(text: string): boolean {
   } catch {
     return false
   }
+}
+
+/** True for the document in which the app of a server runs: the only one that a frame of our page may show. */
+export function isAppFrameUrl(text: string): boolean {
+  return isAppUrl(text) && new URL(text).pathname === APP_FRAME_PATH
 }
 
 /** The file that a path of the page names; `index.html` for a route. Null when it leads out of the folder. */

@@ -1,5 +1,5 @@
 import { shell, type Session, type WebContents } from 'electron'
-import { isAppUrl, mayOpenOutside } from './app-url.ts'
+import { isAppFrameUrl, isAppUrl, mayOpenOutside } from './app-url.ts'
 
 const ALLOWED_PERMISSIONS = new Set(['clipboard-sanitized-write', 'notifications'])
 
@@ -17,6 +17,9 @@ export function hardenSession(session: Session): void {
 export function hardenContents(contents: WebContents): void {
   contents.on('will-navigate', (event) => {
     if (!isAppUrl(event.url)) event.preventDefault()
+  })
+  contents.on('will-frame-navigate', (event) => {
+    if (!event.isMainFrame && !isAppFrameUrl(event.url)) event.preventDefault()
   })
   contents.on('will-redirect', (event) => {
     if (!isAppUrl(event.url)) event.preventDefault()

@@ -19,6 +19,7 @@ import type { Log } from '../observe/log.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import { accountRoutes } from './accounts.ts'
 import { adminConfigRoutes } from './admin-config.ts'
+import { appRoutes } from './apps.ts'
 import { authRoutes } from './auth.ts'
 import { auditActs } from './audit-acts.ts'
 import { backupRoutes } from './backups.ts'
@@ -78,7 +79,12 @@ export function createApp(options: AppOptions): Express {
   app.use('/api', logAnswers(options.log), auditActs(options.history.history.audit, options.redactor))
   app.use('/api', (request, response, next) => {
     redactAnswers(response, options.redactor)
-    response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    response.set({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      // No answer is a page, and none is shown in one's frame.
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    })
     const hasBody = Number(request.get('content-length') ?? 0) > 0 || request.get('transfer-encoding') !== undefined
     // A form can be posted from any page; JSON cannot.
     if (hasBody && !request.is('application/json'))
@@ -95,6 +101,7 @@ export function createApp(options: AppOptions): Express {
   accountRoutes(on, options.accounts)
   catalogRoutes(on, options.catalog)
   callRoutes(on, options.catalog)
+  appRoutes(on)
   configRoutes(on, options.config)
   adminConfigRoutes(on, options.adminConfig)
   backupRoutes(on, options.backups)

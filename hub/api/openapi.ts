@@ -25,6 +25,7 @@ const groups: Readonly<Record<string, string>> = {
   servers: 'The MCP servers',
   accounts: 'Accounts at remote servers',
   runtimes: 'What servers are started with',
+  apps: 'Where apps of servers run',
   tools: 'Tools of all servers',
   calls: 'Answers to what servers ask during calls by hand',
   completions: 'Suggestions of servers for arguments',

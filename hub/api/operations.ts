@@ -2,6 +2,7 @@ import { z } from 'zod'
 import {
   accountSchema,
   agreeSchema,
+  appFrameQuerySchema,
   execConsentSchema,
   addServerSchema,
   auditExportSchema,
@@ -110,7 +111,7 @@ export interface Operation {
   body?: z.ZodType
   query?: z.ZodType
   /** What a success answers; nothing means 204, a media type what is no JSON. */
-  answer?: z.ZodType | 'text/event-stream' | 'application/gzip' | 'application/x-ndjson' | 'text/plain'
+  answer?: z.ZodType | 'text/event-stream' | 'application/gzip' | 'application/x-ndjson' | 'text/plain' | 'text/html'
   status?: 201
 }
 
@@ -329,6 +330,11 @@ export const operations: Readonly<Record<RouteKey, Operation>> = {
   'GET /api/runtimes': { summary: 'The PATH that servers get, and the runtimes in it', answer: runtimesSchema },
   'POST /api/runtimes/refresh': { summary: 'Read the PATH of the login shell again', answer: runtimesSchema },
 
+  'GET /api/apps/frame': {
+    summary: 'The document in which the app of a server runs (MCP Apps), under a policy of its own',
+    query: appFrameQuerySchema,
+    answer: 'text/html',
+  },
   'GET /api/tools': { summary: 'Tools of all servers', answer: z.array(toolEntrySchema) },
   'GET /api/prompts': { summary: 'Prompts of all servers', answer: z.array(promptEntrySchema) },
   'GET /api/resources': { summary: 'Resources of all servers', answer: z.array(resourceEntrySchema) },

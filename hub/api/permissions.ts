@@ -86,6 +86,7 @@ export const routeNeeds = {
   'GET /api/runtimes': 'servers:read',
   'POST /api/runtimes/refresh': 'servers:operate',
 
+  'GET /api/apps/frame': 'tools:call',
   'GET /api/tools': 'servers:read',
   'GET /api/prompts': 'servers:read',
   'GET /api/resources': 'servers:read',
@@ -187,6 +188,7 @@ export const scopedRoutes: ReadonlySet<RouteKey> = new Set<RouteKey>([
   'POST /api/servers/:name/disable',
   'POST /api/servers/:name/restart',
   'GET /api/servers/:name/logs',
+  'GET /api/apps/frame',
   'GET /api/tools',
   'GET /api/prompts',
   'GET /api/resources',

@@ -10,6 +10,19 @@ import type { Supervisor } from '../upstream/supervisor.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { callerOf, type On } from './routes.ts'
 
+const VISIBLE_TO = ['model', 'app'] as const
+
+/** Of MCP Apps: `_meta.ui`, or the key that was before it. A tool that says nothing is for models and apps. */
+function userInterface({ _meta: meta }: Item): ToolEntry['ui'] {
+  const known = isObject(meta) ? meta : {}
+  const ui = isObject(known['ui']) ? known['ui'] : {}
+  const { visibility } = ui
+  return {
+    resourceUri: textOf(ui['resourceUri']) ?? textOf(known['ui/resourceUri']),
+    visibility: Array.isArray(visibility) ? VISIBLE_TO.filter((who) => visibility.includes(who)) : [...VISIBLE_TO],
+  }
+}
+
 const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 
 /** `/api/tools`, `/api/prompts`, `/api/resources`: what all servers offer. */
@@ -41,6 +54,7 @@ export function catalogRoutes(on: On, options: { supervisor: Supervisor; pins: P
       ...('outputSchema' in tool ? { outputSchema: tool['outputSchema'] } : {}),
       annotations: isObject(tool['annotations']) ? tool['annotations'] : null,
       pin: options.pins.state(upstream.name, tool),
+      ui: userInterface(tool),
       tokens: tokenCost({ ...tool, name: exposedName(upstream.prefix, String(tool['name'])) }, count),
     }))
     response.json(entries)

@@ -16,6 +16,8 @@ export function contentSecurityPolicy(nonce: string, options: { dev?: boolean } 
     "font-src 'self'",
     dev ? "connect-src 'self' ws://127.0.0.1:*" : "connect-src 'self'",
     "worker-src 'self'",
+    // The frame of an app (`app-frame.ts`); nothing else of ours lets itself be framed.
+    "frame-src 'self'",
     "base-uri 'none'",
     "form-action 'self'",
     "frame-ancestors 'none'",

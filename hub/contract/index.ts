@@ -1,4 +1,5 @@
 export * from './accounts.ts'
+export * from './app-frame.ts'
 export * from './auth.ts'
 export * from './backups.ts'
 export * from './calls.ts'

@@ -16,6 +16,8 @@ export const toolEntrySchema = z.object({
   annotations: annotationsSchema.nullable(),
   /** Whether its definition is the one that was approved. */
   pin: pinStateSchema,
+  /** Its user interface (MCP Apps), and who may call it: an app only what is visible to it. */
+  ui: z.object({ resourceUri: z.string().nullable(), visibility: z.array(z.enum(['model', 'app'])) }),
   /** What its definition costs in a client's context. */
   tokens: z.number().int(),
 })

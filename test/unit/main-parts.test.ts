@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { contentSecurityPolicy } from '../../hub/contract/csp.ts'
-import { isAppUrl, mayOpenOutside, resolveAsset } from '../../main/app-url.ts'
+import { isAppFrameUrl, isAppUrl, mayOpenOutside, resolveAsset } from '../../main/app-url.ts'
 import { runCommand, type CommandHandlers } from '../../main/command-gate.ts'
 import { readHubLine } from '../../main/hub/read-line.ts'
 import { backoffDelay } from '../../main/hub/supervisor.ts'
@@ -29,6 +29,17 @@ describe('paths of the page', () => {
 it('only our page is our page', () => {
   expect(isAppUrl('app://hub/servers')).toBe(true)
   for (const url of ['app://evil/', 'https://hub/', 'file:///etc/passwd', 'nonsense']) expect(isAppUrl(url)).toBe(false)
+})
+
+it('a frame may show the document of an app, and no other page of ours', () => {
+  expect(isAppFrameUrl('app://hub/api/apps/frame?connectDomains=https%3A%2F%2Fa.example.com')).toBe(true)
+  for (const url of [
+    'app://hub/',
+    'app://hub/api/tools',
+    'app://hub/api/apps/frame/../tools',
+    'https://hub/api/apps/frame',
+  ])
+    expect(isAppFrameUrl(url)).toBe(false)
 })
 
 it('links that start programs are not opened', () => {
