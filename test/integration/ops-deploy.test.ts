@@ -43,6 +43,12 @@ async function servers(): Promise<string[]> {
 }
 const reloads = async (): Promise<number> =>
   (await readFile(path.join(machine.folder, 'nginx/reloads'), 'utf8')).trim().split('\n').length
+/** How many hubs of this machine run, whoever started them. */
+async function runningHubs(): Promise<number> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const commands = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
+  return commands.filter((command) => command.includes(at('current/hub/server.js'))).length
+}
 const add = async (name: string): Promise<void> => {
   const added = await api('/api/servers', { method: 'POST', body: JSON.stringify({ name, config: remote(name) }) })
   expect(added.ok, await added.text()).toBe(true)
@@ -140,21 +146,26 @@ describe('a deploy', () => {
     },
   )
 
-  it('takes back a release that does not become healthy, with its configuration', { timeout: MINUTE }, async () => {
-    const bundle = await variantOf(first, 'broken', {
-      'hub/server.js': (text) => `process.exit(1)\n${text}`,
+  it.each([
+    ['ends at once', 0, 3],
+    ['ends again and again before it is ready', 3000, 5],
+  ])('takes back a release that %s, with its configuration', { timeout: MINUTE }, async (_what, life, reloaded) => {
+    const bundle = await variantOf(first, `broken-${life}`, {
+      'hub/server.js': (text) => `await new Promise((done) => setTimeout(done, ${life}))\nprocess.exit(1)\n${text}`,
       'pm2/ecosystem.config.cjs': (text) => text.replace('listen_timeout: 20000', 'listen_timeout: 2000'),
       'nginx/nginx.conf': (text) => `# another\n${text}`,
     })
     const before = await readFile(at('.env'), 'utf8')
-    const result = await machine.ops(bundle, 'deploy.sh', ['--rotate', 'MCP_HUB_TOKEN'], asJson)
+    const given = { ...asJson, ...(life > 0 && { HEALTH_SECONDS: '6' }) }
+    const result = await machine.ops(bundle, 'deploy.sh', ['--rotate', 'MCP_HUB_TOKEN'], given)
     expect(result.code, result.stderr).toBe(75)
     expect(steps(result).at(-1)).toMatchObject({ step: 'rollback', state: 'ok' })
     expect(steps(result)).toContainEqual(expect.objectContaining({ step: 'health', state: 'failed' }))
     expect(await readFile(at('.env'), 'utf8')).toBe(before)
     expect(await servers()).toEqual(['one', 'two'])
     expect([await releaseOf('current'), await releaseOf('previous')]).toEqual(['upgrade', await nameOf(first)])
-    expect(await reloads(), 'there and back').toBe(3)
+    expect(await reloads(), 'there and back').toBe(reloaded)
+    expect(await runningHubs(), 'none answers beside it').toBe(1)
   })
 
   it('refuses a configuration with faults before it changes anything', async () => {
