@@ -4,7 +4,7 @@ import type { AuditAct } from '../history/audit-chain.ts'
 import { clean } from '../history/clean-text.ts'
 import { requestIdOf } from '../http-answers.ts'
 import type { Redactor } from '../observe/redactor.ts'
-import type { RouteKey } from './permissions.ts'
+import type { RouteKey } from '../contract/operations/table.ts'
 import { knownCaller } from './routes.ts'
 
 /** Routes that change nothing, though they are no GET. Calls are in the history. */

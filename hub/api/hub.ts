@@ -28,7 +28,7 @@ export function hubRoutes(
   let description: Promise<string> | null = null
   on('GET /api/openapi.json', async (_request, response) => {
     description ??= import('./openapi.ts').then(({ openApiDocument }) => JSON.stringify(openApiDocument()))
-    response.type('application/json').send(await description)
+    response.type('application/json').end(await description)
   })
 
   on('GET /api/events', (request, response) => {

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import * as contract from '../contract/index.ts'
+import type { Operation } from '../contract/operations/operation.ts'
+import { operations, type RouteKey } from '../contract/operations/table.ts'
 import { version } from '../version.ts'
-import { operations, type Operation } from './operations.ts'
-import { routeNeeds, scopedRoutes, type RouteKey } from './permissions.ts'
+import { routeNeeds, scopedRoutes } from './permissions.ts'
 
 export type Json = Record<string, unknown>
 
@@ -58,7 +59,6 @@ export function openApiDocument(): Json {
   const problem = convert(contract.problemSchema, 'output')
   // What the stream of events carries, which no media type can say.
   convert(contract.hubEventSchema, 'output')
-  convert(contract.runEventSchema, 'output')
   const used = [...new Set(Object.keys(operations).map(groupOf))]
   return {
     openapi: '3.1.0',
@@ -104,7 +104,7 @@ function describe(route: RouteKey, operation: Operation, convert: Convert): Json
     required: true,
     schema: { type: 'string' },
   }))
-  const { answer, status = 200 } = operation
+  const { answer, lines, status = 200 } = operation
   const success =
     answer === undefined
       ? { 204: { description: 'Done' } }
@@ -113,8 +113,11 @@ function describe(route: RouteKey, operation: Operation, convert: Convert): Json
             description: status === 201 ? 'Created' : 'Success',
             content:
               typeof answer === 'string'
-                ? { [answer]: { schema: { type: 'string' } } }
-                : { 'application/json': { schema: convert(answer, 'output') } },
+                ? { [answer]: { schema: lines === undefined ? { type: 'string' } : convert(lines, 'output') } }
+                : {
+                    'application/json': { schema: convert(answer, 'output') },
+                    ...(lines === undefined ? {} : { 'application/x-ndjson': { schema: convert(lines, 'output') } }),
+                  },
           },
         }
   return {
@@ -189,8 +192,8 @@ function createConverter(components: Map<string, Json>): Convert {
 }
 
 /** Schemas that stand in one operation only, in the order of the operations. */
-const unnamed = Object.values(operations).flatMap(({ body, query, answer }: Operation) =>
-  [body, query, answer].filter((schema) => schema instanceof z.ZodType),
+const unnamed = Object.values(operations).flatMap(({ body, query, answer, lines }: Operation) =>
+  [body, query, answer, lines].filter((schema) => schema instanceof z.ZodType),
 )
 
 function idOf(schema: z.ZodType, io: 'input' | 'output', named: ReadonlyMap<z.ZodType, string>): string {

@@ -1,12 +1,13 @@
 import type { Caller } from '../auth/caller.ts'
 import type { Permission, RateClass } from '../contract/index.ts'
+import type { RouteKey } from '../contract/operations/table.ts'
 
 /** `open`: no credential. `signed-in`: whoever has one, also before a password that must be changed is. */
 export type Need = Permission | 'open' | 'signed-in'
 
 /**
- * Every route of the REST API and what it needs. A route that is not here cannot be registered (`routes.ts`), and a test
- * holds the table against what Express has. `operations.ts` describes the same routes.
+ * What each route of `contract/operations` needs. A route that is not here cannot be registered (`routes.ts`), and a test
+ * holds the table against what Express has.
  */
 export const routeNeeds = {
   'GET /api/auth/me': 'open',
@@ -136,9 +137,7 @@ export const routeNeeds = {
   'POST /api/publish/targets/:name/pull': 'host:access',
   'POST /api/publish/runs/:run/questions/:question': 'host:access',
   'DELETE /api/publish/runs/:run': 'host:access',
-} as const satisfies Record<`${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /api/${string}`, Need>
-
-export type RouteKey = keyof typeof routeNeeds
+} as const satisfies Record<RouteKey, Need>
 
 /** All that a key for one purpose is good for; also routes that ask for no permission refuse it. */
 export const routesFor: Readonly<Record<NonNullable<Caller['purpose']>, ReadonlySet<RouteKey | null>>> = {

@@ -4,13 +4,15 @@ import { may, type Caller } from '../auth/caller.ts'
 import { clientAddress, type Trust } from '../auth/client-address.ts'
 import { rateRefusal, type RateLimits } from '../auth/rate-limits.ts'
 import type { Change } from '../config/store.ts'
+import type { Operation } from '../contract/operations/operation.ts'
+import { operations, type AnsweredBy, type RouteKey } from '../contract/operations/table.ts'
 import { HubError } from '../hub-error.ts'
-import { operations } from './operations.ts'
-import { rateClassOf, routeNeeds, routesFor, scopedRoutes, type Need, type RouteKey } from './permissions.ts'
+import { rateClassOf, routeNeeds, routesFor, scopedRoutes, type Need } from './permissions.ts'
 
-export type Handler = (request: Request, response: Response) => void | Promise<void>
+/** What a handler answers is what its operation says. */
+export type Handler<R extends RouteKey> = (request: Request, response: Response<AnsweredBy<R>>) => void | Promise<void>
 /** Registers the handler of a route of the table, behind what the table asks for. */
-export type On = (route: RouteKey, handler: Handler) => void
+export type On = <R extends RouteKey>(route: R, handler: Handler<R>) => void
 
 export interface Routes {
   on: On
@@ -91,9 +93,9 @@ export function createRoutes(
   }
 
   return {
-    on: (route, handler) => {
+    on: <R extends RouteKey>(route: R, handler: Handler<R>) => {
       const [method = '', path = ''] = route.split(' ')
-      const { body, query } = operations[route]
+      const { body, query }: Operation = operations[route]
       app[method.toLowerCase() as 'get'](
         path,
         async (request: Request, response: Response, next: NextFunction) => {
@@ -102,7 +104,7 @@ export function createRoutes(
         },
         // Not parsed for somebody who may not send it.
         ...(body === undefined ? [] : [json]),
-        async (request: Request, response: Response) => {
+        async (request: Request, response: Response<AnsweredBy<R>>) => {
           if (query !== undefined)
             queries.set(request, { schema: query, value: checked(request.query, query, 'query') })
           if (body !== undefined)
@@ -155,7 +157,7 @@ export function queryOf<S extends z.ZodType>(request: Request, schema: S): z.inf
 }
 
 function valueOf<S extends z.ZodType>(found: Checked | undefined, schema: S, otherwise: string): z.infer<S> {
-  if (found?.schema !== schema) throw new Error(`operations.ts has ${otherwise}`)
+  if (found?.schema !== schema) throw new Error(`contract/operations has ${otherwise}`)
   return found.value as z.infer<S>
 }
 
@@ -180,7 +182,7 @@ function checked(value: unknown, schema: z.ZodType, what: string): unknown {
 }
 
 /** The answer holds a configuration that the caller edits: it must come back as it was written. */
-export function verbatim(response: Response): Response {
+export function verbatim<T>(response: Response<T>): Response<T> {
   response.locals['verbatim'] = true
   return response
 }

@@ -91,7 +91,7 @@ export const editUserSchema = z.strictObject({
 /** `POST /api/users/:name/password`: sets another; without one the hub makes it. The user must change it. */
 export const resetPasswordSchema = z.strictObject({ password: passwordSchema.optional() })
 
-export const roleInfoSchema = z.object({ role: roleSchema, permissions: z.array(permissionSchema) })
+export const roleInfoSchema = z.object({ role: roleSchema, permissions: z.array(permissionSchema).readonly() })
 
 /** One API key; its secret is shown once, when it is made. */
 export const keySchema = z.object({

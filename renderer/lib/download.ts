@@ -8,9 +8,9 @@ export function download(name: string, type: string, content: BlobPart): void {
 }
 
 /** Has the browser fetch an export with the session's cookie, and save it as it comes. */
-export function saveFrom(path: string, query: Record<string, string>): void {
+export function saveFrom(address: string): void {
   const link = document.createElement('a')
-  link.href = `${path}?${new URLSearchParams(query).toString()}`
+  link.href = address
   link.download = ''
   link.click()
 }

@@ -1,6 +1,6 @@
 import { createParser } from 'eventsource-parser'
 import { hubEventSchema, type HubEvent } from '../../hub/contract/index.ts'
-import { renewSession } from './api.ts'
+import { addressOf, renewSession } from './client.ts'
 
 export type StreamState = 'connecting' | 'open' | 'lost' | 'signed-out'
 
@@ -40,8 +40,8 @@ export function createEventStream({ onEvent, onState, onGap }: Options): EventSt
   let disposed = false
 
   async function readOnce(signal: AbortSignal): Promise<'ended' | 'signed-out'> {
-    const query = new URLSearchParams({ ...(logs === null ? {} : { logs }), ...(usage ? { usage: '1' } : {}) })
-    const url = query.size === 0 ? '/api/events' : `/api/events?${query}`
+    const query = { ...(logs === null ? {} : { logs }), ...(usage ? { usage: '1' as const } : {}) }
+    const url = addressOf('GET /api/events', { query })
     const headers = { accept: 'text/event-stream', ...(lastId === null ? {} : { 'last-event-id': lastId }) }
     const response = await fetch(url, { headers, signal, credentials: 'same-origin', cache: 'no-store' })
     if (response.status === 401) return (await renewSession()) ? 'ended' : 'signed-out'

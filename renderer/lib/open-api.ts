@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { request } from './client.ts'
 
 const contentSchema = z.object({ content: z.record(z.string(), z.object({ schema: z.unknown() })).optional() })
 
@@ -29,6 +30,10 @@ export const openApiSchema = z.object({
   components: z.object({ schemas: z.record(z.string(), z.unknown()) }),
 })
 export type OpenApi = z.infer<typeof openApiSchema>
+
+/** The document that the hub makes of its operations. */
+export const readOpenApi = async (signal: AbortSignal): Promise<OpenApi> =>
+  openApiSchema.parse(await request('GET /api/openapi.json', z.looseObject({}), { signal }))
 
 /** An operation with its place in the document. */
 export interface ApiOperation extends z.infer<typeof operationSchema> {

@@ -8,49 +8,40 @@ import {
   keySchema,
   sessionInfoSchema,
   userSchema,
-  type createKeySchema,
-  type createUserSchema,
-  type editKeySchema,
-  type editUserSchema,
-  type enrolDeployKeySchema,
 } from '../../../hub/contract/index.ts'
-import { request } from '../../lib/api.ts'
-
-const nothing = z.unknown()
-const user = (name: string): string => `/api/users/${encodeURIComponent(name)}`
-const key = (id: string): string => `/api/keys/${encodeURIComponent(id)}`
+import type { BodyOf, QueryOf } from '../../../hub/contract/operations/table.ts'
+import { perform, request } from '../../lib/client.ts'
 
 /** Who may do what: users, keys, sign-ins and the record of what administrators did. */
 export const accessApi = {
-  users: (signal?: AbortSignal) => request('/api/users', z.array(userSchema), { signal }),
-  createUser: (body: z.input<typeof createUserSchema>) =>
-    request('/api/users', createdUserSchema, { method: 'POST', body }),
-  editUser: (name: string, body: z.input<typeof editUserSchema>) =>
-    request(user(name), userSchema, { method: 'PUT', body }),
-  deleteUser: (name: string) => request(user(name), nothing, { method: 'DELETE' }),
+  users: (signal?: AbortSignal) => request('GET /api/users', z.array(userSchema), { signal }),
+  createUser: (body: BodyOf<'POST /api/users'>) => request('POST /api/users', createdUserSchema, { body }),
+  editUser: (name: string, body: BodyOf<'PUT /api/users/:name'>) =>
+    request('PUT /api/users/:name', userSchema, { params: { name }, body }),
+  deleteUser: (name: string) => perform('DELETE /api/users/:name', { params: { name } }),
   resetPassword: (name: string, password: string | undefined) =>
-    request(`${user(name)}/password`, createdUserSchema, {
-      method: 'POST',
+    request('POST /api/users/:name/password', createdUserSchema, {
+      params: { name },
       body: password === undefined ? {} : { password },
     }),
-  unlock: (name: string) => request(`${user(name)}/unlock`, nothing, { method: 'POST' }),
-  signOut: (name: string) => request(`${user(name)}/sign-out`, nothing, { method: 'POST' }),
+  unlock: (name: string) => perform('POST /api/users/:name/unlock', { params: { name } }),
+  signOut: (name: string) => perform('POST /api/users/:name/sign-out', { params: { name } }),
 
-  keys: (signal?: AbortSignal) => request('/api/keys', z.array(keySchema), { signal }),
-  createKey: (body: z.input<typeof createKeySchema>) =>
-    request('/api/keys', createdKeySchema, { method: 'POST', body }),
-  editKey: (id: string, body: z.input<typeof editKeySchema>) => request(key(id), keySchema, { method: 'PUT', body }),
+  keys: (signal?: AbortSignal) => request('GET /api/keys', z.array(keySchema), { signal }),
+  createKey: (body: BodyOf<'POST /api/keys'>) => request('POST /api/keys', createdKeySchema, { body }),
+  editKey: (id: string, body: BodyOf<'PUT /api/keys/:id'>) =>
+    request('PUT /api/keys/:id', keySchema, { params: { id }, body }),
   /** A code that another computer exchanges for a deploy key. */
-  enrol: (body: z.input<typeof enrolDeployKeySchema>) =>
-    request('/api/admin/deploy-keys', enrolmentSchema, { method: 'POST', body }),
-  deleteKey: (id: string) => request(key(id), nothing, { method: 'DELETE' }),
+  enrol: (body: BodyOf<'POST /api/admin/deploy-keys'>) =>
+    request('POST /api/admin/deploy-keys', enrolmentSchema, { body }),
+  deleteKey: (id: string) => perform('DELETE /api/keys/:id', { params: { id } }),
 
-  sessions: (signal?: AbortSignal) => request('/api/sessions', z.array(sessionInfoSchema), { signal }),
-  endSession: (id: string) => request(`/api/sessions/${encodeURIComponent(id)}`, nothing, { method: 'DELETE' }),
+  sessions: (signal?: AbortSignal) => request('GET /api/sessions', z.array(sessionInfoSchema), { signal }),
+  endSession: (id: string) => perform('DELETE /api/sessions/:id', { params: { id } }),
 
-  audit: (query: Record<string, string>, signal?: AbortSignal) =>
-    request(`/api/audit?${new URLSearchParams(query).toString()}`, auditPageSchema, { signal }),
-  verifyAudit: () => request('/api/audit/verify', auditVerificationSchema),
+  audit: (query: QueryOf<'GET /api/audit'>, signal?: AbortSignal) =>
+    request('GET /api/audit', auditPageSchema, { query, signal }),
+  verifyAudit: () => request('GET /api/audit/verify', auditVerificationSchema),
 }
 
 export const accessKeys = {

@@ -1,6 +1,7 @@
 import { computed, type ComputedRef } from 'vue'
 import { useRoute, useRouter, type LocationQuery } from 'vue-router'
 import { outcomes, statsWindows, type Outcome } from '../../../hub/contract/index.ts'
+import type { QueryOf } from '../../../hub/contract/operations/table.ts'
 
 /** What is not a control of its own, and is chosen by pressing a value of a request. */
 export const extraFields = ['client', 'principal', 'endpoint', 'name'] as const
@@ -52,11 +53,13 @@ export function readFilter(query: LocationQuery): ActivityFilter {
   }
 }
 
+type FilterQuery = Omit<QueryOf<'GET /api/history'>, 'limit' | 'cursor'>
+
 /** As `GET /api/history` takes it. A range ends where now is, so it is worked out with each question. */
-export function toApiQuery({ range, ...rest }: ActivityFilter, now: number): Record<string, string> {
+export function toApiQuery({ range, ...rest }: ActivityFilter, now: number): FilterQuery {
   const named = Object.entries(rest).filter(([, value]) => value !== '')
   const from = range === 'all' ? [] : [['from', String(now - lengths[range])]]
-  return Object.fromEntries([...named, ...from]) as Record<string, string>
+  return Object.fromEntries([...named, ...from]) as FilterQuery
 }
 
 export const isFiltered = ({ range, ...rest }: ActivityFilter): boolean =>

@@ -1,18 +1,15 @@
-import { z } from 'zod'
 import { backupContentsSchema, backupSchema, backupsSchema } from '../../../hub/contract/index.ts'
-import { request } from '../../lib/api.ts'
-
-const backup = (name: string): string => `/api/backups/${encodeURIComponent(name)}`
+import { addressOf, perform, request } from '../../lib/client.ts'
 
 export const backupsApi = {
-  list: (signal?: AbortSignal) => request('/api/backups', backupsSchema, { signal }),
-  create: () => request('/api/backups', backupSchema, { method: 'POST' }),
+  list: (signal?: AbortSignal) => request('GET /api/backups', backupsSchema, { signal }),
+  create: () => request('POST /api/backups', backupSchema),
   contents: (name: string, signal?: AbortSignal) =>
-    request(`${backup(name)}/contents`, backupContentsSchema, { signal }),
-  restore: (name: string) => request(`${backup(name)}/restore`, z.unknown(), { method: 'POST' }),
-  remove: (name: string) => request(backup(name), z.unknown(), { method: 'DELETE' }),
+    request('GET /api/backups/:name/contents', backupContentsSchema, { params: { name }, signal }),
+  restore: (name: string) => perform('POST /api/backups/:name/restore', { params: { name } }),
+  remove: (name: string) => perform('DELETE /api/backups/:name', { params: { name } }),
   /** Where the browser fetches it. */
-  address: backup,
+  address: (name: string) => addressOf('GET /api/backups/:name', { params: { name } }),
 }
 
 export const backupsKey = ['backups'] as const

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
-import { routeNeeds, type RouteKey } from '../../../hub/api/permissions.ts'
+import { routeNeeds } from '../../../hub/api/permissions.ts'
+import type { RouteKey } from '../../../hub/contract/operations/table.ts'
 import { faultyText } from './json-text.ts'
 import { faultyRequest, type Input } from './requests.ts'
 

@@ -1,6 +1,6 @@
 import { onScopeDispose, ref, shallowRef, type Ref, type ShallowRef } from 'vue'
 import type { TargetInput } from '../../../../hub/contract/index.ts'
-import { requestFile } from '../../../lib/api.ts'
+import { requestFile } from '../../../lib/client.ts'
 import { download } from '../../../lib/download.ts'
 
 export interface Archive {
@@ -31,10 +31,9 @@ export function useArchive(): Archive {
       received.value = 0
       error.value = null
       try {
-        const options = { method: 'POST', body: { target }, signal: mine.signal } as const
         const { name, content } = await requestFile(
-          '/api/publish/archive',
-          options,
+          'POST /api/publish/archive',
+          { body: { target }, signal: mine.signal },
           (bytes) => (received.value = bytes),
         )
         download(name ?? 'mcp-hub.tar.gz', 'application/gzip', content)

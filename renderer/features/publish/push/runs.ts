@@ -1,15 +1,15 @@
 import { useQueryClient } from '@tanstack/vue-query'
 import { defineStore } from 'pinia'
 import { shallowReactive } from 'vue'
-import { z } from 'zod'
 import {
   runEventSchema,
   type PushRequest,
   type RollbackRequest,
   type RunAnswer,
+  type RunEvent,
   type RunOperation,
 } from '../../../../hub/contract/index.ts'
-import { request, requestLines } from '../../../lib/api.ts'
+import { perform, requestLines } from '../../../lib/client.ts'
 import { ApiError } from '../../../lib/problem.ts'
 import { keys } from '../../../lib/queries.ts'
 import { targetKeys } from '../target/targets-api.ts'
@@ -37,14 +37,16 @@ export const useRuns = defineStore('publish-runs', () => {
       const run = runs.get(target)
       if (run !== undefined) runs.set(target, next(run))
     }
-    const path = `/api/publish/targets/${encodeURIComponent(target)}/${operation}`
+    const onEvent = (event: RunEvent): void => change((run) => applyEvent(run, event))
+    const input = { params: { name: target }, signal: abort.signal }
     try {
-      const options = { method: 'POST', body, signal: abort.signal } as const
-      await requestLines(path, runEventSchema, options, (event) => change((run) => applyEvent(run, event)))
+      await (operation === 'push' || operation === 'rollback'
+        ? requestLines(`POST /api/publish/targets/:name/${operation}`, runEventSchema, { ...input, body }, onEvent)
+        : requestLines(`POST /api/publish/targets/:name/${operation}`, runEventSchema, input, onEvent))
       if (!runs.get(target)?.ended)
         throw new ApiError({
           kind: 'unexpected',
-          request: `POST ${path}`,
+          request: `POST ${operation}`,
           message: 'The answer ended before its result',
         })
     } catch (error) {
@@ -61,8 +63,7 @@ export const useRuns = defineStore('publish-runs', () => {
   async function answer(target: string, question: string, body: RunAnswer): Promise<void> {
     const asked = runs.get(target)
     if (asked === undefined || asked.id === null) return
-    const path = `/api/publish/runs/${encodeURIComponent(asked.id)}/questions/${encodeURIComponent(question)}`
-    await request(path, z.unknown(), { method: 'POST', body })
+    await perform('POST /api/publish/runs/:run/questions/:question', { params: { run: asked.id, question }, body })
     const now = runs.get(target)
     if (now?.id === asked.id)
       runs.set(target, { ...now, questions: now.questions.filter((other) => other.question !== question) })

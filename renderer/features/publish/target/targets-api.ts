@@ -10,21 +10,21 @@ import {
   type SavedTarget,
   type SaveTargetInput,
 } from '../../../../hub/contract/index.ts'
-import { request } from '../../../lib/api.ts'
+import { perform, request } from '../../../lib/client.ts'
 import type { Query } from '../../../lib/queries.ts'
 
-const place = (name: string): string => `/api/publish/targets/${encodeURIComponent(name)}`
-
 export const targetsApi = {
-  list: (signal?: AbortSignal) => request('/api/publish/targets', z.array(savedTargetSchema), { signal }),
-  one: (name: string, signal?: AbortSignal) => request(place(name), savedTargetSchema, { signal }),
-  save: (name: string, body: SaveTargetInput) => request(place(name), savedTargetSchema, { method: 'PUT', body }),
-  remove: (name: string) => request(place(name), z.unknown(), { method: 'DELETE' }),
-  forgetHostKeys: (name: string) => request(`${place(name)}/host-keys`, z.unknown(), { method: 'DELETE' }),
+  list: (signal?: AbortSignal) => request('GET /api/publish/targets', z.array(savedTargetSchema), { signal }),
+  one: (name: string, signal?: AbortSignal) =>
+    request('GET /api/publish/targets/:name', savedTargetSchema, { params: { name }, signal }),
+  save: (name: string, body: SaveTargetInput) =>
+    request('PUT /api/publish/targets/:name', savedTargetSchema, { params: { name }, body }),
+  remove: (name: string) => perform('DELETE /api/publish/targets/:name', { params: { name } }),
+  forgetHostKeys: (name: string) => perform('DELETE /api/publish/targets/:name/host-keys', { params: { name } }),
   history: (name: string, signal?: AbortSignal) =>
-    request(`${place(name)}/history`, z.array(publishRecordSchema), { signal }),
+    request('GET /api/publish/targets/:name/history', z.array(publishRecordSchema), { params: { name }, signal }),
   record: (name: string, id: string, signal?: AbortSignal) =>
-    request(`${place(name)}/history/${encodeURIComponent(id)}`, publishRecordDetailSchema, { signal }),
+    request('GET /api/publish/targets/:name/history/:id', publishRecordDetailSchema, { params: { name, id }, signal }),
 }
 
 export const targetKeys = {
