@@ -109,7 +109,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     log: options.log,
   })
   const pushes = createPushSource({
-    dataDir: options.dataDir,
+    text: keptText(documents, 'pushes'),
+    shared: documents.shared,
     config,
     consents,
     servers: () => [...supervisor.upstreams.values()].map((upstream) => upstream.status()),

@@ -113,12 +113,12 @@ export function adminConfigRoutes(
   }
 
   on('GET /api/admin/config/pushes', async (_request, response) => {
-    response.json((await options.openPushes()).list())
+    response.json(await (await options.openPushes()).list())
   })
 
   on('GET /api/admin/config/pushes/:id', async (request, response) => {
     const id = String(request.params['id'])
-    const push = (await options.openPushes()).get(id)
+    const push = await (await options.openPushes()).get(id)
     if (push === null)
       throw new HubError('HUB_PUSH_NOT_FOUND', `There is no push ${id}`, {
         cure: 'GET /api/admin/config/pushes lists the newest; the audit log has all of them.',

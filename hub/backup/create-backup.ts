@@ -79,6 +79,8 @@ const isConfig = (member: string): boolean => member.startsWith('config/')
 async function readAll(documents: Documents): Promise<Map<string, string>> {
   const texts = new Map<string, string>()
   for (const name of Object.keys(emptyTexts) as DocumentName[]) {
+    // A push that was watched then must not be finished over what was restored.
+    if (name === 'pushes') continue
     const found = await documents.read(name)
     if (found.ok && found.text !== null) texts.set(`${isKept(name) ? 'data' : 'config'}/${name}.json`, found.text)
   }

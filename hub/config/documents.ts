@@ -6,9 +6,9 @@ import { readConfigText } from './read-file.ts'
 import type { ConfigVersions } from './versions.ts'
 import { watchFiles } from './watch-files.ts'
 
-/** What people write, and what hubs keep beside it: what users.json was, approved tools, agreed programs. */
+/** What people write, and what hubs keep beside it: what users.json was, approved tools, agreed programs, pushes. */
 export type DocumentName = keyof ConfigTexts | 'users' | KeptName
-export type KeptName = 'user-versions' | 'pins' | 'exec-consents'
+export type KeptName = 'user-versions' | 'pins' | 'exec-consents' | 'pushes'
 
 /** A text as it was read, null when there is none. Each change makes another version where hubs share the documents. */
 export type ReadDocument = { ok: true; text: string | null; version: number } | { ok: false; fault: Fault }
@@ -46,6 +46,7 @@ export const emptyTexts: Readonly<Record<DocumentName, string>> = {
   'user-versions': '',
   pins: '',
   'exec-consents': '',
+  pushes: '',
 }
 
 export const isKept = (document: DocumentName): document is KeptName => emptyTexts[document] === ''

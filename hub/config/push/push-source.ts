@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs'
 import { parse } from 'jsonc-parser'
 import type { ExecConsents } from '../../auth/exec-consents.ts'
 import type { ServersFile } from '../../contract/index.ts'
 import type { Log } from '../../observe/log.ts'
-import { openPushFile } from './push-record.ts'
 import type { Pushes, PushesOptions } from './pushes.ts'
 
 export interface PushSource {
@@ -32,18 +30,32 @@ export function createPushSource(
         log('error', 'A pushed configuration cannot be taken back or kept yet', { error: String(error) }),
     })
   }
-  const open = (): Promise<Pushes> => (pushes ??= load())
+  const open = (): Promise<Pushes> =>
+    (pushes ??= load().catch((error: unknown) => {
+      pushes = null
+      throw error
+    }))
+  let watcher: { close: () => void } | null = null
+
+  async function goOn(): Promise<void> {
+    try {
+      const text = await options.text.read()
+      // As `push-record.ts` writes it: nearly always there is nothing to finish.
+      if (text === null || text.startsWith('{"open":null')) return
+      ;(await open()).follow()
+    } catch (error) {
+      log('error', 'What became of a pushed configuration cannot be told', { error: String(error) })
+    }
+  }
 
   return {
     open,
     resume: async () => {
-      if (!existsSync(openPushFile(options.dataDir))) return
-      await open().catch((error: unknown) => {
-        pushes = null
-        log('error', 'What became of a pushed configuration cannot be told', { error: String(error) })
-      })
+      watcher = options.text.watch(() => void goOn())
+      await goOn()
     },
     dispose: async () => {
+      watcher?.close()
       await (await pushes?.catch(() => null))?.dispose()
     },
   }

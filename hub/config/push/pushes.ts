@@ -3,11 +3,14 @@ import { isEnabled, type ConfigTexts, type PushStatus, type ServerStatus } from 
 import { HubError } from '../../hub-error.ts'
 import { changesBetween } from '../changes.ts'
 import { entityTag } from '../entity-tag.ts'
+import type { KeptText } from '../kept-text.ts'
 import type { ConfigStore } from '../store.ts'
 import { openPushRecord, type OpenPush } from './push-record.ts'
 
 export interface PushesOptions {
-  dataDir: string
+  /** Where pushes are kept; hubs that share it finish each other's. */
+  text: KeptText
+  shared: boolean
   config: Pick<ConfigStore, 'texts' | 'servers' | 'replace'>
   servers: () => readonly ServerStatus[]
   /** Why the hub should get no work; null when it should. */
@@ -30,27 +33,34 @@ export interface Pushes {
   /** Brings texts into force. Throws HUB_CONFLICT while another push is watched, HUB_CHANGED_MEANWHILE for an old `ifMatch`. */
   push: (texts: ConfigTexts, change: { by: string; reason: string | null; ifMatch: string }) => Promise<PushStatus>
   /** The newest first. */
-  list: () => PushStatus[]
-  get: (id: string) => PushStatus | null
+  list: () => Promise<PushStatus[]>
+  get: (id: string) => Promise<PushStatus | null>
+  /** Finishes what another hub watches, should that one end. */
+  follow: () => void
   dispose: () => Promise<void>
 }
 
 const LOOK_MS = 500
 /** After a look that failed, e.g. because the database is away. */
 const RETRY_MS = 5_000
+/** So often a hub says that it watches; who has said nothing for the lease is taken for one that ended. */
+const BEAT_MS = 1_000
+const LEASE_MS = 5 * BEAT_MS
 /** A server that starts for the first time may have to be fetched: so many times the window it gets for that. */
 const PATIENCE = 4
 /** So often may a server end in the window and still count as one that runs. */
 const MAX_ENDS = 1
 
-/** Goes on with a push that was watched when the hub ended. */
+/** Goes on with a push that was watched when the hub ended, this one or another. */
 export async function openPushes(options: PushesOptions): Promise<Pushes> {
   const { config, watchMs, told, now = Date.now } = options
-  const record = await openPushRecord(options.dataDir)
+  const record = await openPushRecord(options.text, randomUUID())
   let timer: NodeJS.Timeout | null = null
   let looking: Promise<void> = Promise.resolve()
   let disposed = false
   let quietUntil = 0
+  let beatAt = 0
+  let follower: NodeJS.Timeout | null = null
   /** How often each server had ended when the window began. */
   let endsBefore = new Map<string, number>()
 
@@ -73,6 +83,13 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
   async function look(): Promise<void> {
     const push = record.open
     if (push === null || disposed || now() < quietUntil) return
+    if (options.shared && now() >= beatAt + BEAT_MS) {
+      beatAt = now()
+      if (!(await record.keep(push))) {
+        leave()
+        return
+      }
+    }
     if (push.status.state === 'revert-failed') return revert(push, push.status.failures)
     if (!isIn(push.after)) return decide(push, 'superseded')
     const failures = failuresOf(push)
@@ -125,8 +142,8 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
         return decide(push, 'superseded', failures)
       if (push.status.state !== 'revert-failed') {
         push.status = { ...push.status, state: 'revert-failed', failures }
-        await record.begin(push)
         told(push.status)
+        await record.keep(push)
       }
       throw error
     }
@@ -140,18 +157,23 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
     failures: PushStatus['failures'] = [],
   ): Promise<void> {
     const status: PushStatus = { ...push.status, state, failures, decidedAt: now() }
-    await record.end(status)
+    const isMine = await record.end(status)
+    leave()
+    if (isMine) told(status)
+  }
+
+  /** Decided, or watched by another hub now. */
+  function leave(): void {
     if (timer !== null) clearInterval(timer)
     timer = null
-    told(status)
+    follow()
   }
 
   async function goOn(push: OpenPush): Promise<void> {
     if (isIn(push.after)) {
       // What runs now was started a moment ago: it gets the whole window.
       push.status = { ...push.status, until: now() + watchMs() }
-      await record.begin(push)
-      watch()
+      if (await record.keep(push)) watch()
     } else if (isIn(push.before)) await decide(push, 'not-applied')
     else if (isBetween(config.texts, push)) {
       await config.replace(push.before, { by: 'MCP Hub', reason: 'Takes back a push that was cut off' })
@@ -160,14 +182,46 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
     } else await decide(push, 'superseded')
   }
 
-  if (record.open !== null) await goOn(record.open)
+  async function list(): Promise<PushStatus[]> {
+    if (options.shared) await record.load()
+    return [...(record.open === null ? [] : [record.open.status]), ...record.decided]
+  }
+
+  /** Goes on in the place of the hub that watches, once that one has said nothing for a while, by this hub's own clock. */
+  function follow(): void {
+    if (!options.shared || follower !== null || disposed || record.open === null || record.isMine) return
+    let heard = { pulse: record.pulse, at: performance.now() }
+    const stop = (): void => {
+      if (follower !== null) clearInterval(follower)
+      follower = null
+    }
+    async function listen(): Promise<void> {
+      await record.load()
+      if (disposed || record.open === null || record.isMine) {
+        stop()
+        return
+      }
+      const { pulse } = record
+      if (pulse !== heard.pulse) heard = { pulse, at: performance.now() }
+      if (performance.now() - heard.at < LEASE_MS || !(await record.takeOver(pulse))) return
+      stop()
+      await goOn(record.open)
+    }
+    let listening: Promise<void> | null = null
+    follower = setInterval(() => {
+      listening ??= listen()
+        .catch(options.onFailure)
+        .finally(() => (listening = null))
+    }, BEAT_MS)
+    follower.unref()
+  }
+
+  // What is shared may be watched by a hub that is there.
+  if (options.shared) follow()
+  else if (record.open !== null && (await record.takeOver(record.pulse))) await goOn(record.open)
 
   return {
     push: async (texts, { by, reason, ifMatch }) => {
-      if (record.open !== null)
-        throw new HubError('HUB_CONFLICT', `What ${record.open.status.by} pushed is still being watched`, {
-          cure: `Wait until ${new Date(record.open.status.until).toISOString()}, and read the configuration again.`,
-        })
       const before = config.texts
       const at = now()
       const status: PushStatus = {
@@ -198,11 +252,13 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
       watch()
       return status
     },
-    list: () => [...(record.open === null ? [] : [record.open.status]), ...record.decided],
-    get: (id) => [record.open?.status, ...record.decided].find((push) => push?.id === id) ?? null,
+    list,
+    get: async (id) => (await list()).find((push) => push.id === id) ?? null,
+    follow: () => void record.load().then(follow).catch(options.onFailure),
     dispose: async () => {
       disposed = true
       if (timer !== null) clearInterval(timer)
+      if (follower !== null) clearInterval(follower)
       await looking
     },
   }
