@@ -35,6 +35,7 @@ import { logRequests } from './observe/request-lines.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { createServerLogs } from './observe/server-log.ts'
 import { createWebhooks } from './observe/webhooks.ts'
+import { unsaid } from './say.ts'
 import { createSecretKeeper } from './secrets/keeper.ts'
 import { createSecretLifter } from './secrets/lifter.ts'
 import { readFileBelow, readSecretFile, secretFolders } from './secrets/environment.ts'
@@ -521,7 +522,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     requestListener: door.listener,
     start: async () => {
       identity.onFaults = () => {
-        for (const fault of identity.faults) options.log('error', 'Configuration fault', { ...fault })
+        for (const fault of identity.faults) options.log('error', 'Configuration fault', unsaid(fault))
         changed()
       }
       identity.watch()
@@ -529,7 +530,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       consents.watch()
       config.watch((names) => {
         webhooks.configFaults(config.faults)
-        for (const fault of config.faults) options.log('error', 'Configuration fault', { ...fault })
+        for (const fault of config.faults) options.log('error', 'Configuration fault', unsaid(fault))
         // Another hub has told of its change itself.
         if (!documents.shared) history.audit(configChangedAct(config.faults.length))
         changed()

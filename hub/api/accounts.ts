@@ -4,6 +4,7 @@ import { readCookie } from '../auth/cookies.ts'
 import { bearerOf } from '../auth/tokens.ts'
 import { signInSchema } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { say, wordsFrom } from '../say.ts'
 import { UpstreamFailure } from '../upstream/channel.ts'
 import { SIGN_IN_COOKIE } from '../upstream/oauth/callback.ts'
 import { CALLBACK_PATH } from '../upstream/oauth/client.ts'
@@ -51,12 +52,20 @@ function isFromBrowser(request: Request, baseUrl: string | null): boolean {
 
 function refuse(error: unknown): never {
   if (error instanceof IssuerChanged)
-    throw new HubError('HUB_ISSUER_CHANGED', error.message, { cure: error.cure, faults: [issuerFault(error)] })
-  if (error instanceof SignInFailure) throw new HubError('HUB_SIGN_IN_FAILED', error.message, { cure: error.cure })
+    throw new HubError('HUB_ISSUER_CHANGED', wordsFrom(error, 'message'), {
+      cure: wordsFrom(error, 'cure'),
+      faults: [issuerFault(error)],
+    })
+  if (error instanceof SignInFailure)
+    throw new HubError('HUB_SIGN_IN_FAILED', wordsFrom(error, 'message'), {
+      cure: wordsFrom(error, 'cure'),
+    })
   if (error instanceof UpstreamFailure)
-    throw new HubError('HUB_SIGN_IN_FAILED', error.reason.message, { cure: error.reason.cure })
-  throw new HubError('HUB_SIGN_IN_FAILED', `The sign-in cannot begin: ${messageOf(error)}`, {
-    cure: 'Check that the server can be reached, and hub.oauth, hub.proxy and hub.tls of it.',
+    throw new HubError('HUB_SIGN_IN_FAILED', wordsFrom(error.reason, 'message'), {
+      cure: wordsFrom(error.reason, 'cure'),
+    })
+  throw new HubError('HUB_SIGN_IN_FAILED', say`The sign-in cannot begin: ${messageOf(error)}`, {
+    cure: say`Check that the server can be reached, and hub.oauth, hub.proxy and hub.tls of it.`,
   })
 }
 

@@ -17,6 +17,7 @@ import { requestIdOf } from '../http-answers.ts'
 import type { ReportFault } from '../observe/fault-reports.ts'
 import type { Log } from '../observe/log.ts'
 import type { Redactor } from '../observe/redactor.ts'
+import { say, told, wordsFrom } from '../say.ts'
 import { accountRoutes } from './accounts.ts'
 import { adminConfigRoutes } from './admin-config.ts'
 import { appRoutes } from './apps.ts'
@@ -88,7 +89,7 @@ export function createApp(options: AppOptions): Express {
     const hasBody = Number(request.get('content-length') ?? 0) > 0 || request.get('transfer-encoding') !== undefined
     // A form can be posted from any page; JSON cannot.
     if (hasBody && !request.is('application/json'))
-      throw new HubError('HUB_UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json')
+      throw new HubError('HUB_UNSUPPORTED_MEDIA_TYPE', say`The body must be application/json`)
     next()
   })
   const { on, refuseRest } = createRoutes(app, { ...options, trust: options.auth.trust })
@@ -116,7 +117,7 @@ export function createApp(options: AppOptions): Express {
   refuseRest()
   if (options.webDir !== null) serveWeb(app, options.webDir)
   app.use((request) => {
-    throw new HubError('HUB_NOT_FOUND', `There is nothing at ${request.path}`)
+    throw new HubError('HUB_NOT_FOUND', say`There is nothing at ${request.path}`)
   })
   app.use(problemHandler(options.log, options.reportFault))
   return app
@@ -138,7 +139,8 @@ function serveWeb(app: Express, webDir: string): void {
       return
     }
     const html = await readFile(join(webDir, 'index.html'), 'utf8').catch(() => null)
-    if (html === null) throw new HubError('HUB_NOT_FOUND', 'The web UI is not built', { cure: 'Run npm run build.' })
+    if (html === null)
+      throw new HubError('HUB_NOT_FOUND', say`The web UI is not built`, { cure: say`Run npm run build.` })
     const nonce = randomBytes(16).toString('base64')
     response.set({
       'content-security-policy': contentSecurityPolicy(nonce),
@@ -202,16 +204,16 @@ function problemHandler(log: Log, reportFault: ReportFault): ErrorRequestHandler
 }
 
 export function sendProblem(response: Response, error: HubError): void {
-  const problem: Problem = {
+  const problem: Problem = told({
     type: `https://mcphub.dev/errors/${error.code}`,
     title: error.code,
     status: error.status,
     code: error.code,
-    detail: error.message,
-    ...(error.cure === undefined ? {} : { cure: error.cure }),
+    detail: wordsFrom(error, 'message'),
+    ...(error.cure === undefined ? {} : { cure: wordsFrom(error, 'cure') ?? error.cure }),
     ...(error.faults === undefined ? {} : { faults: error.faults }),
     requestId: requestIdOf(response) ?? undefined,
-  }
+  })
   if (error.retryAfterMs !== undefined) response.set('retry-after', String(Math.ceil(error.retryAfterMs / 1_000)))
   response.status(error.status).type('application/problem+json').json(problem)
 }
@@ -223,12 +225,12 @@ function fromExpress(error: unknown): HubError {
     message?: string
   }
   if (type === 'entity.parse.failed')
-    return new HubError('HUB_BAD_REQUEST', `The body is not valid JSON: ${message ?? ''}`)
+    return new HubError('HUB_BAD_REQUEST', say`The body is not valid JSON: ${message ?? ''}`)
   if (type === 'entity.too.large')
-    return new HubError('HUB_BODY_TOO_LARGE', 'The body is larger than the hub takes (limits.maxRequestBytes)')
+    return new HubError('HUB_BODY_TOO_LARGE', say`The body is larger than the hub takes (limits.maxRequestBytes)`)
   if (status !== undefined && status >= 400 && status < 500)
-    return new HubError('HUB_BAD_REQUEST', message ?? 'Bad request')
-  return new HubError('HUB_INTERNAL', 'The hub failed; its log has the details', {
-    cure: 'Try again; if it stays, report it with the log.',
+    return new HubError('HUB_BAD_REQUEST', message ?? say`Bad request`)
+  return new HubError('HUB_INTERNAL', say`The hub failed; its log has the details`, {
+    cure: say`Try again; if it stays, report it with the log.`,
   })
 }

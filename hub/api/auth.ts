@@ -13,6 +13,7 @@ import { cookieHeader, readCookie } from '../auth/cookies.ts'
 import type { People, Identity } from '../auth/identity.ts'
 import type { Origin, SignedIn } from '../auth/sign-in.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import { bodyOf, callerOf, type On } from './routes.ts'
 
 const DEVICE_SECONDS = 400 * 86_400
@@ -31,7 +32,7 @@ export function authRoutes(
 
   function people(): Promise<People> {
     const found = identity.people()
-    if (found === null) throw new HubError('HUB_NOT_FOUND', 'The desktop app has no sign-in')
+    if (found === null) throw new HubError('HUB_NOT_FOUND', say`The desktop app has no sign-in`)
     return found
   }
 
@@ -95,7 +96,7 @@ export function authRoutes(
     const token =
       bodyOf(request, refreshSchema).refreshToken ?? readCookie(request, 'refresh', isSecure(request, trust))
     if (token === null)
-      throw new HubError('HUB_UNAUTHENTICATED', 'There is no session to go on with', { cure: 'Sign in.' })
+      throw new HubError('HUB_UNAUTHENTICATED', say`There is no session to go on with`, { cure: say`Sign in.` })
     answer(request, response, await signIn.refresh(token, originOf(request)))
   })
 

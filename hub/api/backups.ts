@@ -11,6 +11,7 @@ import { changesBetween } from '../config/changes.ts'
 import type { ConfigStore } from '../config/store.ts'
 import type { BackupContents, Backups, ConfigTexts } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import type { ProgramsConsent } from './exec-check.ts'
 import { callerOf, nameParam, verbatim, type On } from './routes.ts'
 
@@ -30,7 +31,7 @@ export function backupRoutes(
     const name = nameParam(request)
     const file = join(options.settings().into, name)
     const found = isBackupName(name) ? await stat(file).catch(() => null) : null
-    if (found === null) throw new HubError('HUB_BACKUP_NOT_FOUND', `There is no backup named ${name}`)
+    if (found === null) throw new HubError('HUB_BACKUP_NOT_FOUND', say`There is no backup named ${name}`)
     return file
   }
 

@@ -17,6 +17,7 @@ import { McpError, isObject, rpc, type Params, type Reply } from '../gateway/jso
 import { paramHeaders } from '../gateway/mcp-headers.ts'
 import { requestIdOf } from '../http-answers.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { linesInto, wantsLines } from './lines.ts'
@@ -54,13 +55,13 @@ export function callRoutes(on: On, options: { supervisor: Supervisor; onExchange
   function upstreamOf(request: Request, name: string): Upstream {
     const upstream = options.supervisor.upstreams.get(name)
     if (upstream === undefined || !serverInScope(callerOf(request).scopes, name))
-      throw new HubError('HUB_SERVER_NOT_FOUND', `There is no server named ${name}`)
+      throw new HubError('HUB_SERVER_NOT_FOUND', say`There is no server named ${name}`)
     return upstream
   }
 
   /** Tools are known, or the server says why they are not. */
   function requireTool(request: Request, upstream: Upstream, tool: string): void {
-    const none = new HubError('HUB_TOOL_NOT_FOUND', `Server ${upstream.name} has no tool named ${tool}`)
+    const none = new HubError('HUB_TOOL_NOT_FOUND', say`Server ${upstream.name} has no tool named ${tool}`)
     if (!toolInScope(callerOf(request).scopes, upstream.name, tool)) throw none
     if (upstream.catalog.lists.tools.some((entry) => entry['name'] === tool)) return
     const unavailable = upstream.unavailable()
@@ -72,8 +73,8 @@ export function callRoutes(on: On, options: { supervisor: Supervisor; onExchange
   async function run(request: Request, response: Response, asked: ByHand): Promise<void> {
     const lines = wantsLines(request)
     if (asked.interactive && !lines)
-      throw new HubError('HUB_BAD_REQUEST', 'An interactive call needs an answer that comes by lines', {
-        cure: 'Send Accept: application/x-ndjson.',
+      throw new HubError('HUB_BAD_REQUEST', say`An interactive call needs an answer that comes by lines`, {
+        cure: say`Send Accept: application/x-ndjson.`,
       })
     const caller = callerOf(request)
     const { upstream, method, params } = asked
@@ -189,8 +190,8 @@ export function callRoutes(on: On, options: { supervisor: Supervisor; onExchange
     const question = String(request.params['question'])
     const asked = call?.caller === callerOf(request).id ? call.questions.get(question) : undefined
     if (asked === undefined)
-      throw new HubError('HUB_NOT_FOUND', 'Nobody waits for this answer', {
-        cure: 'The call is over, or its server withdrew the question.',
+      throw new HubError('HUB_NOT_FOUND', say`Nobody waits for this answer`, {
+        cure: say`The call is over, or its server withdrew the question.`,
       })
     call?.questions.delete(question)
     settle(asked, body)

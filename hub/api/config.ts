@@ -4,6 +4,7 @@ import type { ConfigStore } from '../config/store.ts'
 import type { ConfigVersions, StoredVersion } from '../config/versions.ts'
 import { restoreVersionSchema, type ConfigVersionDetail } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import type { ProgramsConsent } from './exec-check.ts'
 import { bodyOf, callerOf, verbatim, type On } from './routes.ts'
 
@@ -23,7 +24,8 @@ export function configRoutes(
   async function versionOf(request: Request): Promise<StoredVersion> {
     const id = String(request.params['id'])
     const version = /^\d{1,9}$/.test(id) ? await versions.get(Number(id)) : null
-    if (version === null) throw new HubError('HUB_VERSION_NOT_FOUND', `There is no version ${id} of the configuration`)
+    if (version === null)
+      throw new HubError('HUB_VERSION_NOT_FOUND', say`There is no version ${id} of the configuration`)
     return version
   }
 

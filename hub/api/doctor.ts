@@ -2,6 +2,7 @@ import { doctorRequestSchema, type DoctorProgress } from '../contract/index.ts'
 import { may } from '../auth/caller.ts'
 import { HubError } from '../hub-error.ts'
 import type { Redactor } from '../observe/redactor.ts'
+import { say } from '../say.ts'
 import { clearSecrets } from '../secrets/lift.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import { reportRuntimes } from '../upstream/doctor/runtime-report.ts'
@@ -25,12 +26,16 @@ export function doctorRoutes(
     const saved = supervisor.upstreams.get(name)?.config
     // An entry that is given is a program that is run: that is for those who may save it.
     if (given !== undefined && !may(callerOf(request), 'servers:write'))
-      throw new HubError('HUB_FORBIDDEN', 'Examining an entry that is not saved needs the permission servers:write', {
-        cure: 'Leave out config to examine the server as it is saved.',
-      })
+      throw new HubError(
+        'HUB_FORBIDDEN',
+        say`Examining an entry that is not saved needs the permission servers:write`,
+        {
+          cure: say`Leave out config to examine the server as it is saved.`,
+        },
+      )
     if (given !== undefined) checkExec(request, saved ?? null, given)
     const config = given ?? saved
-    if (config === undefined) throw new HubError('HUB_SERVER_NOT_FOUND', `There is no server named ${name}`)
+    if (config === undefined) throw new HubError('HUB_SERVER_NOT_FOUND', say`There is no server named ${name}`)
     const examination = `doctor ${++examinations}`
     redactor.know(examination, clearSecrets(config))
     const abort = new AbortController()

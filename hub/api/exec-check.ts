@@ -5,6 +5,7 @@ import { reachOfChange } from '../auth/exec-stamp.ts'
 import { parseServersFile } from '../config/parse-servers.ts'
 import type { ConfigTexts, ServerConfig, ServersFile } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import { callerOf } from './routes.ts'
 
 /** Throws when a caller may not have the program of `after` run, or the hub led into the networks that it names; `before` is the entry that it replaces. */
@@ -19,13 +20,13 @@ export function createExecCheck(allowRuntimeStdio: () => boolean): ExecCheck {
       throw new HubError(
         'HUB_EXEC_REFUSED',
         reach === 'program'
-          ? 'This would run another program on the hub, which needs servers:exec'
-          : 'This would let the hub into private networks, which needs servers:exec',
-        { cure: 'Ask an administrator to do it.' },
+          ? say`This would run another program on the hub, which needs servers:exec`
+          : say`This would let the hub into private networks, which needs servers:exec`,
+        { cure: say`Ask an administrator to do it.` },
       )
     if (reach === 'program' && !allowRuntimeStdio())
-      throw new HubError('HUB_EXEC_REFUSED', 'This hub takes programs from its configuration folder only', {
-        cure: 'Publish the server, or set server.allowRuntimeStdio in system.json.',
+      throw new HubError('HUB_EXEC_REFUSED', say`This hub takes programs from its configuration folder only`, {
+        cure: say`Publish the server, or set server.allowRuntimeStdio in system.json.`,
       })
   }
 }

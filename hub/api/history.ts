@@ -20,6 +20,7 @@ import type { HistoryStore } from '../history/store.ts'
 import { toStats, windowOf } from '../history/traffic.ts'
 import { HubError } from '../hub-error.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { say } from '../say.ts'
 import { callerOf, queryOf, type On } from './routes.ts'
 
 const requestColumns = [
@@ -66,8 +67,8 @@ export function historyRoutes(on: On, options: { history: Recorder; metrics: Met
       return await work(await history.store())
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
-      throw new HubError('HUB_STORE_UNAVAILABLE', `The history cannot be read: ${message}`, {
-        cure: 'Try again; if it stays, check the database and the space on its disk.',
+      throw new HubError('HUB_STORE_UNAVAILABLE', say`The history cannot be read: ${message}`, {
+        cure: say`Try again; if it stays, check the database and the space on its disk.`,
       })
     }
   }
@@ -103,8 +104,8 @@ export function historyRoutes(on: On, options: { history: Recorder; metrics: Met
     const found = Number.isSafeInteger(id) ? await withStore((store) => store.findRequest(id)) : null
     const caller = callerOf(request)
     if (found === null || !(may(caller, 'history:read') || found.principal === caller.id))
-      throw new HubError('HUB_NOT_FOUND', `There is no request ${String(request.params['id'])} in the history`, {
-        cure: 'It may be older than what the history keeps.',
+      throw new HubError('HUB_NOT_FOUND', say`There is no request ${String(request.params['id'])} in the history`, {
+        cure: say`It may be older than what the history keeps.`,
       })
     response.json(found)
   })
@@ -120,7 +121,9 @@ export function historyRoutes(on: On, options: { history: Recorder; metrics: Met
   on('GET /api/metrics', async (_request, response) => {
     const figures = await metrics.scrape()
     if (figures === null)
-      throw new HubError('HUB_NOT_FOUND', 'Figures are off', { cure: 'Set monitoring.enabled to true in system.json.' })
+      throw new HubError('HUB_NOT_FOUND', say`Figures are off`, {
+        cure: say`Set monitoring.enabled to true in system.json.`,
+      })
     response.set('content-type', figures.contentType).end(figures.text)
   })
 

@@ -1,6 +1,7 @@
 import type { Pins } from '../catalog/pins.ts'
 import { setPinsSchema } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import type { Item } from '../upstream/catalog.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import { bodyOf, callerOf, nameParam, type On } from './routes.ts'
@@ -19,9 +20,9 @@ export function pinRoutes(
 
   function toolOf(server: string, tool: string): Item {
     const upstream = supervisor.upstreams.get(server)
-    if (upstream === undefined) throw new HubError('HUB_SERVER_NOT_FOUND', `There is no server named ${server}`)
+    if (upstream === undefined) throw new HubError('HUB_SERVER_NOT_FOUND', say`There is no server named ${server}`)
     const item = upstream.catalog.lists.tools.find((candidate) => candidate['name'] === tool)
-    if (item === undefined) throw new HubError('HUB_TOOL_NOT_FOUND', `Server ${server} has no tool named ${tool}`)
+    if (item === undefined) throw new HubError('HUB_TOOL_NOT_FOUND', say`Server ${server} has no tool named ${tool}`)
     return item
   }
 
@@ -37,9 +38,9 @@ export function pinRoutes(
       if (action === 'approve' && hash !== undefined && hash !== pins.pin(server, item).hash)
         throw new HubError(
           'HUB_CONFLICT',
-          `Tool ${String(item['name'])} of ${server} has changed since you looked at it`,
+          say`Tool ${String(item['name'])} of ${server} has changed since you looked at it`,
           {
-            cure: 'Compare it again.',
+            cure: say`Compare it again.`,
           },
         )
     }

@@ -13,6 +13,7 @@ import {
   type ProfileSummary,
 } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { saidOfIssue, say } from '../say.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import { bodyOf, changeBy, nameParam, type On } from './routes.ts'
 
@@ -32,7 +33,7 @@ export function profileRoutes(
   function profileOf(name: string): Profile {
     const { profiles } = config.profiles
     const profile = Object.hasOwn(profiles, name) ? profiles[name] : undefined
-    if (profile === undefined) throw new HubError('HUB_PROFILE_NOT_FOUND', `There is no profile named ${name}`)
+    if (profile === undefined) throw new HubError('HUB_PROFILE_NOT_FOUND', say`There is no profile named ${name}`)
     return profile
   }
 
@@ -63,15 +64,15 @@ export function profileRoutes(
       (upstream) => upstream.name === name || upstream.prefix === serverPrefix(name),
     )
     if (rival !== undefined)
-      throw new HubError('HUB_NAME_COLLISION', `The server ${rival.name} has the endpoint /mcp/${name} already`, {
-        cure: 'Give the profile another name.',
+      throw new HubError('HUB_NAME_COLLISION', say`The server ${rival.name} has the endpoint /mcp/${name} already`, {
+        cure: say`Give the profile another name.`,
       })
     const [collision] = (await preview(profile)).collisions
     if (collision !== undefined)
       throw new HubError(
         'HUB_NAME_COLLISION',
-        `${collision.items.join(' and ')} would both be named ${collision.exposedName}`,
-        { cure: 'Rename one of them, or leave one out.' },
+        say`${collision.items.join(' and ')} would both be named ${collision.exposedName}`,
+        { cure: say`Rename one of them, or leave one out.` },
       )
   }
 
@@ -97,12 +98,17 @@ export function profileRoutes(
     const { name: rename = name, config: profile } = bodyOf(request, saveProfileSchema)
     const named = serverNameSchema.safeParse(rename)
     if (!named.success)
-      throw new HubError('HUB_BAD_REQUEST', `name: ${named.error.issues[0]?.message ?? 'is not valid'}`)
+      throw new HubError(
+        'HUB_BAD_REQUEST',
+        say`name: ${saidOfIssue(named.error.issues[0] ?? { message: 'is not valid' })}`,
+      )
     const exists = Object.hasOwn(config.profiles.profiles, name)
     if (rename !== name && (!exists || Object.hasOwn(config.profiles.profiles, rename)))
       throw exists
-        ? new HubError('HUB_CONFLICT', `There is a profile named ${rename} already`, { cure: 'Choose another name.' })
-        : new HubError('HUB_PROFILE_NOT_FOUND', `There is no profile named ${name}`)
+        ? new HubError('HUB_CONFLICT', say`There is a profile named ${rename} already`, {
+            cure: say`Choose another name.`,
+          })
+        : new HubError('HUB_PROFILE_NOT_FOUND', say`There is no profile named ${name}`)
     await check(rename, profile)
     await config.saveProfile(name, profile, changeBy(request, rename))
     options.changed()

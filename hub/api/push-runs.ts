@@ -5,6 +5,7 @@ import { HubError } from '../hub-error.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import type { Asked, PushService } from '../publish/push/index.ts'
 import type { Answerer, Asked as Question } from '../publish/push/run.ts'
+import { say } from '../say.ts'
 import { linesInto } from './lines.ts'
 import { bodyOf, callerOf, type On } from './routes.ts'
 
@@ -28,7 +29,9 @@ export function createPushRuns(on: On, push: PushService, redactor: Redactor): S
   function runOf(request: Request): Running {
     const run = running.get(String(request.params['run']))
     if (run?.caller !== callerOf(request).id)
-      throw new HubError('HUB_NOT_FOUND', 'There is no such run', { cure: 'It is over, or somebody else began it.' })
+      throw new HubError('HUB_NOT_FOUND', say`There is no such run`, {
+        cure: say`It is over, or somebody else began it.`,
+      })
     return run
   }
 
@@ -37,7 +40,7 @@ export function createPushRuns(on: On, push: PushService, redactor: Redactor): S
     const { questions } = runOf(request)
     const question = String(request.params['question'])
     const resolve = questions.get(question)
-    if (resolve === undefined) throw new HubError('HUB_NOT_FOUND', 'The run waits for no such answer')
+    if (resolve === undefined) throw new HubError('HUB_NOT_FOUND', say`The run waits for no such answer`)
     questions.delete(question)
     resolve(answer)
     response.status(204).end()

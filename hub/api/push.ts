@@ -13,6 +13,7 @@ import { HubError } from '../hub-error.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import type { Asked, PushService } from '../publish/push/index.ts'
 import type { StoredTarget } from '../publish/push/targets.ts'
+import { saidOfIssue, say } from '../say.ts'
 import type { ProgramsConsent } from './exec-check.ts'
 import { createPushRuns } from './push-runs.ts'
 import { bodyOf, callerOf, nameParam, type On } from './routes.ts'
@@ -111,6 +112,9 @@ export function pushRoutes(on: On, { push, config, programs, applied, redactor }
 function targetName(name: string): string {
   const checked = targetNameSchema.safeParse(name)
   if (!checked.success)
-    throw new HubError('HUB_BAD_REQUEST', `${name}: ${checked.error.issues[0]?.message ?? 'is no name'}`)
+    throw new HubError(
+      'HUB_BAD_REQUEST',
+      say`${name}: ${saidOfIssue(checked.error.issues[0] ?? { message: 'is no name' })}`,
+    )
   return checked.data
 }

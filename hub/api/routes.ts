@@ -7,6 +7,7 @@ import type { Change } from '../config/store.ts'
 import type { Operation } from '../contract/operations/operation.ts'
 import { operations, type AnsweredBy, type RouteKey } from '../contract/operations/table.ts'
 import { HubError } from '../hub-error.ts'
+import { saidOfIssue, say, told, wordsFrom } from '../say.ts'
 import { rateClassOf, routeNeeds, routesFor, scopedRoutes, type Need } from './permissions.ts'
 
 /** What a handler answers is what its operation says. */
@@ -57,8 +58,11 @@ export function createRoutes(
     if (rate === null) return
     response.set(rate.headers)
     if (rate.passed) return
-    const { message, cure } = rateRefusal(rateClass, rate)
-    throw new HubError('HUB_RATE_LIMITED', message, { cure, retryAfterMs: rate.retryAfterMs })
+    const refusal = rateRefusal(rateClass, rate)
+    throw new HubError('HUB_RATE_LIMITED', refusal.message, {
+      cure: refusal.cure,
+      retryAfterMs: rate.retryAfterMs,
+    })
   }
 
   async function admit(need: Need, request: Request, response: Response, route: RouteKey | null): Promise<void> {
@@ -67,28 +71,28 @@ export function createRoutes(
     if (need === 'open') return
     if (caller === null) {
       response.set('www-authenticate', 'Bearer')
-      throw new HubError('HUB_UNAUTHENTICATED', 'This needs a sign-in or a bearer token', {
-        cure: 'Sign in, or send Authorization: Bearer <token>.',
+      throw new HubError('HUB_UNAUTHENTICATED', say`This needs a sign-in or a bearer token`, {
+        cure: say`Sign in, or send Authorization: Bearer <token>.`,
       })
     }
     callers.set(request, caller)
     if (caller.purpose !== undefined && !routesFor[caller.purpose].has(route))
-      throw new HubError('HUB_FORBIDDEN', `${caller.name} is a key for another purpose (${caller.purpose})`, {
-        cure: 'Use a user or an API key.',
+      throw new HubError('HUB_FORBIDDEN', say`${caller.name} is a key for another purpose (${caller.purpose})`, {
+        cure: say`Use a user or an API key.`,
       })
     if (need === 'signed-in') return
     if (caller.mustChangePassword)
-      throw new HubError('HUB_PASSWORD_CHANGE_NEEDED', 'The password must be changed first', {
-        cure: 'POST /api/auth/password, or the page that opens after signing in.',
+      throw new HubError('HUB_PASSWORD_CHANGE_NEEDED', say`The password must be changed first`, {
+        cure: say`POST /api/auth/password, or the page that opens after signing in.`,
       })
     if (!may(caller, need)) {
-      throw new HubError('HUB_FORBIDDEN', `${caller.name} (${caller.role}) lacks the permission ${need}`, {
-        cure: 'Ask an administrator to do it, or for a role or key that may.',
+      throw new HubError('HUB_FORBIDDEN', say`${caller.name} (${caller.role}) lacks the permission ${need}`, {
+        cure: say`Ask an administrator to do it, or for a role or key that may.`,
       })
     }
     if (caller.scopes.length > 0 && route !== null && !scopedRoutes.has(route))
-      throw new HubError('HUB_FORBIDDEN', `${caller.name} is narrowed to some servers, and this concerns all`, {
-        cure: 'Use a user or a key without a scope.',
+      throw new HubError('HUB_FORBIDDEN', say`${caller.name} is narrowed to some servers, and this concerns all`, {
+        cure: say`Use a user or a key without a scope.`,
       })
   }
 
@@ -119,9 +123,9 @@ export function createRoutes(
         await admit('signed-in', request, response, null)
         const path = request.baseUrl + request.path
         const allowed = methodsOf(path)
-        if (allowed.length === 0) throw new HubError('HUB_NOT_FOUND', `There is no ${request.method} ${path}`)
+        if (allowed.length === 0) throw new HubError('HUB_NOT_FOUND', say`There is no ${request.method} ${path}`)
         response.set('allow', allowed.join(', '))
-        throw new HubError('HUB_METHOD_NOT_ALLOWED', `${path} takes ${allowed.join(', ')}`)
+        throw new HubError('HUB_METHOD_NOT_ALLOWED', say`${path} takes ${allowed.join(', ')}`)
       })
     },
   }
@@ -165,18 +169,22 @@ function valueOf<S extends z.ZodType>(found: Checked | undefined, schema: S, oth
 function checked(value: unknown, schema: z.ZodType, what: string): unknown {
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  const faults = result.error.issues.map((issue) => ({
-    file: null,
-    path: issue.path.join('.'),
-    line: null,
-    column: null,
-    message: issue.code === 'unrecognized_keys' ? `Unknown key ${issue.keys.join(', ')}` : issue.message,
-    cure: 'Correct the value.',
-  }))
+  const faults = result.error.issues.map((issue) =>
+    told({
+      file: null,
+      path: issue.path.join('.'),
+      line: null,
+      column: null,
+      message: issue.code === 'unrecognized_keys' ? say`Unknown key ${issue.keys.join(', ')}` : saidOfIssue(issue),
+      cure: say`Correct the value.`,
+    }),
+  )
   const [first] = faults
   throw new HubError(
     'HUB_BAD_REQUEST',
-    first === undefined ? `The ${what} is not valid` : `${first.path === '' ? what : first.path}: ${first.message}`,
+    first === undefined
+      ? say`The ${what} is not valid`
+      : say`${first.path === '' ? what : first.path}: ${wordsFrom(first, 'message')}`,
     { faults },
   )
 }

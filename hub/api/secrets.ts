@@ -6,6 +6,7 @@ import {
   type SetSecretResult,
 } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { saidOfIssue, say } from '../say.ts'
 import type { SecretKeeper } from '../secrets/keeper.ts'
 import type { SecretVault } from '../secrets/vault.ts'
 import { bodyOf, nameParam, queryOf, type On } from './routes.ts'
@@ -24,13 +25,13 @@ export function secretRoutes(on: On, options: { vault: SecretVault; keeper: Secr
   on('PUT /api/secrets/:name', async (request, response) => {
     const name = secretNameSchema.safeParse(nameParam(request))
     if (!name.success)
-      throw new HubError('HUB_BAD_REQUEST', name.error.issues[0]?.message ?? 'The name is not valid', {
-        cure: 'Choose another name.',
+      throw new HubError('HUB_BAD_REQUEST', saidOfIssue(name.error.issues[0] ?? { message: 'The name is not valid' }), {
+        cure: say`Choose another name.`,
       })
     const { value } = bodyOf(request, setSecretSchema)
     if (/^\$\{[^}]*\}$/.test(value))
-      throw new HubError('HUB_BAD_REQUEST', 'The value is only a reference to another value', {
-        cure: 'Give the value itself, or let the server refer to the other secret.',
+      throw new HubError('HUB_BAD_REQUEST', say`The value is only a reference to another value`, {
+        cure: say`Give the value itself, or let the server refer to the other secret.`,
       })
     const created = options.vault.sourceOf(name.data) === 'missing'
     const restarted = options.vault.get(name.data) === value ? [] : options.keeper.usersOf(name.data)
@@ -43,12 +44,12 @@ export function secretRoutes(on: On, options: { vault: SecretVault; keeper: Secr
     const name = nameParam(request)
     const entry = options.keeper.entries().find((candidate) => candidate.name === name)
     if (entry === undefined || entry.source === 'missing')
-      throw new HubError('HUB_SECRET_NOT_FOUND', `The vault has no secret named ${name}`)
+      throw new HubError('HUB_SECRET_NOT_FOUND', say`The vault has no secret named ${name}`)
     if (entry.usedBy.length > 0 && queryOf(request, deleteSecretQuerySchema).force !== 'true')
       throw new HubError(
         'HUB_SECRET_IN_USE',
-        `${entry.usedBy.map(({ server }) => server).join(', ')} would not start without the secret ${name}`,
-        { cure: 'Change those servers first, or delete it all the same with ?force=true.' },
+        say`${entry.usedBy.map(({ server }) => server).join(', ')} would not start without the secret ${name}`,
+        { cure: say`Change those servers first, or delete it all the same with ?force=true.` },
       )
     await options.vault.delete(name)
     response.status(204).end()

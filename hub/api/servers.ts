@@ -22,6 +22,7 @@ import { entityTag } from '../config/entity-tag.ts'
 import type { Change, ConfigStore } from '../config/store.ts'
 import { HubError } from '../hub-error.ts'
 import type { Redactor } from '../observe/redactor.ts'
+import { say } from '../say.ts'
 import { clearSecrets } from '../secrets/lift.ts'
 import type { SecretLifter } from '../secrets/lifter.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
@@ -52,7 +53,7 @@ export function serverRoutes(
   function upstreamOf(request: Request, name = nameParam(request)): Upstream {
     const upstream = supervisor.upstreams.get(name)
     if (upstream === undefined || !serverInScope(callerOf(request).scopes, name))
-      throw new HubError('HUB_SERVER_NOT_FOUND', `There is no server named ${name}`)
+      throw new HubError('HUB_SERVER_NOT_FOUND', say`There is no server named ${name}`)
     return upstream
   }
 
@@ -111,8 +112,8 @@ export function serverRoutes(
   on('POST /api/servers', async (request, response) => {
     const { name, config: entry, inClear } = bodyOf(request, addServerSchema)
     if (Object.hasOwn(config.servers.mcpServers, name))
-      throw new HubError('HUB_SERVER_EXISTS', `There is already a server named ${name}`, {
-        cure: 'Choose another name, or edit that one.',
+      throw new HubError('HUB_SERVER_EXISTS', say`There is already a server named ${name}`, {
+        cure: say`Choose another name, or edit that one.`,
       })
     checkExec(request, null, entry)
     await saveLifted(name, entry, inClear, changeBy(request), null)
@@ -176,7 +177,7 @@ export function serverRoutes(
     const body = bodyOf(request, editServerSchema)
     const rename = body.name ?? name
     if (rename !== name && Object.hasOwn(config.servers.mcpServers, rename))
-      throw new HubError('HUB_SERVER_EXISTS', `There is already a server named ${rename}`)
+      throw new HubError('HUB_SERVER_EXISTS', say`There is already a server named ${rename}`)
     const before = upstreamOf(request, name).config
     checkExec(request, before, body.config)
     await saveLifted(name, body.config, body.inClear, changeBy(request, rename), before)
@@ -203,7 +204,7 @@ export function serverRoutes(
   on('POST /api/servers/:name/restart', async (request, response) => {
     const upstream = upstreamOf(request)
     if (!isEnabled(upstream.config))
-      throw new HubError('HUB_CONFLICT', `Server ${upstream.name} is disabled`, { cure: 'Enable it first.' })
+      throw new HubError('HUB_CONFLICT', say`Server ${upstream.name} is disabled`, { cure: say`Enable it first.` })
     await upstream.restart()
     sendDetail(request, response, upstream)
   })
@@ -218,8 +219,8 @@ export function serverRoutes(
     const upstream = upstreamOf(request)
     const { stamp } = bodyOf(request, agreeSchema)
     if (consents.question(upstream.name, upstream.config).stamp !== stamp)
-      throw new HubError('HUB_CONFLICT', `The program of ${upstream.name} was changed again in the meantime`, {
-        cure: 'Look at the command as it is now.',
+      throw new HubError('HUB_CONFLICT', say`The program of ${upstream.name} was changed again in the meantime`, {
+        cure: say`Look at the command as it is now.`,
       })
     await consents.agree(upstream.name, upstream.config)
     if (isEnabled(upstream.config)) await upstream.restart()

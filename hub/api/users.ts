@@ -11,13 +11,14 @@ import {
 import { may } from '../auth/caller.ts'
 import type { People, Identity } from '../auth/identity.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import { bodyOf, callerOf, nameParam, queryOf, type On } from './routes.ts'
 
 /** `/api/users`, `/api/roles` and `/api/sessions`; on the desktop there are no users. */
 export function userRoutes(on: On, identity: Identity): void {
   function people(): Promise<People> {
     const found = identity.people()
-    if (found === null) throw new HubError('HUB_NOT_FOUND', 'The desktop app has no users')
+    if (found === null) throw new HubError('HUB_NOT_FOUND', say`The desktop app has no users`)
     return found
   }
 

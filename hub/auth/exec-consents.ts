@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { KeptText } from '../config/kept-text.ts'
 import { isRemote, type ExecConsent, type Program, type ServerConfig } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import type { KeptConsents } from './parse-exec-consents.ts'
 
 const MAX_KEPT = 1_000
@@ -70,7 +71,7 @@ export async function openExecConsents(options: {
       await keep([[server, config]])
     },
     question: (server, config) => {
-      if (isRemote(config)) throw new HubError('HUB_CONFLICT', `${server} runs no program`)
+      if (isRemote(config)) throw new HubError('HUB_CONFLICT', say`${server} runs no program`)
       const stamp = stampOf(config)
       const before = [...kept.values()].findLast((entry) => entry.server === server)?.program ?? null
       return { needed: needed() && !kept.has(stamp), stamp, now: programOf(config), before }

@@ -1,6 +1,7 @@
 import type { JWTPayload, JWTVerifyGetKey } from 'jose'
 import { roleGrants, roles, type IssuerSettings, type Permission, type Role, type Scope } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import type { Caller } from './caller.ts'
 import { withoutSlash } from './protected-resource.ts'
 
@@ -224,8 +225,8 @@ function textClaim(payload: JWTPayload, name: string): string | null {
 }
 
 function unavailable(issuer: string, why: string): HubError {
-  return new HubError('HUB_ISSUER_UNAVAILABLE', `The tokens of ${issuer} cannot be checked: ${why}`, {
-    cure: 'Try again; if it stays, an administrator compares auth.oauth in system.json with the issuer.',
+  return new HubError('HUB_ISSUER_UNAVAILABLE', say`The tokens of ${issuer} cannot be checked: ${why}`, {
+    cure: say`Try again; if it stays, an administrator compares auth.oauth in system.json with the issuer.`,
   })
 }
 

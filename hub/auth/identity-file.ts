@@ -5,6 +5,7 @@ import type { Parsed } from '../config/jsonc.ts'
 import { isDeepStrictEqual } from '../deep-equal.ts'
 import { BrokenFile } from '../faults.ts'
 import { HubError } from '../hub-error.ts'
+import { say, wordsFrom } from '../say.ts'
 import { idOf, type Identities, type KeyEntry, type UserEntry } from './identity-entries.ts'
 import {
   describeVersions,
@@ -86,19 +87,23 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
         const over = await documents.read('users')
         const parsed = await parse(over)
         if (!parsed.ok) {
-          throw new HubError('HUB_CONFIG_FILE_BROKEN', `${file} is broken, so nothing is written into it`, {
+          throw new HubError('HUB_CONFIG_FILE_BROKEN', say`${file} is broken, so nothing is written into it`, {
             faults: parsed.faults,
-            cure: 'Correct the file first.',
+            cure: say`Correct the file first.`,
           })
         }
         const text = await change(textOf(over), parsed.value)
         const after = await parseIdentities(text, file)
-        if (!after.ok) throw new HubError('HUB_BAD_REQUEST', after.faults[0]?.message ?? 'The entry is not valid')
+        if (!after.ok)
+          throw new HubError(
+            'HUB_BAD_REQUEST',
+            after.faults[0] === undefined ? say`The entry is not valid` : wordsFrom(after.faults[0], 'message'),
+          )
         if (text === textOf(over) || (await write(over, text, note))) {
           take(text, after.value, false)
           return
         }
-        if (tries === MAX_TRIES) throw new HubError('HUB_BUSY', `${file} is changed by others all the time`)
+        if (tries === MAX_TRIES) throw new HubError('HUB_BUSY', say`${file} is changed by others all the time`)
       }
     })
     queue = work.catch(() => undefined)
@@ -133,7 +138,7 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
   async function versionOf(id: number): Promise<{ text: string; value: Identities }> {
     const kept = await documents.read('user-versions')
     const found = keptVersions(kept.ok ? kept.text : null).find((version) => version.id === id)
-    if (found === undefined) throw new HubError('HUB_VERSION_NOT_FOUND', `There is no version ${id} of users.json`)
+    if (found === undefined) throw new HubError('HUB_VERSION_NOT_FOUND', say`There is no version ${id} of users.json`)
     return { text: found.text, value: await valid(found.text) }
   }
 

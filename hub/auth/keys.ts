@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { roleGrants, type Key, type Permission, type Scope } from '../contract/index.ts'
 import type { Notes } from '../cluster/cluster.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import type { Audit } from './audit.ts'
 import { may, type Caller } from './caller.ts'
 import type { KeyEntry } from './identity-entries.ts'
@@ -102,8 +103,8 @@ export function createKeys(options: {
       (permission) => !may(caller, permission) || permission.startsWith('keys:') || permission === 'host:access',
     )
     if (refused.length > 0)
-      throw new HubError('HUB_FORBIDDEN', `A key of yours cannot have ${refused.join(', ')}`, {
-        cure: 'Leave it out: a key may what its owner may, except managing keys.',
+      throw new HubError('HUB_FORBIDDEN', say`A key of yours cannot have ${refused.join(', ')}`, {
+        cure: say`Leave it out: a key may what its owner may, except managing keys.`,
       })
   }
 
@@ -119,7 +120,7 @@ export function createKeys(options: {
   function own(caller: Caller, id: string): KeyEntry {
     const entry = file.current.keys.find((key) => key.id === id)
     if (entry === undefined || !visible(caller, entry))
-      throw new HubError('HUB_KEY_NOT_FOUND', `There is no key ${id}`, { cure: 'GET /api/keys lists them.' })
+      throw new HubError('HUB_KEY_NOT_FOUND', say`There is no key ${id}`, { cure: say`GET /api/keys lists them.` })
     return entry
   }
 
@@ -156,8 +157,8 @@ export function createKeys(options: {
 
   function checkExpiry(expiresAt: number | null | undefined): void {
     if (typeof expiresAt === 'number' && expiresAt <= now())
-      throw new HubError('HUB_BAD_REQUEST', 'expiresAt is in the past', {
-        cure: 'Give a time to come, or null for never.',
+      throw new HubError('HUB_BAD_REQUEST', say`expiresAt is in the past`, {
+        cure: say`Give a time to come, or null for never.`,
       })
   }
 
@@ -229,8 +230,8 @@ export function createKeys(options: {
     },
     exchange: async (caller) => {
       if (caller.purpose !== 'enrolment')
-        throw new HubError('HUB_BAD_REQUEST', 'This is no code of a deploy key', {
-          cure: 'Make one: mcp-hub deploy-key enrol at the hub, or POST /api/admin/deploy-keys.',
+        throw new HubError('HUB_BAD_REQUEST', say`This is no code of a deploy key`, {
+          cure: say`Make one: mcp-hub deploy-key enrol at the hub, or POST /api/admin/deploy-keys.`,
         })
       const isCode = ({ id, purpose }: KeyEntry): boolean => caller.id === `key:${id}` && purpose === 'enrolment'
       const { days = 1, ...code } = file.current.keys.find(isCode) ?? spent()
@@ -252,9 +253,13 @@ export function createKeys(options: {
       const { scope: oldScope, expiresAt: oldExpiry, toolSearch: oldSearch, ...entry } = own(caller, id)
       checkExpiry(expiresAt)
       if (entry.purpose !== undefined && expiresAt !== undefined && (expiresAt ?? Infinity) > (oldExpiry ?? 0))
-        throw new HubError('HUB_BAD_REQUEST', 'A deploy key and its code do not last longer than they were made for', {
-          cure: 'Enrol another.',
-        })
+        throw new HubError(
+          'HUB_BAD_REQUEST',
+          say`A deploy key and its code do not last longer than they were made for`,
+          {
+            cure: say`Enrol another.`,
+          },
+        )
       const nextScope = scope === undefined ? oldScope : (scope ?? undefined)
       const nextExpiry = expiresAt === undefined ? oldExpiry : (expiresAt ?? undefined)
       const nextSearch = toolSearch === undefined ? oldSearch : (toolSearch ?? undefined)
@@ -284,8 +289,8 @@ export function createKeys(options: {
 }
 
 function spent(): never {
-  throw new HubError('HUB_UNAUTHENTICATED', 'The code was used already', {
-    cure: 'Make another: mcp-hub deploy-key enrol at the hub, or POST /api/admin/deploy-keys.',
+  throw new HubError('HUB_UNAUTHENTICATED', say`The code was used already`, {
+    cure: say`Make another: mcp-hub deploy-key enrol at the hub, or POST /api/admin/deploy-keys.`,
   })
 }
 

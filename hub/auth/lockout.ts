@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Cluster, Limiter } from '../cluster/cluster.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import { placeOf } from './client-address.ts'
 
 const PLACE_FAILURES = 50
@@ -62,8 +63,8 @@ export function createLockout(
 
   function refuse(resetMs: number): never {
     const minutes = Math.max(1, Math.ceil(resetMs / 60_000))
-    throw new HubError('HUB_LOGIN_LOCKED', 'Too many wrong passwords', {
-      cure: `Try again in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}, or ask an administrator to unlock the name.`,
+    throw new HubError('HUB_LOGIN_LOCKED', say`Too many wrong passwords`, {
+      cure: say`Try again in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}, or ask an administrator to unlock the name.`,
       retryAfterMs: resetMs,
     })
   }
@@ -83,7 +84,7 @@ export function createLockout(
       const name = await byName.take(attempt.user)
       if (name.passed) return
       if (delayed >= MAX_DELAYED)
-        throw new HubError('HUB_BUSY', 'Too many sign-ins are waiting', { cure: 'Try again in a minute.' })
+        throw new HubError('HUB_BUSY', say`Too many sign-ins are waiting`, { cure: say`Try again in a minute.` })
       delayed++
       try {
         await delay(Math.min(MAX_DELAY_MS, 250 * 2 ** Math.min(20, name.taken - attempts)))

@@ -58,7 +58,7 @@ export function createMcpDoor(
       const refuse = (): void => {
         request.resume()
         const { message, cure } = rateRefusal('mcp', rate)
-        refuseMcp(response, 429, rpc.limitExceeded, `${message}. ${cure}`)
+        refuseMcp(response, 429, rpc.limitExceeded, `${message.text}. ${cure.text}`)
       }
       if (caller !== null && request.method === 'POST') then(refuse)
       else refuse()

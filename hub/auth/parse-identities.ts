@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { fault, parseJsonc, positionOf, type Parsed, type Position } from '../config/jsonc.ts'
 import { faultsOf } from '../config/schema-faults.ts'
 import { permissionSchema, roleSchema, scopeSchema, userNameSchema, type Fault } from '../contract/index.ts'
+import { say, told } from '../say.ts'
 import { idOf, type Identities } from './identity-entries.ts'
 
 const userEntrySchema = z.strictObject({
@@ -54,12 +55,12 @@ export function parseIdentities(text: string, file: string): Parsed<Identities> 
     const at = ids.findIndex((id, index) => ids.indexOf(id) !== index)
     if (at === -1) return []
     const path = [list, at, list === 'users' ? 'name' : 'id']
-    return [fault(file, path, where(path), `${String(ids[at])} is there twice`, 'Remove one of them.')]
+    return [fault(file, path, where(path), say`${String(ids[at])} is there twice`, say`Remove one of them.`)]
   })
   return faults.length > 0 ? { ok: false, faults } : { ok: true, value: result.data }
 }
 
 const withCureOfHash = (found: Fault): Fault =>
   found.path.endsWith('.passwordHash')
-    ? { ...found, cure: 'Make one with: mcp-hub user passwd NAME, or htpasswd -B.' }
+    ? told({ ...found, cure: say`Make one with: mcp-hub user passwd NAME, or htpasswd -B.` })
     : found

@@ -1,15 +1,16 @@
 import { fixedDefault } from '../config/settings.ts'
 import type { SystemFile } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { saidOfIssue, say, type Said } from '../say.ts'
 import { checkPasswordLength, type Passwords } from './passwords.ts'
 
 const GOOD_SCORE = 3
 const DAY_MS = 86_400_000
-const CLASSES: readonly (readonly [RegExp, string])[] = [
-  [/\p{Ll}/u, 'a small letter'],
-  [/\p{Lu}/u, 'a capital letter'],
-  [/\p{Nd}/u, 'a digit'],
-  [/[^\p{L}\p{Nd}\s]/u, 'another sign'],
+const CLASSES: readonly (readonly [RegExp, Said])[] = [
+  [/\p{Ll}/u, say`a small letter`],
+  [/\p{Lu}/u, say`a capital letter`],
+  [/\p{Nd}/u, say`a digit`],
+  [/[^\p{L}\p{Nd}\s]/u, say`another sign`],
 ]
 
 /** What a new password must be. Length and guessing count; classes of characters and an age only where they are asked for. */
@@ -24,7 +25,7 @@ export function createPasswordRules(
   /** As they are in force. */
   settings: () => NonNullable<NonNullable<SystemFile['auth']>['passwordRules']>,
 ): PasswordRules {
-  function refuse(why: string, cure: string): never {
+  function refuse(why: Said, cure: Said): never {
     throw new HubError('HUB_WEAK_PASSWORD', why, { cure })
   }
   return {
@@ -34,19 +35,21 @@ export function createPasswordRules(
       const length = Array.from(password).length
       if (length < minLength)
         refuse(
-          `The password has ${length} characters; it needs ${minLength}`,
-          'A few words that do not belong together do.',
+          say`The password has ${length} characters; it needs ${minLength}`,
+          say`A few words that do not belong together do.`,
         )
       if (composition === true) {
-        const missing = CLASSES.filter(([pattern]) => !pattern.test(password)).map(([, name]) => name)
-        if (missing.length > 0)
-          refuse(`The password lacks ${missing.join(', ')}`, 'auth.passwordRules.composition asks for it.')
+        const [missing] = CLASSES.filter(([pattern]) => !pattern.test(password)).map(([, name]) => name)
+        if (missing !== undefined)
+          refuse(say`The password lacks ${missing}`, say`auth.passwordRules.composition asks for it.`)
       }
       const { score, warning, suggestions } = await passwords.strength(password, [...context, 'mcp', 'hub', 'mcphub'])
       if (score < GOOD_SCORE)
         refuse(
-          `The password would be guessed. ${warning ?? 'It is on lists of common passwords, or close to one'}`,
-          suggestions.join(' ') || 'Use more words that do not belong together.',
+          say`The password would be guessed. ${warning === null ? say`It is on lists of common passwords, or close to one` : saidOfIssue({ message: warning })}`,
+          suggestions[0] === undefined
+            ? say`Use more words that do not belong together.`
+            : saidOfIssue({ message: suggestions[0] }),
         )
     },
     expired: (changedAt, now) => {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import type { PasswordJob, PasswordResult, Strength } from './password-worker.ts'
 
 /** bcrypt reads no further: the rest of a longer password would not count. */
@@ -22,8 +23,8 @@ export interface Passwords {
 export function checkPasswordLength(password: string): void {
   const bytes = Buffer.byteLength(password)
   if (bytes > MAX_PASSWORD_BYTES) {
-    throw new HubError('HUB_BAD_REQUEST', `The password has ${bytes} bytes; at most ${MAX_PASSWORD_BYTES} count`, {
-      cure: 'Choose a shorter one; a letter beyond ASCII takes two to four bytes.',
+    throw new HubError('HUB_BAD_REQUEST', say`The password has ${bytes} bytes; at most ${MAX_PASSWORD_BYTES} count`, {
+      cure: say`Choose a shorter one; a letter beyond ASCII takes two to four bytes.`,
     })
   }
 }
@@ -92,7 +93,9 @@ export function createPasswords(
 
   function run<T extends PasswordJob['type']>(job: PasswordJob & { type: T }): Promise<PasswordResult[T]> {
     if (waiting.length >= MAX_WAITING)
-      throw new HubError('HUB_BUSY', 'Too many passwords are being checked', { cure: 'Try again in a few seconds.' })
+      throw new HubError('HUB_BUSY', say`Too many passwords are being checked`, {
+        cure: say`Try again in a few seconds.`,
+      })
     return new Promise<unknown>((resolve, reject) => {
       waiting.push({ job, resolve, reject })
       next()
@@ -111,7 +114,7 @@ export function createPasswords(
     strength: async (password, context) => run({ type: 'strength', password, context }),
     dispose: async () => {
       for (const task of [...waiting.splice(0), ...[...pool].map((thread) => thread.task)])
-        task?.reject(new HubError('HUB_SHUTTING_DOWN', 'The hub is shutting down'))
+        task?.reject(new HubError('HUB_SHUTTING_DOWN', say`The hub is shutting down`))
       await Promise.all([...pool].map(({ worker }) => worker.terminate()))
       pool.clear()
     },

@@ -2,6 +2,7 @@ import type { Limiter, LimiterPolicy, Taken } from '../cluster/cluster.ts'
 import { defaultOf, fixedDefault } from '../config/settings.ts'
 import type { RateClass, SystemFile } from '../contract/index.ts'
 import { isDeepStrictEqual } from '../deep-equal.ts'
+import { say, type Said } from '../say.ts'
 import { anonymousCaller, bootstrapCaller, type Caller } from './caller.ts'
 import { placeOf } from './client-address.ts'
 
@@ -92,9 +93,9 @@ function rateOf(name: RateClass, { points, durationMs }: LimiterPolicy, { passed
 }
 
 /** What a person or a program reads on a 429. */
-export function rateRefusal(rateClass: RateClass, { retryAfterMs }: Rate): { message: string; cure: string } {
+export function rateRefusal(rateClass: RateClass, { retryAfterMs }: Rate): { message: Said; cure: Said } {
   return {
-    message: `Too many requests (rateLimit.${rateClass} in system.json)`,
-    cure: `Try again in ${Math.max(1, Math.ceil(retryAfterMs / 1_000))} s.`,
+    message: say`Too many requests (rateLimit.${rateClass} in system.json)`,
+    cure: say`Try again in ${Math.max(1, Math.ceil(retryAfterMs / 1_000))} s.`,
   }
 }

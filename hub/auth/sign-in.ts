@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { roleGrants, type SessionInfo } from '../contract/index.ts'
 import type { Cluster, SessionRecord } from '../cluster/cluster.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import type { Audit } from './audit.ts'
 import { may, type Caller } from './caller.ts'
@@ -134,13 +135,14 @@ export function createSignIn(options: SignInOptions): SignIn {
     return user
   }
 
-  const ended = (): HubError => new HubError('HUB_UNAUTHENTICATED', 'The session has ended', { cure: 'Sign in again.' })
+  const ended = (): HubError =>
+    new HubError('HUB_UNAUTHENTICATED', say`The session has ended`, { cure: say`Sign in again.` })
 
   return {
     lockout,
     login: async (name, password, origin) => {
       const user = await checkPassword(name, password, origin)
-      if (user === null) throw new HubError('HUB_LOGIN_FAILED', 'The user name or the password is wrong')
+      if (user === null) throw new HubError('HUB_LOGIN_FAILED', say`The user name or the password is wrong`)
       const signedIn = await openSession(user, origin)
       audit({ action: 'auth.login', by: { id: `user:${name}`, name }, address: origin.address })
       return { ...signedIn, device: await tokens.signDevice(name) }
@@ -166,8 +168,8 @@ export function createSignIn(options: SignInOptions): SignIn {
           address,
           ok: false,
         })
-        throw new HubError('HUB_UNAUTHENTICATED', 'This refresh token was used before, so the session was ended', {
-          cure: 'Sign in again. If it was not you who used it, change the password.',
+        throw new HubError('HUB_UNAUTHENTICATED', say`This refresh token was used before, so the session was ended`, {
+          cure: say`Sign in again. If it was not you who used it, change the password.`,
         })
       }
       if (rotation.outcome === 'unknown') throw ended()
@@ -184,11 +186,11 @@ export function createSignIn(options: SignInOptions): SignIn {
     },
     changePassword: async (caller, current, next, origin) => {
       if (caller.user === null || caller.session === null)
-        throw new HubError('HUB_FORBIDDEN', 'Only a user who is signed in has a password')
+        throw new HubError('HUB_FORBIDDEN', say`Only a user who is signed in has a password`)
       const user = await checkPassword(caller.user, current, origin)
-      if (user === null) throw new HubError('HUB_LOGIN_FAILED', 'The present password is wrong')
+      if (user === null) throw new HubError('HUB_LOGIN_FAILED', say`The present password is wrong`)
       if (current === next)
-        throw new HubError('HUB_WEAK_PASSWORD', 'The new password is the old one', { cure: 'Choose another.' })
+        throw new HubError('HUB_WEAK_PASSWORD', say`The new password is the old one`, { cure: say`Choose another.` })
       await rules.check(next, [user.name])
       const { mustChangePassword: _, ...rest } = user
       const changed: UserEntry = { ...rest, passwordHash: await passwords.hash(next), passwordChangedAt: now() }
@@ -239,8 +241,8 @@ export function createSignIn(options: SignInOptions): SignIn {
     revoke: async (caller, id) => {
       const session = await sessions.find(id)
       if (session === null || (session.user !== caller.user && !may(caller, 'users:manage')))
-        throw new HubError('HUB_SESSION_NOT_FOUND', 'There is no such session', {
-          cure: 'GET /api/sessions lists them.',
+        throw new HubError('HUB_SESSION_NOT_FOUND', say`There is no such session`, {
+          cure: say`GET /api/sessions lists them.`,
         })
       await sessions.revoke(id)
       audit({ action: 'session.revoke', by: caller, target: session.user })

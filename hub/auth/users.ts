@@ -3,6 +3,7 @@ import type { IdentityChange, IdentityVersion, Role, Scope, User } from '../cont
 import type { Cluster } from '../cluster/cluster.ts'
 import { isDeepStrictEqual } from '../deep-equal.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import type { Audit } from './audit.ts'
 import type { Caller } from './caller.ts'
 import type { UserEntry } from './identity-entries.ts'
@@ -60,7 +61,7 @@ export function createUsers(options: UsersOptions): Users {
 
   function entryOf(name: string): UserEntry {
     const entry = file.current.users.find((user) => user.name === name)
-    if (entry === undefined) throw new HubError('HUB_USER_NOT_FOUND', `There is no user ${name}`)
+    if (entry === undefined) throw new HubError('HUB_USER_NOT_FOUND', say`There is no user ${name}`)
     return entry
   }
 
@@ -90,8 +91,8 @@ export function createUsers(options: UsersOptions): Users {
     )
     const entry = entryOf(without)
     if (entry.role === 'admin' && entry.disabled !== true && others.length === 0)
-      throw new HubError('HUB_LAST_ADMIN', `${without} is the only administrator`, {
-        cure: 'Make somebody else an administrator first.',
+      throw new HubError('HUB_LAST_ADMIN', say`${without} is the only administrator`, {
+        cure: say`Make somebody else an administrator first.`,
       })
   }
 
@@ -112,10 +113,10 @@ export function createUsers(options: UsersOptions): Users {
     get: async (name) => described(entryOf(name)),
     setup: async (code, name, password) => {
       if (file.current.users.length > 0)
-        throw new HubError('HUB_CONFLICT', 'There is a user already', { cure: 'Sign in.' })
+        throw new HubError('HUB_CONFLICT', say`There is a user already`, { cure: say`Sign in.` })
       if ((await setupCode?.matches(code)) !== true)
-        throw new HubError('HUB_LOGIN_FAILED', 'The setup code is wrong, or older than 15 minutes', {
-          cure: 'Take the newest from the hub’s output, or from setup-code in its data folder.',
+        throw new HubError('HUB_LOGIN_FAILED', say`The setup code is wrong, or older than 15 minutes`, {
+          cure: say`Take the newest from the hub’s output, or from setup-code in its data folder.`,
         })
       await rules.check(password, [name])
       const value: UserEntry = {
@@ -131,7 +132,7 @@ export function createUsers(options: UsersOptions): Users {
     },
     create: async (caller, { name, role, scope, password }) => {
       if (file.current.users.some((user) => user.name === name))
-        throw new HubError('HUB_USER_EXISTS', `There is already a user ${name}`, { cure: 'Choose another name.' })
+        throw new HubError('HUB_USER_EXISTS', say`There is already a user ${name}`, { cure: say`Choose another name.` })
       const { hash, shown } = await newPassword(name, password)
       const entry: UserEntry = {
         name,
@@ -186,15 +187,15 @@ export function createUsers(options: UsersOptions): Users {
     version: async (id) => {
       const [differences, all] = await Promise.all([file.differences(id), file.versions()])
       const found = all.find((version) => version.id === id)
-      if (found === undefined) throw new HubError('HUB_VERSION_NOT_FOUND', `There is no version ${id} of users.json`)
+      if (found === undefined) throw new HubError('HUB_VERSION_NOT_FOUND', say`There is no version ${id} of users.json`)
       return { ...found, differences }
     },
     restore: async (caller, id, reason) => {
       const before = file.current.users
       await file.restore(id, { by: caller.name, reason: reason ?? `Back to version ${id}` }, ({ users }) => {
         if (!users.some(({ role, disabled }) => role === 'admin' && disabled !== true))
-          throw new HubError('HUB_LAST_ADMIN', `In version ${id} there is no administrator`, {
-            cure: 'Go back to one that has an administrator who is not disabled.',
+          throw new HubError('HUB_LAST_ADMIN', say`In version ${id} there is no administrator`, {
+            cure: say`Go back to one that has an administrator who is not disabled.`,
           })
       })
       const after = new Map(file.current.users.map((user) => [user.name, user]))

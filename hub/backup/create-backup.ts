@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { emptyTexts, isKept, type DocumentName, type Documents } from '../config/documents.ts'
 import type { Backup } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { say, type Said } from '../say.ts'
 import { fingerprint } from './fingerprint.ts'
 import { DATABASES, MANIFEST, membersOf, placeOf, ROOT, type HubFolders } from './members.ts'
 import { openBackup, type Manifest } from './open-backup.ts'
@@ -25,18 +26,18 @@ export interface BackupOptions extends HubFolders {
  */
 export async function createBackup(options: BackupOptions): Promise<Backup> {
   const { into } = options
-  await mkdir(into, { recursive: true, mode: 0o700 }).catch(failed(`${into} cannot be made`))
-  const stage = await mkdtemp(join(into, '.stage-')).catch(failed(`${into} cannot be written`))
+  await mkdir(into, { recursive: true, mode: 0o700 }).catch(failed(say`${into} cannot be made`))
+  const stage = await mkdtemp(join(into, '.stage-')).catch(failed(say`${into} cannot be written`))
   try {
-    const members = await membersOf(options).catch(failed(`${options.configDir} cannot be read`))
+    const members = await membersOf(options).catch(failed(say`${options.configDir} cannot be read`))
     const shared = options.documents?.shared === true ? await readAll(options.documents) : null
     if (shared === null && !members.some(isConfig))
-      throw new HubError('HUB_BACKUP_FAILED', `${options.configDir} holds no configuration`, {
-        cure: 'Correct CONFIG_DIR: nothing was deleted.',
+      throw new HubError('HUB_BACKUP_FAILED', say`${options.configDir} holds no configuration`, {
+        cure: say`Correct CONFIG_DIR: nothing was deleted.`,
       })
-    await gather(members, shared, options, join(stage, ROOT)).catch(failed('The files could not be copied'))
+    await gather(members, shared, options, join(stage, ROOT)).catch(failed(say`The files could not be copied`))
     const partial = join(stage, 'archive.tar.gz')
-    await pack(stage, partial).catch(failed('The archive could not be written'))
+    await pack(stage, partial).catch(failed(say`The archive could not be written`))
     await (await openBackup(partial, join(stage, 'check'))).dispose()
     const file = await moveInto(into, partial)
     await prune(into, options.keep)
@@ -162,15 +163,15 @@ async function describe(file: string): Promise<Backup> {
   return { name: basename(file), at: Date.parse(iso), bytes: size }
 }
 
-function failed(what: string): (error: unknown) => never {
+function failed(what: Said): (error: unknown) => never {
   return (error) => {
     if (error instanceof HubError) throw error
     const { code, message } = error as NodeJS.ErrnoException
-    throw new HubError('HUB_BACKUP_FAILED', `${what}: ${message}`, {
+    throw new HubError('HUB_BACKUP_FAILED', say`${what}: ${message}`, {
       cure:
         code === 'ENOSPC'
-          ? 'Free some space on that disk; older backups were left alone.'
-          : 'Mend what the message names; older backups were left alone.',
+          ? say`Free some space on that disk; older backups were left alone.`
+          : say`Mend what the message names; older backups were left alone.`,
     })
   }
 }

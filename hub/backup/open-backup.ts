@@ -6,6 +6,7 @@ import { openConfigStore } from '../config/store.ts'
 import { parseIdentities } from '../auth/parse-identities.ts'
 import type { ConfigTexts, Fault } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { say, wordsFrom, type Said } from '../say.ts'
 import { fingerprint } from './fingerprint.ts'
 import { CONFIG_FILES, DATABASES, isMember, MANIFEST, ROOT } from './members.ts'
 
@@ -64,7 +65,7 @@ export async function openBackup(archive: string, stage: string): Promise<Opened
   } catch (error) {
     await dispose()
     if (error instanceof HubError) throw error
-    throw refused(`The archive cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+    throw refused(say`The archive cannot be read: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 
@@ -87,8 +88,8 @@ async function checkMembers(archive: string): Promise<void> {
     },
   })
   const [wrong] = faults
-  if (wrong !== undefined) throw refused(`The archive is not one of MCP Hub: ${wrong}`)
-  if (count === 0) throw refused('The archive is empty')
+  if (wrong !== undefined) throw refused(say`The archive is not one of MCP Hub: ${wrong}`)
+  if (count === 0) throw refused(say`The archive is empty`)
 }
 
 function faultOf(type: string, path: string): string | null {
@@ -100,19 +101,19 @@ function faultOf(type: string, path: string): string | null {
 
 async function readManifest(file: string): Promise<Manifest> {
   const text = await readFile(file, 'utf8').catch(() => null)
-  if (text === null) throw refused(`The archive has no ${MANIFEST}`)
+  if (text === null) throw refused(say`The archive has no ${MANIFEST}`)
   const parsed = manifestSchema.safeParse(JSON.parse(text))
-  if (!parsed.success) throw refused(`${MANIFEST} of the archive is of another format`)
+  if (!parsed.success) throw refused(say`${MANIFEST} of the archive is of another format`)
   const odd = parsed.data.files.find(({ path }) => !isMember(path) || path === MANIFEST)
-  if (odd !== undefined) throw refused(`${MANIFEST} names ${odd.path}`)
+  if (odd !== undefined) throw refused(say`${MANIFEST} names ${odd.path}`)
   return parsed.data
 }
 
 async function checkFiles(manifest: Manifest, stage: string): Promise<void> {
   for (const { path, bytes, sha256 } of manifest.files) {
     const found = await fingerprint(join(stage, path)).catch(() => null)
-    if (found === null) throw refused(`${path} is missing in the archive`)
-    if (found.bytes !== bytes || found.sha256 !== sha256) throw refused(`${path} is damaged in the archive`)
+    if (found === null) throw refused(say`${path} is missing in the archive`)
+    if (found.bytes !== bytes || found.sha256 !== sha256) throw refused(say`${path} is damaged in the archive`)
   }
 }
 
@@ -128,13 +129,13 @@ async function checkConfig(stage: string): Promise<void> {
   if (parsed?.ok === false) faults.push(...parsed.faults)
   if (faults.length === 0) return
   const [first] = faults
-  const message = `The configuration in the archive is not valid: ${first?.message ?? ''}`
+  const message = say`The configuration in the archive is not valid: ${first === undefined ? '' : wordsFrom(first, 'message')}`
   throw new HubError('HUB_BACKUP_REFUSED', message, {
     faults: faults.map((fault) => ({
       ...fault,
       file: fault.file === null ? null : fault.file.slice(stage.length + 1),
     })),
-    cure: 'Take another archive.',
+    cure: say`Take another archive.`,
   })
 }
 
@@ -144,7 +145,7 @@ async function checkDatabase(manifest: Manifest, stage: string, name: string): P
   const database = new DatabaseSync(join(stage, 'data', name), { readOnly: true })
   try {
     const [row] = database.prepare('PRAGMA quick_check(1)').all()
-    if (row?.['quick_check'] !== 'ok') throw refused(`data/${name} is damaged in the archive`)
+    if (row?.['quick_check'] !== 'ok') throw refused(say`data/${name} is damaged in the archive`)
   } finally {
     database.close()
   }
@@ -161,6 +162,6 @@ async function configTexts(stage: string): Promise<ConfigTexts> {
   }
 }
 
-function refused(message: string): HubError {
-  return new HubError('HUB_BACKUP_REFUSED', message, { cure: 'Take another archive; nothing was restored.' })
+function refused(message: string | Said): HubError {
+  return new HubError('HUB_BACKUP_REFUSED', message, { cure: say`Take another archive; nothing was restored.` })
 }

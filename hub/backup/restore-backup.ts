@@ -2,6 +2,7 @@ import { copyFile, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises
 import { dirname, join } from 'node:path'
 import { writeFileAtomic } from '../config/atomic-file.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import { runningHubs } from '../upstream/process/journal.ts'
 import { membersOf, placeOf, type HubFolders } from './members.ts'
 import { openBackup, type Manifest } from './open-backup.ts'
@@ -20,8 +21,8 @@ export interface RestoreResult {
 export async function restoreBackup(archive: string, folders: HubFolders): Promise<RestoreResult> {
   const running = await runningHubs(folders.dataDir)
   if (running.length > 0)
-    throw new HubError('HUB_CONFLICT', `A hub uses ${folders.dataDir} (pid ${running.join(', ')})`, {
-      cure: 'Stop it first; its configuration alone can be restored while it runs, by version or backup.',
+    throw new HubError('HUB_CONFLICT', say`A hub uses ${folders.dataDir} (pid ${running.join(', ')})`, {
+      cure: say`Stop it first; its configuration alone can be restored while it runs, by version or backup.`,
     })
   await mkdir(folders.dataDir, { recursive: true, mode: 0o700 })
   await mkdir(folders.configDir, { recursive: true, mode: 0o700 })
@@ -53,9 +54,9 @@ export async function restoreBackup(archive: string, folders: HubFolders): Promi
     for (const { from, to } of moved.reverse()) await move(to, from)
     throw new HubError(
       'HUB_BACKUP_FAILED',
-      `Restoring failed: ${error instanceof Error ? error.message : String(error)}`,
+      say`Restoring failed: ${error instanceof Error ? error.message : String(error)}`,
       {
-        cure: 'Everything is as it was. Mend what the message names, and restore again.',
+        cure: say`Everything is as it was. Mend what the message names, and restore again.`,
       },
     )
   } finally {

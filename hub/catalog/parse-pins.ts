@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 
 const recordSchema = z.object({
   hash: z.string(),
@@ -25,8 +26,8 @@ export function parsePins(text: string, file: string): PinRecords {
   } catch (error) {
     throw new HubError(
       'HUB_CONFIG_FILE_BROKEN',
-      `${file} is broken: ${error instanceof Error ? error.message : String(error)}`,
-      { cure: 'Restore it from a backup, or move it away: then all tools are approved anew by the policy.' },
+      say`${file} is broken: ${error instanceof Error ? error.message : String(error)}`,
+      { cure: say`Restore it from a backup, or move it away: then all tools are approved anew by the policy.` },
     )
   }
   return new Map(Object.entries(parsed.servers).map(([name, tools]) => [name, new Map(Object.entries(tools))]))

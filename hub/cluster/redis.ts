@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import type { Cluster, SessionRecord, SessionStore } from './cluster.ts'
 import { flexibleLimiter } from './flexible-limiter.ts'
 
@@ -156,9 +157,9 @@ async function orUnavailable<T>(answer: Promise<T>): Promise<T> {
   } catch (error) {
     throw new HubError(
       'HUB_STORE_UNAVAILABLE',
-      `Redis does not answer: ${error instanceof Error ? error.message : ''}`,
+      say`Redis does not answer: ${error instanceof Error ? error.message : ''}`,
       {
-        cure: 'Sign-ins are refused until it is back; API keys and MCP_HUB_TOKEN go on working. See REDIS_URL.',
+        cure: say`Sign-ins are refused until it is back; API keys and MCP_HUB_TOKEN go on working. See REDIS_URL.`,
       },
     )
   }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { ConfigTexts, Fault } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import { replaceEditedFile, sweepTemporaries, writeFileAtomic, writeNewFile } from './atomic-file.ts'
 import { readConfigText } from './read-file.ts'
 import type { ConfigVersions } from './versions.ts'
@@ -69,11 +70,11 @@ export async function openFiles(dir: string, dataDir = dir): Promise<Documents> 
     }
     return write().catch((error: unknown) => {
       const { code, message } = error as NodeJS.ErrnoException
-      throw new HubError('HUB_CONFIG_NOT_SAVED', `${file} could not be saved: ${message}`, {
+      throw new HubError('HUB_CONFIG_NOT_SAVED', say`${file} could not be saved: ${message}`, {
         cure:
           code === 'ENOSPC'
-            ? 'Free some space on that disk and save again; the file is as it was.'
-            : 'Let the hub’s user write the file and its folder; the file is as it was.',
+            ? say`Free some space on that disk and save again; the file is as it was.`
+            : say`Let the hub’s user write the file and its folder; the file is as it was.`,
       })
     })
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 
 /** The ETag (RFC 9110, section 8.8.3) of a part of the configuration: the same for what says the same, however it is laid out. */
 export function entityTag(value: unknown): string {
@@ -16,7 +17,7 @@ export function checkIfMatch(ifMatch: string | undefined, present: unknown): voi
   const tags = ifMatch.split(',').map((tag) => tag.trim())
   const there = present !== null && present !== undefined
   if (there && (tags.includes('*') || tags.includes(entityTag(present)))) return
-  throw new HubError('HUB_CHANGED_MEANWHILE', 'Somebody else changed it since it was read, so nothing was saved', {
-    cure: 'Read it again, and repeat the change on what is there now.',
+  throw new HubError('HUB_CHANGED_MEANWHILE', say`Somebody else changed it since it was read, so nothing was saved`, {
+    cure: say`Read it again, and repeat the change on what is there now.`,
   })
 }

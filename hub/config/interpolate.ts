@@ -1,4 +1,6 @@
 import { homedir } from 'node:os'
+import type { Wordings } from '../contract/index.ts'
+import { say, told } from '../say.ts'
 
 /** `${…}`, and `$${…}` for a text that only looks like one. */
 const REFERENCE = /\$?\$\{([^}]*)\}/g
@@ -31,6 +33,7 @@ export interface Used {
 export interface Problem {
   message: string
   cure: string
+  said?: Wordings
 }
 
 /** The inside of `${…}` as a reference; null when it is none that the hub knows, such as `${input:token}`. */
@@ -67,10 +70,12 @@ export function interpolate(text: string, sources: Sources): { text: string; use
       }
       const key = `${reference.kind}:${reference.name}`
       if (trail.includes(key)) {
-        problems.push({
-          message: `${whole} leads back to itself: ${[...trail.slice(trail.indexOf(key)), key].join(' → ')}`,
-          cure: 'Give one of them a value that refers to no other.',
-        })
+        problems.push(
+          told({
+            message: say`${whole} leads back to itself: ${[...trail.slice(trail.indexOf(key)), key].join(' → ')}`,
+            cure: say`Give one of them a value that refers to no other.`,
+          }),
+        )
         return ''
       }
       const found = lookUp(reference, sources)
@@ -96,32 +101,31 @@ function lookUp(reference: Reference, sources: Sources): { value: string | undef
 }
 
 function missing(whole: string, { kind, name }: Reference, problem: string | null): Problem {
-  const because = problem === null ? '' : `: ${problem}`
   if (kind === 'secret')
-    return {
-      message: `The secret ${name} is not set${because}`,
-      cure: `Set the secret ${name} in the vault; on a server set the environment variable ${name}, or name a file by ${name}_FILE.`,
-    }
+    return told({
+      message: problem === null ? say`The secret ${name} is not set` : say`The secret ${name} is not set: ${problem}`,
+      cure: say`Set the secret ${name} in the vault; on a server set the environment variable ${name}, or name a file by ${name}_FILE.`,
+    })
   if (kind === 'file')
-    return {
-      message: `${whole} has no value${because}`,
-      cure: 'Put the value into that file, and let the hub’s user read it.',
-    }
-  return {
-    message: `${whole} has no value`,
-    cure: `Set the environment variable ${name} for the hub, or write the value.`,
-  }
+    return told({
+      message: problem === null ? say`${whole} has no value` : say`${whole} has no value: ${problem}`,
+      cure: say`Put the value into that file, and let the hub’s user read it.`,
+    })
+  return told({
+    message: say`${whole} has no value`,
+    cure: say`Set the environment variable ${name} for the hub, or write the value.`,
+  })
 }
 
 function unknown(whole: string, inner: string): Problem {
   const isInput = inner.startsWith('input:')
   const name = inner.replace(/^input:/, '').replace(/\W+/g, '_')
-  return {
+  return told({
     message: isInput
-      ? `${whole} is asked of a person by another client`
-      : `${whole} is no reference that the hub knows`,
+      ? say`${whole} is asked of a person by another client`
+      : say`${whole} is no reference that the hub knows`,
     cure: isInput
-      ? `Write \${secret:${name}} in its place, and set the secret ${name} in the vault.`
-      : 'Use ${env:NAME}, ${secret:NAME}, ${file:/path} or ${home}; write $${…} for the text itself.',
-  }
+      ? say`Write \${secret:${name}} in its place, and set the secret ${name} in the vault.`
+      : say`Use \${env:NAME}, \${secret:NAME}, \${file:/path} or \${home}; write $\${…} for the text itself.`,
+  })
 }

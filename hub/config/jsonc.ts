@@ -1,5 +1,6 @@
 import { findNodeAtLocation, getNodePath, type Node } from 'jsonc-parser'
 import type { Fault } from '../contract/index.ts'
+import { told, type Said } from '../say.ts'
 import { keyFaults, parseSyntax, type SyntaxFault } from './syntax.ts'
 
 export type Parsed<T> = { ok: true; value: T } | { ok: false; faults: Fault[] }
@@ -37,10 +38,10 @@ export function fault(
   file: string | null,
   path: (string | number)[],
   position: Position,
-  message: string,
-  cure: string,
+  message: Said | string,
+  cure: Said | string,
 ): Fault {
-  return {
+  return told({
     file,
     path: path
       .map((part) => (typeof part === 'number' ? `[${part}]` : part))
@@ -49,7 +50,7 @@ export function fault(
     ...position,
     message,
     cure,
-  }
+  })
 }
 
 export function positionOf(text: string, root: Node | undefined, path: (string | number)[]): Position {

@@ -1,4 +1,5 @@
 import { HubError } from '../hub-error.ts'
+import { say, wordsFrom } from '../say.ts'
 import type { Documents, KeptName } from './documents.ts'
 
 /** A text that the hub keeps beside the configuration, for itself or with others. */
@@ -18,7 +19,10 @@ export function keptText(documents: Documents, document: KeptName): KeptText {
   async function look() {
     const found = await documents.read(document)
     if (found.ok) return found
-    throw new HubError('HUB_CONFIG_FILE_BROKEN', found.fault.message, { cure: found.fault.cure, faults: [found.fault] })
+    throw new HubError('HUB_CONFIG_FILE_BROKEN', wordsFrom(found.fault, 'message'), {
+      cure: wordsFrom(found.fault, 'cure'),
+      faults: [found.fault],
+    })
   }
   return {
     read: async () => (await look()).text,
@@ -28,7 +32,7 @@ export function keptText(documents: Documents, document: KeptName): KeptText {
         const text = await change(over.text)
         if (text === over.text || (await documents.write([{ document, text, over }], null, null))) return
         if (tries === MAX_TRIES)
-          throw new HubError('HUB_BUSY', `${documents.placeOf(document)} is changed by others all the time`)
+          throw new HubError('HUB_BUSY', say`${documents.placeOf(document)} is changed by others all the time`)
       }
     },
     watch: (onChange) => (documents.shared ? documents.watch([document], onChange) : { close: () => undefined }),

@@ -6,6 +6,7 @@ import {
   type Fault,
   type ServersFile,
 } from '../contract/index.ts'
+import { saidOfIssue, say } from '../say.ts'
 import { fault, parseJsonc, positionOf, type Parsed, type Position } from './jsonc.ts'
 import { faultsOf } from './schema-faults.ts'
 import { prefixCollisions } from './server-names.ts'
@@ -24,7 +25,15 @@ export function parseServersFile(text: string, file: string | null): Parsed<Serv
     const path = ['mcpServers', name]
     const named = serverNameSchema.safeParse(name)
     if (!named.success)
-      faults.push(fault(file, path, where(path), named.error.issues[0]?.message ?? 'bad name', 'Rename the server.'))
+      faults.push(
+        fault(
+          file,
+          path,
+          where(path),
+          saidOfIssue(named.error.issues[0] ?? { message: 'bad name' }),
+          say`Rename the server.`,
+        ),
+      )
     const schema = serverConfigSchemaFor(entry)
     const result = schema.safeParse(entry)
     if (!result.success) faults.push(...faultsOf(result.error, path, schema, file, where))

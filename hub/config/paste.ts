@@ -6,6 +6,7 @@ import {
   type ParsedPaste,
   type ServerConfig,
 } from '../contract/index.ts'
+import { say, told, type Said } from '../say.ts'
 import { parseJsonc } from './jsonc.ts'
 import { parseServersFile } from './parse-servers.ts'
 
@@ -22,7 +23,10 @@ export function parsePaste(
 ): ParsedPaste {
   const trimmed = text.trim()
   if (trimmed === '')
-    return { servers: [], faults: [fault('Nothing was pasted', 'Paste a JSON snippet, a command line or a URL.')] }
+    return {
+      servers: [],
+      faults: [fault(say`Nothing was pasted`, say`Paste a JSON snippet, a command line or a URL.`)],
+    }
   const entries =
     /^[{[]/.test(trimmed) || trimmed.startsWith('"')
       ? fromJson(trimmed)
@@ -62,7 +66,7 @@ function fromJson(text: string): Entries {
   if (!parsed.ok) return { faults: parsed.faults }
   const value = parsed.value.value
   if (!isRecord(value))
-    return { faults: [fault('The JSON is no object', 'Paste an object with mcpServers, or one server’s entry.')] }
+    return { faults: [fault(say`The JSON is no object`, say`Paste an object with mcpServers, or one server’s entry.`)] }
   for (const key of CLIENT_KEYS) {
     const inner = value[key] ?? (isRecord(value['mcp']) ? value['mcp'][key] : undefined)
     if (isRecord(inner)) return { servers: Object.entries(inner) }
@@ -75,7 +79,10 @@ function fromJson(text: string): Entries {
   if (entries.length > 0) return { servers: entries }
   return {
     faults: [
-      fault('The JSON has no server in it', 'A server has a "command" or a "url"; several stand under "mcpServers".'),
+      fault(
+        say`The JSON has no server in it`,
+        say`A server has a "command" or a "url"; several stand under "mcpServers".`,
+      ),
     ],
   }
 }
@@ -83,7 +90,7 @@ function fromJson(text: string): Entries {
 function fromUrls(text: string): Entries {
   const urls = text.split(/\s+/)
   const bad = urls.find((url) => !URL.canParse(url))
-  if (bad !== undefined) return { faults: [fault(`${bad} is no URL`, 'Write it as https://host/path.')] }
+  if (bad !== undefined) return { faults: [fault(say`${bad} is no URL`, say`Write it as https://host/path.`)] }
   return {
     servers: urls.map((url) => {
       const config = /\/sse\/?$/.test(new URL(url).pathname) ? { type: 'sse', url } : { type: 'http', url }
@@ -95,7 +102,7 @@ function fromUrls(text: string): Entries {
 function fromCommand(text: string): Entries {
   const words = splitCommandLine(text.replace(/^\$\s+/, '').replace(/\\\r?\n/g, ' '))
   if (words === null)
-    return { faults: [fault('A quotation mark is not closed', 'Close it, or escape it with a backslash.')] }
+    return { faults: [fault(say`A quotation mark is not closed`, say`Close it, or escape it with a backslash.`)] }
   const env: Record<string, string> = {}
   while (words[0] !== undefined && /^[A-Za-z_][A-Za-z0-9_]*=/.test(words[0])) {
     const word = words.shift() ?? ''
@@ -103,7 +110,9 @@ function fromCommand(text: string): Entries {
   }
   const [command, ...args] = words
   if (command === undefined)
-    return { faults: [fault('There is no command after the variables', 'Add the command that starts the server.')] }
+    return {
+      faults: [fault(say`There is no command after the variables`, say`Add the command that starts the server.`)],
+    }
   const config = { command, ...(args.length > 0 ? { args } : {}), ...(Object.keys(env).length > 0 ? { env } : {}) }
   return { servers: [[nameFor(config), config]] }
 }
@@ -185,8 +194,8 @@ function withoutForeignTransport(config: unknown): unknown {
     : Object.fromEntries(Object.entries(merged).filter(([key]) => known.includes(key) || key in config))
 }
 
-function fault(message: string, cure: string): Fault {
-  return { file: null, path: '', line: null, column: null, message, cure }
+function fault(message: Said, cure: Said): Fault {
+  return told({ file: null, path: '', line: null, column: null, message, cure })
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -4,6 +4,7 @@ import { LOCK, openPostgres, type PostgresOptions } from '../database/postgres.t
 import type { ConfigTexts } from '../contract/index.ts'
 import { BrokenFile } from '../faults.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import { changesBetween } from './changes.ts'
 import { emptyTexts, isConfig, isKept, type DocumentName, type Documents, type NewText } from './documents.ts'
 import { listenFor } from './postgres-notices.ts'
@@ -211,8 +212,8 @@ async function answered<T>(work: Promise<T>): Promise<T> {
     const { message, code } = error as Error & { code?: string }
     // Of several addresses that all refuse, only the code tells.
     const why = message === '' ? (code ?? 'unknown') : message
-    throw new HubError('HUB_STORE_UNAVAILABLE', `PostgreSQL does not take the configuration: ${why}`, {
-      cure: 'What was in force stays in force, and nothing was saved. See DATABASE_URL, and try again.',
+    throw new HubError('HUB_STORE_UNAVAILABLE', say`PostgreSQL does not take the configuration: ${why}`, {
+      cure: say`What was in force stays in force, and nothing was saved. See DATABASE_URL, and try again.`,
     })
   }
 }

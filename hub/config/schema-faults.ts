@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Fault } from '../contract/index.ts'
+import { saidOfIssue, say, wordsFrom, type Said } from '../say.ts'
 import { interpolate, referencesInText, type Sources } from './interpolate.ts'
 import { fault, parseJsonc, positionOf, type Parsed, type Position } from './jsonc.ts'
 import { keysAt } from './schema-shape.ts'
@@ -29,7 +30,8 @@ export function parseWith<T>(
   function resolveTexts(inner: unknown, from: Sources, path: (string | number)[]): unknown {
     if (typeof inner === 'string') {
       const found = interpolate(inner, from)
-      for (const { message, cure } of found.problems) faults.push(fault(file, path, where(path), message, cure))
+      for (const problem of found.problems)
+        faults.push(fault(file, path, where(path), wordsFrom(problem, 'message'), wordsFrom(problem, 'cure')))
       return found.text
     }
     if (Array.isArray(inner)) return inner.map((item, index) => resolveTexts(item, from, [...path, index]))
@@ -72,7 +74,7 @@ export function faultsOf(
   const unknownFirst = error.issues.toSorted((a, b) => rank(a) - rank(b))
   return unknownFirst.flatMap((issue) => {
     const path = [...base, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))]
-    if (issue.code !== 'unrecognized_keys') return [fault(file, path, where(path), issue.message, cureFor(issue))]
+    if (issue.code !== 'unrecognized_keys') return [fault(file, path, where(path), saidOfIssue(issue), cureFor(issue))]
     const knownKeys = keysAt(schema, path.slice(base.length))
     return issue.keys.map((key) => {
       const guess = closest(key, knownKeys)
@@ -80,8 +82,8 @@ export function faultsOf(
         file,
         [...path, key],
         where([...path, key]),
-        `Unknown key ${key}`,
-        guess === null ? 'Remove it, or correct its spelling.' : `Did you mean ${guess}?`,
+        say`Unknown key ${key}`,
+        guess === null ? say`Remove it, or correct its spelling.` : say`Did you mean ${guess}?`,
       )
     })
   })
@@ -89,12 +91,12 @@ export function faultsOf(
 
 const rank = ({ code }: z.core.$ZodIssue): number => (code === 'unrecognized_keys' ? 0 : 1)
 
-function cureFor(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type') return `Give a value of type ${issue.expected}.`
-  if (issue.code === 'invalid_value') return `Use one of: ${issue.values.map(String).join(', ')}.`
-  if (issue.code === 'too_small') return `Give at least ${issue.minimum}.`
-  if (issue.code === 'too_big') return `Give at most ${issue.maximum}.`
-  return 'Correct the value.'
+function cureFor(issue: z.core.$ZodIssue): Said {
+  if (issue.code === 'invalid_type') return say`Give a value of type ${issue.expected}.`
+  if (issue.code === 'invalid_value') return say`Use one of: ${issue.values.map(String).join(', ')}.`
+  if (issue.code === 'too_small') return say`Give at least ${String(issue.minimum)}.`
+  if (issue.code === 'too_big') return say`Give at most ${String(issue.maximum)}.`
+  return say`Correct the value.`
 }
 
 function closest(key: string, known: string[]): string | null {

@@ -1,4 +1,5 @@
 import { serverPrefix, type Fault } from '../contract/index.ts'
+import { say } from '../say.ts'
 import { fault, type Position } from './jsonc.ts'
 
 /** Two names that would give their tools the same prefix; refused when saved, not when called. */
@@ -19,8 +20,8 @@ export function prefixCollisions(
           file,
           ['mcpServers', name],
           where(['mcpServers', name]),
-          `The names ${other} and ${name} both give tools the prefix ${prefix}__`,
-          'Rename one of them.',
+          say`The names ${other} and ${name} both give tools the prefix ${prefix}__`,
+          say`Rename one of them.`,
         ),
       )
   }

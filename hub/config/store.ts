@@ -10,6 +10,7 @@ import type {
   SystemFile,
 } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { say, wordsFrom } from '../say.ts'
 import type { Sources } from './interpolate.ts'
 import { emptyTexts, type Documents, type NewText, type ReadDocument } from './documents.ts'
 import { checkIfMatch } from './entity-tag.ts'
@@ -167,15 +168,15 @@ export async function openConfigStore(
         const before = (over.ok ? over.text : null) ?? emptyTexts[name]
         const current: Parsed<T> = over.ok ? await parse(before, place) : { ok: false, faults: [over.fault] }
         if (!current.ok) {
-          throw new HubError('HUB_CONFIG_FILE_BROKEN', `${place} is broken, so nothing is written into it`, {
+          throw new HubError('HUB_CONFIG_FILE_BROKEN', say`${place} is broken, so nothing is written into it`, {
             faults: current.faults,
-            cure: 'Correct the file first.',
+            cure: say`Correct the file first.`,
           })
         }
         const text = change(before, current.value)
         checkText(await parse(text, place))
         if ((over.ok && over.text === text) || (await write([{ name, text, over }], by, reason))) break
-        if (tries === MAX_TRIES) throw new HubError('HUB_BUSY', `${place} is changed by others all the time`)
+        if (tries === MAX_TRIES) throw new HubError('HUB_BUSY', say`${place} is changed by others all the time`)
       }
       await load(by, reason)
     })
@@ -222,7 +223,7 @@ export async function openConfigStore(
         .map(({ name, over }) => ({ name, over, text: texts[name] }))
         .filter(({ name, over, text }) => !over.ok || (over.text ?? emptyTexts[name]) !== text)
       if (await write(changed, by, reason)) break
-      if (tries === MAX_TRIES) throw new HubError('HUB_BUSY', 'The configuration is changed by others all the time')
+      if (tries === MAX_TRIES) throw new HubError('HUB_BUSY', say`The configuration is changed by others all the time`)
     }
     await load(by, reason)
   }
@@ -299,9 +300,13 @@ export async function openConfigStore(
 
 function checkText(parsed: Parsed<unknown>): void {
   if (!parsed.ok)
-    throw new HubError('HUB_INVALID_CONFIG', parsed.faults[0]?.message ?? 'The configuration is not valid', {
-      faults: parsed.faults,
-    })
+    throw new HubError(
+      'HUB_INVALID_CONFIG',
+      parsed.faults[0] === undefined ? say`The configuration is not valid` : wordsFrom(parsed.faults[0], 'message'),
+      {
+        faults: parsed.faults,
+      },
+    )
 }
 
 /** In the order that their ETag was made in. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { reasonSchema } from './servers.ts'
+import { wordingsSchema } from './wording.ts'
 
 /** The hub's account at one remote server (OAuth). Credentials themselves never leave the hub. */
 export const accountSchema = z.object({
@@ -20,7 +21,9 @@ export const accountSchema = z.object({
   signedInAt: z.number().nullable(),
   lastRefreshAt: z.number().nullable(),
   /** What went wrong last, though it may have passed since. */
-  lastError: z.object({ at: z.number(), message: z.string(), cure: z.string() }).nullable(),
+  lastError: z
+    .object({ at: z.number(), message: z.string(), cure: z.string(), said: wordingsSchema.optional() })
+    .nullable(),
   /** Why a person must sign in, in state `needs-sign-in`. */
   reason: reasonSchema.nullable(),
 })
@@ -45,5 +48,6 @@ export const signedOutSchema = z.object({
   /** Whether the service took the credentials back; the hub has forgotten them in any case. */
   revoked: z.boolean(),
   message: z.string().nullable(),
+  said: wordingsSchema.optional(),
 })
 export type SignedOut = z.infer<typeof signedOutSchema>

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { serverConfigSchema } from './config.ts'
 import { eraSchema, reasonSchema } from './servers.ts'
+import { wordingsSchema } from './wording.ts'
 
 /** In the order in which they are taken; a local server has the first group, a remote one the second, both the last. */
 export const doctorSteps = [
@@ -34,6 +35,7 @@ export const doctorStepResultSchema = z.object({
   /** What to do, after a failure or a warning. */
   cure: z.string().nullable(),
   detail: z.string().nullable(),
+  said: wordingsSchema.optional(),
 })
 export type DoctorStepResult = z.infer<typeof doctorStepResultSchema>
 
@@ -85,6 +87,7 @@ export const runtimesSchema = z.object({
       version: z.string().nullable(),
       /** What to do, when it is missing or too old. */
       cure: z.string().nullable(),
+      said: wordingsSchema.optional(),
     }),
   ),
 })

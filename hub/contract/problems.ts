@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { errorCodes, type ErrorCode } from './errors.ts'
+import { wordingsSchema } from './wording.ts'
 
 /** One thing wrong in something a person wrote: where it is, what is wrong, and what to do. */
 export const faultSchema = z.object({
@@ -12,6 +13,7 @@ export const faultSchema = z.object({
   column: z.number().int().nullable(),
   message: z.string(),
   cure: z.string(),
+  said: wordingsSchema.optional(),
 })
 export type Fault = z.infer<typeof faultSchema>
 
@@ -24,6 +26,7 @@ export const problemSchema = z.object({
   detail: z.string(),
   cure: z.string().optional(),
   faults: z.array(faultSchema).optional(),
+  said: wordingsSchema.optional(),
   /** The answer's `X-Request-Id`; the log has it, too. */
   requestId: z.string().optional(),
 })

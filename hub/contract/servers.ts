@@ -3,6 +3,7 @@ import { faultSchema } from './problems.ts'
 import { serverConfigSchema, serverNameSchema } from './config.ts'
 import { inClearSchema, liftedTextSchema } from './secrets.ts'
 import { serverStates } from './server-states.ts'
+import { wordingsSchema } from './wording.ts'
 
 export const serverStateSchema = z.enum(serverStates)
 
@@ -39,6 +40,7 @@ export const reasonSchema = z.object({
   cure: z.string(),
   /** Last lines of stderr, or the body of the HTTP answer. */
   detail: z.string().optional(),
+  said: wordingsSchema.optional(),
 })
 export type Reason = z.infer<typeof reasonSchema>
 
@@ -97,7 +99,14 @@ export const serverDetailSchema = serverStatusSchema.extend({
   /** Of `config`, for `If-Match`. */
   etag: z.string(),
   capabilities: z.record(z.string(), z.unknown()).nullable(),
-  history: z.array(z.object({ state: serverStateSchema, at: z.number(), reason: z.string().nullable() })),
+  history: z.array(
+    z.object({
+      state: serverStateSchema,
+      at: z.number(),
+      reason: z.string().nullable(),
+      said: wordingsSchema.optional(),
+    }),
+  ),
 })
 export type ServerDetail = z.infer<typeof serverDetailSchema>
 

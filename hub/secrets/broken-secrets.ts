@@ -1,7 +1,8 @@
 import type { Fault } from '../contract/index.ts'
 import { BrokenFile } from '../faults.ts'
+import { told, type Said } from '../say.ts'
 
-export function broken(file: string, message: string, { cure }: { cure: string }): BrokenFile {
-  const fault: Fault = { file, path: '', line: null, column: null, message, cure }
+export function broken(file: string, message: string | Said, { cure }: { cure: Said }): BrokenFile {
+  const fault: Fault = told({ file, path: '', line: null, column: null, message, cure })
   return new BrokenFile([fault])
 }

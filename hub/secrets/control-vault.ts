@@ -1,5 +1,6 @@
 import type { FromHub, VaultQuality } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import { createVault, type SecretVault } from './vault.ts'
 
 const ANSWER_MS = 20_000
@@ -30,8 +31,8 @@ export function createControlVault(options: {
       })
       waiting.delete(n)
       if (problem !== null)
-        throw new HubError('HUB_VAULT_UNAVAILABLE', `The vault did not keep ${name}: ${problem}`, {
-          cure: 'Unlock the keychain of this computer, check that its disk is not full, and try again.',
+        throw new HubError('HUB_VAULT_UNAVAILABLE', say`The vault did not keep ${name}: ${problem}`, {
+          cure: say`Unlock the keychain of this computer, check that its disk is not full, and try again.`,
         })
     },
   })

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { writeFileAtomic } from '../config/atomic-file.ts'
+import { say } from '../say.ts'
 import { broken } from './broken-secrets.ts'
 
 export interface SecretsFile {
@@ -19,8 +20,8 @@ export async function readSecrets({ path, key, own }: SecretsFile): Promise<Map<
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return new Map()
-    throw broken(path, code === 'ELOOP' ? 'It is a link, and the hub follows none to its secrets' : message, {
-      cure: code === 'ELOOP' ? 'Put the file itself there.' : 'Let the hub’s user read the file.',
+    throw broken(path, code === 'ELOOP' ? say`It is a link, and the hub follows none to its secrets` : message, {
+      cure: code === 'ELOOP' ? say`Put the file itself there.` : say`Let the hub’s user read the file.`,
     })
   }
   return (await import('./parse-secrets.ts')).parseSecrets(text, path, key)

@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path'
 import { watchFiles } from '../config/watch-files.ts'
 import { HubError } from '../hub-error.ts'
 import { BrokenFile } from '../faults.ts'
+import { say } from '../say.ts'
 import { createEnvironmentSecrets } from './environment.ts'
 import { readSecrets, writeSecrets, type SecretsFile } from './secrets-file.ts'
 import { createVault, type SecretVault } from './vault.ts'
@@ -49,18 +50,18 @@ export async function openServerVault(options: {
 
   function refuse(error: unknown): never {
     if (error instanceof BrokenFile)
-      throw new HubError('HUB_CONFIG_FILE_BROKEN', `${file.path} is broken, so nothing is written into it`, {
+      throw new HubError('HUB_CONFIG_FILE_BROKEN', say`${file.path} is broken, so nothing is written into it`, {
         faults: error.faults,
       })
-    throw new HubError('HUB_VAULT_UNAVAILABLE', `${file.path} cannot be written: ${(error as Error).message}`, {
-      cure: 'Let the hub’s user write the file and its folder, or give the secret by the environment.',
+    throw new HubError('HUB_VAULT_UNAVAILABLE', say`${file.path} cannot be written: ${(error as Error).message}`, {
+      cure: say`Let the hub’s user write the file and its folder, or give the secret by the environment.`,
     })
   }
 
   function ownedByOperator(name: string): void {
     if (environment.get(name) === undefined) return
-    throw new HubError('HUB_CONFLICT', `The secret ${name} comes from the environment of the hub`, {
-      cure: `Change ${name} or the file of ${name}_FILE where the hub is started.`,
+    throw new HubError('HUB_CONFLICT', say`The secret ${name} comes from the environment of the hub`, {
+      cure: say`Change ${name} or the file of ${name}_FILE where the hub is started.`,
     })
   }
 

@@ -12,6 +12,7 @@ import { createNotifications } from './notifications.ts'
 import { createQuestions } from './questions.ts'
 import { createSessionRenewal } from './session-renewal.ts'
 import { staleState } from '../gateway/parked.ts'
+import { say, told } from '../say.ts'
 
 export interface ConnectionOptions extends HandshakeOptions {
   callTimeoutMs: number
@@ -322,11 +323,13 @@ export function createConnection(options: ConnectionOptions): Connection {
       const expired = new Promise<never>((_resolve, reject) => {
         timer = setTimeout(() => {
           reject(
-            new UpstreamFailure({
-              code: 'start-timeout',
-              message: `The server did not answer within ${options.startTimeoutMs / 1_000} s`,
-              cure: 'Check that the command starts an MCP server on stdio, or that the URL is an MCP endpoint; raise hub.startTimeoutMs if it is only slow.',
-            }),
+            new UpstreamFailure(
+              told({
+                code: 'start-timeout',
+                message: say`The server did not answer within ${options.startTimeoutMs / 1_000} s`,
+                cure: say`Check that the command starts an MCP server on stdio, or that the URL is an MCP endpoint; raise hub.startTimeoutMs if it is only slow.`,
+              }),
+            ),
           )
         }, options.startTimeoutMs)
       })

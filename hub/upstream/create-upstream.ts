@@ -14,6 +14,7 @@ import { ELICITATION_COMPLETE } from '../gateway/call.ts'
 import { McpError, rpc, type Params } from '../gateway/json-rpc.ts'
 import type { ServerLog } from '../observe/server-log.ts'
 import type { Redactor } from '../observe/redactor.ts'
+import { say, told, wordsFrom } from '../say.ts'
 import { createCalls } from './calls.ts'
 import { emptyCatalog, listKinds, type Catalog, type ListKind } from './catalog.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
@@ -86,7 +87,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   const impairments = new Map<'probe' | 'limit', Reason>()
   /** Timers of the present state. */
   let timers: (() => void)[] = []
-  const history: { state: ServerState; at: number; reason: string | null }[] = []
+  const history: ReturnType<Upstream['history']> = []
   const waiters = new Set<() => void>()
   const clients = createClientInstances(() => ({
     server: name,
@@ -131,7 +132,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     machine = transition(before, event, { now: clock.now(), random: (options.random ?? Math.random)(), maxAttempts })
     const { state, reason } = machine
     if (state === before.state && reason === before.reason) return
-    history.push({ state, at: clock.now(), reason: reason?.message ?? null })
+    history.push(told({ state, at: clock.now(), reason: reason && wordsFrom(reason, 'message') }))
     if (history.length > MAX_HISTORY) history.shift()
     if (reason === null) log.add('hub', 'info', `State: ${state}`)
     else {
@@ -224,11 +225,13 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       // The verdict may be stale: the next start probes again, unless it was the probe that silenced the server.
       era = primary?.connection.probeUnanswered === true ? 'legacy' : null
       const failure = error instanceof UpstreamFailure ? error : null
-      const reason: Reason = failure?.reason ?? {
-        code: 'protocol-error',
-        message: String(error),
-        cure: 'Read the server’s log.',
-      }
+      const reason: Reason =
+        failure?.reason ??
+        told({
+          code: 'protocol-error',
+          message: String(error),
+          cure: say`Read the server’s log.`,
+        })
       dispatch({ type: 'start-failed', reason, permanent: failure?.permanent ?? false })
     }
   }

@@ -11,6 +11,7 @@ import {
   rpc,
   type Params,
 } from '../gateway/json-rpc.ts'
+import { say, told, type Said } from '../say.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import type { Root } from './roots.ts'
 
@@ -77,7 +78,7 @@ export function createHandshake(options: HandshakeOptions, line: Line): Handshak
       options.startTimeoutMs,
     )
     if (!isObject(result) || typeof result['protocolVersion'] !== 'string')
-      throw new UpstreamFailure(protocolReason('The answer to initialize has no protocolVersion'), true)
+      throw new UpstreamFailure(protocolReason(say`The answer to initialize has no protocolVersion`), true)
     const version = result['protocolVersion']
     if (!(LEGACY_VERSIONS as readonly string[]).includes(version)) throw unknownVersion(version)
     line.channel.established(version, false)
@@ -161,7 +162,10 @@ export function createHandshake(options: HandshakeOptions, line: Line): Handshak
     if (options.era === 'modern') {
       const modern = await discover(options.startTimeoutMs)
       if (modern !== null) return modern
-      throw new UpstreamFailure(protocolReason('The server does not speak the modern era (no server/discover)'), true)
+      throw new UpstreamFailure(
+        protocolReason(say`The server does not speak the modern era (no server/discover)`),
+        true,
+      )
     }
     try {
       return await probe()
@@ -204,13 +208,17 @@ function tellsEra(status: number | null): boolean {
 
 function unknownVersion(version: string): UpstreamFailure {
   return new UpstreamFailure(
-    protocolReason(`The server speaks protocol version ${version}, which this hub does not know`),
+    protocolReason(say`The server speaks protocol version ${version}, which this hub does not know`),
     true,
   )
 }
 
-export function protocolReason(message: string): Reason {
-  return { code: 'protocol-error', message, cure: 'Check that the command or URL is an MCP server, and its version.' }
+export function protocolReason(message: string | Said): Reason {
+  return told({
+    code: 'protocol-error',
+    message,
+    cure: say`Check that the command or URL is an MCP server, and its version.`,
+  })
 }
 
 export function messageOf(error: unknown): string {

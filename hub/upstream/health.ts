@@ -1,6 +1,7 @@
 import type { Reason } from '../contract/index.ts'
 import type { Clock } from '../clock.ts'
 import { McpError, rpc } from '../gateway/json-rpc.ts'
+import { say, told } from '../say.ts'
 import type { Connection } from './connection.ts'
 import type { ServerLimits } from './limits.ts'
 
@@ -95,7 +96,10 @@ export function createHealthProbe(options: HealthOptions): HealthProbe {
     const reason = connection.lastFailure
     // Asked too often is not gone.
     if (reason?.code === 'http-status' && reason.message.includes('429')) return null
-    return reason ?? { code: 'unresponsive', message: error.message, cure: 'Read its log; restart it if it stays so.' }
+    return (
+      reason ??
+      told({ code: 'unresponsive', message: error.message, cure: say`Read its log; restart it if it stays so.` })
+    )
   }
 
   schedule(interval())
@@ -111,9 +115,9 @@ export function createHealthProbe(options: HealthOptions): HealthProbe {
 }
 
 function unresponsive(seconds: number): Reason {
-  return {
+  return told({
     code: 'unresponsive',
-    message: `The server has not answered for ${seconds} s`,
-    cure: 'Read its log; it hangs, or its machine is overloaded.',
-  }
+    message: say`The server has not answered for ${seconds} s`,
+    cure: say`Read its log; it hangs, or its machine is overloaded.`,
+  })
 }

@@ -1,4 +1,5 @@
 import type { Reason } from '../contract/index.ts'
+import { say, told } from '../say.ts'
 
 /** True when the request cannot have reached the server, so that sending it again cannot do a thing twice. */
 export function isUndelivered(error: unknown): boolean {
@@ -24,11 +25,11 @@ export function codeOf(error: unknown): string {
 
 /** A server is where this hub may not be led. */
 export function blockedReason(where: string): Reason {
-  return {
+  return told({
     code: 'blocked-address',
-    message: `The hub does not connect there: ${where} is not on the internet`,
-    cure: 'If the server is meant to be in a private network, an administrator sets its hub.allowPrivateAddresses. The metadata services of clouds are never reached.',
-  }
+    message: say`The hub does not connect there: ${where} is not on the internet`,
+    cure: say`If the server is meant to be in a private network, an administrator sets its hub.allowPrivateAddresses. The metadata services of clouds are never reached.`,
+  })
 }
 
 /** Explains a connection that failed below HTTP. */
@@ -38,52 +39,52 @@ export function failureReason(error: unknown, url: string): Reason {
   const detail = error instanceof Error ? error.message : String(error)
   if (code === 'EBLOCKED') return blockedReason(detail)
   if (isProxyFailure(error, code, url)) {
-    return {
+    return told({
       code: 'proxy',
-      message: `The proxy does not let the hub through to ${host}: ${detail}`,
-      cure: 'Check hub.proxy of the server, or HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the user and password in it.',
-    }
+      message: say`The proxy does not let the hub through to ${host}: ${detail}`,
+      cure: say`Check hub.proxy of the server, or HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the user and password in it.`,
+    })
   }
   if (code === 'ECONNREFUSED') {
-    return {
+    return told({
       code: 'connection-refused',
-      message: `Nothing answers at ${host} (connection refused)`,
-      cure: 'Start the server, or correct its URL and port.',
+      message: say`Nothing answers at ${host} (connection refused)`,
+      cure: say`Start the server, or correct its URL and port.`,
       detail,
-    }
+    })
   }
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    return {
+    return told({
       code: 'host-not-found',
-      message: `The host name of ${host} was not found`,
-      cure: 'Check the URL and the network connection.',
+      message: say`The host name of ${host} was not found`,
+      cure: say`Check the URL and the network connection.`,
       detail,
-    }
+    })
   }
   if (/CERTIFICATE_REQUIRED|ALERT_BAD_CERTIFICATE|ALERT_UNKNOWN_CA|ALERT_HANDSHAKE/.test(code)) {
-    return {
+    return told({
       code: 'tls',
-      message: `${host} did not accept who the hub is in TLS (${code})`,
-      cure: 'Give the client certificate that it asks for in hub.tls.cert and hub.tls.key.',
+      message: say`${host} did not accept who the hub is in TLS (${code})`,
+      cure: say`Give the client certificate that it asks for in hub.tls.cert and hub.tls.key.`,
       detail,
-    }
+    })
   }
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/.test(code)) {
-    return {
+    return told({
       code: 'tls',
-      message: `The TLS connection to ${host} failed (${code})`,
-      cure: 'Check the certificate; where an authority of your own issued it, give that in hub.tls.ca.',
+      message: say`The TLS connection to ${host} failed (${code})`,
+      cure: say`Check the certificate; where an authority of your own issued it, give that in hub.tls.ca.`,
       detail,
-    }
+    })
   }
   // Some servers say so in TLS, others only hang up.
   const mutual = new URL(url).protocol === 'https:' && (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET')
-  return {
+  return told({
     code: 'connection-refused',
-    message: `The connection to ${host} failed: ${detail}`,
-    cure: `Check that the server runs and the network reaches it${mutual ? '; if it asks for a client certificate, give that in hub.tls.cert and hub.tls.key' : ''}.`,
+    message: say`The connection to ${host} failed: ${detail}`,
+    cure: say`Check that the server runs and the network reaches it${mutual ? say`; if it asks for a client certificate, give that in hub.tls.cert and hub.tls.key` : ''}.`,
     detail: code || detail,
-  }
+  })
 }
 
 /** The words are undici's; a connection that another port refused was not to the server. */
@@ -105,40 +106,40 @@ export function statusReason(status: number, body: string, url: string): Reason 
   const detail = body === '' ? {} : { detail: body }
   // nginx answers so where others break the connection off.
   if (status === 400 && /SSL certificate/i.test(body))
-    return {
+    return told({
       code: 'tls',
-      message: `${where.host} did not accept the client certificate, or got none (400)`,
-      cure: 'Give the client certificate that it asks for in hub.tls.cert and hub.tls.key.',
+      message: say`${where.host} did not accept the client certificate, or got none (400)`,
+      cure: say`Give the client certificate that it asks for in hub.tls.cert and hub.tls.key.`,
       ...detail,
-    }
+    })
   if (status === 401)
-    return {
+    return told({
       code: 'needs-auth',
-      message: `${where.host} asks for a sign-in (401)`,
-      cure: 'Sign in, or add an Authorization header with a valid token.',
+      message: say`${where.host} asks for a sign-in (401)`,
+      cure: say`Sign in, or add an Authorization header with a valid token.`,
       ...detail,
-    }
+    })
   if (status === 403)
-    return {
+    return told({
       code: 'http-status',
-      message: `${where.host} refused access (403)`,
-      cure: 'Check that the token is valid for this server.',
+      message: say`${where.host} refused access (403)`,
+      cure: say`Check that the token is valid for this server.`,
       ...detail,
-    }
+    })
   if (status === 404 || status === 405) {
-    return {
+    return told({
       code: 'http-status',
-      message: `${where.host}${where.pathname} is no MCP endpoint (${status})`,
-      cure: 'Check the path of the URL; it often ends in /mcp.',
+      message: say`${where.host}${where.pathname} is no MCP endpoint (${status})`,
+      cure: say`Check the path of the URL; it often ends in /mcp.`,
       ...detail,
-    }
+    })
   }
-  return {
+  return told({
     code: 'http-status',
-    message: `${where.host} answered with HTTP status ${status}`,
-    cure: status >= 500 ? 'The server has a fault; read its own logs.' : 'Check the URL and the headers.',
+    message: say`${where.host} answered with HTTP status ${status}`,
+    cure: status >= 500 ? say`The server has a fault; read its own logs.` : say`Check the URL and the headers.`,
     ...detail,
-  }
+  })
 }
 
 export function bodyText(body: Buffer): string {

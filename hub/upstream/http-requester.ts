@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import type { Reason } from '../contract/index.ts'
+import { say, told } from '../say.ts'
 import type { Authorization } from './authorization.ts'
 import { UpstreamFailure } from './channel.ts'
 import { IdTable } from './id-table.ts'
@@ -174,27 +175,27 @@ function redirectPath(
 
 function redirectReason(origin: string, { path, redirects }: Attempt, status: number, location: string): Reason {
   const target = URL.canParse(location, origin + path) ? new URL(location, origin + path) : null
-  const where = target === null ? 'an address that is none' : target.origin + target.pathname
+  const where = target === null ? say`an address that is none` : target.origin + target.pathname
   const why =
     target?.origin === origin
       ? redirects >= MAX_REDIRECTS
-        ? 'there is no end to it'
-        : 'the request would change its method'
-      : 'that is another origin, which must not see what is meant for this one'
-  return {
+        ? say`there is no end to it`
+        : say`the request would change its method`
+      : say`that is another origin, which must not see what is meant for this one`
+  return told({
     code: 'redirected',
-    message: `${new URL(origin).host} redirects to ${where} (${status}), and the hub does not follow: ${why}`,
-    cure: `If that is the server you mean, write ${where} as its URL.`,
-  }
+    message: say`${new URL(origin).host} redirects to ${where} (${status}), and the hub does not follow: ${why}`,
+    cure: say`If that is the server you mean, write ${where} as its URL.`,
+  })
 }
 
 function reasonOf(error: unknown): Reason {
   if (error instanceof UpstreamFailure) return error.reason
-  return {
+  return told({
     code: 'sign-in-unavailable',
     message: error instanceof Error ? error.message : String(error),
-    cure: 'Try again.',
-  }
+    cure: say`Try again.`,
+  })
 }
 
 function textOf(value: string | string[] | undefined): string {

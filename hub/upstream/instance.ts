@@ -6,6 +6,7 @@ import { createConnection, type Connection, type ConnectionOptions } from './con
 import { createOpenTasks, HEARS_OF_TASKS, type OpenTasks } from './open-tasks.ts'
 import { diagnose } from './process/diagnose.ts'
 import type { Reason } from '../contract/index.ts'
+import { say, told } from '../say.ts'
 
 export interface InstanceOptions extends Omit<
   ConnectionOptions,
@@ -317,13 +318,15 @@ export function createInstance(options: InstanceOptions): Instance {
       try {
         await readLists(listKinds)
       } catch (error) {
-        const said = error instanceof Error ? error.message : String(error)
-        const found = diagnose([said])
-        throw new UpstreamFailure({
-          code: 'protocol-error',
-          message: `The server started, but did not list what it offers: ${found === null ? said : `${found.cause} (${said})`}`,
-          cure: found?.cure ?? 'Read its log; update the server if the fault is its own.',
-        })
+        const words = error instanceof Error ? error.message : String(error)
+        const found = diagnose([words])
+        throw new UpstreamFailure(
+          told({
+            code: 'protocol-error',
+            message: say`The server started, but did not list what it offers: ${found === null ? words : say`${found.cause} (${words})`}`,
+            cure: found?.cure ?? say`Read its log; update the server if the fault is its own.`,
+          }),
+        )
       }
       isStarted = true
       if (connection.hello.era === 'modern') listen()

@@ -1,5 +1,6 @@
 import type { RemoteServerConfig } from '../contract/index.ts'
 import { resolveReferences, type ReferenceSources, type ResolvedServer } from '../config/references.ts'
+import { say, told, wordsFrom } from '../say.ts'
 import type { Authorization } from './authorization.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import { deferChannel } from './deferred-channel.ts'
@@ -100,7 +101,11 @@ export function resolvedOf(
   const [first] = faults
   if (first === undefined) return resolved
   throw new UpstreamFailure(
-    { code: 'unresolved-reference', message: `${first.path} of ${name}: ${first.message}`, cure: first.cure },
+    told({
+      code: 'unresolved-reference',
+      message: say`${first.path} of ${name}: ${wordsFrom(first, 'message')}`,
+      cure: wordsFrom(first, 'cure'),
+    }),
     true,
   )
 }
@@ -110,11 +115,11 @@ function refuseCredentials(name: string, url: string): void {
   const { username, password } = new URL(url)
   if (username + password === '') return
   throw new UpstreamFailure(
-    {
+    told({
       code: 'unresolved-reference',
-      message: `The url of ${name} holds a user or password`,
-      cure: 'Take them out, and set the header Authorization to Basic or Bearer with a ${secret:NAME}.',
-    },
+      message: say`The url of ${name} holds a user or password`,
+      cure: say`Take them out, and set the header Authorization to Basic or Bearer with a \${secret:NAME}.`,
+    }),
     true,
   )
 }

@@ -7,6 +7,7 @@ import {
   type Usage,
 } from '../contract/index.ts'
 import { McpError, rpc } from '../gateway/json-rpc.ts'
+import { unsaid } from '../say.ts'
 import type { Catalog } from './catalog.ts'
 import type { Instance } from './instance.ts'
 import type { Machine } from './state-machine.ts'
@@ -70,7 +71,7 @@ export function unavailableError(name: string, { state, reason, nextTryAt }: Mac
   return new McpError(rpc.serverUnavailable, `Server ${name} is not available: ${cause}`, {
     server: name,
     state,
-    ...(reason === null ? {} : { reason }),
+    ...(reason === null ? {} : { reason: unsaid(reason) }),
     ...(nextTryAt === null ? {} : { nextTryAt }),
   })
 }

@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici'
 import { parseExactly } from '../contract/exact-json.ts'
 import type { Reason } from '../contract/index.ts'
 import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.ts'
+import { say, told } from '../say.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import { bodyText, failureReason, statusReason } from './http-failures.ts'
 import type { HttpOptions } from './http-channel.ts'
@@ -72,11 +73,11 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
             stream?.abort(new Error('foreign endpoint'))
             reject(
               new UpstreamFailure(
-                {
+                told({
                   code: 'protocol-error',
-                  message: `The server names an endpoint of another origin: ${address.origin}`,
-                  cure: 'Correct the configuration of the server.',
-                },
+                  message: say`The server names an endpoint of another origin: ${address.origin}`,
+                  cure: say`Correct the configuration of the server.`,
+                }),
                 true,
               ),
             )

@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import { parseExactly } from '../contract/exact-json.ts'
 import type { Reason } from '../contract/index.ts'
 import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.ts'
+import { say, told } from '../say.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import { createLineReader } from './line-reader.ts'
 import { exitReason, spawnReason } from './process/exit-reason.ts'
@@ -227,8 +228,8 @@ function idAtEitherEnd(head: Buffer, tail: Buffer): number | null {
   return id === undefined ? null : Number(id)
 }
 
-const stoppedReason: Reason = {
+const stoppedReason: Reason = told({
   code: 'exited',
-  message: 'The server was stopped while it started',
-  cure: 'Start it again.',
-}
+  message: say`The server was stopped while it started`,
+  cure: say`Start it again.`,
+})

@@ -26,6 +26,7 @@ import type { Doctor } from './doctor/doctor.ts'
 import type { StdioCommand } from './process/prepare-command.ts'
 import { watchChannel, type ChannelWatch } from './watched-channel.ts'
 import type { ReferenceSources } from '../config/references.ts'
+import { say, told } from '../say.ts'
 
 export interface SupervisorOptions {
   clientInfo: { name: string; version: string }
@@ -112,11 +113,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   function refuseUnagreed(name: string, config: ServerConfig): void {
     if (options.agreed(config)) return
     throw new UpstreamFailure(
-      {
+      told({
         code: 'consent-needed',
-        message: `The program of ${name} was changed outside MCP Hub, and nobody has agreed to run it`,
-        cure: 'Look at the command on the server’s page, and agree to it there if it is what you want.',
-      },
+        message: say`The program of ${name} was changed outside MCP Hub, and nobody has agreed to run it`,
+        cure: say`Look at the command on the server’s page, and agree to it there if it is what you want.`,
+      }),
       true,
     )
   }

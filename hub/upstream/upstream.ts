@@ -1,4 +1,4 @@
-import type { Reason, ServerConfig, ServerState, ServerStatus, Usage } from '../contract/index.ts'
+import type { Reason, ServerConfig, ServerState, ServerStatus, Usage, Wordings } from '../contract/index.ts'
 import type { Call, CancelCall, ClientCapabilities, SessionClient } from '../gateway/call.ts'
 import type { McpError } from '../gateway/json-rpc.ts'
 import type { ServerLog } from '../observe/server-log.ts'
@@ -28,7 +28,7 @@ export interface Upstream {
   /** Since when it starts for the first time; null when it does not, or failed before. */
   readonly startingSince: number | null
   status: () => ServerStatus
-  history: () => { state: ServerState; at: number; reason: string | null }[]
+  history: () => { state: ServerState; at: number; reason: string | null; said?: Wordings }[]
   start: () => void
   /** Ends it for good; resolves once everything that it ran is gone. */
   stop: () => Promise<void>

@@ -1,4 +1,5 @@
 import { createI18n, type I18n } from 'vue-i18n'
+import { setHubTexts } from './hub-text.ts'
 
 export const locales = ['en', 'zh-CN'] as const
 export type Locale = (typeof locales)[number]
@@ -11,6 +12,11 @@ type Messages = Record<string, unknown>
 const loaders: Readonly<Record<Locale, () => Promise<{ default: Messages }>>> = {
   en: () => import('../locales/en.json'),
   'zh-CN': () => import('../locales/zh-CN.json'),
+}
+
+/** English is what the hub says by itself. */
+const hubLoaders: Partial<Readonly<Record<Locale, () => Promise<{ default: Record<string, string> }>>>> = {
+  'zh-CN': () => import('../locales/hub.zh-CN.json'),
 }
 
 export function detectLocale(languages: readonly string[] = navigator.languages): Locale {
@@ -37,7 +43,8 @@ export async function createAppI18n(locale: Locale): Promise<AppI18n> {
 }
 
 export async function setLocale(i18n: AppI18n, locale: Locale): Promise<void> {
-  const messages = await loaders[locale]()
+  const [messages, hubTexts] = await Promise.all([loaders[locale](), hubLoaders[locale]?.()])
+  setHubTexts(hubTexts?.default ?? {})
   i18n.global.setLocaleMessage(locale, messages.default as never)
   i18n.global.locale.value = locale
   document.documentElement.lang = locale

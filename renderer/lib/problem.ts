@@ -1,4 +1,5 @@
-import { problemSchema, type Fault, type Problem } from '../../hub/contract/index.ts'
+import { problemSchema, type Fault, type Problem, type Wordings } from '../../hub/contract/index.ts'
+import { hubText } from './hub-text.ts'
 
 /** Why a request failed, in a form that can be shown: what happened, what to do, and everything for a bug report. */
 export class ApiError extends Error {
@@ -8,6 +9,7 @@ export class ApiError extends Error {
   readonly cure: string | null
   readonly faults: readonly Fault[]
   readonly request: string
+  readonly said: Wordings | undefined
   override name = 'ApiError'
 
   constructor(init: {
@@ -18,6 +20,7 @@ export class ApiError extends Error {
     code?: string
     cure?: string | undefined
     faults?: readonly Fault[] | undefined
+    said?: Wordings | undefined
   }) {
     super(init.message)
     this.kind = init.kind
@@ -26,6 +29,7 @@ export class ApiError extends Error {
     this.cure = init.cure ?? null
     this.faults = init.faults ?? []
     this.request = init.request
+    this.said = init.said
   }
 }
 
@@ -36,8 +40,9 @@ export function problemOf(status: number, body: string, request: string): ApiErr
 }
 
 function fromProblem(problem: Problem, request: string): ApiError {
-  const { status, code, detail, cure, faults } = problem
-  return new ApiError({ kind: 'problem', status, code, request, message: detail, cure, faults })
+  const { status, code, detail, cure, faults, said } = problem
+  const words = said?.['detail'] === undefined ? said : { ...said, message: said['detail'] }
+  return new ApiError({ kind: 'problem', status, code, request, message: detail, cure, faults, said: words })
 }
 
 /** A proxy's error page says more in its first words than in its markup. */
@@ -57,7 +62,13 @@ function jsonOrNull(text: string): unknown {
   }
 }
 
-/** Plain text of an error for the clipboard. */
+/** What went wrong, in the language in use. */
+export function errorText(error: unknown): string {
+  if (error instanceof ApiError) return hubText(error, 'message')
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Plain text of an error for the clipboard, in English as the hub's log has it. */
 export function describeError(error: unknown): string {
   if (!(error instanceof ApiError)) return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   return [

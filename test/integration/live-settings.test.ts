@@ -137,7 +137,7 @@ describe('a change of system.json', () => {
       message: 'Unknown key maxLoginAttemps',
       cure: 'Did you mean maxLoginAttempts?',
     }
-    await vi.waitFor(async () => expect((await status()).configFaults).toEqual([fault]), soon)
+    await vi.waitFor(async () => expect((await status()).configFaults).toMatchObject([fault]), soon)
     expect(lines).toContainEqual({ level: 'error', message: 'Configuration fault', data: fault })
     // Also what is right in it.
     expect((await options({ origin: ORIGIN })).status).toBe(403)

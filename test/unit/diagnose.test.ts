@@ -136,22 +136,22 @@ docker: Error response from daemon: pull access denied for acme/mcp, repository 
 describe('the last words of a server are understood', () => {
   it.each(cases)('%s', (_what, text, cause, cure) => {
     const found = diagnose(text.split('\n'))
-    expect(found?.cause.startsWith(cause)).toBe(true)
-    expect(found?.cure).toMatch(cure)
-    expect(`${found?.cause}${found?.cure}`).not.toMatch(/\$1|undefined/)
+    expect(found?.cause.text.startsWith(cause)).toBe(true)
+    expect(found?.cure.text).toMatch(cure)
+    expect(`${found?.cause.text}${found?.cure.text}`).not.toMatch(/\{0\}|undefined/)
   })
   it('and not over-interpreted', () => {
     expect(diagnose(['Server running on stdio', 'Goodbye'])).toBeNull()
     expect(diagnose([])).toBeNull()
   })
   it('a reason has the cause, the cure and the words themselves', () => {
-    expect(exitReason(1, null, ['npm error could not determine executable to run'])).toEqual({
+    expect(exitReason(1, null, ['npm error could not determine executable to run'])).toMatchObject({
       code: 'exited',
       message: 'The server process exited with code 1: the package brings no program',
       cure: expect.stringContaining('library') as string,
       detail: 'npm error could not determine executable to run',
     })
-    expect(exitReason(null, 'SIGKILL', [])).toEqual({
+    expect(exitReason(null, 'SIGKILL', [])).toMatchObject({
       code: 'exited',
       message: 'The server process was ended by SIGKILL',
       cure: 'Run its command in a terminal to see what it says.',

@@ -145,7 +145,7 @@ describe('the two languages', () => {
   it('English and Chinese are not mixed up', () => {
     expect([...english].filter(([, message]) => /\p{Script=Han}/u.test(message))).toEqual([])
     const names =
-      /^(MCP Hub|JSON|Cursor|VS Code|PM2|Docker|systemd|Kubernetes|Let’s Encrypt|URL|HTTP|SSE|stdio|null|Null|true|false|Streamable HTTP|npx .*|mcpServers JSON|\{time\}，\{size\})$/
+      /^(MCP Hub|JSON|Cursor|VS Code|PM2|Docker|systemd|Kubernetes|Let’s Encrypt|URL|HTTP|SSE|stdio|null|Null|true|false|Streamable HTTP|npx .*|mcpServers JSON|(\{\w+\}[：，。]?)+)$/
     expect([...chinese].filter(([, message]) => !/\p{Script=Han}/u.test(message) && !names.test(message))).toEqual([])
   })
 })

@@ -189,8 +189,8 @@ describe('known runtimes', () => {
   })
   it('are installed another way on each platform', () => {
     const hints = (['linux', 'darwin', 'win32'] as const).map((platform) => installHint('npx', platform))
-    expect(new Set(hints).size).toBe(3)
-    expect(hints[0]).toContain('which brings npx')
+    expect(new Set(hints.map(String)).size).toBe(3)
+    expect(hints[0]?.text).toContain('which brings npx')
   })
   it('tell their version', () => {
     expect(['v24.21.0', 'uv 0.9.2 (abc)', 'Docker version 28.1.1, build 4eba', 'none'].map(versionIn)).toEqual([

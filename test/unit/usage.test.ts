@@ -91,7 +91,7 @@ it('with a limit it looks every five seconds, also when nobody watches', async (
   monitor.update()
   await advance(20_000)
   expect(state.looks).toBe(4)
-  expect(state.told).toEqual([
+  expect(state.told).toMatchObject([
     {
       code: 'over-limit',
       message: 'The server uses 100 MB of memory, more than the 50 MB of hub.maxMemoryMb',

@@ -7,6 +7,7 @@ import {
   type Reason,
   type ServerConfig,
 } from '../../contract/index.ts'
+import { say, told, type Said } from '../../say.ts'
 import { describeTarget } from '../server-status.ts'
 import type { Upstream } from '../upstream.ts'
 import type { ChannelWatch } from '../watched-channel.ts'
@@ -108,25 +109,25 @@ async function converse(
   const trialConfig = { ...config, hub: { ...config.hub, enabled: true, maxStartAttempts: 1 } } as ServerConfig
   const local = !isRemote(config)
   /** A step that is over, told while the next one goes on. */
-  const passed = (id: DoctorStepId, from: number | undefined, message: string): void => {
-    if (local) steps.add(id, performance.now() - (from ?? begin), { message })
+  const passed = (id: DoctorStepId, from: number | undefined, message: Said): void => {
+    if (local) steps.add(id, performance.now() - (from ?? begin), told({ message }))
   }
   const trial = options.createTrial(name, trialConfig, {
     onOpen: (pid) => {
       if (at.open !== undefined) return
       at.open = performance.now()
       at.pid = pid
-      passed('spawn', begin, `Process ${pid ?? ''} runs`)
+      passed('spawn', begin, say`Process ${pid ?? ''} runs`)
     },
     onData: () => {
       if (at.data !== undefined) return
       at.data = performance.now()
-      passed('first-bytes', at.open, 'It answers on stdout')
+      passed('first-bytes', at.open, say`It answers on stdout`)
     },
     onListing: () => {
       if (at.listing !== undefined) return
       at.listing = performance.now()
-      passed('handshake', at.data, 'The server greets back')
+      passed('handshake', at.data, say`The server greets back`)
     },
   })
   const stop = (): void => void trial.stop()
@@ -144,33 +145,44 @@ async function converse(
       .map(({ text }) => text)
 
     const remote = isRemote(config)
-    const told = [...(remote ? (['http', 'auth'] as const) : (['spawn', 'first-bytes'] as const)), ...MCP_STEPS]
+    const seen = [...(remote ? (['http', 'auth'] as const) : (['spawn', 'first-bytes'] as const)), ...MCP_STEPS]
     const failure = works ? null : (reason ?? noReason)
     const failedStep = failure === null ? null : stepOf(failure, remote, at)
     /** Adds a step that was passed, or the failure when it is the one that failed; false after that. */
-    const tell = (id: DoctorStepId, from: number | undefined, to: number | undefined, message: string): boolean => {
+    const tell = (id: DoctorStepId, from: number | undefined, to: number | undefined, message: Said): boolean => {
       const ms = (to ?? end) - (from ?? begin)
       if (failedStep === id && failure !== null) steps.fail(id, ms, failure)
-      else steps.add(id, ms, { message })
+      else steps.add(id, ms, told({ message }))
       return failedStep !== id
     }
-    if (failure !== null && failedStep !== null && !told.includes(failedStep)) {
+    if (failure !== null && failedStep !== null && !seen.includes(failedStep)) {
       // What came before MCP was not looked at, because a proxy stands between.
       steps.fail(failedStep, end - begin, failure)
       return { reason: failure, era, stderr }
     }
     const answers = remote
-      ? tell('http', at.open, at.data, 'The address answers') && tell('auth', at.data, at.data, 'Access is granted')
-      : tell('spawn', begin, at.open, `Process ${at.pid ?? ''} runs`) &&
-        tell('first-bytes', at.open, at.data, 'It answers on stdout')
-    if (answers && tell('handshake', at.data, at.listing, `${infoOf(serverInfo)} greets back`)) {
+      ? tell('http', at.open, at.data, say`The address answers`) &&
+        tell('auth', at.data, at.data, say`Access is granted`)
+      : tell('spawn', begin, at.open, say`Process ${at.pid ?? ''} runs`) &&
+        tell('first-bytes', at.open, at.data, say`It answers on stdout`)
+    if (
+      answers &&
+      tell(
+        'handshake',
+        at.data,
+        at.listing,
+        serverInfo === null ? say`The server greets back` : say`${infoOf(serverInfo)} greets back`,
+      )
+    ) {
       const words =
         era === null
-          ? 'Known once it runs'
-          : `${era === 'modern' ? 'Modern' : 'Legacy'}, protocol ${protocolVersion ?? ''}`
+          ? say`Known once it runs`
+          : era === 'modern'
+            ? say`Modern, protocol ${protocolVersion ?? ''}`
+            : say`Legacy, protocol ${protocolVersion ?? ''}`
       tell('era', at.listing, at.listing, words)
       const { tools, prompts, resources } = counts
-      tell('tools', at.listing, end, `${tools} tools, ${prompts} prompts, ${resources} resources`)
+      tell('tools', at.listing, end, say`${tools} tools, ${prompts} prompts, ${resources} resources`)
     }
     return { reason: failure, era, stderr }
   } finally {
@@ -193,11 +205,10 @@ function stepOf(
   return at.data === undefined ? 'first-bytes' : 'handshake'
 }
 
-const infoOf = (info: { name: string; version: string } | null): string =>
-  info === null ? 'The server' : `${info.name} ${info.version}`.trim()
+const infoOf = ({ name, version }: { name: string; version: string }): string => `${name} ${version}`.trim()
 
-const noReason: Reason = {
+const noReason: Reason = told({
   code: 'start-timeout',
-  message: `The server was not ready within ${LIMIT_MS / 1_000} s`,
-  cure: 'Read its log; if it downloads itself first, start it once in a terminal.',
-}
+  message: say`The server was not ready within ${LIMIT_MS / 1_000} s`,
+  cure: say`Read its log; if it downloads itself first, start it once in a terminal.`,
+})

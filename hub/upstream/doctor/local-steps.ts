@@ -1,3 +1,4 @@
+import { say, told } from '../../say.ts'
 import { prepareCommand, type StdioCommand } from '../process/prepare-command.ts'
 import { runtimeOf } from '../process/runtimes.ts'
 import type { SearchPath } from '../process/search-path.ts'
@@ -18,19 +19,28 @@ export async function examineCommand(steps: StepList, patient: LocalPatient): Pr
     const folder = command.cwd === undefined ? null : await checkFolder(command.cwd)
     if (folder !== null) throw new StepFailure(folder)
     const { length } = Object.keys(command.env)
-    return { message: `Every reference has a value; the server gets ${length} variables`, command }
+    return told({ message: say`Every reference has a value; the server gets ${length} variables`, command })
   })
   const { command: name, env } = command
   await steps.take('path', async (): Promise<Finding> => {
     const found = await patient.searchPath()
     const folders = found.value.split(process.platform === 'win32' ? ';' : ':').filter((folder) => folder !== '')
     const detail = folders.join('\n')
-    const from = found.source === 'login-shell' ? ` from ${found.shell ?? 'the login shell'}` : ' from the environment'
     if (found.problem !== null) {
-      const cure = 'Mend the files that the shell reads at its start, or set PATH in env.'
-      return { outcome: 'warning', message: `The login shell did not tell its PATH: ${found.problem}`, cure, detail }
+      const cure = say`Mend the files that the shell reads at its start, or set PATH in env.`
+      return told({
+        outcome: 'warning',
+        message: say`The login shell did not tell its PATH: ${found.problem}`,
+        cure,
+        detail,
+      })
     }
-    return { message: `${folders.length} folders${from}, read in ${found.durationMs} ms`, detail }
+    return told({
+      message: say`${folders.length} folders from ${
+        found.source === 'login-shell' ? (found.shell ?? say`the login shell`) : say`the environment`
+      }, read in ${found.durationMs} ms`,
+      detail,
+    })
   })
   const { message: file } = await steps.take('executable', async () => {
     const prepared = await prepareCommand(command)
@@ -39,15 +49,15 @@ export async function examineCommand(steps: StepList, patient: LocalPatient): Pr
   })
   const runtime = runtimeOf(name)
   await steps.take('version', async (): Promise<Finding> => {
-    if (runtime === null) return { outcome: 'skipped', message: `${name} is no runtime that the hub knows` }
+    if (runtime === null) return told({ outcome: 'skipped', message: say`${name} is no runtime that the hub knows` })
     const version = await versionOf(file, runtime, env)
     if (version === null) {
-      const cure = `Run ${name} --version in a terminal; reinstall ${runtime.name} if it fails there too.`
-      return { outcome: 'warning', message: `${name} does not tell its version`, cure }
+      const cure = say`Run ${name} --version in a terminal; reinstall ${runtime.name} if it fails there too.`
+      return told({ outcome: 'warning', message: say`${name} does not tell its version`, cure })
     }
     const isNpm = /^(npx|npm)\b/.test(name)
     const cure = isNpm ? null : ageCure(runtime, version)
     const message = isNpm ? `npm ${version}` : `${runtime.name} ${version}`
-    return cure === null ? { message } : { outcome: 'warning', message, cure }
+    return told(cure === null ? { message } : { outcome: 'warning', message, cure })
   })
 }

@@ -1,6 +1,7 @@
 import { lookup as lookUp } from 'node:dns/promises'
 import { connect as connectSocket, isIP } from 'node:net'
 import { connect as connectTls, type PeerCertificate, type SecureContext } from 'node:tls'
+import { say, told } from '../../say.ts'
 import { blockedReason, failureReason } from '../http-failures.ts'
 import { guardedLookup, kindOf, type AddressKind } from '../network/addresses.ts'
 import { StepFailure, type Finding, type StepList } from './step-list.ts'
@@ -23,11 +24,11 @@ const DAY_MS = 86_400_000
 export async function examineAddress(steps: StepList, patient: RemotePatient): Promise<void> {
   const { url } = await steps.take('configuration', () => {
     const url = new URL(patient.url())
-    return { message: 'Every reference has a value', url }
+    return told({ message: say`Every reference has a value`, url })
   })
   if (patient.proxy !== null) {
-    const message = `Left to the proxy ${patient.proxy}`
-    for (const id of ['resolve', 'connect', 'tls'] as const) steps.add(id, 0, { outcome: 'skipped', message })
+    const message = say`Left to the proxy ${patient.proxy}`
+    for (const id of ['resolve', 'connect', 'tls'] as const) steps.add(id, 0, told({ outcome: 'skipped', message }))
     return
   }
   const host = url.hostname.replace(/^\[|\]$/g, '')
@@ -59,7 +60,7 @@ export async function examineAddress(steps: StepList, patient: RemotePatient): P
     return { message: `Port ${port} answers` }
   })
   await steps.take('tls', async (): Promise<Finding> => {
-    if (url.protocol !== 'https:') return { outcome: 'skipped', message: 'The address is http:, without TLS' }
+    if (url.protocol !== 'https:') return told({ outcome: 'skipped', message: say`The address is http:, without TLS` })
     return new Promise((resolve, reject) => {
       const secureContext = patient.secureContext()
       const socket = connectTls({
@@ -75,9 +76,13 @@ export async function examineAddress(steps: StepList, patient: RemotePatient): P
       socket.once('secureConnect', () => {
         const { subject, issuer, valid_to: until } = socket.getPeerCertificate() as Partial<PeerCertificate>
         const days = Math.floor((Date.parse(until ?? '') - Date.now()) / DAY_MS)
-        const message = `${socket.getProtocol() ?? 'TLS'}, ${nameOf(subject)} by ${nameOf(issuer)}, valid for ${days} days`
+        const message = say`${socket.getProtocol() ?? 'TLS'}, ${nameOf(subject)} by ${nameOf(issuer)}, valid for ${days} days`
         socket.destroy()
-        resolve(days > 14 ? { message } : { outcome: 'warning', message, cure: 'Have the certificate renewed soon.' })
+        resolve(
+          told(
+            days > 14 ? { message } : { outcome: 'warning', message, cure: say`Have the certificate renewed soon.` },
+          ),
+        )
       })
       socket.once('error', (error) => {
         socket.destroy()

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import type { Runtimes } from '../../contract/index.ts'
+import { say, told, type Said } from '../../say.ts'
 import { variableOf } from '../process/environment.ts'
 import { findExecutable } from '../process/executable.ts'
 import { installHint, isOlder, runtimeOf, versionIn, type Runtime } from '../process/runtimes.ts'
@@ -39,9 +40,9 @@ export async function versionOf(
 }
 
 /** Too old, as a cure; null when it is not. */
-export function ageCure(runtime: Runtime, version: string | null): string | null {
+export function ageCure(runtime: Runtime, version: string | null): Said | null {
   if (version === null || runtime.oldest === null || !isOlder(version, runtime.oldest)) return null
-  return `${runtime.name} ${version} is older than ${runtime.oldest}, which most servers need: install a newer one.`
+  return say`${runtime.name} ${version} is older than ${runtime.oldest}, which most servers need: install a newer one.`
 }
 
 /** The programs that servers are commonly started with, as a server would find them. */
@@ -60,11 +61,11 @@ export async function reportRuntimes(searchPath: SearchPath, env: Record<string,
       })
       const name = runtime?.name ?? command
       if (found.file === null || runtime === null)
-        return { command, name, file: null, version: null, cure: installHint(command, platform) }
+        return told({ command, name, file: null, version: null, cure: installHint(command, platform) })
       const version = await versionOf(found.file, runtime, env)
       // npx has a version of its own, which is npm's.
       const cure = command === 'npx' ? null : ageCure(runtime, version)
-      return { command, name, file: found.file, version, cure }
+      return told({ command, name, file: found.file, version, cure })
     }),
   )
   const folders = value.split(separator).filter((folder) => folder !== '')

@@ -1,4 +1,11 @@
-import { doctorSteps, type DoctorStepId, type DoctorStepResult, type Reason } from '../../contract/index.ts'
+import {
+  doctorSteps,
+  type DoctorStepId,
+  type DoctorStepResult,
+  type Reason,
+  type Wordings,
+} from '../../contract/index.ts'
+import { saidOf, say, told } from '../../say.ts'
 import { UpstreamFailure } from '../channel.ts'
 
 export interface Finding {
@@ -6,6 +13,7 @@ export interface Finding {
   message: string
   cure?: string
   detail?: string
+  said?: Wordings
 }
 
 /** A step that failed: nothing after it can be tried. */
@@ -36,7 +44,7 @@ export function createStepList(onStep: (step: DoctorStepResult) => void = () => 
 
   function add(id: DoctorStepId, durationMs: number, finding: Finding): void {
     const { outcome = 'ok', message, cure = null, detail = null } = finding
-    keep({ id, outcome, durationMs: Math.round(durationMs), message, cure, detail })
+    keep({ id, outcome, durationMs: Math.round(durationMs), message, cure, detail, ...saidOf(finding) })
   }
 
   function keep(step: DoctorStepResult): void {
@@ -47,7 +55,15 @@ export function createStepList(onStep: (step: DoctorStepResult) => void = () => 
   function fail(id: DoctorStepId, durationMs: number, reason: Reason): void {
     const { message, cure, detail } = reason
     failed = id
-    keep({ id, outcome: 'failed', durationMs: Math.round(durationMs), message, cure, detail: detail ?? null })
+    keep({
+      id,
+      outcome: 'failed',
+      durationMs: Math.round(durationMs),
+      message,
+      cure,
+      detail: detail ?? null,
+      ...saidOf(reason),
+    })
   }
 
   return {
@@ -71,14 +87,15 @@ export function createStepList(onStep: (step: DoctorStepResult) => void = () => 
         .filter((id) => taken.has(id) || expected.includes(id))
         .map(
           (id) =>
-            taken.get(id) ?? {
+            taken.get(id) ??
+            told({
               id,
               outcome: 'skipped',
               durationMs: 0,
-              message: 'Not reached',
+              message: say`Not reached`,
               cure: null,
               detail: null,
-            },
+            }),
         ),
     get failed() {
       return failed

@@ -1,6 +1,7 @@
 import type { LookupFunction } from 'node:net'
 import type { Agent, Dispatcher } from 'undici'
 import type { TlsOptions } from '../../contract/index.ts'
+import { say, told } from '../../say.ts'
 import { UpstreamFailure } from '../channel.ts'
 import { blockedReason } from '../http-failures.ts'
 import {
@@ -191,11 +192,11 @@ async function openDispatcher(
     })
   } catch (error) {
     throw new UpstreamFailure(
-      {
+      told({
         code: 'proxy',
-        message: `The proxy cannot be used: ${error instanceof Error ? error.message : String(error)}`,
-        cure: 'Correct hub.proxy, or HTTP_PROXY and HTTPS_PROXY.',
-      },
+        message: say`The proxy cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+        cure: say`Correct hub.proxy, or HTTP_PROXY and HTTPS_PROXY.`,
+      }),
       true,
     )
   }

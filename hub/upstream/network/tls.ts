@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import tls, { createSecureContext, rootCertificates, type SecureContext } from 'node:tls'
 import type { TlsOptions } from '../../contract/index.ts'
+import { say, told, type Said } from '../../say.ts'
 import { UpstreamFailure } from '../channel.ts'
 
 /** `hub.tls` with its references resolved and its files read. */
@@ -21,7 +22,10 @@ export function readTlsMaterial(options: TlsOptions, baseDir: string): TlsMateri
     try {
       material[field] = readFileSync(file, 'utf8')
     } catch (error) {
-      throw refusal(`hub.tls.${field} cannot be read: ${messageOf(error)}`, 'Correct the path, or its permissions.')
+      throw refusal(
+        say`hub.tls.${field} cannot be read: ${messageOf(error)}`,
+        say`Correct the path, or its permissions.`,
+      )
     }
   }
   return material
@@ -44,8 +48,8 @@ export function secureContextOf(material: TlsMaterial): SecureContext {
     })
   } catch (error) {
     throw refusal(
-      `hub.tls cannot be used: ${messageOf(error)}`,
-      'Give certificates and the key in PEM, the key that belongs to the certificate, and its passphrase if it has one.',
+      say`hub.tls cannot be used: ${messageOf(error)}`,
+      say`Give certificates and the key in PEM, the key that belongs to the certificate, and its passphrase if it has one.`,
     )
   }
 }
@@ -56,8 +60,8 @@ function usualAuthorities(): readonly string[] {
   return 'getCACertificates' in tls ? tls.getCACertificates('default') : rootCertificates
 }
 
-function refusal(message: string, cure: string): UpstreamFailure {
-  return new UpstreamFailure({ code: 'tls', message, cure }, true)
+function refusal(message: Said, cure: Said): UpstreamFailure {
+  return new UpstreamFailure(told({ code: 'tls', message, cure }), true)
 }
 
 function messageOf(error: unknown): string {

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Account as AccountStatus, Reason } from '../../contract/index.ts'
+import { say, type Said } from '../../say.ts'
 import type { Authorization, Challenge } from '../authorization.ts'
 import { parseChallenge, type ServerChallenge } from './challenge.ts'
 import { namedAuthorizationServer } from './discovery.ts'
-import { SignInFailure, failureOf, needsSignIn } from './failures.ts'
+import { SignInFailure, failureOf, needsSignIn, wordsOf } from './failures.ts'
 import { sameIssuer, sameUrl, type AccountPlace } from './place.ts'
 import { emptyRecord, type AccountRecord, type KeptTokens } from './record.ts'
 import { refreshTokens } from './refresh.ts'
@@ -40,7 +41,7 @@ export interface ServerAccount {
   /** True when it only widened what was granted. */
   finishSignIn: (place: AccountPlace, answer: URLSearchParams, browser: string | null) => Promise<boolean>
   /** Forgets the tokens; answers why the service did not take them back, or null. */
-  signOut: (place: AccountPlace | null) => Promise<string | null>
+  signOut: (place: AccountPlace | null) => Promise<Said | null>
   /** `place` is null for an entry that is not configured (any more). */
   status: (place: AccountPlace | null) => AccountStatus
   dispose: () => void
@@ -197,19 +198,19 @@ export function createAccount(options: AccountOptions): ServerAccount {
     if (tokens !== null && !given.retried && given.sent !== bearer(tokens)) return null
     if (given.status === 403) return scopeMissing(place, challenge, tokens)
     const { host } = new URL(place.url)
-    if (tokens === null) return mark(place, needsSignIn(`${host} asks for a sign-in`))
+    if (tokens === null) return mark(place, needsSignIn(say`${host} asks for a sign-in`))
     if (given.retried) {
       const moved = await issuerChange(place, tokens)
       return mark(
         place,
-        moved ?? needsSignIn(`${host} does not accept the account that is signed in`, 'Sign in again.'),
+        moved ?? needsSignIn(say`${host} does not accept the account that is signed in`, say`Sign in again.`),
       )
     }
     if (tokens.refresh_token === undefined) {
       return mark(
         place,
         record?.reason ??
-          needsSignIn('The sign-in has ended, and the service gave nothing to renew it with', 'Sign in again.'),
+          needsSignIn(say`The sign-in has ended, and the service gave nothing to renew it with`, say`Sign in again.`),
       )
     }
     try {
@@ -229,9 +230,11 @@ export function createAccount(options: AccountOptions): ServerAccount {
     const missing = missingScopes(scope, tokens?.scope)
     const reason = needsSignIn(
       missing.length === 0
-        ? `${host} refuses this for want of a permission that it does not name${tokens === null ? '' : ' or that was granted already'}`
-        : `${host} asks for more permission than was granted: ${missing.join(' ')}`,
-      'Sign in again to grant it.',
+        ? tokens === null
+          ? say`${host} refuses this for want of a permission that it does not name`
+          : say`${host} refuses this for want of a permission that it does not name or that was granted already`
+        : say`${host} asks for more permission than was granted: ${missing.join(' ')}`,
+      say`Sign in again to grant it.`,
     )
     return mark(place, reason, wantedScopes(tokens?.scope, record?.wantedScope, scope))
   }
@@ -244,8 +247,8 @@ export function createAccount(options: AccountOptions): ServerAccount {
     const known = record?.discovery?.authorizationServerUrl ?? tokens.issuer
     if (named === null || sameIssuer(named, known) || sameIssuer(named, tokens.issuer)) return null
     return needsSignIn(
-      `The server now signs in at ${named}, no longer at ${tokens.issuer}; the old account is not used there`,
-      `If you trust ${named}, sign in again and agree to it.`,
+      say`The server now signs in at ${named}, no longer at ${tokens.issuer}; the old account is not used there`,
+      say`If you trust ${named}, sign in again and agree to it.`,
     )
   }
 
@@ -307,7 +310,7 @@ export function createAccount(options: AccountOptions): ServerAccount {
       await store.update(key, async (before) => {
         const pending = before?.pending ?? null
         if (before === null || pending === null || !isAnswerTo(pending, answer.get('state') ?? '', browser, now())) {
-          failure = new SignInFailure('No sign-in waits for this answer', 'Begin the sign-in again from MCP Hub.')
+          failure = new SignInFailure(say`No sign-in waits for this answer`, say`Begin the sign-in again from MCP Hub.`)
           return before
         }
         // An answer is good for one try, whatever comes of it.
@@ -318,9 +321,8 @@ export function createAccount(options: AccountOptions): ServerAccount {
           widened = before.tokens !== null && before.wantedScope !== null
         } catch (error) {
           failure = error
-          const message = error instanceof Error ? error.message : String(error)
-          const cure = error instanceof SignInFailure ? error.cure : 'Begin the sign-in again.'
-          adopt({ ...spent, lastError: { at: now(), message, cure } })
+          const told = wordsOf(error, say`Begin the sign-in again.`)
+          adopt({ ...spent, lastError: { at: now(), ...told } })
         }
         return record
       })
@@ -328,12 +330,12 @@ export function createAccount(options: AccountOptions): ServerAccount {
       return widened
     },
     signOut: async (place) => {
-      let outcome: string | null = null
+      let outcome: Said | null = null
       await store.update(key, async (before) => {
         if (before !== null) {
           outcome =
             place === null
-              ? 'The server is not configured any more, so its tokens end by themselves.'
+              ? say`The server is not configured any more, so its tokens end by themselves.`
               : await revokeTokens(before, place, now())
         }
         const next =
@@ -357,7 +359,7 @@ function statusOf(record: AccountRecord, place: AccountPlace | null): AccountSta
   const { tokens } = record
   const reason =
     tokens !== null && place !== null && !sameUrl(record.url, place.url)
-      ? needsSignIn('The URL of the server was changed since the sign-in', 'Sign in again.')
+      ? needsSignIn(say`The URL of the server was changed since the sign-in`, say`Sign in again.`)
       : record.reason
   return {
     server: record.server,

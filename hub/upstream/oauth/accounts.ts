@@ -1,7 +1,8 @@
 import type { Account as AccountStatus, SignInStarted, SignedOut } from '../../contract/index.ts'
+import { say, told } from '../../say.ts'
 import type { Authorization } from '../authorization.ts'
 import { createAccount, type ServerAccount } from './account.ts'
-import { SignInFailure } from './failures.ts'
+import { SignInFailure, wordsOf } from './failures.ts'
 import { sameUrl, type AccountPlace } from './place.ts'
 import type { AccountRecord } from './record.ts'
 import type { TokenStore } from './token-store.ts'
@@ -110,8 +111,8 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     const place = options.placeOf(server)
     if (place === null) {
       throw new SignInFailure(
-        `${server} is no remote server that is signed in to`,
-        'Only http and sse servers without an Authorization header of their own can be.',
+        say`${server} is no remote server that is signed in to`,
+        say`Only http and sse servers without an Authorization header of their own can be.`,
       )
     }
     return place
@@ -155,20 +156,19 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
       const server = record?.server ?? null
       try {
         if (server === null) {
-          throw new SignInFailure('No sign-in waits for this answer', 'Begin the sign-in again from MCP Hub.')
+          throw new SignInFailure(say`No sign-in waits for this answer`, say`Begin the sign-in again from MCP Hub.`)
         }
         options.onSignedIn(server, await accountOf(server).finishSignIn(requiredPlace(server), answer, browser))
         return { ok: true, server }
       } catch (error) {
-        const cure = error instanceof SignInFailure ? error.cure : 'Begin the sign-in again from MCP Hub.'
-        return { ok: false, server, message: error instanceof Error ? error.message : String(error), cure }
+        return { ok: false, server, ...wordsOf(error, say`Begin the sign-in again from MCP Hub.`) }
       }
     },
     signOut: async (server) => {
       const account = accountOf(server)
       const message = await account.signOut(placeOf(server))
       options.onSignedOut(server)
-      return { account: statusOf(account), revoked: message === null, message }
+      return told({ account: statusOf(account), revoked: message === null, message })
     },
     rename: async (from, to) => {
       if ((await move(from, to)) !== null) await accountOf(to).reload()

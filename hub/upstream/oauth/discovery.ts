@@ -1,4 +1,5 @@
 import type { AuthorizationServerMetadata, OAuthProtectedResourceMetadata } from '@modelcontextprotocol/client'
+import { say } from '../../say.ts'
 import { SignInFailure, oneLine } from './failures.ts'
 import type { AccountPlace } from './place.ts'
 import type { KeptDiscovery } from './record.ts'
@@ -23,22 +24,22 @@ export async function discover(place: AccountPlace, resourceMetadataUrl: string 
     .catch((error: unknown) => {
       if (!(error instanceof sdk.IssuerMismatchError)) throw error
       throw new SignInFailure(
-        `The authorization server ${error.expected ?? ''} calls itself ${oneLine(error.received ?? '')}; it is not trusted`,
-        'Ask the service to correct its metadata: both must be the same.',
+        say`The authorization server ${error.expected ?? ''} calls itself ${oneLine(error.received ?? '')}; it is not trusted`,
+        say`Ask the service to correct its metadata: both must be the same.`,
       )
     })
   const { authorizationServerUrl, authorizationServerMetadata: metadata, resourceMetadata } = found
   if (metadata === undefined) {
     throw new SignInFailure(
-      `${new URL(place.url).host} does not say where to sign in: ${authorizationServerUrl} has no OAuth metadata`,
-      'Give it an Authorization header with a token or key of the service instead.',
+      say`${new URL(place.url).host} does not say where to sign in: ${authorizationServerUrl} has no OAuth metadata`,
+      say`Give it an Authorization header with a token or key of the service instead.`,
     )
   }
   // Without the list a client must refuse: a code could be redeemed by whoever sees it.
   if (metadata.code_challenge_methods_supported?.includes('S256') !== true) {
     throw new SignInFailure(
-      `${metadata.issuer} does not announce PKCE with S256, without which signing in is not safe`,
-      'Ask the service to support it, or give an Authorization header instead.',
+      say`${metadata.issuer} does not announce PKCE with S256, without which signing in is not safe`,
+      say`Ask the service to support it, or give an Authorization header instead.`,
     )
   }
   return {

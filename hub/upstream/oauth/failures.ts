@@ -1,12 +1,15 @@
-import type { Reason } from '../../contract/index.ts'
+import type { Reason, Wordings } from '../../contract/index.ts'
+import { saidOf, say, told, type Said } from '../../say.ts'
 import { UpstreamFailure } from '../channel.ts'
 
 /** A sign-in that cannot begin or was not completed, with what to do. */
 export class SignInFailure extends Error {
   readonly cure: string
-  constructor(message: string, cure: string) {
-    super(message)
-    this.cure = cure
+  readonly said: Wordings | undefined
+  constructor(message: Said, cure: Said) {
+    super(message.text)
+    this.cure = cure.text
+    this.said = told({ message, cure }).said
   }
 }
 
@@ -15,24 +18,30 @@ export class IssuerChanged extends SignInFailure {
   readonly issuer: string
   constructor(from: string, to: string) {
     super(
-      `The server now signs in at ${to}, no longer at ${from}. Nothing of the old account is sent there.`,
-      `If you trust ${to}, sign in again and agree to it.`,
+      say`The server now signs in at ${to}, no longer at ${from}. Nothing of the old account is sent there.`,
+      say`If you trust ${to}, sign in again and agree to it.`,
     )
     this.issuer = to
   }
 }
 
-export function needsSignIn(message: string, cure = 'Sign in.', detail?: string): Reason {
-  return { code: 'needs-auth', message, cure, ...(detail === undefined ? {} : { detail }) }
+export function needsSignIn(message: Said, cure = say`Sign in.`, detail?: string): Reason {
+  return told({ code: 'needs-auth', message, cure, ...(detail === undefined ? {} : { detail }) })
 }
 
-export function unavailable(message: string, detail?: string): Reason {
-  return {
+export function unavailable(message: Said, detail?: string): Reason {
+  return told({
     code: 'sign-in-unavailable',
     message,
-    cure: 'The hub tries again by itself; the sign-in is kept.',
+    cure: say`The hub tries again by itself; the sign-in is kept.`,
     ...(detail === undefined ? {} : { detail }),
-  }
+  })
+}
+
+/** What an error says of itself, and what to do. */
+export function wordsOf(error: unknown, otherwise: Said): { message: string; cure: string; said?: Wordings } {
+  if (error instanceof SignInFailure) return { message: error.message, cure: error.cure, ...saidOf(error) }
+  return told({ message: error instanceof Error ? error.message : String(error), cure: otherwise })
 }
 
 /** Errors of OAuth that end a grant: no waiting cures them. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { reasonSchema } from '../../contract/index.ts'
+import { reasonSchema, wordingsSchema } from '../../contract/index.ts'
 
 /** What authorization servers answered is kept as it came. */
 const document = z.looseObject({})
@@ -59,7 +59,9 @@ export const recordSchema = z.object({
   who: z.string().nullable(),
   signedInAt: z.number().nullable(),
   lastRefreshAt: z.number().nullable(),
-  lastError: z.object({ at: z.number(), message: z.string(), cure: z.string() }).nullable(),
+  lastError: z
+    .object({ at: z.number(), message: z.string(), cure: z.string(), said: wordingsSchema.optional() })
+    .nullable(),
   /** Why a person must sign in. */
   reason: reasonSchema.nullable(),
   pending: pendingSchema.nullable(),

@@ -1,5 +1,6 @@
 import type { AuthorizationServerMetadata, OAuthClientInformationMixed } from '@modelcontextprotocol/client'
 import type { Reason } from '../../contract/index.ts'
+import { saidOf, say, type Said } from '../../say.ts'
 import type { Fetch } from '../network/guarded-fetch.ts'
 import { knownClient } from './client.ts'
 import { asDiscovery, resourceOf } from './discovery.ts'
@@ -20,14 +21,14 @@ export async function refreshTokens(record: AccountRecord, place: AccountPlace, 
   const { tokens, discovery: kept } = record
   const refreshToken = tokens?.refresh_token
   if (tokens === null || refreshToken === undefined || kept === null) {
-    return ended(record, 'The sign-in has ended, and the service gave nothing to renew it with', now)
+    return ended(record, say`The sign-in has ended, and the service gave nothing to renew it with`, now)
   }
   const discovery = asDiscovery(kept)
   const metadata: AuthorizationServerMetadata = discovery.authorizationServerMetadata
   const client = clientOf(record, place, now)
   // Never to another server than the one that issued them.
   if (!sameIssuer(tokens.issuer, metadata.issuer) || client === undefined) {
-    return ended(record, 'The credentials do not belong to the authorization server any more', now)
+    return ended(record, say`The credentials do not belong to the authorization server any more`, now)
   }
   const sdk = await loadSdk()
   const resource = resourceOf(discovery)
@@ -64,15 +65,15 @@ export async function refreshTokens(record: AccountRecord, place: AccountPlace, 
       const forgetClient = (error as { code?: unknown }).code === 'invalid_client'
       return ended(
         forgetClient ? withoutClient(record, tokens.issuer) : record,
-        `${host} does not renew the sign-in any more: ${messageOf(error)}`,
+        say`${host} does not renew the sign-in any more: ${messageOf(error)}`,
         now,
       )
     }
-    const why = answer.status === 0 ? messageOf(error) : `it answers with HTTP status ${answer.status}`
-    const reason = unavailable(`The sign-in cannot be renewed at ${host} right now: ${why}`)
+    const why = answer.status === 0 ? messageOf(error) : say`it answers with HTTP status ${answer.status}`
+    const reason = unavailable(say`The sign-in cannot be renewed at ${host} right now: ${why}`)
     return {
       kind: 'later',
-      record: { ...record, lastError: { at: now, message: reason.message, cure: reason.cure } },
+      record: { ...record, lastError: lastErrorOf(reason, now) },
       reason,
       afterMs: answer.retryAfterMs,
     }
@@ -92,9 +93,9 @@ export function clientOf(
 }
 
 /** The access token may be good for a while yet; only what renews it is gone. */
-function ended(record: AccountRecord, message: string, now: number): RefreshOutcome {
+function ended(record: AccountRecord, message: Said, now: number): RefreshOutcome {
   const { tokens } = record
-  const reason = needsSignIn(message, 'Sign in again.')
+  const reason = needsSignIn(message, say`Sign in again.`)
   const { refresh_token: _gone, ...rest } = tokens ?? {}
   return {
     kind: 'ended',
@@ -102,9 +103,13 @@ function ended(record: AccountRecord, message: string, now: number): RefreshOutc
       ...record,
       tokens: tokens === null ? null : (rest as AccountRecord['tokens']),
       reason,
-      lastError: { at: now, message, cure: reason.cure },
+      lastError: lastErrorOf(reason, now),
     },
   }
+}
+
+function lastErrorOf(reason: Reason, at: number): AccountRecord['lastError'] {
+  return { at, message: reason.message, cure: reason.cure, ...saidOf(reason) }
 }
 
 function withoutClient(record: AccountRecord, issuer: string): AccountRecord {

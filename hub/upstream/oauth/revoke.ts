@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { say, type Said } from '../../say.ts'
 import { asDiscovery } from './discovery.ts'
 import { messageOf } from './failures.ts'
 import { sameIssuer, type AccountPlace } from './place.ts'
@@ -7,16 +8,16 @@ import { clientOf } from './refresh.ts'
 import { loadSdk } from './sdk.ts'
 
 /** Has the authorization server take tokens back (RFC 7009). Answers why it did not, or null. */
-export async function revokeTokens(record: AccountRecord, place: AccountPlace, now: number): Promise<string | null> {
+export async function revokeTokens(record: AccountRecord, place: AccountPlace, now: number): Promise<Said | null> {
   const { tokens, discovery } = record
-  if (tokens === null || discovery === null) return 'There was nothing to revoke.'
+  if (tokens === null || discovery === null) return say`There was nothing to revoke.`
   const { authorizationServerUrl, authorizationServerMetadata: metadata } = asDiscovery(discovery)
   const client = clientOf(record, place, now)
   const sdk = await loadSdk()
   try {
     const { endpoint, methods } = await revocation(authorizationServerUrl, metadata.issuer, place)
     if (endpoint === undefined || client === undefined) {
-      return `${metadata.issuer} offers no way to revoke tokens; they end by themselves.`
+      return say`${metadata.issuer} offers no way to revoke tokens; they end by themselves.`
     }
     const method = sdk.selectClientAuthMethod(client, methods)
     sdk.assertSecureTokenEndpoint(endpoint)
@@ -36,11 +37,12 @@ export async function revokeTokens(record: AccountRecord, place: AccountPlace, n
         if (method === 'client_secret_post') body.set('client_secret', client.client_secret ?? '')
       }
       const response = await place.fetch(endpoint, { method: 'POST', headers, body })
-      if (!response.ok) return `${new URL(endpoint).host} answered the revocation with HTTP status ${response.status}.`
+      if (!response.ok)
+        return say`${new URL(endpoint).host} answered the revocation with HTTP status ${response.status}.`
     }
     return null
   } catch (error) {
-    return `The tokens could not be revoked: ${messageOf(error)}`
+    return say`The tokens could not be revoked: ${messageOf(error)}`
   }
 }
 

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Account } from '../../contract/index.ts'
 import type { Log } from '../../observe/log.ts'
+import { say } from '../../say.ts'
 import type { SecretVault } from '../../secrets/vault.ts'
 import type { Authorization } from '../authorization.ts'
 import type { Accounts } from './accounts.ts'
@@ -80,8 +81,8 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
         const base = options.baseUrl()
         if (base !== null) return base + CALLBACK_PATH
         throw new SignInFailure(
-          'The hub has no address that a browser could come back to',
-          'On a server set server.publicUrl in system.json or PUBLIC_URL; in the app free the port of the MCP endpoint.',
+          say`The hub has no address that a browser could come back to`,
+          say`On a server set server.publicUrl in system.json or PUBLIC_URL; in the app free the port of the MCP endpoint.`,
         )
       },
     })

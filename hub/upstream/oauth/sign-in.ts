@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { OAuthClientProvider, StoredOAuthTokens } from '@modelcontextprotocol/client'
+import { say } from '../../say.ts'
 import { isLoopbackHost } from '../network/addresses.ts'
 import { authMethodFor, clientMetadata, knownClient, ownMetadataUrl } from './client.ts'
 import { asDiscovery, discover, type Discovery } from './discovery.ts'
@@ -77,7 +78,7 @@ export async function finishSignIn(options: {
   const { record, pending, place, answer, now } = options
   const sdk = await loadSdk()
   if (!sameUrl(pending.url, place.url)) {
-    throw new SignInFailure('The URL of the server was changed during the sign-in', 'Begin the sign-in again.')
+    throw new SignInFailure(say`The URL of the server was changed during the sign-in`, say`Begin the sign-in again.`)
   }
   const discovery = asDiscovery(pending.discovery)
   const metadata = discovery.authorizationServerMetadata
@@ -91,8 +92,8 @@ export async function finishSignIn(options: {
     })
   } catch {
     throw new SignInFailure(
-      `The answer does not come from ${metadata.issuer}, where the sign-in was begun; it was not used`,
-      'Begin the sign-in again. If this repeats, somebody may be tampering with it.',
+      say`The answer does not come from ${metadata.issuer}, where the sign-in was begun; it was not used`,
+      say`Begin the sign-in again. If this repeats, somebody may be tampering with it.`,
     )
   }
   const code = answer.get('code')
@@ -117,8 +118,8 @@ export async function finishSignIn(options: {
     })
   } catch (error) {
     throw new SignInFailure(
-      `${metadata.issuer} did not give tokens for the sign-in: ${messageOf(error)}`,
-      'Begin the sign-in again.',
+      say`${metadata.issuer} did not give tokens for the sign-in: ${messageOf(error)}`,
+      say`Begin the sign-in again.`,
     )
   }
   const tokens = session.tokens()
@@ -216,11 +217,11 @@ function createSession(options: SessionOptions): Session {
     provider,
     clients,
     result: () => {
-      if (authorizationUrl === null) throw new SignInFailure('The sign-in has no page to open', 'Try again.')
+      if (authorizationUrl === null) throw new SignInFailure(say`The sign-in has no page to open`, say`Try again.`)
       return { authorizationUrl, codeVerifier }
     },
     tokens: () => {
-      if (tokens === null) throw new SignInFailure('The service gave no tokens', 'Begin the sign-in again.')
+      if (tokens === null) throw new SignInFailure(say`The service gave no tokens`, say`Begin the sign-in again.`)
       return tokens
     },
   }
@@ -230,8 +231,8 @@ function createSession(options: SessionOptions): Session {
 function checkedUrl(url: URL): string {
   if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))) return url.href
   throw new SignInFailure(
-    `The sign-in page ${url.origin} is not https, so it is not opened`,
-    'Ask the service to correct its authorization_endpoint.',
+    say`The sign-in page ${url.origin} is not https, so it is not opened`,
+    say`Ask the service to correct its authorization_endpoint.`,
   )
 }
 
@@ -239,10 +240,13 @@ function refusal(answer: URLSearchParams): SignInFailure {
   const error = oneLine(answer.get('error') ?? 'an answer without a code')
   const text = oneLine(answer.get('error_description') ?? '')
   if (error === 'access_denied')
-    return new SignInFailure(`The sign-in was refused${text === '' ? '' : `: ${text}`}`, 'Begin it again to allow it.')
+    return new SignInFailure(
+      text === '' ? say`The sign-in was refused` : say`The sign-in was refused: ${text}`,
+      say`Begin it again to allow it.`,
+    )
   return new SignInFailure(
-    `The service answered ${error}${text === '' ? '' : `: ${text}`}`,
-    'Begin the sign-in again; if it stays, correct hub.oauth (client, scopes) of the server.',
+    text === '' ? say`The service answered ${error}` : say`The service answered ${error}: ${text}`,
+    say`Begin the sign-in again; if it stays, correct hub.oauth (client, scopes) of the server.`,
   )
 }
 

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Reason } from '../../contract/index.ts'
+import { say, told } from '../../say.ts'
 import { installHint } from './runtimes.ts'
 
 export interface SearchOptions {
@@ -45,11 +46,11 @@ export async function findExecutable(command: string, options: SearchOptions): P
   if (forbidden !== null) {
     return {
       file: null,
-      reason: {
+      reason: told({
         code: 'spawn-failed',
-        message: `${forbidden} is not executable`,
-        cure: `Make it executable (chmod +x), or name its interpreter as the command.`,
-      },
+        message: say`${forbidden} is not executable`,
+        cure: say`Make it executable (chmod +x), or name its interpreter as the command.`,
+      }),
     }
   }
   return { file: null, reason: notFound(command, candidates, options) }
@@ -59,19 +60,19 @@ function notFound(command: string, candidates: readonly string[], options: Searc
   const paths = options.platform === 'win32' ? path.win32 : path.posix
   const isPath = /[/\\]/.test(command)
   const cure = command.startsWith('~')
-    ? 'Write ${home} in place of ~: there is no shell that would expand it.'
+    ? say`Write \${home} in place of ~: there is no shell that would expand it.`
     : isPath
-      ? 'Check the path; a relative one starts at the working directory.'
+      ? say`Check the path; a relative one starts at the working directory.`
       : /\s/.test(command)
-        ? 'Put only the program into command, and what follows it into args.'
-        : (installHint(command, options.platform) ?? 'Check its spelling, install it, or give its full path.')
+        ? say`Put only the program into command, and what follows it into args.`
+        : (installHint(command, options.platform) ?? say`Check its spelling, install it, or give its full path.`)
   const places = isPath ? candidates : [...new Set(candidates.map((candidate) => paths.dirname(candidate)))]
-  return {
+  return told({
     code: 'command-not-found',
-    message: `The command ${command} was not found`,
+    message: say`The command ${command} was not found`,
     cure,
     detail: places.length === 0 ? 'PATH is empty' : `Looked ${isPath ? 'for' : 'in'} ${places.join(', ')}`,
-  }
+  })
 }
 
 async function kindOf(file: string, platform: NodeJS.Platform): Promise<'executable' | 'not-executable' | 'none'> {
@@ -89,15 +90,15 @@ export async function checkFolder(cwd: string): Promise<Reason | null> {
   const found = await stat(cwd).catch((error: unknown) => error as NodeJS.ErrnoException)
   if (!(found instanceof Error) && found.isDirectory()) return null
   const what = !(found instanceof Error)
-    ? 'is no folder'
+    ? say`is no folder`
     : found.code === 'ENOENT'
-      ? 'does not exist'
-      : `cannot be opened (${found.code ?? found.message})`
-  return {
+      ? say`does not exist`
+      : say`cannot be opened (${found.code ?? found.message})`
+  return told({
     code: 'spawn-failed',
-    message: `The working directory ${cwd} ${what}`,
+    message: say`The working directory ${cwd} ${what}`,
     cure: cwd.startsWith('~')
-      ? 'Write ${home} in place of ~: there is no shell that would expand it.'
-      : 'Correct cwd, or create the folder.',
-  }
+      ? say`Write \${home} in place of ~: there is no shell that would expand it.`
+      : say`Correct cwd, or create the folder.`,
+  })
 }

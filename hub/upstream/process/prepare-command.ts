@@ -1,4 +1,5 @@
 import type { Reason } from '../../contract/index.ts'
+import { say, told } from '../../say.ts'
 import { variableOf } from './environment.ts'
 import { checkFolder, findExecutable } from './executable.ts'
 import { windowsCommand, type WindowsCommand } from './windows-command.ts'
@@ -38,11 +39,11 @@ export async function prepareCommand(
     }
   } catch (error) {
     return {
-      reason: {
+      reason: told({
         code: 'spawn-failed',
         message: `${found.file}: ${error instanceof Error ? error.message : String(error)}`,
-        cure: 'Take the line break out of the argument, or name an .exe as the command.',
-      },
+        cure: say`Take the line break out of the argument, or name an .exe as the command.`,
+      }),
     }
   }
 }

@@ -1,3 +1,5 @@
+import { say, type Said } from '../../say.ts'
+
 /** A program that servers are commonly started with. */
 export interface Runtime {
   name: string
@@ -6,7 +8,7 @@ export interface Runtime {
   versionArgs: readonly string[]
   /** The oldest version that current servers run on. */
   oldest: string | null
-  install: Readonly<Record<'darwin' | 'win32' | 'linux', string>>
+  install: Readonly<Record<'darwin' | 'win32' | 'linux', string | Said>>
 }
 
 export const runtimes: readonly Runtime[] = [
@@ -16,9 +18,9 @@ export const runtimes: readonly Runtime[] = [
     versionArgs: ['--version'],
     oldest: '18.0.0',
     install: {
-      darwin: 'brew install node, or the installer of https://nodejs.org',
+      darwin: say`brew install node, or the installer of https://nodejs.org`,
       win32: 'winget install OpenJS.NodeJS.LTS',
-      linux: 'the packages of https://nodejs.org/en/download, or nvm',
+      linux: say`the packages of https://nodejs.org/en/download, or nvm`,
     },
   },
   {
@@ -38,9 +40,9 @@ export const runtimes: readonly Runtime[] = [
     versionArgs: ['--version'],
     oldest: '3.10.0',
     install: {
-      darwin: 'brew install python, and use python3 as the command',
+      darwin: say`brew install python, and use python3 as the command`,
       win32: 'winget install Python.Python.3.13',
-      linux: 'apt install python3 (or the package of your distribution), and use python3 as the command',
+      linux: say`apt install python3 (or the package of your distribution), and use python3 as the command`,
     },
   },
   {
@@ -49,9 +51,9 @@ export const runtimes: readonly Runtime[] = [
     versionArgs: ['--version'],
     oldest: null,
     install: {
-      darwin: 'Docker Desktop from https://docs.docker.com/desktop, and start it',
-      win32: 'winget install Docker.DockerDesktop, and start it',
-      linux: 'Docker Engine from https://docs.docker.com/engine/install, and start it',
+      darwin: say`Docker Desktop from https://docs.docker.com/desktop, and start it`,
+      win32: say`winget install Docker.DockerDesktop, and start it`,
+      linux: say`Docker Engine from https://docs.docker.com/engine/install, and start it`,
     },
   },
   {
@@ -88,12 +90,12 @@ export function runtimeOf(command: string): Runtime | null {
 }
 
 /** How a person gets a command that is missing; null when it is none that the hub knows. */
-export function installHint(command: string, platform: NodeJS.Platform): string | null {
+export function installHint(command: string, platform: NodeJS.Platform): Said | null {
   const runtime = runtimeOf(command)
   if (runtime === null) return null
   const system = platform === 'darwin' || platform === 'win32' ? platform : 'linux'
-  const brings = runtime.commands[0] === command ? '' : `, which brings ${command}`
-  return `Install ${runtime.name}${brings}: ${runtime.install[system]}. Then restart the server.`
+  const name = runtime.commands[0] === command ? runtime.name : say`${runtime.name}, which brings ${command}`
+  return say`Install ${name}: ${runtime.install[system]}. Then restart the server.`
 }
 
 /** The version in what a program prints; null when there is none. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { Reason, ServerConfig, Usage } from '../../contract/index.ts'
+import { say, told } from '../../say.ts'
 import type { ProcessInfo, ProcessTable } from './process-table.ts'
 
 /** A server, as its consumption is measured. */
@@ -150,15 +151,15 @@ export function judge(
   if (!lastsMemory && !lastsCpu) return { excess, change: before.told === true ? { reason: null } : null }
   if (before.told === true) return { excess: { ...excess, told: true }, change: null }
   const reason: Reason = lastsMemory
-    ? {
+    ? told({
         code: 'over-limit',
-        message: `The server uses ${Math.round(usage.memoryBytes / 1_048_576)} MB of memory, more than the ${maxMemoryMb ?? 0} MB of hub.maxMemoryMb`,
-        cure: 'Restart it, or raise the limit if it needs that much.',
-      }
-    : {
+        message: say`The server uses ${Math.round(usage.memoryBytes / 1_048_576)} MB of memory, more than the ${maxMemoryMb ?? 0} MB of hub.maxMemoryMb`,
+        cure: say`Restart it, or raise the limit if it needs that much.`,
+      })
+    : told({
         code: 'over-limit',
-        message: `The server has used ${Math.round(usage.cpuPercent ?? 0)} % of a CPU for ${CPU_LASTS_MS / 1_000} s, more than the ${maxCpuPercent ?? 0} % of hub.maxCpuPercent`,
-        cure: 'Look into its log for what keeps it busy, or raise the limit if it needs that much.',
-      }
+        message: say`The server has used ${Math.round(usage.cpuPercent ?? 0)} % of a CPU for ${CPU_LASTS_MS / 1_000} s, more than the ${maxCpuPercent ?? 0} % of hub.maxCpuPercent`,
+        cure: say`Look into its log for what keeps it busy, or raise the limit if it needs that much.`,
+      })
   return { excess: { ...excess, told: true }, change: { reason } }
 }

@@ -4,6 +4,7 @@ import { useI18n } from 'vue-i18n'
 import { toast } from 'vue-sonner'
 import { api } from '../../lib/api.ts'
 import { copyText } from '../../lib/clipboard.ts'
+import { hubText } from '../../lib/hub-text.ts'
 import { ApiError, describeError } from '../../lib/problem.ts'
 import { keys } from '../../lib/queries.ts'
 
@@ -36,7 +37,10 @@ export function useSignIn(): SignIn {
       await work()
     } catch (error) {
       toast.error(title, {
-        description: error instanceof ApiError ? [error.message, error.cure].filter(Boolean).join(' ') : String(error),
+        description:
+          error instanceof ApiError
+            ? [hubText(error, 'message'), hubText(error, 'cure')].filter(Boolean).join(' ')
+            : String(error),
         duration: 12_000,
         action: { label: t('common.copyDetails'), onClick: () => void copyText(describeError(error)) },
       })
@@ -62,15 +66,19 @@ export function useSignIn(): SignIn {
         } catch (error) {
           const issuer = error instanceof ApiError && error.code === 'HUB_ISSUER_CHANGED' ? error.faults[0] : undefined
           if (issuer === undefined || !(error instanceof ApiError)) throw error
-          question.value = { server, issuer: issuer.message, message: error.message }
+          question.value = { server, issuer: issuer.message, message: hubText(error, 'message') }
         }
       }),
     signOut: (server) =>
       once(server, t('accounts.signOutFailed', { server }), async () => {
-        const { revoked, message } = await api.signOut(server)
+        const answer = await api.signOut(server)
         await client.invalidateQueries({ queryKey: keys.accounts })
-        if (revoked) toast(t('accounts.signedOut', { server }))
-        else toast.warning(t('accounts.notRevoked', { server }), { description: message ?? '', duration: 12_000 })
+        if (answer.revoked) toast(t('accounts.signedOut', { server }))
+        else
+          toast.warning(t('accounts.notRevoked', { server }), {
+            description: hubText(answer, 'message') ?? '',
+            duration: 12_000,
+          })
       }),
   }
 }

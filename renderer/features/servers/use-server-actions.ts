@@ -4,7 +4,7 @@ import { useI18n } from 'vue-i18n'
 import { toast } from 'vue-sonner'
 import { api } from '../../lib/api.ts'
 import { copyText } from '../../lib/clipboard.ts'
-import { describeError } from '../../lib/problem.ts'
+import { describeError, errorText } from '../../lib/problem.ts'
 import { keys } from '../../lib/queries.ts'
 import type { ServerConfig } from '../../../hub/contract/index.ts'
 
@@ -47,7 +47,7 @@ export function useServerActions(): ServerActions {
     const [first] = failures
     if (first === undefined) return
     toast.error(t(`servers.failed.${what}`, { name: first.name, n: failures.length }, failures.length), {
-      description: first.error instanceof Error ? first.error.message : String(first.error),
+      description: errorText(first.error),
       duration: 12_000,
       action: {
         label: t('common.copyDetails'),

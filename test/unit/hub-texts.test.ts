@@ -1,0 +1,90 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Wordings } from '../../hub/contract/index.ts'
+import { HubError } from '../../hub/hub-error.ts'
+import { Said, say, saying, told, wordsFrom } from '../../hub/say.ts'
+import { hubText, setHubTexts } from '../../renderer/lib/hub-text.ts'
+import { issueText } from '../../renderer/lib/issue-text.ts'
+import zhCN from '../../renderer/locales/hub.zh-CN.json' with { type: 'json' }
+import { hubCodes } from '../fixtures/hub-codes.ts'
+
+const codes = hubCodes()
+const chinese = new Map(Object.entries(zhCN))
+const paramsOf = (text: string): Set<string> => new Set([...text.matchAll(/\{(\d+)\}/g)].map(([whole]) => whole))
+
+describe('the texts of the hub in Chinese', () => {
+  it('have one for each code, and none besides', () => {
+    expect([...codes].filter((code) => !chinese.has(code))).toEqual([])
+    expect([...chinese.keys()].filter((code) => !codes.has(code))).toEqual([])
+  })
+
+  it('take no parameter that the code does not have', () => {
+    expect([...chinese].filter(([code, text]) => !paramsOf(text).isSubsetOf(paramsOf(code)))).toEqual([])
+  })
+
+  it('are Chinese, with the punctuation of Chinese', () => {
+    expect(
+      [...chinese.values()].filter((text) => !/\p{Script=Han}/u.test(text) && !/^[{}\d（）：]+$/.test(text)),
+    ).toEqual([])
+    expect(
+      [...chinese.values()].filter((text) => /\p{Script=Han}\s?[,;:?!()]|[,;!]\s?\p{Script=Han}/u.test(text)),
+    ).toEqual([])
+  })
+})
+
+describe('what the hub says', () => {
+  afterEach(() => setHubTexts({}))
+
+  it('goes out as its English, with what it was made of beside it', () => {
+    const cause = saying('the module {0} is missing')('left-pad')
+    const reason = told({ code: 'exited', message: say`It ended with ${1}: ${cause}`, cure: 'as it was written' })
+    expect(reason).toEqual({
+      code: 'exited',
+      message: 'It ended with 1: the module left-pad is missing',
+      cure: 'as it was written',
+      said: {
+        message: {
+          code: 'It ended with {0}: {1}',
+          params: ['1', { code: 'the module {0} is missing', params: ['left-pad'] }],
+        },
+      },
+    })
+    expect(told({ message: 'plain' })).toEqual({ message: 'plain' })
+  })
+
+  it('is worded by the page in its language, also where one text stands within another', () => {
+    const reason = told({ message: say`It ended with ${1}: ${say`the module ${'left-pad'} is missing`}` })
+    expect(hubText(reason, 'message')).toBe('It ended with 1: the module left-pad is missing')
+    setHubTexts({ 'It ended with {0}: {1}': '{1}，所以以 {0} 结束', 'the module {0} is missing': '缺少模块 {0}' })
+    expect(hubText(reason, 'message')).toBe('缺少模块 left-pad，所以以 1 结束')
+    const plain: { message: string; said?: Wordings } = { message: 'without a wording' }
+    expect(hubText(plain, 'message')).toBe('without a wording')
+  })
+
+  it('is shown as it came where a newer hub says what the page does not know', () => {
+    setHubTexts({ known: '已知' })
+    expect(hubText(told({ message: say`Something ${'new'}` }), 'message')).toBe('Something new')
+    expect(hubText({ message: 'x', said: { message: { code: 'constructor', params: [] } } }, 'message')).toBe('x')
+  })
+
+  it('keeps a parameter as it is, whatever it looks like', () => {
+    setHubTexts({ 'No {0} in {1}': '{1} 中没有 {0}' })
+    expect(hubText(told({ message: say`No ${'{1} $& {0}'} in ${'$1'}` }), 'message')).toBe('$1 中没有 {1} $& {0}')
+  })
+
+  it('is told on by an error and by whoever passes it on', () => {
+    const error = new HubError('HUB_NOT_FOUND', say`There is no ${'thing'}`, { cure: say`Look elsewhere.` })
+    expect(error.message).toBe('There is no thing')
+    const again = told({ detail: wordsFrom(error, 'message'), cure: wordsFrom(error, 'cure') })
+    expect(again.said).toEqual({ detail: error.said?.['message'], cure: error.said?.['cure'] })
+    expect(wordsFrom(new HubError('HUB_NOT_FOUND', 'plain'), 'message')).toBe('plain')
+    expect(new Said('a {0}', [again.detail]).text).toBe('a There is no thing')
+  })
+
+  it('and what a schema says, here or there, has the same words', () => {
+    setHubTexts({ 'Invalid input: expected {0}, received {1}': '应为 {0}，收到 {1}', 'a user name': '应为用户名' })
+    expect(issueText({ message: 'Invalid input: expected string, received undefined' })).toBe(
+      '应为 string，收到 undefined',
+    )
+    expect(issueText({ message: 'a user name' })).toBe('应为用户名')
+  })
+})
