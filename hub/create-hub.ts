@@ -461,6 +461,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         accounts,
         consents,
         pins,
+        savedCases: { text: keptText(documents, 'saved-cases'), place: documents.placeOf('saved-cases') },
         keeper,
         lifter,
         history,

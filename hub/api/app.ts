@@ -26,6 +26,7 @@ import { auditActs } from './audit-acts.ts'
 import { backupRoutes } from './backups.ts'
 import { configRoutes } from './config.ts'
 import { callRoutes } from './calls.ts'
+import { caseRoutes } from './cases.ts'
 import { catalogRoutes } from './tools.ts'
 import { diagnosticsRoutes } from './diagnostics.ts'
 import { historyRoutes } from './history.ts'
@@ -48,6 +49,7 @@ export interface AppOptions {
   doctor: Parameters<typeof doctorRoutes>[1]
   accounts: Parameters<typeof accountRoutes>[1]
   catalog: Parameters<typeof catalogRoutes>[1] & Parameters<typeof callRoutes>[1]
+  cases: Parameters<typeof caseRoutes>[1]
   config: Parameters<typeof configRoutes>[1]
   adminConfig: Parameters<typeof adminConfigRoutes>[1]
   backups: Parameters<typeof backupRoutes>[1]
@@ -103,6 +105,7 @@ export function createApp(options: AppOptions): Express {
   catalogRoutes(on, options.catalog)
   callRoutes(on, options.catalog)
   appRoutes(on)
+  caseRoutes(on, options.cases)
   configRoutes(on, options.config)
   adminConfigRoutes(on, options.adminConfig)
   backupRoutes(on, options.backups)

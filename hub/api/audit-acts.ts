@@ -23,7 +23,8 @@ const noActs: ReadonlySet<string> = new Set<RouteKey>([
 const OF_IDENTITY = /^\/api\/(?:auth|users|keys|sessions|admin\/deploy-keys|config\/users)\b/
 const MAX_DETAILS = 4_000
 const REDACTED = '[redacted]'
-const SECRET_KEY = /pass|secret|token|code|credential|authorization|cookie|key|value/i
+/** Of a saved case its name is told, and not what it holds. */
+const SECRET_KEY = /^(?:arguments|expected)$|pass|secret|token|code|credential|authorization|cookie|key|value/i
 /** Their names say what was changed; their values may be secrets that look like nothing. */
 const SECRET_MAPS = new Set(['env', 'headers'])
 

@@ -9,6 +9,7 @@ import type { RateLimits } from '../auth/rate-limits.ts'
 import type { Pins } from '../catalog/pins.ts'
 import type { BackupSource } from '../backup/backup-source.ts'
 import { defaultOf, type Where } from '../config/settings.ts'
+import type { KeptText } from '../config/kept-text.ts'
 import type { ConfigStore } from '../config/store.ts'
 import type { Pushes } from '../config/push/pushes.ts'
 import type { Sources } from '../config/interpolate.ts'
@@ -47,6 +48,8 @@ export interface AppParts {
   accounts: AccountService
   consents: ExecConsents
   pins: Pins
+  /** Where saved cases are kept. */
+  savedCases: { text: KeptText; place: string }
   keeper: SecretKeeper
   lifter: SecretLifter
   history: Recorder
@@ -73,13 +76,19 @@ export interface AppParts {
 export async function loadApp(parts: AppParts): Promise<Express> {
   const { options, config, supervisor, pins, events, history, status, identity, identify, onExchange } = parts
   const { redactor } = options
-  const [{ createApp }, { createPublisher }, { createPushService }, { createExecCheck, createProgramsConsent }] =
-    await Promise.all([
-      import('./app.ts'),
-      import('../publish/index.ts'),
-      import('../publish/push/index.ts'),
-      import('./exec-check.ts'),
-    ])
+  const [
+    { createApp },
+    { createSavedCases },
+    { createPublisher },
+    { createPushService },
+    { createExecCheck, createProgramsConsent },
+  ] = await Promise.all([
+    import('./app.ts'),
+    import('../cases/saved-cases.ts'),
+    import('../publish/index.ts'),
+    import('../publish/push/index.ts'),
+    import('./exec-check.ts'),
+  ])
   const publisher = createPublisher({
     loadServers: () => config.servers,
     loadSystem: () => config.systemAsWritten,
@@ -110,6 +119,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
     },
     accounts: { accounts: parts.accounts, baseUrl: parts.baseUrl },
     catalog: { supervisor, pins, onExchange },
+    cases: { cases: createSavedCases(parts.savedCases), redactor },
     config: { config, versions: parts.versions, programs, applied },
     adminConfig: {
       config,

@@ -32,6 +32,7 @@ const groups: Readonly<Record<string, string>> = {
   completions: 'Suggestions of servers for arguments',
   prompts: 'Prompts of all servers',
   resources: 'Resources of all servers',
+  cases: 'Saved arguments of calls by hand',
   pins: 'Approved definitions of tools',
   profiles: 'Named sets of what clients get',
   secrets: 'The vault',

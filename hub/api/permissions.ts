@@ -96,6 +96,11 @@ export const routeNeeds = {
   'POST /api/resources/read': 'tools:call',
   'POST /api/completions': 'tools:call',
   'POST /api/calls/:call/questions/:question': 'tools:call',
+  'GET /api/cases': 'tools:call',
+  'POST /api/cases': 'tools:call',
+  'GET /api/cases/:id': 'tools:call',
+  'PUT /api/cases/:id': 'tools:call',
+  'DELETE /api/cases/:id': 'tools:call',
 
   'GET /api/servers/:name/tools/:tool/pin': 'servers:read',
   'POST /api/pins': 'profiles:write',
@@ -196,4 +201,9 @@ export const scopedRoutes: ReadonlySet<RouteKey> = new Set<RouteKey>([
   'POST /api/resources/read',
   'POST /api/completions',
   'POST /api/calls/:call/questions/:question',
+  'GET /api/cases',
+  'POST /api/cases',
+  'GET /api/cases/:id',
+  'PUT /api/cases/:id',
+  'DELETE /api/cases/:id',
 ])

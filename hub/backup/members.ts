@@ -18,7 +18,7 @@ export const MANIFEST = 'manifest.json'
 export const CONFIG_FILES = ['servers.json', 'system.json', 'profiles.json', 'users.json'] as const
 /** Copied by SQLite itself: what lies in a file is not the whole of an open database. */
 export const DATABASES = ['history.db', 'audit.db'] as const
-const DATA_FILES = ['pins.json', 'jwt-secret', 'exec-consents.json', 'user-versions.json'] as const
+const DATA_FILES = ['pins.json', 'jwt-secret', 'exec-consents.json', 'user-versions.json', 'saved-cases.json'] as const
 const DATA_FOLDERS = ['accounts', 'versions'] as const
 /** Who is signed in right now lies beside shared accounts, and is of no use to a hub that was put back. */
 const SESSIONS = 'identity.db'

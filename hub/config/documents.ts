@@ -7,9 +7,11 @@ import { readConfigText } from './read-file.ts'
 import type { ConfigVersions } from './versions.ts'
 import { watchFiles } from './watch-files.ts'
 
-/** What people write, and what hubs keep beside it: what users.json was, approved tools, agreed programs, pushes. */
+/**
+ * What people write, and what hubs keep beside it: what users.json was, approved tools, agreed programs, pushes, saved cases.
+ */
 export type DocumentName = keyof ConfigTexts | 'users' | KeptName
-export type KeptName = 'user-versions' | 'pins' | 'exec-consents' | 'pushes'
+export type KeptName = 'user-versions' | 'pins' | 'exec-consents' | 'pushes' | 'saved-cases'
 
 /** A text as it was read, null when there is none. Each change makes another version where hubs share the documents. */
 export type ReadDocument = { ok: true; text: string | null; version: number } | { ok: false; fault: Fault }
@@ -48,6 +50,7 @@ export const emptyTexts: Readonly<Record<DocumentName, string>> = {
   pins: '',
   'exec-consents': '',
   pushes: '',
+  'saved-cases': '',
 }
 
 export const isKept = (document: DocumentName): document is KeptName => emptyTexts[document] === ''

@@ -5,7 +5,7 @@ import type { Sources } from './interpolate.ts'
 
 const all: readonly DocumentName[] = ['servers', 'system', 'profiles', 'users']
 /** Taken over, too, but each where there is none yet: they are no reason to take over the configuration. */
-const kept: readonly KeptName[] = ['pins', 'exec-consents']
+const kept: readonly KeptName[] = ['pins', 'exec-consents', 'saved-cases']
 
 /**
  * Where the configuration is: the files of a folder or, with `databaseUrl`, PostgreSQL, which takes over the files once. Throws

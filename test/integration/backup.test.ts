@@ -26,6 +26,7 @@ beforeAll(async () => {
   await writeFile(at('config', 'users.json'), '{ "users": [] }\n')
   await writeFile(at('config', 'ca.pem'), 'not the hub’s')
   await writeFile(at('data', 'secrets.json'), '{ "A": "sealed" }')
+  await writeFile(at('data', 'saved-cases.json'), '{ "version": 1, "cases": [] }')
   await writeFile(at('data', 'accounts', 'a.json'), '{}')
 })
 afterAll(() => folder.dispose())
@@ -70,7 +71,7 @@ describe('a backup', () => {
     expect(made.err).toBe('')
     const { name } = JSON.parse(made.out) as { name: string }
     expect((await cli('backup', 'verify', at('archives', name))).out).toMatch(
-      /^Whole: 4 files of .*, by MCP Hub 1\.2\.3\.$/m,
+      /^Whole: 5 files of .*, by MCP Hub 1\.2\.3\.$/m,
     )
 
     await rm(at('data'), { recursive: true })
@@ -81,6 +82,7 @@ describe('a backup', () => {
     expect(await readFile(at('config', 'servers.json'), 'utf8')).toContain('// mine')
     expect(await readFile(at('data', 'secrets.json'), 'utf8')).toBe('{ "A": "sealed" }')
     expect(await readFile(at('data', 'accounts', 'a.json'), 'utf8')).toBe('{}')
+    expect(await readFile(at('data', 'saved-cases.json'), 'utf8')).toBe('{ "version": 1, "cases": [] }')
     // What the archive did not have is gone, what is none of the hub's is left, and what was there can be had back.
     expect(await readdir(at('config'))).toEqual(['ca.pem', 'servers.json', 'users.json'])
     const before = /is in (.*)\n/.exec(restored.out)?.[1] ?? ''

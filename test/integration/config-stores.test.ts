@@ -10,6 +10,7 @@ import { openExecConsents, type ExecConsents } from '../../hub/auth/exec-consent
 import { openIdentityFile } from '../../hub/auth/identity-file.ts'
 import { openBackup } from '../../hub/backup/open-backup.ts'
 import { openPins, type Pins } from '../../hub/catalog/pins.ts'
+import { createSavedCases, type SavedCases } from '../../hub/cases/saved-cases.ts'
 import { runCli } from '../../hub/cli/main.ts'
 import { openFiles, type Documents } from '../../hub/config/documents.ts'
 import type { EffectiveSetting } from '../../hub/config/effective-settings.ts'
@@ -398,11 +399,16 @@ describe('hubs on one PostgreSQL', () => {
     await folder.dispose()
   })
 
-  it('share approved tools and agreed programs, and take over those of the first one', async () => {
+  it('share approved tools, agreed programs and saved cases, and take over those of the first one', async () => {
     const url = await freshDatabase()
     const folder = await temporaryFolder()
     const tool = (description: string) => ({ name: 'write', description })
-    const opened = async (): Promise<{ documents: Documents; pins: Pins; consents: ExecConsents }> => {
+    const opened = async (): Promise<{
+      documents: Documents
+      pins: Pins
+      consents: ExecConsents
+      cases: SavedCases
+    }> => {
       const dirs = { configDir: folder.path, dataDir: folder.path }
       const documents = await openDocuments({ ...dirs, databaseUrl: url, sources: undefined, log: () => undefined })
       const onError = (error: unknown): never => {
@@ -414,7 +420,8 @@ describe('hubs on one PostgreSQL', () => {
       const consents = await openExecConsents(agreed)
       pins.watch()
       consents.watch()
-      return { documents, pins, consents }
+      const cases = createSavedCases({ text: keptText(documents, 'saved-cases'), place: 'saved-cases' })
+      return { documents, pins, consents, cases }
     }
     const files = await openFiles(folder.path)
     const before = await openPins({
@@ -425,6 +432,18 @@ describe('hubs on one PostgreSQL', () => {
     })
     before.observe('old', [tool('as it was')])
     await before.flush()
+    const saved = (name: string) =>
+      ({
+        method: 'tools/call',
+        server: 'a',
+        target: 'write',
+        name,
+        arguments: '{}',
+        expected: null,
+        owner: 'ann',
+        savedBy: 'ann',
+      }) as const
+    await createSavedCases({ text: keptText(files, 'saved-cases'), place: 'saved-cases' }).add(saved('old'))
 
     const [one, other] = [await opened(), await opened()]
     expect(other.pins.state('old', tool('as it was'))).toBe('approved')
@@ -443,6 +462,12 @@ describe('hubs on one PostgreSQL', () => {
     expect(other.consents.agreed(program)).toBe(false)
     await one.consents.agree('a', program)
     await expect.poll(() => other.consents.agreed(program)).toBe(true)
+    // Both at once here, too; the names of the other hub's are taken.
+    await Promise.all([one.cases.add(saved('one')), other.cases.add(saved('two'))])
+    for (const { cases } of [one, other])
+      expect((await cases.all()).map(({ name }) => name).sort()).toEqual(['old', 'one', 'two'])
+    await expect(other.cases.add(saved('one'))).rejects.toMatchObject({ code: 'HUB_NAME_COLLISION' })
+
     for (const { documents, pins, consents } of [one, other]) {
       await pins.flush()
       await consents.dispose()

@@ -17,6 +17,7 @@ function routesOfExpress(webDir: string | null): string[] {
     doctor: part,
     accounts: part,
     catalog: part,
+    cases: part,
     config: part,
     adminConfig: part,
     backups: part,

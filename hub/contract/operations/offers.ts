@@ -9,6 +9,7 @@ import {
   getPromptSchema,
   readResourceSchema,
 } from '../calls.ts'
+import { casesQuerySchema, editCaseSchema, saveCaseSchema, savedCaseDetailSchema, savedCaseSchema } from '../cases.ts'
 import { pinSchema, setPinsSchema } from '../pins.ts'
 import { promptEntrySchema, resourceEntrySchema, toolEntrySchema } from '../tools.ts'
 import type { OperationTable } from './operation.ts'
@@ -53,6 +54,25 @@ export const offersOperations = {
     summary: 'Answer what a server asks during an interactive call of one’s own',
     body: answerQuestionSchema,
   },
+
+  'GET /api/cases': {
+    summary: 'Saved cases of calls that the caller may make, without what they hold',
+    query: casesQuerySchema,
+    answer: z.array(savedCaseSchema),
+  },
+  'POST /api/cases': {
+    summary: 'Save the arguments of a call under a name, and what it should answer',
+    body: saveCaseSchema,
+    answer: savedCaseDetailSchema,
+    status: 201,
+  },
+  'GET /api/cases/:id': { summary: 'One saved case', answer: savedCaseDetailSchema },
+  'PUT /api/cases/:id': {
+    summary: 'Rename or overwrite a saved case',
+    body: editCaseSchema,
+    answer: savedCaseDetailSchema,
+  },
+  'DELETE /api/cases/:id': { summary: 'Delete a saved case' },
 
   'GET /api/servers/:name/tools/:tool/pin': { summary: 'A tool’s definition, approved and now', answer: pinSchema },
   'POST /api/pins': { summary: 'Approve or quarantine tools', body: setPinsSchema },

@@ -133,3 +133,71 @@ test('a call is copied as a command that works', async ({ admin: page, context, 
   })
   expect(JSON.parse(ran.stdout)).toMatchObject({ content: [{ type: 'text', text: "Echo: it's “quoted” $HOME" }] })
 })
+
+test('arguments are saved as a case, run again, compared, and brought back when they were deleted', async ({
+  admin: page,
+  hub,
+}) => {
+  const cases = page.getByRole('region', { name: 'Saved cases' })
+  const result = page.getByRole('region', { name: 'Result', exact: true })
+  const comparison = page.getByRole('region', { name: 'Comparison with the saved result' })
+  const dialog = page.getByRole('dialog')
+  await page.goto('/tools/everything/get-sum')
+  await expect(cases).toContainText('None yet.')
+  await page.getByLabel('a', { exact: true }).fill('2')
+  await page.getByLabel('b', { exact: true }).fill('40')
+  await page.keyboard.press('Control+Enter')
+  await expect(result).toContainText('42')
+  await page.keyboard.press('Control+s')
+  await dialog.getByLabel('Name').fill('the answer')
+  await dialog.getByLabel('Save the result, too').check()
+  await page.keyboard.press('Enter')
+  await expect(cases.getByRole('button', { name: 'Load the answer' })).toHaveAttribute('aria-current', 'true')
+
+  // From the hub, in a page that knows nothing of what was typed.
+  await page.evaluate(() => sessionStorage.clear())
+  await page.reload()
+  await cases.getByRole('button', { name: 'Run the answer' }).click()
+  await expect(page.getByLabel('b', { exact: true })).toHaveValue('40')
+  await expect(comparison).toContainText('The same result as the one saved with the answer')
+
+  // What was saved for another schema, and with another result.
+  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
+  const found = (await (await fetch(`${hub.url}/api/cases?target=get-sum`, { headers })).json()) as { id: string }[]
+  const edit = (body: object): Promise<Response> =>
+    fetch(`${hub.url}/api/cases/${found[0]?.id}`, { method: 'PUT', headers, body: JSON.stringify(body) })
+  expect((await edit({ expected: '{\n  "result": "41"\n}' })).status).toBe(200)
+  await cases.getByRole('button', { name: 'Run the answer' }).click()
+  await expect(comparison).toContainText('Another result than the one saved with the answer')
+  await expect(comparison.getByRole('region', { name: 'Changes' })).toContainText('"41"')
+  await expectAccessible(page)
+  await comparison.getByRole('button', { name: 'Save this result instead' }).click()
+  await expect(comparison).toContainText('The same result as the one')
+  expect((await edit({ arguments: '{"a":"two","b":40}' })).status).toBe(200)
+  await cases.getByRole('button', { name: 'Load the answer' }).click()
+  await expect(cases.getByRole('alert')).toContainText('a was left out:')
+  await expect(page.getByLabel('a', { exact: true })).toHaveValue('')
+  await expect(page.getByLabel('b', { exact: true })).toHaveValue('40')
+
+  await cases.getByRole('button', { name: 'More for the answer' }).click()
+  await page.getByRole('menuitem', { name: 'Overwrite with these arguments' }).click()
+  await expect(dialog.getByRole('region', { name: 'Changes', exact: true })).toContainText('"two"')
+  await page.keyboard.press('Escape')
+  await cases.getByRole('button', { name: 'More for the answer' }).click()
+  await page.getByRole('menuitem', { name: 'Delete' }).click()
+  await expect(cases).toContainText('None yet.')
+  // The notice of the change before may still be there, with an undo of its own.
+  const notice = page.getByRole('listitem').filter({ hasText: 'The case the answer is deleted' })
+  await notice.getByRole('button', { name: 'Undo' }).click()
+  await expect(cases.getByRole('button', { name: 'Load the answer' })).toBeVisible()
+
+  const json = page.getByRole('textbox', { name: 'Arguments as JSON' })
+  await json.press('Control+a')
+  await page.keyboard.insertText('{ "token": "ghp_0123456789abcdefghij" }')
+  await cases.getByRole('button', { name: 'Save case' }).click()
+  await dialog.getByLabel('Name').fill('with a token')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await expect(dialog.getByRole('alert')).toContainText('This looks like a secret')
+  await expect(dialog.getByRole('alert')).toContainText('arguments/token')
+  await expect(dialog.getByRole('button', { name: 'Save' })).toBeDisabled()
+})

@@ -20,6 +20,7 @@ const bodies: Partial<Record<RouteKey, unknown>> = {
     ref: { type: 'ref/prompt', name: 'x' },
     argument: { name: 'a', value: '' },
   },
+  'PUT /api/cases/:id': { name: 'x', arguments: '{}', expected: null },
   'POST /api/calls/:call/questions/:question': { result: { action: 'cancel' } },
   'POST /api/profiles/preview': profile,
   'PUT /api/profiles/:name': { config: profile },
