@@ -177,6 +177,10 @@ env_value() {
 
 name_of() { basename -- "$(readlink -f -- "$1")"; }
 
+# What takes time is not done again for the same reason: is_noted PLACE TEXT, and note PLACE TEXT once it was done.
+is_noted() { [[ -f $1 && $(<"$1") == "$2" ]]; }
+note() { printf '%s\n' "$2" >"$1"; }
+
 # open_archive FILE FOLDER: unpacks a backup into an empty folder and checks all of it. Only the names that a backup has, and only
 # plain files; nothing is written before that was looked at.
 open_archive() {
@@ -218,12 +222,19 @@ point() {
 #   manager_reload     the same while others run, without a gap where the manager can
 #   manager_stop       stops them
 #   manager_status     one line a hub: PORT PID STATE, with STATE running, starting or failed, and PID - where there is none here
+#   manager_look       optional: asks what manager_start has to know first and keeps it in $LOOKED, beside other work
 #   manager_enable     optional: once healthy, so that they come back after a reboot
 
 load_manager() {
   [[ -f $OPS_DIR/manager-$MODE.sh ]] || usage "A bundle for $MODE is not deployed by this script: README.md has the steps."
   # shellcheck source=/dev/null
   . "$OPS_DIR/manager-$MODE.sh"
+}
+
+# look_at_hubs FILE: begins with it; `wait` ends it.
+look_at_hubs() {
+  LOOKED=$1
+  if declare -F manager_look >/dev/null; then manager_look & fi
 }
 
 hub_ready() {
@@ -276,13 +287,10 @@ reload_nginx() {
   uses_nginx || return 0
   local read
   read=$(cat -- "$CURRENT"/nginx/*.conf "$CERTIFICATE" 2>/dev/null | sha256sum)
-  if [[ -f $INSTALL_DIR/.nginx-read && $(<"$INSTALL_DIR/.nginx-read") == "$read" ]] &&
-    env -u NGINX "$SYSTEMCTL" is-active --quiet nginx 9>&-; then
-    return 0
-  fi
+  if is_noted "$INSTALL_DIR/.nginx-read" "$read" && env -u NGINX "$SYSTEMCTL" is-active --quiet nginx 9>&-; then return 0; fi
   rm -f -- "$INSTALL_DIR/.nginx-read"
   # nginx takes a variable of this name for sockets that it inherits.
   quietly env -u NGINX "$NGINX" -t 9>&- || return 1
   quietly env -u NGINX "$SYSTEMCTL" reload-or-restart nginx 9>&- || return 1
-  printf '%s\n' "$read" >"$INSTALL_DIR/.nginx-read"
+  note "$INSTALL_DIR/.nginx-read" "$read"
 }

@@ -14,20 +14,23 @@ hub_pm2() {
   (cd / && as_hub "$PM2" "$@")
 }
 
+# PM2 takes its time to say what runs.
+manager_look() { pm2_list >"$LOOKED.new" && mv -- "$LOOKED.new" "$LOOKED"; }
+
 manager_start() {
   local listed name
-  listed=$(pm2_list) || return 1
+  if [[ -f ${LOOKED:-} ]]; then listed=$(<"$LOOKED"); else listed=$(pm2_list) || return 1; fi
   # PM2 7.0.4 starts one again that it ends while that starts, and then loses sight of the next one of the same number, which
   # goes on to serve: whatever does not run ends with its daemon.
   if [[ -n $listed ]] && grep -qv ' running ' <<<"$listed"; then
     manager_stop
-  elif [[ $(cat -- "$INSTALL_DIR/.pm2-ports" 2>/dev/null) != "$PORTS" ]]; then
+  elif ! is_noted "$INSTALL_DIR/.pm2-ports" "$PORTS"; then
     # Those of another number of hubs would hold the ports.
     while read -r _ _ _ name; do
       [[ -z $name || " $(wanted_names) " == *" $name "* ]] || quietly hub_pm2 delete "$name"
     done <<<"$listed"
   fi
-  printf '%s\n' "$PORTS" >"$INSTALL_DIR/.pm2-ports"
+  note "$INSTALL_DIR/.pm2-ports" "$PORTS"
   quietly hub_pm2 startOrReload "$pm2_file"
 }
 
@@ -38,7 +41,13 @@ manager_stop() { quietly hub_pm2 kill; }
 manager_status() { pm2_list | cut -d ' ' -f 1-3; }
 
 manager_enable() {
-  quietly hub_pm2 save
+  local file
+  file=$(sha256sum <"$pm2_file")
+  # What PM2 keeps for the next boot leads through `current`, and is the same for each release with the same process file.
+  if ! is_noted "$INSTALL_DIR/.pm2-saved" "$file" || [[ ! -s ${PM2_HOME:-$INSTALL_DIR/data/.pm2}/dump.pm2 ]]; then
+    quietly hub_pm2 save
+    note "$INSTALL_DIR/.pm2-saved" "$file"
+  fi
   if [[ -d $LOGROTATE_DIR ]]; then install -m 0644 "$CURRENT/ops/logrotate.conf" "$LOGROTATE_DIR/mcp-hub"; fi
   # Backups, trials of them, and the examination of the servers.
   if [[ -d $CRON_DIR ]]; then install -m 0644 "$CURRENT/ops/crontab" "$CRON_DIR/mcp-hub"; fi

@@ -13,9 +13,14 @@ manager_preflight() {
 
 # Those that run already are not touched: they keep the release and the port that they have.
 manager_start() {
-  local name port wanted=()
-  install -m 0644 -t "$UNIT_DIR" "$CURRENT"/systemd/*
-  systemctl_ daemon-reload || return 1
+  local name port units wanted=()
+  units=$(cat -- "$CURRENT"/systemd/* | sha256sum)
+  if ! is_noted "$INSTALL_DIR/.units-read" "$units" || ! same_units; then
+    rm -f -- "$INSTALL_DIR/.units-read"
+    install -m 0644 -t "$UNIT_DIR" "$CURRENT"/systemd/*
+    systemctl_ daemon-reload || return 1
+    note "$INSTALL_DIR/.units-read" "$units"
+  fi
   # Of a release with other ports.
   for port in $(loaded_ports); do
     [[ " $PORTS " == *" $port "* ]] || systemctl_ stop "mcp-hub@$port.socket" "mcp-hub@$port.service" || return 1
@@ -61,7 +66,15 @@ manager_status() {
   done
 }
 
-manager_enable() { systemctl_ enable mcp-hub.target; }
+manager_enable() {
+  "$SYSTEMCTL" --quiet is-enabled mcp-hub.target >/dev/null 2>&1 9>&- || systemctl_ enable mcp-hub.target
+}
+
+# Whether those that systemd has are the ones of the release in use.
+same_units() {
+  local file
+  for file in "$CURRENT"/systemd/*; do cmp --silent -- "$file" "$UNIT_DIR/${file##*/}" || return 1; done
+}
 
 systemctl_() {
   quietly "$SYSTEMCTL" "$@" 9>&- && return 0

@@ -99,6 +99,7 @@ make_folders() {
 take_release() {
   local place=$INSTALL_DIR/releases/$RELEASE
   if [[ $BUNDLE_DIR != "$place" ]]; then
+    forget_healthy
     rm -rf -- "$place.new"
     cp -R -- "$BUNDLE_DIR" "$place.new"
     if [[ -e $place ]]; then rm -rf -- "$place.old" && mv -T -- "$place" "$place.old"; fi

@@ -51,8 +51,10 @@ finish() {
 
 step rollback "From $(name_of "$CURRENT") to $to"
 lock
+look_at_hubs "$work/looked"
 config_of_before "$to" "$work"
 keep_before
+wait
 begun=yes
 switch_to "$to" "$config_folder"
 manager_reload || die 75 'The hubs could not be started. The reason is above.'

@@ -2,9 +2,11 @@
 # From one release to another and back, for deploy.sh and rollback.sh. At each moment, whenever this is killed, `current` leads
 # to a whole release, and the configuration there is one that it can read.
 #   INSTALL_DIR/.unproven  names the release that was switched to and has not been found healthy
+#   INSTALL_DIR/.healthy   a line for each release: with which configuration it was healthy
 #   INSTALL_DIR/.before    what was in force before the last switch: config/, .env, and the names in `current` and `previous`
 
 UNPROVEN=$INSTALL_DIR/.unproven
+HEALTHY=$INSTALL_DIR/.healthy
 BEFORE=$INSTALL_DIR/.before
 PUBLISHED=(servers.json system.json profiles.json)
 
@@ -52,10 +54,15 @@ same_json() {
   ' "$1" "$2" 2>/dev/null
 }
 
+# What a release was healthy with is not looked at again: on the way back somebody waits.
 check_config() {
-  quietly hub_cli config check --config "$1" ||
+  checked="$RELEASE $(cd "$1" && find . -name '*.json' -exec sha256sum {} + | sort | sha256sum)"
+  grep -qxF -- "$checked" "$HEALTHY" 2>/dev/null || quietly hub_cli config check --config "$1" ||
     die 78 "The configuration is refused by release $RELEASE. Mend what is named above; nothing was changed."
 }
+
+# Of another bundle of the same name nothing is known.
+forget_healthy() { if [[ -f $HEALTHY ]]; then sed -i "/^$RELEASE /d" "$HEALTHY"; fi; }
 
 # config_of_before RELEASE FOLDER: for the way back, the configuration from before the last switch, unless it was changed since.
 config_of_before() {
@@ -117,7 +124,10 @@ switch_to() {
 }
 
 # The release is healthy: from here on nothing is put back by itself.
-settle() { rm -f -- "$UNPROVEN" "$BEFORE/.env"; }
+settle() {
+  rm -f -- "$UNPROVEN" "$BEFORE/.env"
+  if [[ -n ${checked:-} ]]; then forget_healthy && printf '%s\n' "$checked" >>"$HEALTHY"; fi
+}
 
 # Puts back what was in force before switch_to. Returns 1 when there was nothing, or when that is not healthy either.
 switch_back() {

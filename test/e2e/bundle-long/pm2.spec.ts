@@ -1,7 +1,10 @@
+import { realpath } from 'node:fs/promises'
 import path from 'node:path'
 import { expect, test } from '@playwright/test'
 import { deploy, DOMAIN, type Deployment } from '../bundle/deployment.ts'
+import { anotherRelease } from './another-release.ts'
 import { openProofs } from './proofs.ts'
+import { timeRollbacks } from './rollbacks.ts'
 import { described, LOAD_PROGRAM, underLoad } from './under-load.ts'
 
 /** The real PM2 and nginx, as the bundle's own scripts set them up. */
@@ -29,4 +32,16 @@ test('reloading one hub under load drops no request', async () => {
   )
   expect(result.dropped).toEqual({})
   expect(pids.size).toBe(result.disturbed + 1)
+})
+
+test('the release before is back soon', async () => {
+  const other = await anotherRelease(deployment.release, 'another')
+  expect(await deployment.ops(other, 'deploy.sh')).toMatchObject({ code: 0 })
+  const current = path.join(deployment.root, 'current')
+  const measured = await timeRollbacks(async () => {
+    const before = await realpath(current)
+    expect(await deployment.ops(current, 'rollback.sh')).toMatchObject({ code: 0 })
+    expect(await realpath(current)).not.toBe(before)
+  })
+  proofs.note('ops/rollback.sh of an idle hub, to its very end', measured)
 })

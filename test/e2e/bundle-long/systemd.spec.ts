@@ -8,6 +8,7 @@ import { expect, test } from '@playwright/test'
 import { until } from '../bundle/deployment.ts'
 import { bootMachine, type Machine } from './container.ts'
 import { openProofs } from './proofs.ts'
+import { timeRollbacks } from './rollbacks.ts'
 import { described, LOAD_PROGRAM, underLoad } from './under-load.ts'
 
 /** A bundle that its own scripts deploy on a machine with the real systemd and nginx. */
@@ -138,11 +139,21 @@ test('an upgrade and the way back under load cost a client one kept connection a
     }
   })
   proofs.note('upgrade, upgrade, and then rollbacks', described(result))
-  if (took.length > 0) proofs.note('rollback, until the release before is healthy', seconds(Math.max(...took)))
+  if (took.length > 0) proofs.note('ops/rollback.sh under the same load', seconds(Math.max(...took)))
   // Where the site differs nginx reads it again: a connection that a client uses at that very moment is reset.
   const { 'GET ECONNRESET': get = 0, 'POST ECONNRESET': post = 0, ...others } = result.dropped
   expect(others).toEqual({})
   expect(get + post).toBeLessThan(result.requests / 1_000)
+})
+
+test('the release before is back soon where nobody asks', async () => {
+  const current = (): Promise<string> => machine.run('readlink', '-f', '/opt/mcp-hub/current')
+  const measured = await timeRollbacks(async () => {
+    const before = await current()
+    await machine.run('bash', '/opt/mcp-hub/current/ops/rollback.sh')
+    expect(await current()).not.toBe(before)
+  })
+  proofs.note('ops/rollback.sh of an idle hub, to its very end', measured)
 })
 
 test('a hub that is killed is there again for the next request', async () => {

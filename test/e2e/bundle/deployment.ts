@@ -4,7 +4,7 @@ import type { LookupFunction } from 'node:net'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { Agent, fetch as undiciFetch, type RequestInit as UndiciRequestInit } from 'undici'
-import { openMachine } from '../../fixtures/target-machine.ts'
+import { openMachine, type Machine } from '../../fixtures/target-machine.ts'
 
 const run = promisify(execFile)
 const repository = path.resolve(import.meta.dirname, '../../..')
@@ -49,6 +49,8 @@ export interface Deployment {
   environment: Record<string, string>
   /** A `fetch` that resolves the domain to this machine and trusts the certificate. */
   fetch: typeof fetch
+  /** Runs a script of a bundle. */
+  ops: Machine['ops']
   pm2: (...args: string[]) => Promise<string>
   hubPid: () => Promise<number>
   testNginx: () => Promise<string>
@@ -96,6 +98,7 @@ export async function deploy(options: { instances?: number } = {}): Promise<Depl
     hubUrl: `http://127.0.0.1:${basePort}/mcp`,
     environment: await machine.environment(),
     fetch: trusting,
+    ops: machine.ops,
     pm2: machine.pm2,
     hubPid: async () => {
       const list = await machine.pm2('jlist')
