@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import type { Check } from '../../contract/publish.ts'
 import type { Bundle } from '../bundle.ts'
-import { findTool, runTool } from '../run-tool.ts'
+import { findTool, runTool, type ToolResult } from '../run-tool.ts'
 import { failed, notChecked, passed, TOOL_TIMEOUT_MS } from './outcome.ts'
 
 /**
@@ -19,17 +20,26 @@ export async function checkScripts(bundle: Bundle, folder: string): Promise<Chec
     text !== null && /^ops\/[^/]+\.sh$/.test(name) ? [{ name, text }] : [],
   )
   await mkdir(path.join(folder, 'ops'))
-  const results = await Promise.all(
-    scripts.map(async ({ name, text }) => {
-      await writeFile(path.join(folder, name), text)
+  await Promise.all(scripts.map(({ name, text }) => writeFile(path.join(folder, name), text)))
+  const waiting = scripts.map(({ name }) => name)
+  const results: ({ name: string } & ToolResult)[] = []
+  // All at once would take each other's time.
+  async function work(): Promise<void> {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
       const args = ['--shell=bash', '--format=gcc', `--exclude=${BETWEEN_FILES}`, name]
-      return { name, ...(await runTool(shellcheck, args, { cwd: folder, timeoutMs: TOOL_TIMEOUT_MS })) }
-    }),
-  )
-  const bad = results.find(({ code }) => code !== 0)
-  if (bad === undefined) return passed(artifact, 'shellcheck', `${scripts.length} scripts, no finding.`)
+      results.push({ name, ...(await runTool(shellcheck ?? '', args, { cwd: folder, timeoutMs: TOOL_TIMEOUT_MS })) })
+    }
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, work))
+  const bad = results.find(({ code }) => code !== 0 && code !== null)
+  if (bad === undefined) {
+    const late = results.find(({ code }) => code === null)
+    if (late !== undefined)
+      return notChecked(artifact, 'shellcheck', `shellcheck did not end in time for ${late.name}.`)
+    return passed(artifact, 'shellcheck', `${scripts.length} scripts, no finding.`)
+  }
   const finding = /:(\d+):\d+: (.*)$/m.exec(bad.output)
-  const said = finding?.[2] ?? (bad.output || 'shellcheck did not end in time.')
+  const said = finding?.[2] ?? bad.output
   return failed(bad.name, 'shellcheck', said, {
     line: finding === null ? null : Number(finding[1]),
     cure: 'Report this as a fault of MCP Hub.',
