@@ -22,20 +22,23 @@ const noActs: ReadonlySet<string> = new Set<RouteKey>([
 ])
 const OF_IDENTITY = /^\/api\/(?:auth|users|keys|sessions|admin\/deploy-keys|config\/users)\b/
 const MAX_DETAILS = 4_000
+/** Of an act whose client went away before it had the answer, as nginx has it: it may have been done. */
+const CLIENT_GONE = 499
 const REDACTED = '[redacted]'
 /** Of a saved case its name is told, and not what it holds. */
 const SECRET_KEY = /^(?:arguments|expected)$|pass|secret|token|code|credential|authorization|cookie|key|value/i
 /** Their names say what was changed; their values may be secrets that look like nothing. */
 const SECRET_MAPS = new Set(['env', 'headers'])
 
-/** Tells of each administrative act once it is answered, whether it was done, refused or failed. */
+/** Tells of each administrative act once it is answered, or nobody waits any more, whether it was done, refused or failed. */
 export function auditActs(audit: (act: AuditAct) => void, redactor: Redactor) {
   return (request: Request, response: Response, next: NextFunction): void => {
     if (request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS') {
       next()
       return
     }
-    response.once('finish', () => {
+    // Not `finish`, which never comes where the client went away.
+    response.once('close', () => {
       const act = actOf(request, response, redactor)
       if (act !== null) audit(act)
     })
@@ -50,7 +53,7 @@ function actOf(request: Request, response: Response, redactor: Redactor): AuditA
   if (noActs.has(action)) return null
   // A dry run changes nothing.
   if (request.query['dryRun'] === '1') return null
-  const { statusCode: status } = response
+  const status = response.writableFinished ? response.statusCode : CLIENT_GONE
   const caller = knownCaller(request)
   // Strangers are not worth an entry each, or they could flood the log.
   if (caller === null || status === 429) return null

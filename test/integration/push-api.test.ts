@@ -1,9 +1,10 @@
-import { readFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { routeNeeds } from '../../hub/api/permissions.ts'
 import { appCaller, bootstrapCaller } from '../../hub/auth/caller.ts'
-import type { RunAnswer, RunEvent, RunQuestion, RunResult, SavedTarget } from '../../hub/contract/index.ts'
+import type { AuditEntry, RunAnswer, RunEvent, RunQuestion, RunResult, SavedTarget } from '../../hub/contract/index.ts'
 import { temporaryFolder, writeBuiltProgram } from '../fixtures/built-program.ts'
 import { startHub, TOKEN, type TestHub } from '../fixtures/hub.ts'
 import { ask } from '../fixtures/people.ts'
@@ -151,4 +152,21 @@ it('a target is renamed and forgotten; what is not saved is not found', async ()
   ).toBe('HUB_BAD_REQUEST')
   expect((await ask(hub, 'DELETE /api/publish/targets/store', { token: APP })).status).toBe(204)
   expect((await ask<SavedTarget[]>(hub, 'GET /api/publish/targets', { token: APP })).body).toEqual([])
+})
+
+it('the audit log has an archive that was taken, also when whoever took it went away in the middle', async () => {
+  // More than the system keeps for a connection that nobody reads.
+  await writeFile(path.join(folder.path, 'dist', 'hub', 'large.bin'), randomBytes(24_000_000))
+  const gone = new AbortController()
+  const response = await fetch(`${hub.url}/api/publish/archive`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${APP}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ target: { domain: 'hub.example.com' } }),
+    signal: gone.signal,
+  })
+  expect(response.status).toBe(200)
+  gone.abort()
+  await expect
+    .poll(async () => (await ask<{ items: AuditEntry[] }>(hub, 'GET /api/audit', { token: APP })).body.items[0])
+    .toMatchObject({ action: 'POST /api/publish/archive', outcome: 'failed', status: 499 })
 })
