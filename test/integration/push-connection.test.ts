@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -209,6 +210,28 @@ it('a connection that breaks while the script works does not end the script, and
   ])
 })
 
+it('a connection that breaks at the beginning of every step is made again, and each is done once', async () => {
+  const cutAt = new Set<string>()
+  const { result, steps } = await stage.run('push', {
+    onEvent: (event) => {
+      // `connect` is the connecting itself.
+      if (event.type !== 'step' || event.state !== 'start' || event.step === 'connect' || cutAt.has(event.step)) return
+      cutAt.add(event.step)
+      sshd.cut()
+    },
+  })
+  expect(result).toMatchObject({ outcome: 'done', problem: null })
+  const told = ['inspect', 'lock', 'upload', 'unpack', 'preflight', 'config', 'secrets', 'switch', 'health']
+  expect([...cutAt]).toEqual(expect.arrayContaining(told))
+  for (const step of told)
+    expect(
+      steps.filter((each) => each === `${step} ok`),
+      step,
+    ).toHaveLength(1)
+  expect(await stage.inUse()).toBe(result.inUse)
+  expect(await readdir(path.join(stage.root, 'incoming'))).toEqual([])
+})
+
 describe('a disk that is full', () => {
   it('is found by the plan', async () => {
     const place = at(String(count), 'small')
@@ -237,4 +260,33 @@ describe('a disk that is full', () => {
     expect(result).toMatchObject(failedWith('HUB_TARGET_UNFIT', 'the disk of the target is full'))
     expect(result.inUse).toBeNull()
   })
+
+  it('or when the archive is unpacked, of which nothing is left then', async () => {
+    const place = at(String(count), 'small')
+    await mkdir(place)
+    const unmount = mountSmallDisk(place, 64)
+    if (unmount === null) return
+    closers.push(unmount)
+    const { result } = await stage.run('push', {
+      target: { installDir: path.join(place, 'hub') },
+      onEvent: (event) => {
+        if (event.type === 'step' && event.step === 'unpack' && event.state === 'start') fill(path.join(place, 'else'))
+      },
+    })
+    expect(result).toMatchObject(failedWith('HUB_TARGET_UNFIT', 'the disk of the target is full'))
+    expect(result.inUse).toBeNull()
+    expect(await readdir(path.join(place, 'hub/releases'))).toEqual([])
+  })
 })
+
+/** Until nothing fits any more. */
+function fill(file: string): void {
+  const descriptor = openSync(file, 'w')
+  try {
+    for (;;) writeSync(descriptor, Buffer.alloc(262_144))
+  } catch (error) {
+    expect((error as NodeJS.ErrnoException).code).toBe('ENOSPC')
+  } finally {
+    closeSync(descriptor)
+  }
+}
