@@ -199,3 +199,23 @@ describe('a restore', () => {
     expect(await servers()).toEqual(['in-force', 'kept', 'one'])
   })
 })
+
+describe('a deploy over a broken configuration', () => {
+  it('puts it aside where it is told to replace it, and keeps all else', { timeout: 2 * MINUTE }, async () => {
+    await writeFile(at('config/servers.json'), '{ "mcpServers": { "one"')
+    const refused = await ops('deploy.sh')
+    expect(refused.code, refused.stderr).toBe(73)
+    const before = await archives()
+
+    const result = await ops('deploy.sh', '--config', 'replace')
+    expect(result.code, result.stderr).toBe(0)
+    expect(await servers()).toEqual(['one'])
+    const aside = (await readdir(at('backups'))).filter((name) => name.startsWith('broken-config-'))
+    expect(aside).toHaveLength(1)
+    const [folder = ''] = aside
+    expect(`${result.stdout}${result.stderr}`).toContain(at('backups', folder))
+    expect(await readFile(at('backups', folder, 'servers.json'), 'utf8')).toBe('{ "mcpServers": { "one"')
+    expect(await archives()).not.toEqual(before)
+    expect((await ops('restore-drill.sh')).code).toBe(0)
+  })
+})

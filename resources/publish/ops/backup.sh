@@ -12,7 +12,8 @@
 need_root
 # All of it as the hub's user: root has no business in folders that another user may write.
 if [[ $(id -un) != "$HUB_USER" ]]; then
-  as_hub "HUB_USER=$HUB_USER" "NODE=$NODE" "PG_DUMP=$PG_DUMP" "PG_RESTORE=$PG_RESTORE" "BACKUP_DAYS=${BACKUP_DAYS:-30}" "MCP_HUB_STEPS=${MCP_HUB_STEPS:-}" bash "$OPS_DIR/backup.sh"
+  as_hub "HUB_USER=$HUB_USER" "NODE=$NODE" "PG_DUMP=$PG_DUMP" "PG_RESTORE=$PG_RESTORE" "BACKUP_DAYS=${BACKUP_DAYS:-30}" \
+    "HUB_CONFIG=${HUB_CONFIG:-}" "MCP_HUB_STEPS=${MCP_HUB_STEPS:-}" bash "$OPS_DIR/backup.sh"
   exit
 fi
 

@@ -5,7 +5,7 @@
 # the switch changes nothing; whatever fails after it puts the release before back.
 #   --dry-run            says what would be done
 #   --config keep        leaves the configuration of this machine as it is
-#   --config replace     takes the published one, although the one here was changed by somebody else
+#   --config replace     takes the published one, although the one here was changed by somebody else; a broken one is put aside
 #   --rotate NAME,…      new values for secrets that are generated here, such as MCP_HUB_TOKEN
 # Ends with 0 done, 64 the command line, 65 the bundle is damaged, 69 something is missing here, 73 the configuration here was
 # changed since the last publish, 75 not healthy and the release before put back, 78 the configuration is refused.
@@ -42,7 +42,7 @@ trap '' HUP PIPE
 trap 'exit 130' INT TERM
 trap finish EXIT
 work=$(mktemp -d)
-begun=''
+begun='' aside='' sound_config=''
 
 finish() {
   local code=$?
@@ -65,6 +65,7 @@ finish() {
     fi
   fi
   rm -rf -- "$work"
+  if [[ -n $sound_config ]]; then as_hub rm -rf -- "$sound_config"; fi
   exit "$code"
 }
 
@@ -89,15 +90,16 @@ if [[ ! -e $INSTALL_DIR/.lock ]]; then lock; fi
 take_release
 
 step backup 'Keeping what is there'
+if [[ $config_choice == replace && -n $config_folder ]]; then put_aside "$work"; fi
 if [[ -z $before ]]; then
   skip 'Nothing is there yet.'
 else
-  MCP_HUB_STEPS='' bash "$OPS_DIR/backup.sh" >&2 9>&- || die 69 'The backup failed, so nothing was changed. The reason is above.'
-  ok "$(readlink -f -- "$INSTALL_DIR/backups/latest")"
+  MCP_HUB_STEPS='' HUB_CONFIG=$sound_config bash "$OPS_DIR/backup.sh" >&2 9>&- || die 69 'The backup failed, so nothing was changed. The reason is above.'
+  ok "$(readlink -f -- "$INSTALL_DIR/backups/latest")${aside:+; the configuration, which was broken: $aside}"
 fi
 
 step secrets "Completing $ENV_FILE"
-keep_before
+keep_before "${aside:+$config_folder}"
 begun=yes
 complete_environment "$rotate"
 ok "$environment_message"
@@ -109,7 +111,6 @@ ok "Before: ${before:-nothing}."
 
 step start 'Starting the hubs'
 manager_reload || die 75 'The hubs could not be started. The reason is above.'
-link_site
 reload_nginx || die 75 'nginx does not take the site. The reason is above.'
 ok "${#HUB_PORTS[@]} on ${PORTS// /, }, run by $MODE."
 

@@ -94,11 +94,12 @@ as_hub() {
 hub_cli() { "$NODE" "$BUNDLE_DIR/hub/cli.js" "$@" 9>&-; }
 as_hub_cli() { as_hub "$NODE" "$BUNDLE_DIR/hub/cli.js" "$@"; }
 
-# hub_data PORT COMMAND…: a command of the hub's command line about what the hub on that port has.
+# hub_data PORT COMMAND…: a command of the hub's command line about what the hub on that port has; HUB_CONFIG names another folder
+# than config/.
 hub_data() {
   local port=$1 root=${HUB_ROOT:-$INSTALL_DIR}
   shift
-  CONFIG_DIR=$root/config DATA_DIR=$root/data/$port ACCOUNTS_DIR=$root/data/accounts MCP_HUB_SECRETS_FILE=$root/data/secrets.json \
+  CONFIG_DIR=${HUB_CONFIG:-$root/config} DATA_DIR=$root/data/$port ACCOUNTS_DIR=$root/data/accounts MCP_HUB_SECRETS_FILE=$root/data/secrets.json \
     "$NODE" "--env-file-if-exists=$ENV_FILE" "$BUNDLE_DIR/hub/cli.js" "$@" 9>&-
 }
 
@@ -224,6 +225,7 @@ point() {
 #   manager_status     one line a hub: PORT PID STATE, with STATE running, starting or failed, and PID - where there is none here
 #   manager_look       optional: asks what manager_start has to know first and keeps it in $LOOKED, beside other work
 #   manager_enable     optional: once healthy, so that they come back after a reboot
+#   manager_leave      optional: so that they do not, because another program runs them now
 
 load_manager() {
   [[ -f $OPS_DIR/manager-$MODE.sh ]] || usage "A bundle for $MODE is not deployed by this script: README.md has the steps."
@@ -282,10 +284,28 @@ of_release() {
 
 uses_nginx() { [[ $MODE != docker ]]; }
 
+link_site() {
+  local default
+  default=$(dirname -- "$NGINX_CONF_DIR")/sites-enabled/default
+  if [[ -L $default ]]; then
+    rm -f -- "$default"
+    say "Took $default away: the site of the hub answers for unknown names itself."
+  fi
+  point "$NGINX_CONF_DIR/mcp-hub.conf" "$CURRENT/nginx/mcp-hub.conf"
+}
+
+# From here on another program has the ports.
+leave_site() {
+  [[ -L $NGINX_CONF_DIR/mcp-hub.conf ]] || return 0
+  rm -f -- "$NGINX_CONF_DIR/mcp-hub.conf" "$INSTALL_DIR/.nginx-read"
+  quietly env -u NGINX "$SYSTEMCTL" reload-or-restart nginx 9>&-
+}
+
 # Only when there is something else to read: a reload resets some of the connections that clients keep.
 reload_nginx() {
   uses_nginx || return 0
   local read
+  link_site
   read=$(cat -- "$CURRENT"/nginx/*.conf "$CERTIFICATE" 2>/dev/null | sha256sum)
   if is_noted "$INSTALL_DIR/.nginx-read" "$read" && env -u NGINX "$SYSTEMCTL" is-active --quiet nginx 9>&-; then return 0; fi
   rm -f -- "$INSTALL_DIR/.nginx-read"

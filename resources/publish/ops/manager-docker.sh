@@ -19,6 +19,8 @@ compose() {
 
 manager_start() {
   local image
+  # Its ports are those of the nginx in the container.
+  leave_site || return 1
   if [[ $OWN_CERTIFICATE == no && $(id -u) == 0 ]]; then chown "$nginx_user:$nginx_user" "$CERTIFICATE" "$CERTIFICATE_KEY"; fi
   quietly compose config --quiet || return 1
   for image in hub web; do

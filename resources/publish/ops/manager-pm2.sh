@@ -57,6 +57,14 @@ manager_enable() {
   fi
 }
 
+# Without its list PM2 brings nothing back.
+manager_leave() {
+  rm -f -- "${PM2_HOME:-$INSTALL_DIR/data/.pm2}"/dump.pm2{,.bak} "$INSTALL_DIR/.pm2-saved" "$LOGROTATE_DIR/mcp-hub" "$CRON_DIR/mcp-hub"
+  if [[ -e /etc/systemd/system/pm2-$HUB_USER.service ]]; then
+    quietly "$SYSTEMCTL" disable "pm2-$HUB_USER.service" 9>&- && rm -f -- "/etc/systemd/system/pm2-$HUB_USER.service"
+  fi
+}
+
 wanted_names() {
   if ((${#HUB_PORTS[@]} == 1)); then
     printf 'mcp-hub'
@@ -71,7 +79,8 @@ pm2_list() {
     const text = require("node:fs").readFileSync(0, "utf8")
     const all = JSON.parse(text.slice(text.search(/^\[/m))).filter(({ name }) => /^mcp-hub(?:-\d+)?$/.test(name))
     const state = { online: "running", launching: "starting", "waiting restart": "starting", stopping: "starting" }
-    const crashed = ({ pm2_env }) => pm2_env.unstable_restarts > 2 || pm2_env.exit_code === 78
+    // The third time it waits 450 ms (200, 300, 450), however long each start took.
+    const crashed = ({ pm2_env }) => pm2_env.unstable_restarts > 2 || pm2_env.prev_restart_delay >= 450 || pm2_env.exit_code === 78
     for (const app of all)
       console.log(app.pm2_env.PORT ?? app.pm2_env.env.PORT, app.pid, crashed(app) ? "failed" : state[app.pm2_env.status] ?? "failed", app.name)
   '

@@ -70,6 +70,10 @@ manager_enable() {
   "$SYSTEMCTL" --quiet is-enabled mcp-hub.target >/dev/null 2>&1 9>&- || systemctl_ enable mcp-hub.target
 }
 
+manager_leave() {
+  systemctl_ stop 'mcp-hub-*.timer' && systemctl_ disable mcp-hub.target
+}
+
 # Whether those that systemd has are the ones of the release in use.
 same_units() {
   local file

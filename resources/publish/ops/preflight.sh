@@ -133,17 +133,6 @@ make_certificate() {
   say "Made a certificate that signs itself, for 30 days: browsers warn of it until you get a real one (README.md)."
 }
 
-link_site() {
-  uses_nginx || return 0
-  local default
-  default=$(dirname -- "$NGINX_CONF_DIR")/sites-enabled/default
-  if [[ -L $default ]]; then
-    rm -f -- "$default"
-    say "Took $default away: the site of the hub answers for unknown names itself."
-  fi
-  point "$NGINX_CONF_DIR/mcp-hub.conf" "$CURRENT/nginx/mcp-hub.conf"
-}
-
 # The newest five stay, and in any case the one in use and the one before it.
 remove_old_releases() {
   local name

@@ -84,14 +84,37 @@ config_of_before() {
   check_config "$staged"
 }
 
-# What can be put back. After a switch that was killed it is there already, and is what counts.
+# put_aside FOLDER: where the configuration here is one that no hub reads. What the published one replaces is kept as it is, and
+# sound_config has what a backup can read in its place.
+# shellcheck disable=SC2016
+put_aside() {
+  local file
+  sound_config='' aside=''
+  if hub_cli config check --config "$1/live" >/dev/null 2>&1; then return 0; fi
+  aside=$INSTALL_DIR/backups/broken-config-$(date -u +%Y%m%dT%H%M%SZ)
+  sound_config=$(as_hub mktemp -d)
+  for file in "$1"/staged/*.json; do
+    as_hub sh -c 'cat >"$1"' sh "$sound_config/${file##*/}" <"$file"
+    if [[ -f $1/new/${file##*/} && -f $1/live/${file##*/} ]]; then
+      as_hub sh -c 'umask 077 && mkdir -p "$1" && cat >"$1/$2"' sh "$aside" "${file##*/}" <"$1/live/${file##*/}"
+    fi
+  done
+  warn "The configuration here is broken. What it was is kept in $aside"
+}
+
+# keep_before FOLDER: what can be put back, and of the configuration first what is in the folder: for one that nothing could
+# read. After a switch that was killed it is there already, and is what counts.
 keep_before() {
   if is_unproven && [[ -d $BEFORE ]]; then return 0; fi
   rm -rf -- "$BEFORE.new"
   install -d -m 0700 "$BEFORE.new" "$BEFORE.new/config"
   local name
   for name in "${PUBLISHED[@]}"; do
-    if [[ -f $INSTALL_DIR/config/$name ]]; then get_config "$name" >"$BEFORE.new/config/$name"; fi
+    if [[ -f $1/$name ]]; then
+      cp -- "$1/$name" "$BEFORE.new/config/$name"
+    elif [[ -f $INSTALL_DIR/config/$name ]]; then
+      get_config "$name" >"$BEFORE.new/config/$name"
+    fi
   done
   if [[ -f $ENV_FILE ]]; then cp -p -- "$ENV_FILE" "$BEFORE.new/.env"; fi
   proven_release >"$BEFORE.new/current"
@@ -106,14 +129,23 @@ other_manager() {
   [[ -f $file ]] && ! grep -qxF "MODE='$MODE'" "$file"
 }
 
+# By its own scripts: another program may run them, and another number of them.
+hubs_of() { MCP_HUB_STEPS='' bash "$INSTALL_DIR/releases/$1/ops/hubs.sh" "$2" >&2 9>&-; }
+
 # switch_to RELEASE [FOLDER]: and, where a folder is given, to the configuration in it. The release comes first: it can read the
 # configuration of the one before, and not the other way round.
 switch_to() {
   local from name
   from=$(proven_release)
+  if [[ -n $from ]] && other_manager "$from"; then
+    say "Another program than $MODE runs the hubs: it is told to end them."
+    if ! hubs_of "$from" stop; then
+      hubs_of "$from" start || true
+      die 69 'It did not end them, and nothing was changed. The reason is above.'
+    fi
+  fi
   printf '%s\n' "$1" >"$UNPROVEN"
   if [[ -n $from && $from != "$1" ]]; then point "$INSTALL_DIR/previous" "releases/$from"; fi
-  if [[ -n $from ]] && other_manager "$from"; then bash "$INSTALL_DIR/releases/$from/ops/hubs.sh" stop >&2 9>&-; fi
   touch -- "$INSTALL_DIR/releases/$1"
   point "$CURRENT" "releases/$1"
   if [[ -n ${2:-} ]]; then
@@ -125,7 +157,10 @@ switch_to() {
 
 # The release is healthy: from here on nothing is put back by itself.
 settle() {
+  local from
   rm -f -- "$UNPROVEN" "$BEFORE/.env"
+  from=$(<"$BEFORE/current")
+  if [[ -n $from ]] && other_manager "$from"; then hubs_of "$from" leave || warn "What ran the hubs before may start them at the next boot."; fi
   if [[ -n ${checked:-} ]]; then forget_healthy && printf '%s\n' "$checked" >>"$HEALTHY"; fi
 }
 
@@ -151,6 +186,5 @@ switch_back() {
   rm -f -- "$UNPROVEN"
   # What restarts over and over is ended first: its manager may start it once more, beside the one that is meant to run.
   if other_manager "$to" || grep -qv ' running$' <<<"$(manager_status)"; then manager_stop || true; fi
-  # By its own scripts: it may have another number of hubs.
-  MCP_HUB_STEPS='' bash "$INSTALL_DIR/releases/$to/ops/hubs.sh" start >&2 9>&-
+  hubs_of "$to" start
 }
