@@ -3,6 +3,7 @@ import path from 'node:path'
 import tailwindcss from '@tailwindcss/vite'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig, type EnvironmentOptions, type Plugin, type Rolldown } from 'vite'
+import { builtinImports } from './scripts/lib/builtin-imports.ts'
 import { startChunk } from './scripts/lib/start-chunk.ts'
 
 type CodeSplittingGroup = Rolldown.CodeSplittingGroup
@@ -60,7 +61,7 @@ export default defineConfig({
   root: from('renderer'),
   // Absolute: a relative base breaks nested routes.
   base: '/',
-  plugins: [vue(), tailwindcss(), ssh2InOneFile],
+  plugins: [vue(), tailwindcss(), ssh2InOneFile, builtinImports],
   // Whoever serves the page (the app's protocol handler, the hub, nginx) replaces this in each answer.
   html: { cspNonce: '__NONCE__' },
   environments: {

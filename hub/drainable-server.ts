@@ -1,9 +1,8 @@
-import cluster from 'node:cluster'
+import type { Cluster } from 'node:cluster'
 import type { RequestListener, Server } from 'node:http'
+import { Server as NetServer } from 'node:net'
 import { promisify } from 'node:util'
 import { createHttpServer, listenOn, type ConnectionLimits } from './endpoint.ts'
-
-const { Server: NetServer } = process.getBuiltinModule('node:net')
 
 /** The first descriptor that a service manager passes on: SD_LISTEN_FDS_START of sd_listen_fds(3). */
 const FIRST_PASSED = 3
@@ -31,7 +30,7 @@ export interface DrainableServer {
 export function createDrainableServer(
   limits: ConnectionLimits,
   listener: RequestListener,
-  isHeld = cluster.isWorker,
+  isHeld = isClusterWorker(),
 ): DrainableServer {
   let ending = false
   const server = createHttpServer(limits, (request, response) => {
@@ -98,6 +97,13 @@ async function closeListener(server: Server): Promise<void> {
   // That of HTTP would also cut off connections whose first request is on its way.
   NetServer.prototype.close.call(server)
   server.off('connection', note)
+}
+
+/** Only a process with a channel to another can be one; Node's cluster is loaded for nothing else. */
+function isClusterWorker(): boolean {
+  if (process.channel === undefined) return false
+  const { isWorker } = process.getBuiltinModule('node:cluster') as unknown as Cluster
+  return isWorker
 }
 
 /** Whether a socket was passed on to this very process. It is not passed on to processes that this one starts. */

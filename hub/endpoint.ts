@@ -1,12 +1,9 @@
 import { readFile, readdir, readlink } from 'node:fs/promises'
-import type { RequestListener, Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import { limitByAddress } from './address-limit.ts'
 import type { Endpoint, Limits } from './contract/index.ts'
 import { rpc } from './gateway/json-rpc.ts'
 import { HubResponse } from './http-answers.ts'
-
-// An `import` of node:http reads all that it exports, and with that loads fetch and WebSocket: 50 ms and 14 MB for nothing.
-const { createServer } = process.getBuiltinModule('node:http')
 
 /** The listener that MCP clients use. It never moves by itself: clients hold its URL. */
 export interface EndpointListener {

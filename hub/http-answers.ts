@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import {
+  ServerResponse as NodeResponse,
+  type IncomingMessage,
+  type OutgoingHttpHeader,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+} from 'node:http'
 import { errorCodes, type ErrorCode } from './contract/index.ts'
 
 /** Answers of the hub where no framework is in between: before a request comes to the gateway or to Express. */
-
-// Not by an `import`, for the reason that is told in endpoint.ts.
-const { ServerResponse: NodeResponse } = process.getBuiltinModule('node:http')
 
 const HEADER = 'x-request-id'
 const GIVEN = /^[\w.-]{8,64}$/

@@ -1,7 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import { inForce } from './config/read-settings.ts'
 import { isSystemPath, settingEntries, type SystemPath, type Where } from './config/settings.ts'
 import type { SystemFile } from './contract/index.ts'
-import { isDeepStrictEqual } from './deep-equal.ts'
 import type { Log } from './observe/log.ts'
 
 /** What a change of system.json does to a hub that runs. */

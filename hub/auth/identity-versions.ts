@@ -1,6 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import { applyEdits, modify } from 'jsonc-parser'
 import type { IdentityChange, IdentityVersion } from '../contract/index.ts'
-import { isDeepStrictEqual } from '../deep-equal.ts'
 import { idOf, type Identities, type KeyEntry, type UserEntry } from './identity-entries.ts'
 
 /** Each holds all users and keys: more would make a change slow. */

@@ -1,7 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Limiter, LimiterPolicy, Taken } from '../cluster/cluster.ts'
 import { defaultOf, fixedDefault } from '../config/settings.ts'
 import type { RateClass, SystemFile } from '../contract/index.ts'
-import { isDeepStrictEqual } from '../deep-equal.ts'
 import { say, type Said } from '../say.ts'
 import { anonymousCaller, bootstrapCaller, type Caller } from './caller.ts'
 import { placeOf } from './client-address.ts'

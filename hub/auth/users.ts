@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { IdentityChange, IdentityVersion, Role, Scope, User } from '../contract/index.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { isDeepStrictEqual } from '../deep-equal.ts'
 import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
 import type { Audit } from './audit.ts'

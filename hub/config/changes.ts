@@ -1,6 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import { parse } from 'jsonc-parser'
 import type { ConfigChange, ConfigTexts } from '../contract/index.ts'
-import { isDeepStrictEqual } from '../deep-equal.ts'
 
 /** What differs between two configurations, by meaning: layout and comments do not count. */
 export function changesBetween(before: ConfigTexts, after: ConfigTexts): ConfigChange[] {

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from '../deep-equal.ts'
+import { isDeepStrictEqual } from 'node:util'
 import { applyEdits, modify, parse as parseJson } from 'jsonc-parser'
 import type {
   ConfigTexts,

@@ -8,8 +8,9 @@ const { rawJSON, isRawJSON } = JSON as RawJson
 /** What an integer or an exponent too large for a double looks like. Found in a string it only costs a second look. */
 const SUSPICIOUS = /\d{16}|\d[eE][+-]?\d{3}/
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/g
-/** No text has it by accident or on purpose: it is another one in each process. */
-const MARK = `number ${crypto.getRandomValues(new Uint32Array(4)).join('-')} `
+/** No text has it by accident or on purpose: it is another one in each process. Made when it is needed, for it loads Web Crypto. */
+let mark: string | undefined
+const markOfNumbers = (): string => (mark ??= `number ${crypto.getRandomValues(new Uint32Array(4)).join('-')} `)
 
 /**
  * `JSON.parse` for what is written again. A double holds integers up to 2^53 − 1, and 64-bit ids are larger: such an integer, and
@@ -46,7 +47,7 @@ function markInexact(text: string): string {
     const quote = text.indexOf('"', at)
     const between = text.slice(at, quote === -1 ? text.length : quote)
     marked += SUSPICIOUS.test(between)
-      ? between.replace(NUMBER, (literal) => (isExact(literal) ? literal : `["${MARK}${literal}"]`))
+      ? between.replace(NUMBER, (literal) => (isExact(literal) ? literal : `["${markOfNumbers()}${literal}"]`))
       : between
     at = quote === -1 ? text.length : endOfString(text, quote)
     if (quote !== -1) marked += text.slice(quote, at)
@@ -79,7 +80,8 @@ function unmark(root: unknown, raw: (text: string) => object): unknown {
     for (const [key, value] of Object.entries(container)) {
       if (typeof value !== 'object' || value === null) continue
       const [only] = Array.isArray(value) ? (value as unknown[]) : []
-      if (typeof only === 'string' && only.startsWith(MARK)) set(container, key, raw(only.slice(MARK.length)))
+      if (typeof only === 'string' && only.startsWith(markOfNumbers()))
+        set(container, key, raw(only.slice(markOfNumbers().length)))
       else containers.push(value as Record<string, unknown>)
     }
   }

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from '../deep-equal.ts'
+import { isDeepStrictEqual } from 'node:util'
 import { isEnabled, isRemote, type ServerConfig } from '../contract/index.ts'
 import { systemClock } from '../clock.ts'
 import type { ListKind } from './catalog.ts'

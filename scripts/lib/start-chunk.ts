@@ -1,6 +1,7 @@
 interface ModuleImports {
   readonly isEntry: boolean
   readonly importers: readonly string[]
+  readonly importedIds: readonly string[]
 }
 interface Graph {
   getModuleInfo: (id: string) => ModuleImports | null
@@ -10,7 +11,8 @@ interface Graph {
  * Schemas, and what they are made with, are taken out of a start where it does not use them; in one chunk with the start
  * they would be there for the sake of what is loaded later.
  */
-const SCHEMAS = /[\\/](?:contract|zod)[\\/]/
+const CONTRACT = /[\\/]contract[\\/]/
+const ZOD = /[\\/]node_modules[\\/]zod[\\/]/
 
 /**
  * Puts what a hub loads at its start into one chunk: each file costs time and memory of its own, and dozens of them make
@@ -40,10 +42,22 @@ export function startChunk(hub: RegExp, thread: RegExp): (id: string, graph: Gra
     return found
   }
 
+  /** Outside of the contract an import of a schema may be one of a type, or of what stands beside it. */
+  function isSchema(id: string, graph: Graph): boolean {
+    if (!CONTRACT.test(id)) return ZOD.test(id)
+    const seen = new Set([id])
+    for (const current of seen) {
+      if (ZOD.test(current)) return true
+      for (const imported of graph.getModuleInfo(current)?.importedIds ?? []) seen.add(imported)
+    }
+    return false
+  }
+
   return (id, graph) => {
     // An entry runs where it is loaded.
-    if (SCHEMAS.test(id) || graph.getModuleInfo(id)?.isEntry === true) return null
+    if (graph.getModuleInfo(id)?.isEntry === true) return null
     const entries = [...entriesOf(id, graph)]
-    return entries.some((entry) => hub.test(entry)) && !entries.some((entry) => thread.test(entry)) ? 'start' : null
+    const isOfStart = entries.some((entry) => hub.test(entry)) && !entries.some((entry) => thread.test(entry))
+    return isOfStart && !isSchema(id, graph) ? 'start' : null
   }
 }

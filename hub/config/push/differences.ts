@@ -1,5 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
 import { isEnabled, isRemote, type ConfigDifference, type Meaning, type ServerConfig } from '../../contract/index.ts'
-import { isDeepStrictEqual } from '../../deep-equal.ts'
 import { leavesOf } from '../changes.ts'
 import type { PortableConfig } from './portable.ts'
 import { profileMeanings } from './profile-meanings.ts'

@@ -1,6 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import { applyEdits, modify, parse } from 'jsonc-parser'
 import type { ConfigTexts, Fault, PushConfig, PushResult, ServerConfig } from '../../contract/index.ts'
-import { isDeepStrictEqual } from '../../deep-equal.ts'
 import { HubError } from '../../hub-error.ts'
 import { changeTexts } from '../../secrets/lift.ts'
 import { leavesOf } from '../changes.ts'

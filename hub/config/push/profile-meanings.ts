@@ -1,5 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Meaning, Profile, ProfileServer } from '../../contract/index.ts'
-import { isDeepStrictEqual } from '../../deep-equal.ts'
 
 /** What it means for the clients of a profile that it is another. */
 export function profileMeanings(profile: string, was: Profile | undefined, is: Profile | undefined): Meaning[] {

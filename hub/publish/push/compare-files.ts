@@ -1,6 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import { parse } from 'jsonc-parser'
 import type { FileChange } from '../../contract/push.ts'
-import { isDeepStrictEqual } from '../../deep-equal.ts'
 import { MANIFEST, type Bundle } from '../bundle.ts'
 import { CONFIG_FILES, type Installed } from './inspect.ts'
 import { publishedText } from './published-config.ts'

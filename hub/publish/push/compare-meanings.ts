@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from '../../deep-equal.ts'
+import { isDeepStrictEqual } from 'node:util'
 import { leavesOf } from '../../config/changes.ts'
 import { differencesBetween } from '../../config/push/differences.ts'
 import type { PortableConfig } from '../../config/push/portable.ts'

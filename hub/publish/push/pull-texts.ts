@@ -1,5 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
 import { applyEdits, modify, parse } from 'jsonc-parser'
-import { isDeepStrictEqual } from '../../deep-equal.ts'
 import type { ConfigTexts } from '../../contract/versions.ts'
 import { publishedConfig, type ConfigFiles, type Entries } from './published-config.ts'
 

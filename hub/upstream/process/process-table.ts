@@ -47,24 +47,35 @@ async function eachProcess<T>(read: (pid: number) => T | null): Promise<T[]> {
 const linuxTable: ProcessTable = {
   list: () => eachProcess((pid) => readStat(pid)),
   startTimeOf: (pid) => Promise.resolve(readStat(pid)?.startedAt ?? ''),
-  marked: (variable, prefix) =>
-    eachProcess((pid) => {
-      const value = readOrNull(`/proc/${pid}/environ`)
-        ?.split('\0')
-        .find((each) => each.startsWith(`${variable}=${prefix}`))
-      return value === undefined ? null : { pid, value: value.slice(variable.length + 1) }
-    }),
+  marked: (variable, prefix) => {
+    const wanted = Buffer.from(`${variable}=${prefix}`)
+    return eachProcess((pid) => {
+      const value = variableIn(readOrNull(`/proc/${pid}/environ`), wanted)
+      return value === null ? null : { pid, value: value.slice(variable.length + 1) }
+    })
+  },
+}
+
+/** The variable of an environment, `NAME=value`s with a zero byte behind each, that begins so. Few processes have it. */
+function variableIn(environment: Buffer | null, wanted: Buffer): string | null {
+  if (environment === null) return null
+  for (let at = environment.indexOf(wanted); at !== -1; at = environment.indexOf(wanted, at + 1)) {
+    if (at > 0 && environment[at - 1] !== 0) continue
+    const end = environment.indexOf(0, at)
+    return environment.toString('latin1', at, end === -1 ? undefined : end)
+  }
+  return null
 }
 
 function readStat(pid: number): ProcessInfo | null {
-  const text = readOrNull(`/proc/${pid}/stat`)
-  return text === null ? null : parseProcStat(pid, text, pageSize())
+  const text = readOrNull(`/proc/${pid}/stat`)?.toString('latin1')
+  return text === undefined ? null : parseProcStat(pid, text, pageSize())
 }
 
 /** A process may end while it is looked at, and those of other users keep their environment to themselves. */
-function readOrNull(file: string): string | null {
+function readOrNull(file: string): Buffer | null {
   try {
-    return readFileSync(file, 'latin1')
+    return readFileSync(file)
   } catch {
     return null
   }
@@ -91,7 +102,7 @@ let knownPageSize = 0
 /** Of 4, 16 and 64 KB; told by our own memory, which is known in bytes and in pages. */
 function pageSize(): number {
   if (knownPageSize > 0) return knownPageSize
-  const pages = Number(readOrNull('/proc/self/statm')?.split(' ')[1] ?? 0)
+  const pages = Number(readOrNull('/proc/self/statm')?.toString('latin1').split(' ')[1] ?? 0)
   const bytes = process.memoryUsage.rss()
   knownPageSize = [4_096, 16_384, 65_536].find((size) => size * pages > bytes / 2) ?? 4_096
   return knownPageSize
