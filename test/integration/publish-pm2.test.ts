@@ -28,6 +28,7 @@ describe.skipIf(!existsSync(PM2))('PM2 with the generated process file', () => {
     await publish('one')
     await publish('two')
     for (const name of ['config', 'data', 'logs']) await mkdir(path.join(root, name))
+    await mkdir(path.join(folder.path, 'nginx'))
     await writeFile(path.join(root, '.env'), 'JWT_SECRET=from-the-file\nMCP_HUB_TOKEN=from-the-file\n')
     await symlink('releases/one', path.join(root, 'current'))
     await writeFile(path.join(folder.path, 'pm2.sh'), `#!/bin/sh\nexec '${process.execPath}' '${PM2}' "$@"\n`, {
@@ -173,6 +174,7 @@ describe.skipIf(!existsSync(PM2))('PM2 with the generated process file', () => {
       PM2: path.join(folder.path, 'pm2.sh'),
       NGINX: 'true',
       SYSTEMCTL: 'true',
+      NGINX_CONF_DIR: path.join(folder.path, 'nginx'),
     }
     return run('bash', [path.join(root, 'current/ops/hubs.sh'), what], { env, timeout: 60_000 })
   }

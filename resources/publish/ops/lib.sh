@@ -294,10 +294,11 @@ link_site() {
   point "$NGINX_CONF_DIR/mcp-hub.conf" "$CURRENT/nginx/mcp-hub.conf"
 }
 
-# From here on another program has the ports.
+# From here on another program has the ports. A site of another folder's hub is not touched.
 leave_site() {
-  [[ -L $NGINX_CONF_DIR/mcp-hub.conf ]] || return 0
+  [[ $(readlink -- "$NGINX_CONF_DIR/mcp-hub.conf") == "$CURRENT/nginx/mcp-hub.conf" ]] || return 0
   rm -f -- "$NGINX_CONF_DIR/mcp-hub.conf" "$INSTALL_DIR/.nginx-read"
+  env -u NGINX "$SYSTEMCTL" is-active --quiet nginx 9>&- || return 0
   quietly env -u NGINX "$SYSTEMCTL" reload-or-restart nginx 9>&-
 }
 
