@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { faultSchema } from './problems.ts'
+import { wordingsSchema } from './wording.ts'
 
 const domain = z
   .string()
@@ -96,6 +97,7 @@ export const findingSchema = z.object({
   path: z.string(),
   message: z.string(),
   cure: z.string(),
+  said: wordingsSchema.optional(),
 })
 export type Finding = z.infer<typeof findingSchema>
 
@@ -106,6 +108,7 @@ export const checkSchema = z.object({
   outcome: z.enum(['passed', 'failed', 'not-checked']),
   message: z.string(),
   fault: faultSchema.nullable(),
+  said: wordingsSchema.optional(),
 })
 export type Check = z.infer<typeof checkSchema>
 

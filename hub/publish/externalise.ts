@@ -1,6 +1,7 @@
 import type { ServerConfig } from '../contract/index.ts'
 import type { Finding } from '../contract/publish.ts'
 import { splitSecrets } from '../config/secret-patterns.ts'
+import { say, told } from '../say.ts'
 import { changeTexts } from '../secrets/lift.ts'
 import { createSecretNames } from '../secrets/names.ts'
 import { reservedNames } from './variables.ts'
@@ -57,14 +58,16 @@ export function externaliseSecrets(servers: Record<string, ServerConfig>): Exter
           need(name, `${server}: ${path}`)
           lifted.add(name)
           values.add(segment.text)
-          findings.push({
-            severity: 'warning',
-            code: 'inline-secret',
-            server,
-            path: `mcpServers.${server}.${path}`,
-            message: `A secret is written into the configuration. The bundle holds \${secret:${name}} in its place.`,
-            cure: `Give ${name} its value in .env on the target, and move it into the vault here as well.`,
-          })
+          findings.push(
+            told({
+              severity: 'warning',
+              code: 'inline-secret',
+              server,
+              path: `mcpServers.${server}.${path}`,
+              message: say`A secret is written into the configuration. The bundle holds \${secret:${name}} in its place.`,
+              cure: say`Give ${name} its value in .env on the target, and move it into the vault here as well.`,
+            }),
+          )
           return `\${secret:${name}}`
         })
         .join('')
@@ -74,14 +77,16 @@ export function externaliseSecrets(servers: Record<string, ServerConfig>): Exter
 
   for (const [name, users] of needs)
     if (!lifted.has(name))
-      findings.push({
-        severity: 'info',
-        code: 'needs-secret',
-        server: null,
-        path: name,
-        message: `${name} is referred to by ${[...users].join(', ')} and must have a value on the target.`,
-        cure: `Give ${name} its value in .env on the target.`,
-      })
+      findings.push(
+        told({
+          severity: 'info',
+          code: 'needs-secret',
+          server: null,
+          path: name,
+          message: say`${name} is referred to by ${[...users].join(', ')} and must have a value on the target.`,
+          cure: say`Give ${name} its value in .env on the target.`,
+        }),
+      )
 
   return {
     servers: result,

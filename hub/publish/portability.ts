@@ -1,5 +1,6 @@
 import { isEnabled, isRemote, type ServerConfig, type StdioServerConfig } from '../contract/index.ts'
 import type { Finding, Target } from '../contract/publish.ts'
+import { say, told, type Said } from '../say.ts'
 
 type Code = Finding['code']
 
@@ -11,14 +12,15 @@ interface Place {
 /** What of a live configuration will not work on a server, and what each server needs there. Pure: looks at names, not at disks. */
 export function findPortabilityIssues(servers: Record<string, ServerConfig>, target: Target): Finding[] {
   return Object.entries(servers).flatMap(([name, config]) => {
-    const add = (severity: Finding['severity'], code: Code, path: string, message: string, cure: string): Finding => ({
-      severity,
-      code,
-      server: name,
-      path: path === '' ? `mcpServers.${name}` : `mcpServers.${name}.${path}`,
-      message,
-      cure,
-    })
+    const add = (severity: Finding['severity'], code: Code, path: string, message: Said, cure: Said): Finding =>
+      told({
+        severity,
+        code,
+        server: name,
+        path: path === '' ? `mcpServers.${name}` : `mcpServers.${name}.${path}`,
+        message,
+        cure,
+      })
     const findings: Finding[] = []
     if (!isEnabled(config))
       findings.push(
@@ -26,8 +28,8 @@ export function findPortabilityIssues(servers: Record<string, ServerConfig>, tar
           'info',
           'disabled',
           '',
-          `${name} is disabled and is published so.`,
-          'Enable it before publishing, or in the web UI of the target.',
+          say`${name} is disabled and is published so.`,
+          say`Enable it before publishing, or in the web UI of the target.`,
         ),
       )
     if (isRemote(config)) {
@@ -37,8 +39,8 @@ export function findPortabilityIssues(servers: Record<string, ServerConfig>, tar
             'error',
             'localhost-url',
             'url',
-            `${config.url} points to this computer; on the target it would point to the target itself.`,
-            'Run that server on the target as well, or give the URL by which the target reaches it.',
+            say`${config.url} points to this computer; on the target it would point to the target itself.`,
+            say`Run that server on the target as well, or give the URL by which the target reaches it.`,
           ),
         )
       return findings
@@ -53,8 +55,8 @@ export function findPortabilityIssues(servers: Record<string, ServerConfig>, tar
             path === 'command' ? 'error' : 'warning',
             'local-path',
             path,
-            `${local} is a path of this computer.`,
-            'Put the file or folder on the target and give its path there, or use a package that the target can install.',
+            say`${local} is a path of this computer.`,
+            say`Put the file or folder on the target and give its path there, or use a package that the target can install.`,
           ),
         )
       else if (path !== 'command' && urlsIn(value).some(isLocalUrl))
@@ -63,8 +65,8 @@ export function findPortabilityIssues(servers: Record<string, ServerConfig>, tar
             'warning',
             'localhost-url',
             path,
-            `${value} points to this computer.`,
-            'Give the address by which the target reaches that service.',
+            say`${value} points to this computer.`,
+            say`Give the address by which the target reaches that service.`,
           ),
         )
     }
@@ -75,8 +77,8 @@ export function findPortabilityIssues(servers: Record<string, ServerConfig>, tar
           'warning',
           'desktop-only',
           'args',
-          `${desktop} drives a browser or a desktop, and a server has none.`,
-          'Install a headless browser on the target, or disable this server there.',
+          say`${desktop} drives a browser or a desktop, and a server has none.`,
+          say`Install a headless browser on the target, or disable this server there.`,
         ),
       )
     return findings
@@ -134,18 +136,18 @@ export function commandName(command: string): string {
 function commandFinding(
   config: StdioServerConfig,
   target: Target,
-): { severity: Finding['severity']; code: Code; message: string; cure: string } | null {
+): { severity: Finding['severity']; code: Code; message: Said; cure: Said } | null {
   const name = commandName(config.command)
   if (DESKTOP_COMMANDS.has(name) || /\.(?:exe|cmd|bat|app)$/i.test(config.command)) {
     const inner = (config.args ?? []).find((arg) => WITH_NODE.has(commandName(arg)))
     const cure =
       inner === undefined
-        ? 'Replace it by a program that runs on a Linux server, or disable this server there.'
-        : `Make ${commandName(inner)} the command and keep only the arguments after it.`
+        ? say`Replace it by a program that runs on a Linux server, or disable this server there.`
+        : say`Make ${commandName(inner)} the command and keep only the arguments after it.`
     return {
       severity: 'error',
       code: 'desktop-only',
-      message: `${config.command} exists only on a desktop system.`,
+      message: say`${config.command} exists only on a desktop system.`,
       cure,
     }
   }
@@ -155,30 +157,30 @@ function commandFinding(
     return {
       severity: 'warning',
       code: 'needs-runtime',
-      message: `${config.command} must be installed on the target.`,
-      cure: `Install it there so that the hub's user finds it in PATH, or give its absolute path on the target.`,
+      message: say`${config.command} must be installed on the target.`,
+      cure: say`Install it there so that the hub's user finds it in PATH, or give its absolute path on the target.`,
     }
   if (isImage(target) && IN_IMAGE.has(name))
     return {
       severity: 'info',
       code: 'needs-runtime',
-      message: `${runtime} is part of the generated image.`,
-      cure: 'Nothing to do.',
+      message: say`${runtime} is part of the generated image.`,
+      cure: say`Nothing to do.`,
     }
   if (isImage(target) && (name === 'docker' || name === 'podman'))
     return {
       severity: 'error',
       code: 'needs-runtime',
-      message: `${config.command} cannot start containers from inside the hub's container.`,
-      cure: 'Run that server as a service of its own and give its URL, or publish for PM2.',
+      message: say`${config.command} cannot start containers from inside the hub's container.`,
+      cure: say`Run that server as a service of its own and give its URL, or publish for PM2.`,
     }
   return {
     severity: 'warning',
     code: 'needs-runtime',
-    message: `${config.command} needs ${runtime} on the target.`,
+    message: say`${config.command} needs ${runtime} on the target.`,
     cure: isImage(target)
-      ? `Add ${runtime} to docker/Dockerfile, stage hub.`
-      : `Install ${runtime} for the user mcp-hub.`,
+      ? say`Add ${runtime} to docker/Dockerfile, stage hub.`
+      : say`Install ${runtime} for the user mcp-hub.`,
   }
 }
 

@@ -26,7 +26,7 @@ describe('the texts of the hub in Chinese', () => {
       [...chinese.values()].filter((text) => !/\p{Script=Han}/u.test(text) && !/^[{}\d（）：]+$/.test(text)),
     ).toEqual([])
     expect(
-      [...chinese.values()].filter((text) => /\p{Script=Han}\s?[,;:?!()]|[,;!]\s?\p{Script=Han}/u.test(text)),
+      [...chinese.values()].filter((text) => /\p{Script=Han}[,;:?!()]|[,;!]\s?\p{Script=Han}/u.test(text)),
     ).toEqual([])
   })
 })

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Check } from '../../contract/publish.ts'
+import { say } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
 import { findTool, runTool } from '../run-tool.ts'
 import { failed, notChecked, passed, textOf, TOOL_TIMEOUT_MS } from './outcome.ts'
@@ -38,19 +39,19 @@ export async function checkApache(bundle: Bundle, folder: string): Promise<Check
   const artifact = 'apache/mcp-hub.conf'
   const apache = (await findTool('apache2')) ?? (await findTool('httpd'))
   const openssl = await findTool('openssl')
-  if (apache === null) return notChecked(artifact, 'apache2', 'Apache is not installed here.')
+  if (apache === null) return notChecked(artifact, 'apache2', say`Apache is not installed here.`)
   if (openssl === null)
-    return notChecked(artifact, 'apache2', 'openssl is not installed here, and Apache wants a certificate.')
+    return notChecked(artifact, 'apache2', say`openssl is not installed here, and Apache wants a certificate.`)
   const [key, certificate] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')]
   const make = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
   const made = await runTool(openssl, [...make, '-subj', '/CN=check', '-keyout', key, '-out', certificate], {
     cwd: folder,
     timeoutMs: TOOL_TIMEOUT_MS,
   })
-  if (made.code !== 0) return notChecked(artifact, 'apache2', `openssl made no certificate: ${made.output}`)
+  if (made.code !== 0) return notChecked(artifact, 'apache2', say`openssl made no certificate: ${made.output}`)
   const modules = APACHE_MODULES.find((place) => existsSync(path.join(place, 'mod_ssl.so')))
   if (modules === undefined)
-    return notChecked(artifact, 'apache2', `Its modules are in none of ${APACHE_MODULES.join(', ')}.`)
+    return notChecked(artifact, 'apache2', say`Its modules are in none of ${APACHE_MODULES.join(', ')}.`)
   const before = apacheAround(folder, modules)
   const site = textOf(bundle, artifact)
     .replace(/^(\s*SSLCertificateFile ).*$/gm, `$1${certificate}`)
@@ -62,11 +63,11 @@ export async function checkApache(bundle: Bundle, folder: string): Promise<Check
     return passed(
       artifact,
       'apache2',
-      'apache2 -t accepts it, with a throw-away certificate in the place of the real one.',
+      say`apache2 -t accepts it, with a throw-away certificate in the place of the real one.`,
     )
   const line = /on line (\d+) of/.exec(result.output)?.[1]
-  return failed(artifact, 'apache2', result.output || 'apache2 -t did not end in time.', {
+  return failed(artifact, 'apache2', result.output || say`apache2 -t did not end in time.`, {
     line: line === undefined ? null : Number(line) - before.split('\n').length + 1,
-    cure: 'Report this as a fault of MCP Hub.',
+    cure: say`Report this as a fault of MCP Hub.`,
   })
 }

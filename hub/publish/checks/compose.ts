@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Check } from '../../contract/publish.ts'
+import { say } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
 import { findTool, runTool } from '../run-tool.ts'
 import { failed, notChecked, passed, textOf, TOOL_TIMEOUT_MS } from './outcome.ts'
@@ -8,10 +9,10 @@ import { failed, notChecked, passed, textOf, TOOL_TIMEOUT_MS } from './outcome.t
 export async function checkCompose(bundle: Bundle, folder: string): Promise<Check> {
   const artifact = 'docker/compose.yaml'
   const docker = await findTool('docker')
-  if (docker === null) return notChecked(artifact, 'docker compose', 'Docker is not installed here.')
+  if (docker === null) return notChecked(artifact, 'docker compose', say`Docker is not installed here.`)
   const version = await runTool(docker, ['compose', 'version', '--short'], { cwd: folder, timeoutMs: TOOL_TIMEOUT_MS })
   if (version.code !== 0)
-    return notChecked(artifact, 'docker compose', 'Docker is installed here without its compose plugin.')
+    return notChecked(artifact, 'docker compose', say`Docker is installed here without its compose plugin.`)
   const tool = `docker compose ${version.output}`
   await writeFile(path.join(folder, 'compose.yaml'), textOf(bundle, artifact))
   const result = await runTool(docker, ['compose', '-f', 'compose.yaml', 'config', '--quiet'], {
@@ -23,8 +24,8 @@ export async function checkCompose(bundle: Bundle, folder: string): Promise<Chec
     },
     timeoutMs: TOOL_TIMEOUT_MS,
   })
-  if (result.code === 0) return passed(artifact, tool, 'docker compose config accepts it.')
-  return failed(artifact, tool, result.output || 'docker compose config did not end in time.', {
-    cure: 'Report this as a fault of MCP Hub.',
+  if (result.code === 0) return passed(artifact, tool, say`docker compose config accepts it.`)
+  return failed(artifact, tool, result.output || say`docker compose config did not end in time.`, {
+    cure: say`Report this as a fault of MCP Hub.`,
   })
 }

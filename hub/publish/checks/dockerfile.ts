@@ -1,4 +1,5 @@
 import type { Check } from '../../contract/publish.ts'
+import { say } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
 import { failed, passed, textOf } from './outcome.ts'
 
@@ -8,10 +9,11 @@ export async function checkDockerfile(bundle: Bundle): Promise<Check> {
   const tool = 'dockerfile-utils'
   const { validate } = await import('dockerfile-utils')
   const [fault] = validate(textOf(bundle, artifact))
-  if (fault === undefined) return passed(artifact, tool, 'Every instruction, flag and stage is one that Docker knows.')
+  if (fault === undefined)
+    return passed(artifact, tool, say`Every instruction, flag and stage is one that Docker knows.`)
   return failed(artifact, tool, typeof fault.message === 'string' ? fault.message : fault.message.value, {
     line: fault.range.start.line + 1,
     column: fault.range.start.character + 1,
-    cure: 'Report this as a fault of MCP Hub.',
+    cure: say`Report this as a fault of MCP Hub.`,
   })
 }

@@ -3,12 +3,13 @@ import path from 'node:path'
 import { LineCounter, parseAllDocuments } from 'yaml'
 import { z } from 'zod'
 import type { Check } from '../../contract/publish.ts'
+import { say } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
 import { findTool, runTool } from '../run-tool.ts'
 import { failed, notChecked, passed, textOf, TOOL_TIMEOUT_MS } from './outcome.ts'
 
 const KUSTOMIZATION = 'k8s/kustomization.yaml'
-const REPORT = 'Report this as a fault of MCP Hub.'
+const REPORT = say`Report this as a fault of MCP Hub.`
 
 const objectSchema = z.looseObject({
   apiVersion: z.string().min(1),
@@ -37,7 +38,7 @@ export function checkManifests(bundle: Bundle): Check {
   for (const artifact of manifestPaths(bundle)) {
     const lines = new LineCounter()
     const documents = parseAllDocuments(textOf(bundle, artifact), { lineCounter: lines, version: '1.1' })
-    if ('empty' in documents) return failed(artifact, tool, 'It holds no object.', { cure: REPORT })
+    if ('empty' in documents) return failed(artifact, tool, say`It holds no object.`, { cure: REPORT })
     for (const document of documents) {
       const at = lines.linePos((document.errors[0]?.pos ?? document.range)[0])
       const line = { line: at.line, column: at.col, cure: REPORT }
@@ -54,11 +55,11 @@ export function checkManifests(bundle: Bundle): Check {
   const known = new Set(objects.map(({ kind, metadata }) => `${kind}/${metadata.name}`))
   const missing = objects.flatMap((object) => namedBy(object)).find((reference) => !known.has(reference))
   if (missing !== undefined)
-    return failed('k8s/', tool, `${missing} is named, but not part of the bundle.`, { cure: REPORT })
+    return failed('k8s/', tool, say`${missing} is named, but not part of the bundle.`, { cure: REPORT })
   return passed(
     'k8s/',
     tool,
-    `${objects.length} objects have what every object needs, and name only what is there. A cluster checks the rest: kubectl apply -k k8s --dry-run=server.`,
+    say`${objects.length} objects have what every object needs, and name only what is there. A cluster checks the rest: kubectl apply -k k8s --dry-run=server.`,
   )
 }
 
@@ -75,19 +76,19 @@ function namedBy(value: unknown): string[] {
 /** As `kubectl apply -k` puts it together; needs no cluster. */
 export async function checkKustomization(bundle: Bundle, folder: string): Promise<Check> {
   const kubectl = await findTool('kubectl')
-  if (kubectl === null) return notChecked(KUSTOMIZATION, 'kubectl kustomize', 'kubectl is not installed here.')
+  if (kubectl === null) return notChecked(KUSTOMIZATION, 'kubectl kustomize', say`kubectl is not installed here.`)
   await mkdir(path.join(folder, 'k8s', 'optional'), { recursive: true })
   for (const name of [KUSTOMIZATION, ...manifestPaths(bundle)])
     await writeFile(path.join(folder, ...name.split('/')), textOf(bundle, name))
   const result = await runTool(kubectl, ['kustomize', 'k8s'], { cwd: folder, timeoutMs: TOOL_TIMEOUT_MS })
   if (result.code !== 0)
-    return failed(KUSTOMIZATION, 'kubectl kustomize', result.output || 'kubectl kustomize did not end in time.', {
+    return failed(KUSTOMIZATION, 'kubectl kustomize', result.output || say`kubectl kustomize did not end in time.`, {
       cure: REPORT,
     })
   return passed(
     KUSTOMIZATION,
     'kubectl kustomize',
-    `It puts ${parseAllDocuments(result.output).length} objects together. No cluster was asked.`,
+    say`It puts ${parseAllDocuments(result.output).length} objects together. No cluster was asked.`,
   )
 }
 
@@ -95,7 +96,7 @@ export async function checkChart(bundle: Bundle, folder: string): Promise<Check>
   const artifact = 'helm/'
   const helm = await findTool('helm')
   if (helm === null)
-    return notChecked(artifact, 'helm', 'Helm is not installed here. The chart is made of the same objects as k8s/.')
+    return notChecked(artifact, 'helm', say`Helm is not installed here. The chart is made of the same objects as k8s/.`)
   for (const { path: name, text } of bundle.files) {
     if (!name.startsWith(artifact) || text === null) continue
     const file = path.join(folder, ...name.split('/'))
@@ -103,6 +104,6 @@ export async function checkChart(bundle: Bundle, folder: string): Promise<Check>
     await writeFile(file, text)
   }
   const result = await runTool(helm, ['template', 'mcp-hub', 'helm'], { cwd: folder, timeoutMs: TOOL_TIMEOUT_MS })
-  if (result.code === 0) return passed(artifact, 'helm', 'helm template renders it with its own values.')
-  return failed(artifact, 'helm', result.output || 'helm template did not end in time.', { cure: REPORT })
+  if (result.code === 0) return passed(artifact, 'helm', say`helm template renders it with its own values.`)
+  return failed(artifact, 'helm', result.output || say`helm template did not end in time.`, { cure: REPORT })
 }

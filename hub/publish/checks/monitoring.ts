@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { LineCounter, parseDocument } from 'yaml'
 import type { Check } from '../../contract/publish.ts'
+import { say } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
 import { findTool, runTool } from '../run-tool.ts'
 import { failed, passed, textOf, TOOL_TIMEOUT_MS } from './outcome.ts'
@@ -21,7 +22,7 @@ export async function checkMonitoring(bundle: Bundle, folder: string): Promise<C
     if (problem !== undefined)
       return failed(artifact, 'yaml', problem.message, {
         line: lines.linePos(problem.pos[0]).line,
-        cure: 'Report this as a fault of MCP Hub.',
+        cure: say`Report this as a fault of MCP Hub.`,
       })
   }
   const promtool = await findTool('promtool')
@@ -29,7 +30,7 @@ export async function checkMonitoring(bundle: Bundle, folder: string): Promise<C
     return passed(
       RULES,
       'yaml',
-      'Configuration, rules and their tests are YAML. promtool is not installed here, so nothing more was tried.',
+      say`Configuration, rules and their tests are YAML. promtool is not installed here, so nothing more was tried.`,
     )
   await mkdir(path.join(folder, 'ops'))
   for (const artifact of [CONFIG, RULES]) await writeFile(path.join(folder, artifact), textOf(bundle, artifact))
@@ -41,10 +42,10 @@ export async function checkMonitoring(bundle: Bundle, folder: string): Promise<C
     const result = await runTool(promtool, args, { cwd: folder, timeoutMs: TOOL_TIMEOUT_MS })
     if (result.code === 0) continue
     const said = result.output.replace(/^Checking.*\n/gm, '').trim()
-    return failed(artifact, 'promtool', said || `promtool ${args[0] ?? ''} did not end in time.`, {
+    return failed(artifact, 'promtool', said || say`promtool ${args[0] ?? ''} did not end in time.`, {
       line: Number(/line (\d+)/.exec(said)?.[1] ?? NaN) || null,
-      cure: 'Report this as a fault of MCP Hub.',
+      cure: say`Report this as a fault of MCP Hub.`,
     })
   }
-  return passed(RULES, 'promtool', 'promtool accepts configuration and rules.')
+  return passed(RULES, 'promtool', say`promtool accepts configuration and rules.`)
 }

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { say } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
 import { findTool, runTool } from '../run-tool.ts'
 import { failed, notChecked, passed, textOf, TOOL_TIMEOUT_MS, type Checker } from './outcome.ts'
@@ -27,7 +28,7 @@ function versionNumber(parts: string[]): number {
 export function checkNginx(artifact: string, around = { before: '', after: '' }, read: Reader = wholeFile): Checker {
   return async (bundle, folder) => {
     const nginx = await findTool('nginx')
-    if (nginx === null) return notChecked(artifact, 'nginx', 'nginx is not installed here.')
+    if (nginx === null) return notChecked(artifact, 'nginx', say`nginx is not installed here.`)
     const version = /nginx\/(\d+)\.(\d+)\.(\d+)/.exec(
       (await runTool(nginx, ['-v'], { cwd: folder, timeoutMs: TOOL_TIMEOUT_MS })).output,
     )
@@ -45,14 +46,14 @@ export function checkNginx(artifact: string, around = { before: '', after: '' },
       return notChecked(
         artifact,
         tool,
-        `This file is for nginx ${needed} or later, and the one installed here is older.`,
+        say`This file is for nginx ${needed} or later, and the one installed here is older.`,
       )
     const openssl = await findTool('openssl')
     if (openssl === null)
       return notChecked(
         artifact,
         tool,
-        'openssl is not installed here, and nginx checks nothing without a certificate.',
+        say`openssl is not installed here, and nginx checks nothing without a certificate.`,
       )
 
     const certificate = path.join(folder, 'cert.pem')
@@ -78,7 +79,7 @@ export function checkNginx(artifact: string, around = { before: '', after: '' },
       ],
       { cwd: folder, timeoutMs: TOOL_TIMEOUT_MS },
     )
-    if (made.code !== 0) return notChecked(artifact, tool, `openssl made no certificate: ${made.output}`)
+    if (made.code !== 0) return notChecked(artifact, tool, say`openssl made no certificate: ${made.output}`)
     const local = text
       .replace(
         /^(\s*listen )(\S+?)([ ;])/gm,
@@ -106,16 +107,16 @@ export function checkNginx(artifact: string, around = { before: '', after: '' },
       return passed(
         artifact,
         tool,
-        `nginx -t accepts it, with a throw-away certificate in the place of the real one.${[...warnings].join('')}`,
+        say`nginx -t accepts it, with a throw-away certificate in the place of the real one.${[...warnings].join('')}`,
       )
     const fault = /\[emerg\] (.*?)(?: in \S+:(\d+))?$/m.exec(result.output)
     return failed(
       artifact,
       tool,
-      fault?.[1] ?? (result.code === null ? 'nginx -t did not end in time.' : result.output),
+      fault?.[1] ?? (result.code === null ? say`nginx -t did not end in time.` : result.output),
       {
         line: fault?.[2] === undefined ? null : Number(fault[2]) - (around.before === '' ? 0 : 1) + linesBefore,
-        cure: 'Report this as a fault of MCP Hub.',
+        cure: say`Report this as a fault of MCP Hub.`,
       },
     )
   }

@@ -1,5 +1,6 @@
 import type { Fault } from '../../contract/index.ts'
 import type { Check } from '../../contract/publish.ts'
+import { told, type Said } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
 
 /** How long a tool may take for one artifact. */
@@ -14,20 +15,25 @@ export function textOf({ files }: Bundle, artifact: string): string {
   return text
 }
 
-export function passed(artifact: string, tool: string, message: string): Check {
-  return { artifact, tool, outcome: 'passed', message, fault: null }
+export function passed(artifact: string, tool: string, message: string | Said): Check {
+  return told({ artifact, tool, outcome: 'passed', message, fault: null })
 }
 
-export function notChecked(artifact: string, tool: string, message: string): Check {
-  return { artifact, tool, outcome: 'not-checked', message, fault: null }
+export function notChecked(artifact: string, tool: string, message: string | Said): Check {
+  return told({ artifact, tool, outcome: 'not-checked', message, fault: null })
 }
 
-export function failed(artifact: string, tool: string, message: string, at: Partial<Fault> & { cure: string }): Check {
-  return {
+export function failed(
+  artifact: string,
+  tool: string,
+  message: string | Said,
+  { cure, ...at }: Omit<Partial<Fault>, 'cure'> & { cure: string | Said },
+): Check {
+  return told({
     artifact,
     tool,
     outcome: 'failed',
     message,
-    fault: { file: artifact, path: '', line: null, column: null, message, ...at },
-  }
+    fault: { ...told({ file: artifact, path: '', line: null, column: null, message, cure }), ...at },
+  })
 }

@@ -1,6 +1,7 @@
 import vm from 'node:vm'
 import { z } from 'zod'
 import type { Check } from '../../contract/publish.ts'
+import { say } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
 import { hubPorts } from '../context.ts'
 import { failed, passed, textOf } from './outcome.ts'
@@ -20,12 +21,12 @@ export function checkEcosystem(bundle: Bundle): Check {
     const ports = hubPorts(bundle.context.target).map(String)
     if (apps.map((app) => app.env.PORT).join() !== ports.join())
       throw new Error(`It does not start one hub on each of ${ports.join(', ')}`)
-    return passed(artifact, `node ${process.versions.node}`, `Starts ${apps.map((app) => app.name).join(', ')}.`)
+    return passed(artifact, `node ${process.versions.node}`, say`Starts ${apps.map((app) => app.name).join(', ')}.`)
   } catch (error) {
     const line = /ecosystem\.config\.cjs:(\d+)/.exec(error instanceof Error ? (error.stack ?? '') : '')
     return failed(artifact, 'node', String(error), {
       line: line === null ? null : Number(line[1]),
-      cure: 'Report this as a fault of MCP Hub.',
+      cure: say`Report this as a fault of MCP Hub.`,
     })
   }
 }

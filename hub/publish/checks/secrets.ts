@@ -1,4 +1,5 @@
 import type { Check } from '../../contract/publish.ts'
+import { say } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
 import { failed, passed } from './outcome.ts'
 
@@ -10,9 +11,9 @@ export function checkSecrets(bundle: Bundle): Check {
     return passed(
       'secrets',
       'search',
-      `No generated file holds any of the ${bundle.liftedValues.length} secrets of this configuration.`,
+      say`No generated file holds any of the ${bundle.liftedValues.length} secrets of this configuration.`,
     )
-  return failed(leaking.path, 'search', 'The value of a secret is in this file.', {
-    cure: 'Do not publish. Move the secret into the vault, and report this as a fault.',
+  return failed(leaking.path, 'search', say`The value of a secret is in this file.`, {
+    cure: say`Do not publish. Move the secret into the vault, and report this as a fault.`,
   })
 }

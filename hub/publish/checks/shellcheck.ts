@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import type { Check } from '../../contract/publish.ts'
+import { say } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
 import { findTool, runTool, type ToolResult } from '../run-tool.ts'
 import { failed, notChecked, passed, TOOL_TIMEOUT_MS } from './outcome.ts'
@@ -15,7 +16,7 @@ const BETWEEN_FILES = 'SC1091,SC2034,SC2153,SC2154'
 export async function checkScripts(bundle: Bundle, folder: string): Promise<Check> {
   const artifact = 'ops/*.sh'
   const shellcheck = await findTool('shellcheck')
-  if (shellcheck === null) return notChecked(artifact, 'shellcheck', 'shellcheck is not installed here.')
+  if (shellcheck === null) return notChecked(artifact, 'shellcheck', say`shellcheck is not installed here.`)
   const scripts = bundle.files.flatMap(({ path: name, text }) =>
     text !== null && /^ops\/[^/]+\.sh$/.test(name) ? [{ name, text }] : [],
   )
@@ -35,13 +36,13 @@ export async function checkScripts(bundle: Bundle, folder: string): Promise<Chec
   if (bad === undefined) {
     const late = results.find(({ code }) => code === null)
     if (late !== undefined)
-      return notChecked(artifact, 'shellcheck', `shellcheck did not end in time for ${late.name}.`)
-    return passed(artifact, 'shellcheck', `${scripts.length} scripts, no finding.`)
+      return notChecked(artifact, 'shellcheck', say`shellcheck did not end in time for ${late.name}.`)
+    return passed(artifact, 'shellcheck', say`${scripts.length} scripts, no finding.`)
   }
   const finding = /:(\d+):\d+: (.*)$/m.exec(bad.output)
   const said = finding?.[2] ?? bad.output
   return failed(bad.name, 'shellcheck', said, {
     line: finding === null ? null : Number(finding[1]),
-    cure: 'Report this as a fault of MCP Hub.',
+    cure: say`Report this as a fault of MCP Hub.`,
   })
 }

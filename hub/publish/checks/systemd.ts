@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Check } from '../../contract/publish.ts'
+import { say } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
 import { hubPorts } from '../context.ts'
 import { findTool, runTool, type ToolResult } from '../run-tool.ts'
@@ -18,7 +19,7 @@ const MOST_EXPOSURE = 2
  */
 export async function checkSystemd(bundle: Bundle, folder: string): Promise<Check> {
   const analyze = await findTool('systemd-analyze')
-  if (analyze === null) return notChecked(ARTIFACT, 'systemd-analyze', 'systemd is not installed here.')
+  if (analyze === null) return notChecked(ARTIFACT, 'systemd-analyze', say`systemd is not installed here.`)
   const [port = 0] = hubPorts(bundle.context.target)
   const units = new Map(
     bundle.files
@@ -57,7 +58,7 @@ export async function checkSystemd(bundle: Bundle, folder: string): Promise<Chec
   return passed(
     ARTIFACT,
     tool,
-    `systemd-analyze accepts all ${names.length} units. Exposure, of 10: ${exposed.join(', ')}.`,
+    say`systemd-analyze accepts all ${names.length} units. Exposure, of 10: ${exposed.join(', ')}.`,
   )
 
   function describe({ code, output }: ToolResult, what: string): Check {
@@ -67,8 +68,8 @@ export async function checkSystemd(bundle: Bundle, folder: string): Promise<Chec
     return failed(
       file ?? ARTIFACT,
       tool,
-      line?.[3] ?? (code === null ? `systemd-analyze ${what} did not end in time.` : output),
-      { line: line === null ? null : Number(line[2]), cure: 'Report this as a fault of MCP Hub.' },
+      line?.[3] ?? (code === null ? say`systemd-analyze ${what} did not end in time.` : output),
+      { line: line === null ? null : Number(line[2]), cure: say`Report this as a fault of MCP Hub.` },
     )
   }
 }

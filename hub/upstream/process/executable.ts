@@ -71,7 +71,12 @@ function notFound(command: string, candidates: readonly string[], options: Searc
     code: 'command-not-found',
     message: say`The command ${command} was not found`,
     cure,
-    detail: places.length === 0 ? 'PATH is empty' : `Looked ${isPath ? 'for' : 'in'} ${places.join(', ')}`,
+    detail:
+      places.length === 0
+        ? say`PATH is empty`
+        : isPath
+          ? say`Looked for ${places.join(', ')}`
+          : say`Looked in ${places.join(', ')}`,
   })
 }
 
