@@ -1,0 +1,194 @@
+import type { Page } from '@playwright/test'
+import en from '../../../renderer/locales/en.json' with { type: 'json' }
+import hubTexts from '../../../renderer/locales/hub.zh-CN.json' with { type: 'json' }
+import { expect, test } from './fixtures.ts'
+
+type Messages = string | { readonly [key: string]: Messages }
+
+/** Accented and in brackets, in the same forms and with the same placeholders. */
+function pseudo(messages: Messages): Messages {
+  if (typeof messages !== 'string')
+    return Object.fromEntries(Object.entries(messages).map(([key, inner]) => [key, pseudo(inner)]))
+  return messages
+    .split(' | ')
+    .map((form) => `⟦${form.replace(/\{[^}]*\}|[aeiou]/g, (part) => accents[part] ?? part)}⟧`)
+    .join(' | ')
+}
+const accents: Readonly<Record<string, string>> = { a: 'á', e: 'é', i: 'í', o: 'ó', u: 'ú' }
+
+const pseudoHub = Object.fromEntries(Object.keys(hubTexts).map((code) => [code, pseudo(code)]))
+
+/** What may be read in English, and why. */
+const ALLOWED = [
+  // Names of products, protocols and formats.
+  /MCP Hub|MCP|JSON|URL|HTTP|SSE|stdio|npx|PM2|Docker|nginx|systemd|Kubernetes|OpenAPI|curl|TypeScript|Python|Markdown/g,
+  // What a key is called on the keyboard.
+  /\b(?:Ctrl|Esc|Enter|Tab|Alt|Shift)\b/g,
+  // Languages are named in themselves.
+  /English/g,
+  // What the library of messages says of its list, which is outside of what a page can word.
+  /alt\+T \(alt\+T\)|alt\+T/g,
+  // Browsers and systems that a session names.
+  /Chrome|Linux|Node/g,
+  // Units.
+  /\b(?:ms|s|min|kB|KB|MB|GB|B|p50|p95)\b/g,
+]
+
+/** Fields in which the hub words something for people; all else that it answers is data. */
+const WORDED = new Set([
+  'message',
+  'cure',
+  'detail',
+  'problem',
+  'said',
+  'reason',
+  ...['state', 'outcome', 'mode', 'severity'],
+])
+
+/** Every text of an answer that is data, by the words that it may be shown as. */
+function dataOf(value: unknown, data: Set<string>, key = ''): void {
+  if (typeof value === 'string') {
+    if (!WORDED.has(key)) for (const line of value.split('\n')) data.add(line.trim())
+  } else if (Array.isArray(value)) for (const item of value) dataOf(item, data, key)
+  else if (typeof value === 'object' && value !== null)
+    for (const [name, inner] of Object.entries(value)) dataOf(inner, data, name)
+}
+
+/** The texts that one can see or hear, outside of code, and of what is marked as not to be translated. */
+function visibleTexts(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const apart = 'code, pre, kbd, samp, script, style, textarea, [translate="no"], .cm-editor'
+    const seen = (element: Element): boolean => element.checkVisibility() && element.closest(apart) === null
+    const texts = new Set<string>()
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    while (walker.nextNode()) {
+      const parent = walker.currentNode.parentElement
+      if (parent !== null && seen(parent)) texts.add(walker.currentNode.textContent ?? '')
+    }
+    for (const element of document.querySelectorAll('[aria-label], [title], [placeholder], [alt]'))
+      if (seen(element))
+        for (const name of ['aria-label', 'title', 'placeholder', 'alt']) texts.add(element.getAttribute(name) ?? '')
+    return [...texts].map((text) => text.trim().replace(/\s+/g, ' ')).filter((text) => text !== '')
+  })
+}
+
+/** What is left of a text without its translated parts and the data in it. */
+function untranslated(text: string, data: ReadonlySet<string>): string {
+  // An example in an empty field.
+  let rest = text.replace(/\bhub\.example\.com\b/g, ' ')
+  for (let before = ''; before !== rest;) {
+    before = rest
+    rest = rest.replace(/⟦[^⟦⟧]*⟧/g, ' ')
+  }
+  const words = [...data].filter((word) => word.length > 1 && rest.includes(word))
+  for (const word of words.toSorted((a, b) => b.length - a.length))
+    rest = rest.replace(new RegExp(`(?<![\\p{L}\\p{N}])${RegExp.escape(word)}(?![\\p{L}\\p{N}])`, 'gu'), ' ')
+  for (const pattern of ALLOWED) rest = rest.replace(pattern, ' ')
+  return /\p{Script=Latin}{2}/u.test(rest) ? rest.trim() : ''
+}
+
+test.beforeEach(async ({ page }) => {
+  await page.addInitScript(() => localStorage.setItem('mcp-hub.locale', 'zh-CN'))
+  const answer = (messages: unknown) => ({
+    contentType: 'text/javascript',
+    body: `export default ${JSON.stringify(messages)}`,
+  })
+  await page.route(/\/assets\/zh-CN-[\w-]+\.js$/, (route) => route.fulfill(answer(pseudo(en))))
+  await page.route(/\/assets\/hub\.zh-CN-[\w-]+\.js$/, (route) => route.fulfill(answer(pseudoHub)))
+})
+
+/** Collects what the hub answers, and tells what a page shows of no translation and no data. */
+function inspector(page: Page): (where: string) => Promise<void> {
+  const data = new Set<string>(['admin', 'everything', 'broken'])
+  const reading = new Set<Promise<void>>()
+  page.on('response', (response) => {
+    if (!response.url().includes('/api/') || response.url().includes('/api/events')) return
+    const read = response.text().then(
+      (text) => {
+        for (const line of response.headers()['content-type']?.includes('ndjson') === true ? text.split('\n') : [text])
+          if (line !== '') dataOf(JSON.parse(line), data)
+      },
+      // Its page was left.
+      () => undefined,
+    )
+    reading.add(read)
+    void read.finally(() => reading.delete(read))
+  })
+  return async (where) => {
+    await Promise.allSettled(reading)
+    for (const part of new URL(page.url()).pathname.split('/')) data.add(decodeURIComponent(part))
+    const found = (await visibleTexts(page)).flatMap((text) => {
+      const rest = untranslated(text, data)
+      return rest === '' ? [] : [text === rest ? text : `${text} (${rest})`]
+    })
+    expect.soft(found, `texts without a translation: ${where}`).toEqual([])
+  }
+}
+
+async function open(page: Page, route: string): Promise<void> {
+  await page.goto(route)
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+  await expect(page.getByRole('status').filter({ hasText: /^⟦Lóádíng/ })).toHaveCount(0, { timeout: 60_000 })
+}
+
+const routes = [
+  ...['/', '/servers', '/servers/add', '/servers/add?from=command', '/servers/broken', '/servers/no-such-server'],
+  ...['', '/tools', '/logs', '/doctor', '/settings'].map((tab) => `/servers/everything${tab}`),
+  ...['/tools', '/tools/everything/get-structured-content', '/tools/everything/no-such-tool'],
+  ...['/prompts', '/prompts/everything/args-prompt', '/resources', '/profiles', '/profiles/no-such-profile'],
+  ...[
+    '/publish',
+    '/publish?view=checks',
+    '/activity',
+    '/activity/1',
+    '/access/users',
+    '/access/keys',
+    '/access/sessions',
+    '/access/audit',
+  ],
+  ...['/settings', '/settings/versions?version=1', '/settings/backups', '/no-such-page'],
+]
+
+test('no page shows a text that has no translation', async ({ admin: page }) => {
+  test.setTimeout(180_000)
+  const inspect = inspector(page)
+  for (const route of routes) {
+    await open(page, route)
+    await inspect(route)
+  }
+})
+
+test('nor does a state, a dialog or a refusal', async ({ admin: page, context }) => {
+  test.setTimeout(180_000)
+  const inspect = inspector(page)
+  await open(page, '/servers/broken/doctor')
+  await page
+    .getByRole('main')
+    .getByRole('button', { name: /^⟦Exámíné/ })
+    .click()
+  await expect(page.getByRole('heading', { name: /Fáíls/ })).toBeVisible()
+  await inspect('the doctor')
+  for (const route of ['/access/users', '/access/keys']) {
+    await open(page, route)
+    await page.getByRole('main').getByRole('button').first().click()
+    await expect(page.getByRole('dialog')).toBeVisible()
+    await inspect(`the dialog of ${route}`)
+    await page.keyboard.press('Escape')
+  }
+  await page.keyboard.press('Control+k')
+  await expect(page.getByRole('dialog')).toBeVisible()
+  await inspect('the palette')
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('dialog')).toHaveCount(0)
+  await page.keyboard.press('?')
+  await expect(page.getByRole('dialog')).toBeVisible()
+  await inspect('the help')
+  await context.clearCookies()
+  await open(page, '/login')
+  await inspect('the login')
+  await page.locator('input').nth(0).fill('admin')
+  await page.locator('input').nth(1).fill('a wrong password')
+  await page.getByRole('button', { name: /^⟦/ }).last().click()
+  await expect(page.getByRole('alert')).toBeVisible()
+  await inspect('a refused login')
+})
