@@ -103,14 +103,20 @@ export function callRoutes(on: On, options: { supervisor: Supervisor; onExchange
         logLevel: undefined,
         wantsLogs: false,
         paramHeaders: asked.paramHeaders,
+        moments: exchange,
         notify: (kind, told) => {
-          if (kind === 'notifications/progress') tell?.(progressOf(told))
+          if (kind !== 'notifications/progress' || tell === null) return
+          exchange.notified()
+          tell(progressOf(told))
         },
         ask: (question) =>
           tell === null || !asked.interactive
             ? Promise.reject(new McpError(rpc.methodNotFound, `${question.method} is not answered in this call`))
             : put(question, interactive, tell),
-        finish: resolve,
+        finish: (answer) => {
+          exchange.replied()
+          resolve(answer)
+        },
       }
       const cancel = upstream.call(call)
       response.once('close', () => {

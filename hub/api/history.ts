@@ -40,6 +40,11 @@ const requestColumns = [
   'errorMessage',
   'traceId',
   'requestId',
+  'waitedMs',
+  'sentMs',
+  'notifiedMs',
+  'repliedMs',
+  'notifications',
 ] as const satisfies readonly (keyof RequestRecord)[]
 const auditColumns = [
   'seq',

@@ -30,6 +30,16 @@ export const requestRecordSchema = z.object({
   traceId: z.string().nullable(),
   /** `X-Request-Id` of the HTTP request that brought it; those of a batch share one. */
   requestId: z.string().nullable(),
+  /**
+   * Milliseconds after `at`, null for what did not happen: when it began to wait for the server to start, for a connection or
+   * for its turn; when it went to the server; when its first notification went to the client; and when the answer was there.
+   */
+  waitedMs: z.number().nullable(),
+  sentMs: z.number().nullable(),
+  notifiedMs: z.number().nullable(),
+  repliedMs: z.number().nullable(),
+  /** Notifications within it, its progress among them; null for a request of a hub that did not record any of this. */
+  notifications: z.number().int().nullable(),
 })
 export type RequestRecord = z.infer<typeof requestRecordSchema>
 

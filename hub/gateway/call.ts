@@ -5,6 +5,14 @@ export type ClientCapabilities = Params
 export const logLevels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const
 export type LogLevel = (typeof logLevels)[number]
 
+/** Hears when what happens to a call, for the record of it. */
+export interface CallMoments {
+  /** It cannot go to the server yet: that starts, has too many calls, or has no connection that is free. */
+  waits: () => void
+  /** It goes to the server now, by `performance.now()`. */
+  sent: (now: number) => void
+}
+
 /** A request of a server to the client of a call that runs there. */
 export interface Question {
   readonly method: string
@@ -47,6 +55,8 @@ export interface Call {
   readonly wantsLogs: boolean
   /** `Mcp-Param-*` headers for a modern HTTP server. */
   readonly paramHeaders: Record<string, string> | undefined
+  /** Undefined for what is in no record. */
+  readonly moments?: CallMoments
   /** A notification within the call's scope, with tokens as the client knows them. */
   notify: (method: string, params: Params | undefined) => void
   /** Puts the server's question to the client; resolves with its result, rejects with McpError. */

@@ -7,6 +7,9 @@ export type OnExchange = (exchange: Exchange, params: Params | undefined, reply:
 
 const MAX_CLIENT_LENGTH = 100
 
+/** So many of the units in which moments are counted make a millisecond. */
+export const MOMENTS_PER_MS = 100
+
 /** One request of a client, from its arrival to its end: what history, metrics and traces are made of. */
 export class Exchange {
   readonly at = Date.now()
@@ -19,6 +22,15 @@ export class Exchange {
   server: string | null = null
   /** The tool, prompt or resource, as the server knows it. */
   name: string | null = null
+  /**
+   * When it began to wait, went to the server, had its first notification and its answer: in hundredths of a millisecond
+   * after its arrival, -1 for never. As small integers they cost no memory of their own; after six hours there is no right one.
+   */
+  waitedAt = -1
+  sentAt = -1
+  notifiedAt = -1
+  repliedAt = -1
+  notifications = 0
   durationMs = 0
   bytesOut = 0
   outcome: Outcome = 'ok'
@@ -49,6 +61,29 @@ export class Exchange {
   routed(server: string, params: Params | undefined): void {
     this.server = server
     this.name = nameOf(this.method, params) ?? null
+  }
+
+  waits(): void {
+    if (this.waitedAt === -1) this.waitedAt = this.#since(performance.now())
+  }
+
+  /** Of a call in several rounds the first counts. */
+  sent(now: number): void {
+    if (this.sentAt === -1) this.sentAt = this.#since(now)
+  }
+
+  /** A notification within it goes to the client. */
+  notified(): void {
+    if (this.notifications++ === 0) this.notifiedAt = this.#since(performance.now())
+  }
+
+  /** What answers it is here, and goes to the client next. */
+  replied(): void {
+    this.repliedAt = this.#since(performance.now())
+  }
+
+  #since(now: number): number {
+    return ((now - this.startedAt) * MOMENTS_PER_MS) | 0
   }
 
   /** The server's answer, of which `bytesOut` bytes went to the client. */

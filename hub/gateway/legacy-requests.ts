@@ -207,8 +207,10 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
     }
     try {
       const route = session.view.route(method, params, session.viewer)
-      if (route instanceof Promise) route.then(start).catch(refuse)
-      else start(route)
+      if (route instanceof Promise) {
+        record.waits()
+        route.then(start).catch(refuse)
+      } else start(route)
     } catch (error) {
       refuse(error)
     }
@@ -232,8 +234,10 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
         logLevel: session.logLevel ?? 'info',
         wantsLogs: session.logLevel !== undefined,
         paramHeaders: expected === undefined ? undefined : paramHeaders(expected, routed?.['arguments']),
+        moments: record,
         notify: (name, body) => {
           if (finished) return
+          record.notified()
           if (outlet.acceptsStream)
             outlet.send(
               JSON.stringify({ jsonrpc: '2.0', method: name, ...(body === undefined ? {} : { params: body }) }),
@@ -244,6 +248,7 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
         finish: (reply) => {
           if (finished) return
           finished = true
+          record.replied()
           session.inFlight.delete(id)
           session.waiting = null
           session.lastUsed = Date.now()

@@ -206,7 +206,10 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       } else launch(http, id, exchange, route, viewer, outlet)
     }
     const route = context.tasks.route(http.view, method, params, viewer) ?? http.view.route(method, params, viewer)
-    if (route instanceof Promise) return route.then(start)
+    if (route instanceof Promise) {
+      exchange.waits()
+      return route.then(start)
+    }
     start(route)
     return null
   }
@@ -256,9 +259,11 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       logLevel: meta[META.logLevel] as LogLevel | undefined,
       wantsLogs: meta[META.logLevel] !== undefined,
       paramHeaders: headers,
+      moments: exchange,
       notify: (name, body) => {
         // Between rounds there is no response to carry a notification.
         if (carrier.outlet.ended || !carrier.outlet.acceptsStream || name === ELICITATION_COMPLETE) return
+        exchange.notified()
         carrier.outlet.send(
           JSON.stringify({ jsonrpc: '2.0', method: name, ...(body === undefined ? {} : { params: body }) }),
         )
@@ -288,6 +293,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       finish: (reply) => {
         if (finished) return
         finished = true
+        exchange.replied()
         done()
         if (carrier.parked !== null) parking.end(carrier.parked)
         const era = upstream.hello?.era

@@ -50,6 +50,11 @@ const recordColumns = [
   'error_message',
   'trace_id',
   'request_id',
+  'waited_ms',
+  'sent_ms',
+  'notified_ms',
+  'replied_ms',
+  'notifications',
 ] as const
 
 /** Adds to what the span has already: the same statement in both databases. */

@@ -43,6 +43,11 @@ const migrations: Migrations = {
   '003-request-id': async (db) => {
     await sql`ALTER TABLE hub_requests ADD COLUMN request_id text`.execute(db)
   },
+  '004-moments': async (db) => {
+    await sql`ALTER TABLE hub_requests ADD COLUMN waited_ms double precision, ADD COLUMN sent_ms double precision,
+      ADD COLUMN notified_ms double precision, ADD COLUMN replied_ms double precision,
+      ADD COLUMN notifications integer`.execute(db)
+  },
 }
 
 /** How each column of a request travels in the JSON of a batch. */
@@ -64,6 +69,11 @@ const columnTypes: Record<(typeof requestColumns)[number], string> = {
   request: 'text',
   response: 'text',
   request_id: 'text',
+  waited_ms: 'double precision',
+  sent_ms: 'double precision',
+  notified_ms: 'double precision',
+  replied_ms: 'double precision',
+  notifications: 'integer',
 }
 
 /** History and audit in PostgreSQL, shared by several hubs: requests in one partition a day (UTC). */

@@ -1,5 +1,5 @@
 import type { AuditEntry } from '../contract/index.ts'
-import type { Exchange, OnExchange } from '../gateway/exchange.ts'
+import { MOMENTS_PER_MS, type Exchange, type OnExchange } from '../gateway/exchange.ts'
 import type { Log } from '../observe/log.ts'
 import type { AuditAct } from './audit-chain.ts'
 import { clean } from './clean-text.ts'
@@ -139,6 +139,11 @@ export function createRecorder(options: RecorderOptions): Recorder {
       errorMessage: exchange.errorMessage === null ? null : clean(redactor.head(exchange.errorMessage, MAX_MESSAGE)),
       traceId: exchange.traceId,
       requestId: exchange.requestId,
+      waitedMs: momentOf(exchange.waitedAt),
+      sentMs: momentOf(exchange.sentAt),
+      notifiedMs: momentOf(exchange.notifiedAt),
+      repliedMs: momentOf(exchange.repliedAt),
+      notifications: exchange.notifications,
       request: clean(payload?.request ?? null),
       response: clean(payload?.response ?? null),
     }
@@ -296,6 +301,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
     },
   }
 }
+
+const momentOf = (moment: number): number | null => (moment < 0 ? null : moment / MOMENTS_PER_MS)
 
 /** SQLSTATE classes 22 and 23: the data is at fault, not the connection. */
 function isRefusedData(error: unknown): error is Error {

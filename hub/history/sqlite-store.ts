@@ -35,6 +35,11 @@ const historyMigrations: Migrations = {
   '002-request-id': async (db) => {
     await sql`ALTER TABLE hub_requests ADD COLUMN request_id TEXT`.execute(db)
   },
+  '003-moments': async (db) => {
+    for (const column of ['waited_ms', 'sent_ms', 'notified_ms', 'replied_ms'])
+      await sql`ALTER TABLE hub_requests ADD COLUMN ${sql.id(column)} REAL`.execute(db)
+    await sql`ALTER TABLE hub_requests ADD COLUMN notifications INTEGER`.execute(db)
+  },
 }
 
 const auditMigrations: Migrations = {

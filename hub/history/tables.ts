@@ -22,6 +22,11 @@ export interface HistoryTables {
     request: string | null
     response: string | null
     request_id: string | null
+    waited_ms: number | null
+    sent_ms: number | null
+    notified_ms: number | null
+    replied_ms: number | null
+    notifications: number | null
   }
   hub_traffic: TrafficRow
 }
@@ -83,6 +88,11 @@ export const requestColumns = [
   'request',
   'response',
   'request_id',
+  'waited_ms',
+  'sent_ms',
+  'notified_ms',
+  'replied_ms',
+  'notifications',
 ] as const
 
 /** A request as it is written: what came from outside is bounded and clean. */
@@ -107,6 +117,11 @@ export function requestValues(request: NewRequest): (string | number | null)[] {
     request.request,
     request.response,
     request.requestId,
+    request.waitedMs,
+    request.sentMs,
+    request.notifiedMs,
+    request.repliedMs,
+    request.notifications,
   ]
 }
 
@@ -128,6 +143,11 @@ export function toRequest(row: Omit<RequestsRow, 'request' | 'response'>): Omit<
     errorMessage: row.error_message,
     traceId: row.trace_id,
     requestId: row.request_id,
+    waitedMs: row.waited_ms,
+    sentMs: row.sent_ms,
+    notifiedMs: row.notified_ms,
+    repliedMs: row.replied_ms,
+    notifications: row.notifications,
   }
 }
 

@@ -71,6 +71,7 @@ export function createCallQueue(options: CallQueueOptions): CallQueue {
       }
       const entry: Waiting = { call, launch, since: options.clock.now(), cancel: null, done: false }
       waiting.push(entry)
+      call.moments?.waits()
       stopSweep ??= options.clock.after(SWEEP_MS, sweep)
       return (why) => {
         if (entry.cancel !== null) entry.cancel(why)

@@ -131,6 +131,7 @@ export function createCalls(target: CallTarget): Calls {
       if (wantsLogs && logLevel !== undefined) instance.wantLogs(logLevel)
       return callPlain(request)
     }
+    request.moments?.waits()
     let cancelled = false
     let cancel: CancelCall | null = null
     const begin = async (): Promise<void> => {

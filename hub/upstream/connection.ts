@@ -184,7 +184,9 @@ export function createConnection(options: ConnectionOptions): Connection {
     inFlight: pending,
     send: (hop) => {
       const entry = pending.get(hop)
-      if (entry !== undefined) channel.send(hop, entry.text, entry.hints)
+      if (entry === undefined) return
+      entry.call.moments?.sent(performance.now())
+      channel.send(hop, entry.text, entry.hints)
     },
     fail: (hop, message) => finish(hop, Reply.error({ code: rpc.serverUnavailable, message })),
   })
@@ -263,8 +265,13 @@ export function createConnection(options: ConnectionOptions): Connection {
     sweeper ??= setInterval(sweep, SWEEP_MS).unref()
     if (closed)
       finish(hop, Reply.error({ code: rpc.serverUnavailable, message: 'The connection to the server is closed' }))
-    else if (renewal.isUnderWay && call.method !== 'initialize') renewal.sendAfter(hop)
-    else channel.send(hop, text, hints)
+    else if (renewal.isUnderWay && call.method !== 'initialize') {
+      call.moments?.waits()
+      renewal.sendAfter(hop)
+    } else {
+      call.moments?.sent(now)
+      channel.send(hop, text, hints)
+    }
     return hop
   }
 

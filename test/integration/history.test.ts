@@ -63,11 +63,44 @@ const history = (hub: TestHub, query: string, count: number): Promise<RequestRec
     (items) => items.length >= count,
   )
 
+it('knows when a call waited, went to the server, was told of and was answered, in order', async () => {
+  const hub = await startHub({ single: { ...fixtureServer('echo.ts'), hub: { maxConcurrentCalls: 1 } } })
+  await hub.until('single', 'running')
+  const slow = { name: 'slow', arguments: { ms: 200, steps: 4 } }
+  const echo = { name: 'echo', arguments: { text: 'x' } }
+  const onprogress = (): void => undefined
+  const legacy = await connect(hub, '/mcp/single')
+  await Promise.all([legacy.callTool(slow, undefined, { onprogress }), legacy.callTool(echo)])
+  const modern = await connectModern(hub, '/mcp/single')
+  await Promise.all([modern.callTool(slow, { onprogress }), modern.callTool(echo)])
+  for (const label of ['legacy-test 1.2', 'modern-test 3']) {
+    const query = `server=single&client=${encodeURIComponent(label)}&name=`
+    const [first] = await history(hub, `${query}slow`, 1)
+    const [second] = await history(hub, `${query}echo`, 1)
+    expect(first).toMatchObject({ waitedMs: null, notifications: 4 })
+    const order = [first!.sentMs!, first!.notifiedMs!, first!.repliedMs!, first!.durationMs + 0.01]
+    expect(order).toEqual(order.toSorted((a, b) => a - b))
+    expect(first!.repliedMs! - first!.sentMs!).toBeGreaterThan(190)
+    // The server takes one call at a time.
+    expect(second!.sentMs! - second!.waitedMs!).toBeGreaterThan(100)
+    expect(second).toMatchObject({ notifications: 0, notifiedMs: null })
+  }
+  const csv = await fetch(`${hub.url}/api/history/export?format=csv&name=slow`, {
+    headers: hub.headers,
+  })
+  expect((await csv.text()).split('\r\n')[0]).toContain('waitedMs,sentMs,notifiedMs,repliedMs,notifications')
+  await Promise.all([legacy.close(), modern.close()])
+  await hub.close()
+})
+
 describe('the history of requests', () => {
   let hub: TestHub
   beforeAll(async () => {
     hub = await startHub(
-      { echo: fixtureServer('echo.ts'), modern: fixtureServer('modern-echo.ts') },
+      {
+        echo: fixtureServer('echo.ts'),
+        modern: fixtureServer('modern-echo.ts'),
+      },
       {},
       { hub: { tokens } },
     )
@@ -176,7 +209,7 @@ describe('the history of requests', () => {
     ).text()
     const [head, row] = csv.split('\r\n')
     expect(head).toBe(
-      'id,at,durationMs,principal,client,endpoint,server,method,name,bytesIn,bytesOut,outcome,errorCode,errorMessage,traceId,requestId',
+      'id,at,durationMs,principal,client,endpoint,server,method,name,bytesIn,bytesOut,outcome,errorCode,errorMessage,traceId,requestId,waitedMs,sentMs,notifiedMs,repliedMs,notifications',
     )
     expect(row).toContain(`"'=HYPERLINK(""http://evil"")"`)
     await client.close()

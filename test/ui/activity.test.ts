@@ -23,6 +23,11 @@ const record = (id: number): RequestRecord => ({
   errorMessage: null,
   traceId: null,
   requestId: null,
+  waitedMs: null,
+  sentMs: null,
+  notifiedMs: null,
+  repliedMs: null,
+  notifications: null,
 })
 
 /** What the hub's history holds, newest first. */

@@ -46,6 +46,12 @@ test('requests appear as they come, are found, opened, compared and tried again'
   await grid.getByRole('link', { name: 'get-sum' }).first().click()
   await expect(page.getByRole('heading', { name: 'get-sum', level: 1 })).toBeVisible()
   await expect(page.getByRole('region', { name: 'Answer' }).last()).toContainText('42')
+  const timing = page.getByRole('region', { name: 'Timing' })
+  await expect(timing.getByRole('rowheader')).toHaveText([
+    'Read and routed by the hub',
+    'At the server',
+    'Answer passed on',
+  ])
   const compare = page.getByRole('region', { name: 'Compare' })
   await compare.getByRole('combobox').selectOption({ index: 1 })
   const changes = compare.getByRole('region', { name: 'Changes' })
