@@ -61,6 +61,8 @@ const screens: Screen[] = [
   { name: 'push-failed', path: '/publish/targets/production', desktop: 'failed' },
   { name: 'settings', path: '/settings' },
   { name: 'versions', path: '/settings/versions?version=1' },
+  { name: 'versions-users', path: '/settings/versions?of=users&version=1' },
+  { name: 'versions-pushes', path: '/settings/versions?of=pushes' },
   { name: 'backups', path: '/settings/backups' },
   { name: 'reference', path: '/reference?operation=postServers&q=servers' },
   { name: 'not-found', path: '/no-such-page' },

@@ -2,8 +2,6 @@ import { z } from 'zod'
 import {
   accountSchema,
   callEventSchema,
-  configVersionDetailSchema,
-  configVersionsSchema,
   doctorProgressSchema,
   dryRunResultSchema,
   execConsentSchema,
@@ -179,15 +177,6 @@ export const api = {
       body: { config, ...(rename === undefined ? {} : { name: rename }) },
     }),
   deleteProfile: (name: string) => perform('DELETE /api/profiles/:name', { params: { name } }),
-
-  configVersions: (signal?: AbortSignal) => request('GET /api/config/versions', configVersionsSchema, { signal }),
-  configVersion: (id: number, signal?: AbortSignal) =>
-    request('GET /api/config/versions/:id', configVersionDetailSchema, { params: { id }, signal }),
-  restoreVersion: (id: number, reason: string) =>
-    request('POST /api/config/versions/:id/restore', configVersionsSchema, {
-      params: { id },
-      body: reason === '' ? {} : { reason },
-    }),
 
   requests: (query: QueryOf<'GET /api/history'>, signal?: AbortSignal) =>
     request('GET /api/history', historyPageSchema, { query, signal }),

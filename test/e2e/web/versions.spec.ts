@@ -1,4 +1,9 @@
-import { expect, test } from './fixtures.ts'
+import { expect, expectAccessible, test } from './fixtures.ts'
+
+interface Portable {
+  etag: string
+  profiles: { profiles: Record<string, unknown> }
+}
 
 test('a change is a version; going back brings the old configuration into force', async ({ admin: page, hub }) => {
   const removed = await page.request.delete('/api/servers/broken', { headers: { origin: hub.url } })
@@ -17,6 +22,44 @@ test('a change is a version; going back brings the old configuration into force'
   await expect(page.getByText('It is needed after all')).toBeVisible()
   await page.goto('/servers')
   await expect(page.getByRole('link', { name: 'broken' })).toBeVisible()
+})
+
+test('users go back to a version of theirs, without a hash on the page, and pushes tell what became of them', async ({
+  admin: page,
+  hub,
+}) => {
+  const headers = { origin: hub.url }
+  const user = { name: 'bob', role: 'user', password: 'a passphrase nobody has 42' }
+  expect((await page.request.post('/api/users', { headers, data: user })).ok()).toBe(true)
+  await page.goto('/settings/versions')
+  await page.getByRole('link', { name: 'Users and keys' }).click()
+  await expect(page.getByText('User bob added')).toBeVisible()
+  await page.getByText('Version 2', { exact: true }).click()
+  await expect(page.getByRole('list', { name: 'Changes of users and keys' })).toContainText('User bob removed')
+  expect(await page.content()).not.toMatch(/\$2[aby]\$/)
+  await page.getByRole('button', { name: 'Go back to this version' }).click()
+  await page.getByLabel('Reason (optional)').fill('He left')
+  await page.getByRole('dialog').getByRole('button', { name: 'Go back to this version' }).click()
+  await expect(page.getByText('Version 2 is in force again')).toBeVisible()
+  await expect(page.getByText('User bob removed').first()).toBeVisible()
+  expect((await page.request.get('/api/users/bob')).status()).toBe(404)
+
+  await page.getByRole('link', { name: 'Pushes' }).click()
+  await expect(page.getByText('Nothing was pushed to this hub')).toBeVisible()
+  const { etag, profiles } = (await (await page.request.get('/api/admin/config')).json()) as Portable
+  const pushed = await page.request.put('/api/admin/config', {
+    headers: { ...headers, 'if-match': etag },
+    data: { profiles: { profiles: { ...profiles.profiles, pushed: { servers: {} } } }, reason: 'As it is tested' },
+  })
+  expect(pushed.ok()).toBe(true)
+  const row = page.getByRole('list', { name: 'Pushes' }).getByRole('listitem').first()
+  await expect(row).toContainText('As it is tested')
+  await expect(row).toContainText('Profile pushed added')
+  await expect(row).toContainText('being watched')
+  // Somebody changes it meanwhile, which ends the watch.
+  expect((await page.request.delete('/api/profiles/pushed', { headers })).ok()).toBe(true)
+  await expect(row).toContainText('replaced by a later change')
+  await expectAccessible(page)
 })
 
 test('a save over somebody else’s change is refused, and what was typed stays', async ({ admin: page }) => {
