@@ -4,7 +4,7 @@
  */
 export interface Cluster {
   readonly sessions: SessionStore
-  /** Another hub ended sessions, or may have while it could not be heard. Never called where hubs have no channel for it. */
+  /** Another hub ended sessions, or may have: what it wrote is not looked at, or it could not be heard for a while. */
   onRevoked: (() => void) | null
   /** Small facts for people to look at, by name of their kind. */
   notes: (kind: string) => Notes

@@ -16,6 +16,8 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS notes (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)) STRICT;
 `
 const SWEEP_MS = 10 * 60_000
+/** So often it is asked whether another process wrote: a counter in memory, which no disk is read for. */
+const LISTEN_MS = 1_000
 
 /** One machine: an SQLite file that several hub processes may share, or `:memory:`. */
 export function openLocalCluster(file: string, now: () => number = Date.now): Cluster {
@@ -28,17 +30,30 @@ export function openLocalCluster(file: string, now: () => number = Date.now): Cl
   sweep()
   const sweeper = setInterval(sweep, SWEEP_MS).unref()
 
-  return {
+  // Grows with what other connections commit: https://www.sqlite.org/pragma.html#pragma_data_version
+  const dataVersion = db.prepare('PRAGMA data_version')
+  const read = (): unknown => dataVersion.get()?.['data_version']
+  let known = read()
+  const listener = setInterval(() => {
+    const now = read()
+    if (now === known) return
+    known = now
+    cluster.onRevoked?.()
+  }, LISTEN_MS).unref()
+
+  const cluster: Cluster = {
     onRevoked: null,
     sessions: sqliteSessions(db, now),
     notes: (kind) => sqliteNotes(db, kind),
     limiter: (policy) => (policy.kind === 'lockout' ? sqliteLimiter(db, policy, now) : memoryLimiter(policy, now)),
     dispose: () => {
       clearInterval(sweeper)
+      clearInterval(listener)
       db.close()
       return Promise.resolve()
     },
   }
+  return cluster
 }
 
 /** node:sqlite answers at once; the promises are for the other store. */

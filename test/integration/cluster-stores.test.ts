@@ -230,6 +230,23 @@ it('a session in SQLite ends when it is idle, and at its end', async () => {
   await stand.dispose()
 })
 
+it('a session that one hub ends in SQLite is told to the others', async () => {
+  const folder = await temporaryFolder()
+  const file = path.join(folder.path, 'identity.db')
+  const [one, other] = [openLocalCluster(file), openLocalCluster(file)]
+  const opened = session('ann', { idleEndsAt: Date.now() + HOUR, endsAt: Date.now() + HOUR })
+  let told = 0
+  other.onRevoked = () => told++
+  await one.sessions.open(opened)
+  await expect.poll(() => told, { timeout: 10_000 }).toBe(1)
+  expect(await one.sessions.revoke(opened.id)).toBe(true)
+  await expect.poll(() => told, { timeout: 10_000 }).toBe(2)
+  expect(await other.sessions.find(opened.id)).toBeNull()
+  await one.dispose()
+  await other.dispose()
+  await folder.dispose()
+})
+
 it('a lockout in SQLite outlasts a restart', async () => {
   const folder = await temporaryFolder()
   const file = path.join(folder.path, 'identity.db')
