@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { builtinModules } from 'node:module'
 import path from 'node:path'
 import tailwindcss from '@tailwindcss/vite'
@@ -57,11 +58,29 @@ const ssh2InOneFile: Plugin = {
     /[\\/]ssh2[\\/]lib[\\/]/.test(id) ? { code: code.replaceAll('__dirname', "''"), map: null } : null,
 }
 
+/**
+ * The library that speaks with apps uses more of zod than any page. With a copy of its own that is not in the first load; what zod is
+ * configured to do is common to both, because it is kept in `globalThis`.
+ */
+const zodOfApps: Plugin = {
+  name: 'zod-of-apps',
+  enforce: 'pre',
+  applyToEnvironment: ({ name }) => name === 'client',
+  async resolveId(id, importer, options) {
+    const isCopy = importer?.endsWith('?apps') === true
+    const isWanted = /^zod(?:\/|$)/.test(id) && importer?.includes('/@modelcontextprotocol/') === true
+    if (importer === undefined || (!isCopy && !isWanted)) return null
+    const found = await this.resolve(id, importer.replace(/\?apps$/, ''), { ...options, skipSelf: true })
+    return found === null ? null : { id: `${found.id}?apps`, moduleSideEffects: found.moduleSideEffects }
+  },
+  load: (id) => (id.endsWith('?apps') ? readFile(id.slice(0, -'?apps'.length), 'utf8') : null),
+}
+
 export default defineConfig({
   root: from('renderer'),
   // Absolute: a relative base breaks nested routes.
   base: '/',
-  plugins: [vue(), tailwindcss(), ssh2InOneFile, builtinImports],
+  plugins: [vue(), tailwindcss(), ssh2InOneFile, zodOfApps, builtinImports],
   // Whoever serves the page (the app's protocol handler, the hub, nginx) replaces this in each answer.
   html: { cspNonce: '__NONCE__' },
   environments: {
@@ -83,7 +102,7 @@ export default defineConfig({
                 // In one chunk with its configuration, which must come before the first schema.
                 {
                   name: 'zod',
-                  test: /[\\/](?:node_modules[\\/]zod|renderer[\\/]lib[\\/]zod-config)[\\/.]/,
+                  test: /[\\/](?:node_modules[\\/]zod|renderer[\\/]lib[\\/]zod-config)[\\/.](?!.*\?apps$)/,
                   priority: 1,
                 },
                 { name: 'vue', test: /[\\/]node_modules[\\/](?:@vue|vue|vue-router|vue-i18n|@intlify|pinia)[\\/]/ },

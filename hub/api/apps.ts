@@ -1,5 +1,5 @@
 import type { Request } from 'express'
-import { appDomains, appFramePolicy, appFrameQuerySchema, sortAppDomains } from '../contract/index.ts'
+import { appDomains, appFramePolicy, appFrameQuerySchema, sortAppDomains } from '../contract/app-frame.ts'
 import { HubError } from '../hub-error.ts'
 import { queryOf, type On } from './routes.ts'
 

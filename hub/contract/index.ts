@@ -1,5 +1,4 @@
 export * from './accounts.ts'
-export * from './app-frame.ts'
 export * from './auth.ts'
 export * from './backups.ts'
 export * from './calls.ts'

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { appFrameUrl, type ToolEntry } from '../../hub/contract/index.ts'
+import { appFrameUrl } from '../../hub/contract/app-frame.ts'
+import type { ToolEntry } from '../../hub/contract/index.ts'
 import { fixtureServer, startHub, TOKEN, VIEWER_TOKEN, type TestHub } from '../fixtures/hub.ts'
 import { addKey, ask } from '../fixtures/people.ts'
 

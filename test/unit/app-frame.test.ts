@@ -6,7 +6,7 @@ import {
   appSource,
   sortAppDomains,
   type AppDomains,
-} from '../../hub/contract/index.ts'
+} from '../../hub/contract/app-frame.ts'
 
 const NONE: AppDomains = { connectDomains: [], resourceDomains: [], frameDomains: [], baseUriDomains: [] }
 const directives = (policy: string): Map<string, string> =>

@@ -1,0 +1,181 @@
+import type { Page } from '@playwright/test'
+import { expect, expectAccessible, mcpServer, test as base } from './fixtures.ts'
+import { startWebHub, type WebHub } from './hub.ts'
+
+const test = base.extend<object, { hub: WebHub }>({
+  hub: [
+    // Playwright reads the names of the fixtures from this pattern.
+    async ({}, use) => {
+      const hub = await startWebHub({ apps: mcpServer('apps') })
+      await use(hub)
+      await hub.close()
+    },
+    { scope: 'worker' },
+  ],
+})
+// A snapshot of the trace asks each frame, and the one that never rests does not answer.
+test.use({ trace: { mode: 'retain-on-failure', snapshots: false } })
+const appOf = (page: Page) => page.frameLocator('iframe')
+
+async function run(page: Page, tool: string): Promise<void> {
+  await page.goto(`/tools/apps/${tool}`)
+  await page.getByRole('button', { name: 'Run' }).click()
+}
+
+test('the app of a tool runs in its frame, asks before it changes anything, and follows the page', async ({
+  admin: page,
+  context,
+}) => {
+  // What nginx sends with every answer; the policy of the frame is what counts.
+  await page.route('**/api/apps/frame*', async (route) => {
+    const response = await route.fetch()
+    await route.fulfill({ response, headers: { ...response.headers(), 'x-frame-options': 'DENY' } })
+  })
+  await context.route('https://example.com/**', (route) => route.fulfill({ body: 'the forecast' }))
+  await page.goto('/tools/apps/weather')
+  await page.getByLabel('city', { exact: true }).fill('Lisbon')
+  await page.getByRole('button', { name: 'Run' }).click()
+  const app = appOf(page)
+  const said = app.locator('output')
+  await expect(app.getByRole('heading')).toHaveText('Weather in Lisbon')
+  await expect(app.locator('p')).toContainText('21 degrees')
+  await expect(app.locator('#host')).toHaveText('light en inline')
+
+  await app.getByRole('button', { name: 'Refresh' }).click()
+  await expect(app.locator('#times')).toHaveText('1')
+  await app.getByRole('button', { name: 'Secret' }).click()
+  await expect(said).toContainText('apps has no tool secret that apps may call')
+  await app.getByRole('button', { name: 'Read' }).click()
+  await expect(said).toHaveText('a note')
+
+  const asked = page.getByRole('region', { name: 'The app wants to call a tool that may change something' })
+  await app.getByRole('button', { name: 'Save' }).click()
+  await expect(asked).toContainText('"note": "Lisbon"')
+  await expectAccessible(page)
+  await asked.getByRole('button', { name: 'Refuse' }).click()
+  await expect(said).toContainText('refused: The person refused the call of save')
+  await app.getByRole('button', { name: 'Save' }).click()
+  await asked.getByRole('button', { name: 'Allow once' }).click()
+  await expect(said).toHaveText('saved Lisbon')
+
+  const link = page.getByRole('region', { name: 'The app wants to open a page' })
+  await app.getByRole('button', { name: 'Forecast' }).click()
+  await expect(link).toContainText('This leads to example.com')
+  const opened = context.waitForEvent('page')
+  await link.getByRole('link', { name: 'https://example.com/forecast?city=Lisbon' }).click()
+  await expect((await opened).locator('body')).toHaveText('the forecast')
+  await (await opened).close()
+  await expect(said).toHaveText('{}')
+  await app.getByRole('button', { name: 'Tell' }).click()
+  await expect(page.getByRole('region', { name: 'To the model' })).toContainText('It rains')
+
+  const frame = page.locator('iframe')
+  const height = async (): Promise<number> => (await frame.boundingBox())?.height ?? 0
+  const before = await height()
+  await app.getByRole('button', { name: 'Grow' }).click()
+  await expect.poll(height).toBeGreaterThan(before + 250)
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await expect(app.locator('#host')).toHaveText('dark en inline')
+
+  // Another view of the result does not end it.
+  await page.getByRole('radio', { name: 'JSON' }).check()
+  await expect(frame).toBeHidden()
+  await page.getByRole('radio', { name: 'App' }).check()
+  await expect(app.locator('#times')).toHaveText('1')
+  await page.getByText(/^Messages \(\d+\)$/).click()
+  const log = page.getByRole('region', { name: 'Messages between app and page' })
+  await expect(log).toContainText('ui/initialize')
+  await expect(log).toContainText('tools/call')
+  await app.getByRole('button', { name: 'Close' }).click()
+  await expect(page.getByText('The app is closed.')).toBeVisible()
+  await expect(frame).toHaveCount(0)
+
+  const history = (await (await page.request.get('/api/history')).json()) as { items: { name: string }[] }
+  const names = history.items.map(({ name }) => name)
+  for (const name of ['weather', 'ui://apps/weather', 'seen', 'note://apps', 'save']) expect(names).toContain(name)
+  expect(names).not.toContain('secret')
+})
+
+test.describe('an app that means harm', () => {
+  test.use({
+    provoked: /Content Security Policy|CSP: frame-src|sandbox|Unsafe attempt|ERR_BLOCKED_BY_CSP|cross-origin frame/i,
+  })
+
+  test('reaches neither the page nor the hub nor the network, and gets an error that says so', async ({
+    admin: page,
+    context,
+  }) => {
+    const requested: string[] = []
+    context.on('request', (request) => {
+      if (request.frame() !== page.mainFrame()) requested.push(request.url())
+    })
+    await context.route('https://*.example*/**', (route) =>
+      route.fulfill({ body: 'allowed data', headers: { 'access-control-allow-origin': '*' } }),
+    )
+    await run(page, 'harm-reach')
+    const output = appOf(page).locator('output')
+    await expect(output).not.toBeEmpty()
+    expect(JSON.parse((await output.textContent()) ?? '')).toEqual({
+      api: 'refused: TypeError',
+      hub: 'refused: TypeError',
+      network: 'refused: TypeError',
+      declared: 'allowed data',
+      storage: 'refused: SecurityError',
+      cookie: 'refused: SecurityError',
+      page: 'refused: SecurityError',
+      session: 'refused: SecurityError',
+      popup: 'null',
+      top: 'refused: SecurityError',
+      desktop: 'undefined',
+      origin: 'null',
+      frame: 'blocked by frame-src',
+    })
+    expect(requested.filter((url) => !url.includes('/api/apps/frame'))).toEqual(['https://allowed.example.com/data'])
+    expect(context.pages()).toHaveLength(1)
+    await expect(page.getByRole('list', { name: 'What the app may reach' })).toContainText('http://127.0.0.1:1 *')
+    await expect(page.getByRole('list', { name: 'What the app may reach' })).toContainText('camera')
+
+    await run(page, 'harm-giant')
+    await expect.poll(async () => (await page.locator('iframe').boundingBox())?.height).toBe(900)
+    const alert = page.getByRole('alert')
+    for (const [attack, failure] of [
+      ['leave', 'It left its page or loaded it anew.'],
+      ['reload', 'It left its page or loaded it anew.'],
+      ['flood', 'It sent more messages than this page takes.'],
+      ['huge', 'It sent a message of more than 4 MB'],
+    ] as const) {
+      await run(page, `harm-${attack}`)
+      await expect(alert).toContainText(failure)
+      await expect(page.locator('iframe')).toHaveCount(0)
+    }
+    expect(requested.filter((url) => url.includes('elsewhere'))).toEqual([])
+  })
+})
+
+test('an app that cannot be shown says why, and what to do', async ({ admin: page }) => {
+  const alert = page.getByRole('alert')
+  for (const [tool, cause] of [
+    ['missing', 'The server did not hand out ui://apps/missing: Resource not found'],
+    ['plain', 'ui://apps/plain is text/plain; an app is text/html;profile=mcp-app.'],
+    ['large', 'ui://apps/large has 6 MB; at most 5 MB are shown.'],
+  ] as const) {
+    await run(page, tool)
+    await expect(alert).toContainText(cause)
+  }
+  await page.getByRole('radio', { name: 'Rendered' }).check()
+  await expect(page.getByText('This is large')).toBeVisible()
+
+  await page.clock.install()
+  await run(page, 'older')
+  await expect(appOf(page).getByText('A page that never says a word')).toBeVisible()
+  await page.clock.fastForward(10_000)
+  await expect(alert).toContainText('It did not say ui/initialize within 10 seconds')
+})
+
+test('an app that never rests leaves the page alive, and is closed by it', async ({ admin: page }) => {
+  await run(page, 'harm-spin')
+  await expect(page.getByText('From now on I never rest')).toBeVisible()
+  await page.getByRole('button', { name: 'Close app' }).click()
+  await expect(page.getByText('The app is closed.')).toBeVisible()
+  await expect(page.locator('iframe')).toHaveCount(0)
+})
