@@ -3,10 +3,13 @@ export interface DiffLine {
   readonly text: string
 }
 
+/** What is empty has no line, rather than one without a word. */
+const linesOf = (text: string): string[] => (text === '' ? [] : text.split('\n'))
+
 /** Line by line, by the longest common subsequence. Meant for configuration, so tens to hundreds of lines. */
 export function diffLines(before: string, after: string): DiffLine[] {
-  const a = before.split('\n')
-  const b = after.split('\n')
+  const a = linesOf(before)
+  const b = linesOf(after)
   const lengths = Array.from({ length: a.length + 1 }, () => new Uint32Array(b.length + 1))
   const at = (i: number, j: number): number => lengths[i]?.[j] ?? 0
   for (let i = a.length - 1; i >= 0; i--) {

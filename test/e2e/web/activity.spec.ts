@@ -54,7 +54,7 @@ test('requests appear as they come, are found, opened, compared and tried again'
   ])
   const compare = page.getByRole('region', { name: 'Compare' })
   await compare.getByRole('combobox').selectOption({ index: 1 })
-  const changes = compare.getByRole('region', { name: 'Changes' })
+  const changes = compare.getByRole('region', { name: 'Request' })
   await expect(changes.first()).toContainText('Removed:')
   await expect(changes.first()).toContainText('"b": 3')
   await expect(changes.first()).toContainText('"b": 40')

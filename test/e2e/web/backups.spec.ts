@@ -20,7 +20,7 @@ test('a backup is made, shows what it would change, is restored and deleted', as
 
   await page.request.delete('/api/servers/broken', { headers: { origin: hub.url } })
   await row.getByRole('button', { name: /^Restore/ }).click()
-  await expect(dialog.getByRole('region', { name: 'Changes' })).toContainText('"broken"')
+  await expect(dialog.getByRole('region', { name: 'servers.json' })).toContainText('"broken"')
   await dialog.getByRole('button', { name: 'Restore', exact: true }).click()
   await expect(page.getByText(/is in force$/)).toBeVisible()
   expect((await page.request.get('/api/servers/broken')).ok()).toBe(true)

@@ -14,7 +14,7 @@ test('a change is a version; going back brings the old configuration into force'
   await expect(page.getByText('Server broken removed').first()).toBeVisible()
 
   await page.getByText('What the hub found at its first start').click()
-  await expect(page.getByRole('region', { name: 'Changes' })).toContainText('"broken"')
+  await expect(page.getByRole('region', { name: 'servers.json' })).toContainText('"broken"')
   await page.getByRole('button', { name: 'Go back to this version' }).click()
   await page.getByLabel('Reason (optional)').fill('It is needed after all')
   await page.getByRole('dialog').getByRole('button', { name: 'Go back to this version' }).click()
