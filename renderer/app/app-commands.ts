@@ -1,4 +1,4 @@
-import { CircleHelp, LogOut, Languages, Plus, Search, SunMoon, Copy } from '@lucide/vue'
+import { CircleHelp, Component, LogOut, Languages, Plus, Search, SunMoon, Copy } from '@lucide/vue'
 import { useI18n } from 'vue-i18n'
 import { useRouter } from 'vue-router'
 import { toast } from 'vue-sonner'
@@ -70,6 +70,14 @@ export function useAppCommands({ openPalette, openHelp }: { openPalette: () => v
       })
     if (mode.value === 'server')
       act.push({ id: 'logout', group: 'act', title: t('login.signOut'), icon: LogOut, run: logout })
+    if (import.meta.env.DEV)
+      act.push({
+        id: 'gallery',
+        group: 'view',
+        title: 'Component gallery',
+        icon: Component,
+        run: () => router.push('/dev/ui'),
+      })
     const look = [
       ...themes.map((theme): Command => ({
         id: `theme.${theme}`,

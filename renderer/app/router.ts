@@ -1,5 +1,5 @@
 import type { QueryClient } from '@tanstack/vue-query'
-import { createRouter, createWebHistory, type Router } from 'vue-router'
+import { createRouter, createWebHistory, type Router, type RouteRecordRaw } from 'vue-router'
 import { api } from '../lib/api.ts'
 import { keys } from '../lib/queries.ts'
 
@@ -11,6 +11,12 @@ declare module 'vue-router' {
     public?: boolean
   }
 }
+
+/** Not in what users get: the condition is false there, and what only it leads to is left out. */
+const development: RouteRecordRaw[] =
+  import.meta.env.DEV || import.meta.env.MODE === 'gallery'
+    ? [{ path: '/dev/ui', name: 'gallery', component: () => import('../dev/gallery/GalleryPage.vue') }]
+    : []
 
 export function createAppRouter(client: QueryClient): Router {
   const router = createRouter({
@@ -226,6 +232,7 @@ export function createAppRouter(client: QueryClient): Router {
         meta: { title: 'password.title', public: true },
         component: () => import('../features/auth/PasswordPage.vue'),
       },
+      ...development,
       {
         path: '/:path(.*)*',
         name: 'not-found',

@@ -1,0 +1,138 @@
+import { computed, type ComputedRef } from 'vue'
+import { useI18n } from 'vue-i18n'
+import type { Locale } from '../../lib/i18n.ts'
+
+const en = {
+  title: 'Component gallery',
+  contents: 'Components',
+  groups: {
+    actions: 'Actions',
+    forms: 'Forms',
+    feedback: 'Feedback',
+    overlays: 'Overlays',
+    data: 'Data',
+    layout: 'Layout',
+  },
+  state: {
+    normal: 'normal',
+    hover: 'hover',
+    focus: 'focus',
+    disabled: 'disabled',
+    busy: 'busy',
+    error: 'error',
+    failed: 'failed',
+    empty: 'empty',
+    long: 'long text',
+    narrow: 'narrow',
+    icon: 'with icon',
+    hint: 'with hint',
+    actions: 'with actions',
+    link: 'link',
+    small: 'small',
+    readonly: 'read-only',
+    on: 'on',
+    off: 'off',
+    none: 'nothing chosen',
+    loading: 'loading',
+    older: 'older data, and an error',
+    keys: 'with keys',
+    wide: 'wide',
+    selectable: 'selectable',
+    outOfTabOrder: 'out of the tab order',
+  },
+  sample: {
+    save: 'Save',
+    remove: 'Delete server',
+    longAction: 'Save the change and restart all of the servers that use it',
+    name: 'Name',
+    longName: 'Name of the server as clients and people will see it in every list of tools',
+    hint: 'Letters, digits and hyphens.',
+    longHint:
+      'Letters, digits and hyphens. Clients see it before the name of each tool, so a short one costs fewer tokens in every conversation.',
+    fault: 'A server has this name already.',
+    sentence: 'The server runs, and three tools changed since they were approved.',
+    longSentence:
+      'The server ended with code 1 before it answered. Its last words were that the folder /home/example/projects/with/a/very/long/path/that/has/no/place/to/break does not exist; create it, or change its arguments.',
+    empty: 'No servers yet',
+    emptyText: 'A server brings the tools. Add the first one, or take those of another client.',
+    failed: 'The servers could not be read',
+    all: 'All',
+    running: 'Running',
+    stopped: 'Stopped',
+    longChoice: 'Only those that need attention',
+    details: 'Details',
+    note: 'older ones were deleted',
+    question: 'Delete “memory”?',
+    consequence: 'Its tools go from all profiles. What it stored stays on this computer.',
+    filter: 'Filter servers',
+    enabled: 'Enabled',
+  },
+}
+
+const zhCN: typeof en = {
+  title: '组件库',
+  contents: '组件',
+  groups: { actions: '操作', forms: '表单', feedback: '反馈', overlays: '浮层', data: '数据', layout: '布局' },
+  state: {
+    normal: '默认',
+    hover: '悬停',
+    focus: '焦点',
+    disabled: '禁用',
+    busy: '进行中',
+    error: '错误',
+    failed: '失败',
+    empty: '空',
+    long: '长文本',
+    narrow: '窄',
+    icon: '带图标',
+    hint: '带提示',
+    actions: '带操作',
+    link: '链接',
+    small: '小',
+    readonly: '只读',
+    on: '开',
+    off: '关',
+    none: '未选择',
+    loading: '加载中',
+    older: '旧数据和错误',
+    keys: '带按键',
+    wide: '宽',
+    selectable: '可选择',
+    outOfTabOrder: '不在 Tab 顺序中',
+  },
+  sample: {
+    save: '保存',
+    remove: '删除服务器',
+    longAction: '保存更改并重新启动使用它的所有服务器',
+    name: '名称',
+    longName: '客户端和用户在每个工具列表中看到的服务器名称',
+    hint: '字母、数字和连字符。',
+    longHint: '字母、数字和连字符。客户端会在每个工具的名称前看到它，因此较短的名称在每次对话中消耗的令牌更少。',
+    fault: '已有同名的服务器。',
+    sentence: '服务器正在运行，有三个工具在批准后发生了变化。',
+    longSentence:
+      '服务器在应答之前以代码 1 退出。它最后输出的是文件夹 /home/example/projects/with/a/very/long/path/that/has/no/place/to/break 不存在；请创建该文件夹，或更改服务器的参数。',
+    empty: '还没有服务器',
+    emptyText: '工具由服务器提供。请添加第一个服务器，或导入其他客户端的服务器。',
+    failed: '无法读取服务器',
+    all: '全部',
+    running: '运行中',
+    stopped: '已停止',
+    longChoice: '仅显示需要处理的服务器',
+    details: '详情',
+    note: '更早的已删除',
+    question: '删除“memory”？',
+    consequence: '它的工具将从所有配置集中移除。它存储的内容会保留在这台电脑上。',
+    filter: '筛选服务器',
+    enabled: '启用',
+  },
+}
+
+export type Texts = typeof en
+
+/** The gallery's own words: not in the locales of the page, which everybody loads. */
+export function useTexts(): ComputedRef<Texts> {
+  const { locale } = useI18n()
+  const texts: Readonly<Record<Locale, Texts>> = { en, 'zh-CN': zhCN }
+  return computed(() => texts[locale.value as Locale])
+}
