@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import path from 'node:path'
 import { defineConfig } from '@playwright/test'
 
 const systemChromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((file) => existsSync(file))
@@ -24,6 +25,28 @@ export default defineConfig({
   projects: [
     { name: 'desktop', testDir: 'test/e2e/desktop' },
     { name: 'web', testDir: 'test/e2e/web', use: browser },
+    {
+      // Pictures that are compared: the same fonts, drawn in the same way, wherever they are made.
+      name: 'visual',
+      testDir: 'test/e2e/visual',
+      // Each takes many pictures.
+      timeout: 240_000,
+      snapshotPathTemplate: 'test/e2e/visual/snapshots/{arg}{ext}',
+      expect: { timeout: 20_000, toHaveScreenshot: { maxDiffPixelRatio: 0.01 } },
+      use: {
+        ...browser,
+        launchOptions: {
+          ...browser.launchOptions,
+          args: [...browser.launchOptions.args, '--font-render-hinting=none', '--disable-lcd-text'],
+          env: { ...process.env, FONTCONFIG_FILE: path.join(import.meta.dirname, 'test/e2e/visual/fonts.conf') },
+        },
+        contextOptions: { reducedMotion: 'reduce' },
+        timezoneId: 'UTC',
+        // The pictures tell what differs; a trace of each would take longer than all of them.
+        screenshot: 'off',
+        trace: 'off',
+      },
+    },
     {
       name: 'bundle',
       testDir: 'test/e2e/bundle',

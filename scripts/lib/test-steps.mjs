@@ -48,6 +48,7 @@ export const steps = [
   vitest('integration', 12, true),
   playwright('desktop', 3),
   playwright('web', 8),
+  playwright('visual', 4),
   playwright('bundle', 5),
 ]
 
