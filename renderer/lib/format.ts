@@ -23,20 +23,45 @@ const STEPS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 1_000],
 ]
 
+interface Formatters {
+  number: Intl.NumberFormat
+  percent: Intl.NumberFormat
+  time: Intl.DateTimeFormat
+  dateTime: Intl.DateTimeFormat
+  relative: Intl.RelativeTimeFormat
+  list: Intl.ListFormat
+  units: Map<string, Intl.NumberFormat>
+}
+
+/** Made once for a language: a list whose rows made their own would spend most of its time on that. */
+const made = new Map<string, Formatters>()
+function formattersOf(locale: string): Formatters {
+  let known = made.get(locale)
+  if (known === undefined) {
+    known = {
+      number: new Intl.NumberFormat(locale),
+      percent: new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 }),
+      time: new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false }),
+      dateTime: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' }),
+      relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' }),
+      list: new Intl.ListFormat(locale, { type: 'conjunction' }),
+      units: new Map(),
+    }
+    made.set(locale, known)
+  }
+  return known
+}
+
 export function createFormat(locale: string, now: () => number): Format {
-  const number = new Intl.NumberFormat(locale)
-  const percent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 })
-  const time = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false })
-  const dateTime = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' })
-  const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' })
-  const list = new Intl.ListFormat(locale, { type: 'conjunction' })
-  const unit = (value: number, name: string, digits = 0): string =>
-    new Intl.NumberFormat(locale, {
-      style: 'unit',
-      unit: name,
-      unitDisplay: 'short',
-      maximumFractionDigits: digits,
-    }).format(value)
+  const { number, percent, time, dateTime, relative, list, units } = formattersOf(locale)
+  function unit(value: number, name: string, maximumFractionDigits = 0): string {
+    const key = `${name} ${maximumFractionDigits}`
+    const format =
+      units.get(key) ??
+      new Intl.NumberFormat(locale, { style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits })
+    units.set(key, format)
+    return format.format(value)
+  }
 
   return {
     number: (value) => number.format(value),

@@ -16,6 +16,8 @@ export function createQueryClient(): QueryClient {
       queries: {
         // The event stream says when something changed.
         staleTime: Infinity,
+        // An answer is replaced, never changed: each of 5,000 tools would get a proxy of its own.
+        shallow: true,
         refetchOnWindowFocus: false,
         refetchOnReconnect: false,
         networkMode: 'always',

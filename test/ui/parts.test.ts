@@ -56,7 +56,8 @@ const server: ServerStatus = {
 describe('a row of the server list', () => {
   const row = (changes: Partial<ServerStatus> = {}) => {
     const actions = { busy: new Set<string>(), act: vi.fn(), remove: vi.fn() }
-    shown = show(ServerRow, { server: { ...server, ...changes }, selected: false, tab: 0, actions })
+    const may = { canOperate: true, canManage: true }
+    shown = show(ServerRow, { server: { ...server, ...changes }, selected: false, tab: 0, actions, ...may })
     return actions
   }
 
