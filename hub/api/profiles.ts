@@ -1,9 +1,10 @@
 import type { Pins } from '../catalog/pins.ts'
-import { previewProfile } from '../catalog/preview.ts'
+import { previewOfServer, previewProfile } from '../catalog/preview.ts'
 import { loadTokenizer } from '../catalog/token-cost.ts'
 import { entityTag } from '../config/entity-tag.ts'
 import type { ConfigStore } from '../config/store.ts'
 import {
+  profilePreviewQuerySchema,
   profileSchema,
   saveProfileSchema,
   serverNameSchema,
@@ -15,7 +16,7 @@ import {
 import { HubError } from '../hub-error.ts'
 import { saidOfIssue, say } from '../say.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
-import { bodyOf, changeBy, nameParam, type On } from './routes.ts'
+import { bodyOf, changeBy, nameParam, queryOf, type On } from './routes.ts'
 
 /** `/api/profiles`: named sets of servers and tools, each with an endpoint of its own. */
 export function profileRoutes(
@@ -81,7 +82,9 @@ export function profileRoutes(
   })
 
   on('POST /api/profiles/preview', async (request, response) => {
-    response.json(await preview(bodyOf(request, profileSchema)))
+    const { server } = queryOf(request, profilePreviewQuerySchema)
+    const whole = await preview(bodyOf(request, profileSchema))
+    response.json(server === undefined ? whole : previewOfServer(whole, server))
   })
 
   on('GET /api/profiles/:name', async (request, response) => {

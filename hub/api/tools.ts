@@ -1,4 +1,4 @@
-import type { PromptEntry, ResourceEntry, ToolEntry } from '../contract/index.ts'
+import { toolsQuerySchema, type PromptEntry, type ResourceEntry, type ToolEntry } from '../contract/index.ts'
 import type { Pins } from '../catalog/pins.ts'
 import { loadTokenizer, tokenCost } from '../catalog/token-cost.ts'
 import type { Request } from 'express'
@@ -8,7 +8,7 @@ import { exposedName } from '../gateway/names.ts'
 import type { Item } from '../upstream/catalog.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { callerOf, type On } from './routes.ts'
+import { callerOf, queryOf, type On } from './routes.ts'
 
 const VISIBLE_TO = ['model', 'app'] as const
 
@@ -31,10 +31,11 @@ export function catalogRoutes(on: On, options: { supervisor: Supervisor; pins: P
     kind: 'tools' | 'prompts' | 'resources' | 'resourceTemplates',
     request: Request,
     make: (upstream: Upstream, item: Item) => T,
+    server?: string,
   ): T[] {
     const { scopes } = callerOf(request)
     return [...options.supervisor.upstreams.values()]
-      .filter(({ name }) => serverInScope(scopes, name))
+      .filter(({ name }) => serverInScope(scopes, name) && (server === undefined || name === server))
       .flatMap((upstream) =>
         upstream.catalog.lists[kind]
           .filter((item) => kind !== 'tools' || toolInScope(scopes, upstream.name, String(item['name'])))
@@ -44,20 +45,23 @@ export function catalogRoutes(on: On, options: { supervisor: Supervisor; pins: P
 
   on('GET /api/tools', async (request, response) => {
     const count = await loadTokenizer()
-    const entries: ToolEntry[] = each('tools', request, (upstream, tool) => ({
+    const { server, name, schemas } = queryOf(request, toolsQuerySchema)
+    const entry = (upstream: Upstream, tool: Item): ToolEntry => ({
       server: upstream.name,
       name: String(tool['name']),
       exposedName: exposedName(upstream.prefix, String(tool['name'])),
       title: textOf(tool['title']),
       description: textOf(tool['description']),
-      inputSchema: tool['inputSchema'],
-      ...('outputSchema' in tool ? { outputSchema: tool['outputSchema'] } : {}),
+      ...(schemas === 'true' && { inputSchema: tool['inputSchema'] }),
+      ...(schemas === 'true' && 'outputSchema' in tool && { outputSchema: tool['outputSchema'] }),
       annotations: isObject(tool['annotations']) ? tool['annotations'] : null,
       pin: options.pins.state(upstream.name, tool),
       ui: userInterface(tool),
       tokens: tokenCost({ ...tool, name: exposedName(upstream.prefix, String(tool['name'])) }, count),
-    }))
-    response.json(entries)
+    })
+    const one = (upstream: Upstream, tool: Item): ToolEntry[] =>
+      name === undefined || tool['name'] === name ? [entry(upstream, tool)] : []
+    response.json(each('tools', request, one, server).flat())
   })
 
   on('GET /api/prompts', (request, response) => {

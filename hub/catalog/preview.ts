@@ -50,7 +50,17 @@ export function previewProfile(
     tokens:
       profile.toolSearch === true ? metaTools.reduce((sum, tool) => sum + tokenCost(tool, count), 0) : tokensOfAll,
     collisions: [...collisions(tools), ...collisions(prompts)],
+    toolCounts: Object.fromEntries(
+      [...Map.groupBy(tools, ({ server }) => server)].map(([server, of]) => [server, of.length]),
+    ),
   }
+}
+
+/** The same with the items of one server alone: of thousands, an editor shows only these. */
+export function previewOfServer(preview: ProfilePreview, server: string): ProfilePreview {
+  const ours = (items: readonly ShownItem[]): ShownItem[] => items.filter((item) => item.server === server)
+  const { tools, prompts, resources } = preview
+  return { ...preview, tools: ours(tools), prompts: ours(prompts), resources: ours(resources) }
 }
 
 function collisions(items: readonly ShownItem[]): ProfilePreview['collisions'] {

@@ -100,7 +100,11 @@ export const profilePreviewSchema = z.object({
   tokensOfAll: z.number().int(),
   /** Names that two items would share; such a profile is refused when it is saved. */
   collisions: z.array(z.object({ exposedName: z.string(), items: z.array(z.string()) })),
+  /** How many tools of each server. */
+  toolCounts: z.record(z.string(), z.number().int()),
 })
+/** With `server`, only its items are listed; the sums are those of the whole profile. */
+export const profilePreviewQuerySchema = z.strictObject({ server: z.string().optional() })
 export type ProfilePreview = z.infer<typeof profilePreviewSchema>
 
 export const profileSummarySchema = z.object({

@@ -11,7 +11,8 @@ export const toolEntrySchema = z.object({
   exposedName: z.string(),
   title: z.string().nullable(),
   description: z.string().nullable(),
-  inputSchema: z.unknown(),
+  /** Left out where a list was asked for without schemas, like the output schema. */
+  inputSchema: z.unknown().optional(),
   outputSchema: z.unknown().optional(),
   annotations: annotationsSchema.nullable(),
   /** Whether its definition is the one that was approved. */
@@ -22,6 +23,15 @@ export const toolEntrySchema = z.object({
   tokens: z.number().int(),
 })
 export type ToolEntry = z.infer<typeof toolEntrySchema>
+/** A tool as a list shows it. Schemas are most of what thousands of tools weigh. */
+export type ListedTool = Omit<ToolEntry, 'inputSchema' | 'outputSchema'>
+
+/** `GET /api/tools`; together, `server` and `name` ask for one. */
+export const toolsQuerySchema = z.strictObject({
+  server: z.string().optional(),
+  name: z.string().optional(),
+  schemas: z.enum(['true', 'false']).default('true'),
+})
 
 export const promptEntrySchema = z.object({
   server: z.string(),

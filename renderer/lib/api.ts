@@ -27,7 +27,6 @@ import {
   signInStartedSchema,
   signedOutSchema,
   statsSchema,
-  toolEntrySchema,
   webhookDeliverySchema,
   webhookStatusSchema,
   type AddServer,
@@ -136,7 +135,6 @@ export const api = {
     }),
   signOut: (name: string) => request('POST /api/accounts/:name/sign-out', signedOutSchema, { params: { name } }),
 
-  tools: (signal?: AbortSignal) => request('GET /api/tools', z.array(toolEntrySchema), { signal }),
   prompts: (signal?: AbortSignal) => request('GET /api/prompts', z.array(promptEntrySchema), { signal }),
   resources: (signal?: AbortSignal) => request('GET /api/resources', z.array(resourceEntrySchema), { signal }),
   callTool: (body: CallTool, signal: AbortSignal, onEvent: (event: CallEvent) => void) =>
@@ -168,8 +166,12 @@ export const api = {
   profiles: (signal?: AbortSignal) => request('GET /api/profiles', z.array(profileSummarySchema), { signal }),
   profile: (name: string, signal?: AbortSignal) =>
     request('GET /api/profiles/:name', profileSummarySchema, { params: { name }, signal }),
-  previewProfile: (body: Profile, signal?: AbortSignal) =>
-    request('POST /api/profiles/preview', profilePreviewSchema, { body, signal }),
+  previewProfile: (body: Profile, server: string | undefined, signal?: AbortSignal) =>
+    request('POST /api/profiles/preview', profilePreviewSchema, {
+      body,
+      query: server === undefined ? {} : { server },
+      signal,
+    }),
   saveProfile: (name: string, config: Profile, rename?: string, ifMatch?: string) =>
     request('PUT /api/profiles/:name', profileSummarySchema, {
       params: { name },

@@ -14,7 +14,6 @@ import type {
   ServerDetail,
   ServerStatus,
   TargetInput,
-  ToolEntry,
 } from '../../hub/contract/index.ts'
 import { api } from './api.ts'
 
@@ -30,7 +29,7 @@ export const keys = {
   pin: (server: string, tool: string) => ['pin', server, tool],
   profiles: ['profiles'],
   profile: (name: string) => ['profiles', name],
-  profilePreview: (profile: unknown) => ['profile-preview', profile],
+  profilePreview: (profile: unknown, server?: string) => ['profile-preview', profile, server],
   versions: ['config-versions'],
   version: (id: number) => ['config-versions', id],
   requests: (filter: unknown) => ['requests', filter],
@@ -55,8 +54,6 @@ export const useServers = (): Query<ServerStatus[]> =>
   useQuery({ queryKey: keys.servers, queryFn: ({ signal }) => api.servers(signal) })
 export const useAccounts = (): Query<Account[]> =>
   useQuery({ queryKey: keys.accounts, queryFn: ({ signal }) => api.accounts(signal) })
-export const useTools = (enabled: MaybeRefOrGetter<boolean> = true): Query<ToolEntry[]> =>
-  useQuery({ queryKey: keys.tools, queryFn: ({ signal }) => api.tools(signal), enabled: () => toValue(enabled) })
 export const usePrompts = (): Query<PromptEntry[]> =>
   useQuery({ queryKey: keys.prompts, queryFn: ({ signal }) => api.prompts(signal) })
 export const useResources = (): Query<ResourceEntry[]> =>
@@ -82,10 +79,14 @@ export const useProfile = (name: MaybeRefOrGetter<string>): Query<ProfileSummary
     queryFn: ({ signal }) => api.profile(toValue(name), signal),
   })
 /** What clients would get of a profile as it is being edited; the last one stays until the next is there. */
-export const useProfilePreview = (profile: MaybeRefOrGetter<Profile | null>): Query<ProfilePreview> =>
+export const useProfilePreview = (
+  profile: MaybeRefOrGetter<Profile | null>,
+  /** Whose items are wanted; those of all where there is none. */
+  server: MaybeRefOrGetter<string | undefined>,
+): Query<ProfilePreview> =>
   useQuery({
-    queryKey: computed(() => keys.profilePreview(toValue(profile))),
-    queryFn: ({ signal }) => api.previewProfile(toValue(profile) as Profile, signal),
+    queryKey: computed(() => keys.profilePreview(toValue(profile), toValue(server))),
+    queryFn: ({ signal }) => api.previewProfile(toValue(profile) as Profile, toValue(server), signal),
     enabled: () => toValue(profile) !== null,
     placeholderData: keepPreviousData,
   })

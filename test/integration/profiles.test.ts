@@ -3,6 +3,7 @@ import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.j
 import { StreamableHTTPClientTransport as LegacyTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ProfilePreview, ToolEntry } from '../../hub/contract/index.ts'
 import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
 
 let hub: TestHub
@@ -101,6 +102,30 @@ describe('saving a profile', () => {
     const { tokens } = whole.body as { tokens: number }
     expect(tokens).toBeGreaterThan(20)
     expect(searched.body).toMatchObject({ tokensOfAll: tokens })
+  })
+
+  it('lists the items of one server for an editor that shows no others, and counts those of all', async () => {
+    const profile = { servers: { one: {}, two: { tools: { include: ['echo'] } } } }
+    const { body } = await hub.api('POST', '/api/profiles/preview?server=two', profile)
+    const { tools, toolCounts } = body as ProfilePreview
+    expect(tools.map(({ server, name }) => [server, name])).toEqual([['two', 'echo']])
+    expect(toolCounts).toEqual({ one: expect.any(Number) as number, two: 1 })
+    expect(toolCounts['one']).toBeGreaterThan(5)
+  })
+})
+
+describe('the list of tools', () => {
+  it('is whole, of one server or one tool, with or without schemas', async () => {
+    const ask = async (query: string): Promise<ToolEntry[]> =>
+      (await hub.api('GET', `/api/tools${query}`)).body as ToolEntry[]
+    expect(new Set((await ask('')).map(({ server }) => server))).toEqual(new Set(['one', 'two']))
+    const light = await ask('?server=one&schemas=false')
+    expect(new Set(light.map(({ server }) => server))).toEqual(new Set(['one']))
+    expect(light.every((tool) => !('inputSchema' in tool) && tool.tokens > 0)).toBe(true)
+    expect(await ask('?server=one&name=add')).toMatchObject([
+      { server: 'one', name: 'add', inputSchema: { type: 'object' }, outputSchema: { type: 'object' } },
+    ])
+    expect(await ask('?server=one&name=gone')).toEqual([])
   })
 })
 

@@ -11,7 +11,7 @@ import {
 } from '../calls.ts'
 import { casesQuerySchema, editCaseSchema, saveCaseSchema, savedCaseDetailSchema, savedCaseSchema } from '../cases.ts'
 import { pinSchema, setPinsSchema } from '../pins.ts'
-import { promptEntrySchema, resourceEntrySchema, toolEntrySchema } from '../tools.ts'
+import { promptEntrySchema, resourceEntrySchema, toolEntrySchema, toolsQuerySchema } from '../tools.ts'
 import type { OperationTable } from './operation.ts'
 
 const byLines = 'with Accept: application/x-ndjson, progress and questions come as lines before the result (CallEvent)'
@@ -23,7 +23,11 @@ export const offersOperations = {
     query: appFrameQuerySchema,
     answer: 'text/html',
   },
-  'GET /api/tools': { summary: 'Tools of all servers', answer: z.array(toolEntrySchema) },
+  'GET /api/tools': {
+    summary: 'Tools of all servers, or of one',
+    query: toolsQuerySchema,
+    answer: z.array(toolEntrySchema),
+  },
   'GET /api/prompts': { summary: 'Prompts of all servers', answer: z.array(promptEntrySchema) },
   'GET /api/resources': { summary: 'Resources of all servers', answer: z.array(resourceEntrySchema) },
   'POST /api/tools/call': {

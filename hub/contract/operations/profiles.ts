@@ -1,5 +1,11 @@
 import { z } from 'zod'
-import { profilePreviewSchema, profileSchema, profileSummarySchema, saveProfileSchema } from '../profiles.ts'
+import {
+  profilePreviewQuerySchema,
+  profilePreviewSchema,
+  profileSchema,
+  profileSummarySchema,
+  saveProfileSchema,
+} from '../profiles.ts'
 import type { OperationTable } from './operation.ts'
 
 /** Named sets of what clients get. */
@@ -8,6 +14,7 @@ export const profilesOperations = {
   'POST /api/profiles/preview': {
     summary: 'What clients of a profile would get; saves nothing',
     body: profileSchema,
+    query: profilePreviewQuerySchema,
     answer: profilePreviewSchema,
   },
   'GET /api/profiles/:name': { summary: 'One profile', answer: profileSummarySchema },

@@ -1,5 +1,6 @@
 import { computed, type ComputedRef } from 'vue'
-import { usePrompts, useResources, useTools } from '../../lib/queries.ts'
+import { usePrompts, useResources } from '../../lib/queries.ts'
+import { useServerTools } from '../tools/queries.ts'
 import type { Offered, OfferKind } from './profile-draft.ts'
 
 export interface Offer extends Offered {
@@ -9,14 +10,14 @@ export interface Offer extends Offered {
 
 /** What a server offers of a kind, as far as a profile can choose it. */
 export function useOffers(server: () => string, kind: () => OfferKind): ComputedRef<Offer[]> {
-  const tools = useTools()
+  const tools = useServerTools(server)
   const prompts = usePrompts()
   const resources = useResources()
   return computed(() => {
     const ours = <T extends { server: string }>(list: readonly T[] | undefined): T[] =>
       (list ?? []).filter((entry) => entry.server === server())
     if (kind() === 'tools')
-      return ours(tools.data.value).map(({ name, title, description, annotations }) => ({
+      return (tools.data.value ?? []).map(({ name, title, description, annotations }) => ({
         name,
         title,
         description,
