@@ -8,6 +8,7 @@ const projects = [
   { tool: 'typescript/bin/tsc', project: 'hub/contract' },
   { tool: 'typescript/bin/tsc', project: 'preload' },
   { tool: 'typescript/bin/tsc', project: 'test/e2e' },
+  { tool: 'typescript/bin/tsc', project: 'test/bench/page' },
   { tool: 'vue-tsc/bin/vue-tsc.js', project: 'renderer' },
   { tool: 'vue-tsc/bin/vue-tsc.js', project: 'test/ui' },
 ]
