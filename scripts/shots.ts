@@ -6,75 +6,10 @@ import { buildStale } from './lib/build-stale.mjs'
 import { answerAsDesktop, desktopAnswers } from './lib/example-targets.ts'
 import { root } from './lib/paths.mjs'
 import { exampleCalls, examplePeople, exampleProfiles, exampleServers, PASSWORD, startHub } from './lib/shot-hub.ts'
+import { asNewcomer, makeTrouble, screens, type Screen } from './lib/shot-screens.ts'
 import { chromium as systemChromium } from './lib/system-packages.mjs'
 
 /** `npm run shots [-- --only servers,login] [--looks light.en,dark.en]`: every screen, as a picture in shots/. */
-interface Screen {
-  name: string
-  path: string
-  /** On a hub without servers, or where the hub does not answer, instead of on the example. */
-  hub?: 'empty' | 'silent'
-  anonymous?: boolean
-  /** As in the app, where there are targets to push to; with the run that a press of Push shows. */
-  desktop?: 'no-targets' | 'targets' | 'confirm' | 'host-key' | 'upload' | 'failed'
-}
-
-const screens: Screen[] = [
-  { name: 'overview', path: '/' },
-  { name: 'servers', path: '/servers' },
-  { name: 'add-server', path: '/servers/add' },
-  { name: 'server', path: '/servers/everything' },
-  { name: 'server-failed', path: '/servers/issue-tracker' },
-  { name: 'server-tools', path: '/servers/everything/tools' },
-  { name: 'server-logs', path: '/servers/everything/logs' },
-  { name: 'server-settings', path: '/servers/everything/settings' },
-  { name: 'tools', path: '/tools' },
-  { name: 'try', path: '/tools/everything/get-sum' },
-  { name: 'prompts', path: '/prompts' },
-  { name: 'prompt', path: '/prompts/everything/args-prompt' },
-  { name: 'resources', path: '/resources' },
-  { name: 'profiles', path: '/profiles' },
-  { name: 'profile', path: '/profiles/research?server=everything' },
-  { name: 'profile-preview', path: '/profiles/research?view=preview' },
-  { name: 'activity', path: '/activity' },
-  { name: 'activity-filtered', path: '/activity?q=no+such+thing' },
-  { name: 'request', path: '/activity/13' },
-  { name: 'request-failed', path: '/activity/14?with=12' },
-  { name: 'access-users', path: '/access/users' },
-  { name: 'access-keys', path: '/access/keys' },
-  { name: 'access-sessions', path: '/access/sessions' },
-  { name: 'access-audit', path: '/access/audit' },
-  { name: 'publish', path: '/publish' },
-  { name: 'publish-files', path: '/publish?view=files&file=nginx/mcp-hub.conf' },
-  { name: 'publish-checks', path: '/publish?view=checks' },
-  { name: 'publish-secrets', path: '/publish?view=secrets' },
-  { name: 'targets', path: '/publish', desktop: 'targets' },
-  { name: 'targets-empty', path: '/publish', desktop: 'no-targets' },
-  { name: 'new-target', path: '/publish/new', desktop: 'targets' },
-  { name: 'target', path: '/publish/targets/production', desktop: 'targets' },
-  { name: 'target-bundle', path: '/publish/targets/production/bundle', desktop: 'targets' },
-  { name: 'target-history', path: '/publish/targets/production/history?publish=r3', desktop: 'targets' },
-  { name: 'target-settings', path: '/publish/targets/production/settings', desktop: 'targets' },
-  { name: 'push-host-key', path: '/publish/targets/production', desktop: 'host-key' },
-  { name: 'push-confirm', path: '/publish/targets/production', desktop: 'confirm' },
-  { name: 'push-upload', path: '/publish/targets/production', desktop: 'upload' },
-  { name: 'push-failed', path: '/publish/targets/production', desktop: 'failed' },
-  { name: 'settings', path: '/settings' },
-  { name: 'versions', path: '/settings/versions?version=1' },
-  { name: 'versions-users', path: '/settings/versions?of=users&version=1' },
-  { name: 'versions-pushes', path: '/settings/versions?of=pushes' },
-  { name: 'backups', path: '/settings/backups' },
-  { name: 'reference', path: '/reference?operation=postServers&q=servers' },
-  { name: 'not-found', path: '/no-such-page' },
-  { name: 'login', path: '/login', anonymous: true },
-  { name: 'overview-empty', path: '/', hub: 'empty' },
-  { name: 'servers-empty', path: '/servers', hub: 'empty' },
-  { name: 'tools-empty', path: '/tools', hub: 'empty' },
-  { name: 'profiles-empty', path: '/profiles', hub: 'empty' },
-  { name: 'prompts-empty', path: '/prompts', hub: 'empty' },
-  { name: 'activity-empty', path: '/activity', hub: 'empty' },
-  { name: 'servers-error', path: '/servers', hub: 'silent' },
-]
 const themes = ['light', 'dark'] as const
 const locales = ['en', 'zh-CN'] as const
 const sizes = { wide: { width: 1280, height: 800 }, narrow: { width: 720, height: 900 } }
@@ -86,7 +21,7 @@ const chosen = screens.filter(({ name }) => !only || only.includes(name))
 
 /** Waits until the page shows its heading and nothing but the event stream is on its way any more. */
 async function settle(page: Page, pending: ReadonlySet<string>): Promise<void> {
-  await page.getByRole('heading', { level: 1 }).first().waitFor({ timeout: 10_000 })
+  await page.locator('h1').first().waitFor({ timeout: 10_000 })
   const deadline = Date.now() + 10_000
   let quietSince = Date.now()
   while (Date.now() - quietSince < 300 && Date.now() < deadline) {
@@ -122,14 +57,19 @@ async function shoot(context: BrowserContext, base: string, screen: Screen, file
   page.on('console', (message) => {
     if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) faults.push(message.text())
   })
-  if (screen.hub === 'silent') await page.route('**/api/servers**', (route) => route.abort())
+  if (screen.trouble) await makeTrouble(page, screen.trouble)
+  if (screen.newcomer) await asNewcomer(page)
   const { desktop } = screen
-  if (desktop) await page.addInitScript(answerAsDesktop, desktopAnswers(desktop, desktop !== 'no-targets'))
+  if (desktop) await page.addInitScript(answerAsDesktop, desktopAnswers(desktop))
   try {
     await page.goto(base + screen.path)
     await settle(page, pending)
     if (desktop && !desktop.endsWith('targets')) {
       await page.locator('main button:has(.lucide-rocket)').click()
+      await settle(page, pending)
+    }
+    if (screen.act) {
+      await screen.act(page)
       await settle(page, pending)
     }
   } catch (error) {
@@ -152,17 +92,21 @@ const browser = await chromium.launch({
 })
 const example = await startHub(exampleServers, exampleProfiles)
 const empty = await startHub(() => ({}))
+const fresh = await startHub(() => ({}), {}, null)
 const first = await browser.newContext()
 await logIn(first, example.url)
 await exampleCalls(first.request, example.url)
 await examplePeople(first.request, example.url)
 await first.request.post(`${example.url}/api/backups`, { headers: { origin: example.url } })
 await first.close()
-const groups = [
-  { hub: example, anonymous: true, members: chosen.filter((screen) => screen.anonymous) },
-  { hub: example, anonymous: false, members: chosen.filter((screen) => !screen.anonymous && screen.hub !== 'empty') },
-  { hub: empty, anonymous: false, members: chosen.filter((screen) => screen.hub === 'empty') },
-]
+const hubs = { example, empty, new: fresh }
+const groups = Object.entries(hubs).flatMap(([name, hub]) =>
+  [true, false].map((anonymous) => ({
+    hub,
+    anonymous,
+    members: chosen.filter((screen) => (screen.hub ?? 'example') === name && (screen.anonymous ?? false) === anonymous),
+  })),
+)
 const faults: string[] = []
 let count = 0
 try {
@@ -198,7 +142,7 @@ try {
   }
 } finally {
   await browser.close()
-  await Promise.all([example.dispose(), empty.dispose()])
+  await Promise.all(Object.values(hubs).map((hub) => hub.dispose()))
 }
 console.log(`${String(count)} pictures in shots/`)
 if (faults.length > 0) {

@@ -235,11 +235,12 @@ export interface DesktopAnswers {
 }
 
 /** What the hub of a desktop would answer to the pages of Publish. */
-export function desktopAnswers(run: string, withTargets = true): DesktopAnswers {
+export function desktopAnswers(run: string): DesktopAnswers {
   const at = '/api/publish/targets'
   return {
     json: {
-      [at]: withTargets ? targets : [],
+      // Without an answer here the hub is asked, which a picture may have fail.
+      ...(run !== 'failed-targets' && { [at]: run === 'no-targets' ? [] : targets }),
       ...Object.fromEntries(targets.map((one) => [`${at}/${one.name}`, one])),
       ...Object.fromEntries(targets.map((one) => [`${at}/${one.name}/history`, one.last === null ? [] : records])),
       [`${at}/production/history/r3`]: detail,

@@ -71,7 +71,12 @@ export async function examplePeople(request: APIRequestContext, url: string): Pr
 }
 
 /** The built hub in server mode on a free port, with folders of its own that go with it. */
-export async function startHub(servers: (folder: string) => Record<string, unknown>, profiles: object = {}) {
+export async function startHub(
+  servers: (folder: string) => Record<string, unknown>,
+  profiles: object = {},
+  /** Of its first user; null has the page ask for one. */
+  password: string | null = PASSWORD,
+) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'mcp-hub-shots-'))
   const configDir = path.join(folder, 'config')
   await mkdir(configDir)
@@ -87,7 +92,7 @@ export async function startHub(servers: (folder: string) => Record<string, unkno
       CONFIG_DIR: configDir,
       DATA_DIR: path.join(folder, 'data'),
       LOG_LEVEL: 'error',
-      MCP_HUB_ADMIN_PASSWORD: PASSWORD,
+      ...(password !== null && { MCP_HUB_ADMIN_PASSWORD: password }),
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
