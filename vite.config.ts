@@ -12,6 +12,9 @@ type CodeSplittingGroup = Rolldown.CodeSplittingGroup
 const root = import.meta.dirname
 const from = (...parts: string[]): string => path.join(root, ...parts)
 
+/** Schemas that only lazily loaded parts use must not be loaded, nor built, at each start. */
+const lazySchemas = { moduleSideEffects: [{ test: /[\\/]hub[\\/]contract[\\/]/, sideEffects: false }] }
+
 /** A target that runs under Node: everything but Electron and Node's own modules goes into the bundle. */
 function nodeTarget(
   name: string,
@@ -33,8 +36,7 @@ function nodeTarget(
         platform: 'node',
         input: Object.fromEntries(entries.map((entry) => [entry, from(name, `${entry}.ts`)])),
         external: ['electron', /^electron\//, ...builtinModules, /^node:/],
-        // Schemas that only lazily loaded parts use must not be built at each start.
-        treeshake: { moduleSideEffects: [{ test: /[\\/]hub[\\/]contract[\\/]/, sideEffects: false }] },
+        treeshake: lazySchemas,
         output: {
           format,
           entryFileNames: format === 'cjs' ? '[name].cjs' : '[name].js',
@@ -96,6 +98,7 @@ export default defineConfig({
         emptyOutDir: true,
         sourcemap: true,
         rolldownOptions: {
+          treeshake: lazySchemas,
           output: {
             codeSplitting: {
               groups: [

@@ -8,15 +8,12 @@ import {
   hubStatusSchema,
   logsSchema,
   foundSecretsSchema,
-  historyPageSchema,
   meSchema,
   parsedPasteSchema,
   pinSchema,
-  previewSchema,
   profilePreviewSchema,
   profileSummarySchema,
   promptEntrySchema,
-  requestDetailSchema,
   resourceEntrySchema,
   serverDetailSchema,
   serverStatusSchema,
@@ -26,7 +23,6 @@ import {
   setSecretResultSchema,
   signInStartedSchema,
   signedOutSchema,
-  statsSchema,
   webhookDeliverySchema,
   webhookStatusSchema,
   type AddServer,
@@ -42,8 +38,6 @@ import {
   type Profile,
   type ReadResource,
   type ServerConfig,
-  type Stats,
-  type TargetInput,
 } from '../../hub/contract/index.ts'
 import type { BodyOf, QueryOf, RouteKey } from '../../hub/contract/operations/table.ts'
 import { perform, renewSession, request, requestLines } from './client.ts'
@@ -180,16 +174,6 @@ export const api = {
     }),
   deleteProfile: (name: string) => perform('DELETE /api/profiles/:name', { params: { name } }),
 
-  requests: (query: QueryOf<'GET /api/history'>, signal?: AbortSignal) =>
-    request('GET /api/history', historyPageSchema, { query, signal }),
-  request: (id: string, signal?: AbortSignal) =>
-    request('GET /api/history/:id', requestDetailSchema, { params: { id }, signal }),
-  stats: (window: Stats['window'], signal?: AbortSignal) =>
-    request('GET /api/stats', statsSchema, { query: { window }, signal }),
-
   webhooks: (signal?: AbortSignal) => request('GET /api/webhooks', z.array(webhookStatusSchema), { signal }),
   testWebhook: (id: string) => request('POST /api/webhooks/:id/test', webhookDeliverySchema, { params: { id } }),
-
-  preview: (target: TargetInput, signal?: AbortSignal) =>
-    request('POST /api/publish/preview', previewSchema, { body: { target }, signal }),
 }

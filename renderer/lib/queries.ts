@@ -5,7 +5,6 @@ import type {
   HubStatus,
   Me,
   Pin,
-  Preview,
   Profile,
   ProfilePreview,
   ProfileSummary,
@@ -13,7 +12,6 @@ import type {
   ResourceEntry,
   ServerDetail,
   ServerStatus,
-  TargetInput,
 } from '../../hub/contract/index.ts'
 import { api } from './api.ts'
 
@@ -35,7 +33,6 @@ export const keys = {
   requests: (filter: unknown) => ['requests', filter],
   request: (id: string) => ['request', id],
   stats: (window: string) => ['stats', window],
-  preview: (target: unknown) => ['publish', target],
 } as const
 
 /** What the pages use of a query. */
@@ -89,14 +86,4 @@ export const useProfilePreview = (
     queryFn: ({ signal }) => api.previewProfile(toValue(profile) as Profile, toValue(server), signal),
     enabled: () => toValue(profile) !== null,
     placeholderData: keepPreviousData,
-  })
-
-/** Null while the form cannot be sent; the last preview stays on screen until the next one is there. */
-export const usePreview = (target: MaybeRefOrGetter<TargetInput | null>): Query<Preview> =>
-  useQuery({
-    queryKey: computed(() => keys.preview(toValue(target))),
-    queryFn: ({ signal }) => api.preview(toValue(target) as TargetInput, signal),
-    enabled: () => toValue(target) !== null,
-    placeholderData: keepPreviousData,
-    staleTime: 0,
   })

@@ -34,7 +34,7 @@ export interface AppCalls {
  * What an app may have: tools of its own server that are visible to apps, and its resources. A tool that does not say that it only
  * reads, and every link, is asked of the person. All of it goes through the API as calls by hand do, and into the history.
  */
-export function createAppCalls(server: string, tools: () => readonly ToolEntry[]): AppCalls {
+export function createAppCalls(server: string, tools: () => readonly ListedTool[]): AppCalls {
   const questions = shallowRef<readonly AppQuestion[]>([])
   const waiting = new Map<number, (yes: boolean) => void>()
   const stopped = new AbortController()

@@ -37,7 +37,7 @@ export function useApp(options: {
   args: JsonObject
   result: unknown
   context: () => McpUiHostContext
-  tools: () => readonly ToolEntry[]
+  tools: () => readonly ListedTool[]
 }): App & { start: () => Promise<void> } {
   const { resource, tool } = options
   const src = shallowRef<string>()
