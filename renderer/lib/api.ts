@@ -39,7 +39,7 @@ import {
   type ReadResource,
   type ServerConfig,
 } from '../../hub/contract/index.ts'
-import type { BodyOf, QueryOf, RouteKey } from '../../hub/contract/operations/table.ts'
+import type { BodyOf, RouteKey } from '../../hub/contract/operations/table.ts'
 import { perform, renewSession, request, requestLines } from './client.ts'
 import { ApiError } from './problem.ts'
 

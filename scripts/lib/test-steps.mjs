@@ -45,11 +45,11 @@ export const steps = [
   check('format', PRETTIER, ['--check', '--log-level=warn', '.'], 2),
   vitest('unit', 2),
   vitest('ui', 1),
-  vitest('integration', 12, true),
+  vitest('integration', 11, true),
   playwright('desktop', 3),
-  playwright('web', 8),
-  playwright('visual', 4),
-  playwright('bundle', 5),
+  playwright('web', 9),
+  playwright('visual', 2),
+  playwright('bundle', 3),
 ]
 
 /** What runs only when it is named: it takes longer than all the others, and installs what they do not need. */

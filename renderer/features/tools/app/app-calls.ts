@@ -1,6 +1,6 @@
 import { ProtocolError, type CallToolResult, type ReadResourceResult } from '@modelcontextprotocol/client'
 import { shallowRef, type ShallowRef } from 'vue'
-import type { CallResult, ToolEntry } from '../../../../hub/contract/index.ts'
+import type { CallResult, ListedTool, ToolEntry } from '../../../../hub/contract/index.ts'
 import { api } from '../../../lib/api.ts'
 import type { JsonObject } from '../../../lib/json.ts'
 import { webAddress } from '../result/content.ts'

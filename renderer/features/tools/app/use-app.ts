@@ -1,7 +1,7 @@
 import { AppBridge, type McpUiHostContext } from '@modelcontextprotocol/ext-apps/app-bridge'
 import { onScopeDispose, shallowRef, watch, type Ref, type ShallowRef } from 'vue'
 import { appFrameUrl } from '../../../../hub/contract/app-frame.ts'
-import type { ToolEntry } from '../../../../hub/contract/index.ts'
+import type { ListedTool, ToolEntry } from '../../../../hub/contract/index.ts'
 import { isObject, type JsonObject } from '../../../lib/json.ts'
 import { readBlock, type Block } from '../result/content.ts'
 import { createAppCalls, type AppCalls } from './app-calls.ts'
