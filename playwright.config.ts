@@ -17,14 +17,15 @@ export default defineConfig({
   outputDir: 'test-results',
   reporter: 'list',
   forbidOnly: Boolean(process.env['CI']),
-  // Each test drives a whole app or a whole server: more at once only makes them wait for each other.
+  // Each test drives a whole app or a whole server: more at once mostly makes them wait for each other.
   workers: 1,
   timeout: 60_000,
   expect: { timeout: 10_000 },
   use: { trace: 'retain-on-failure', screenshot: 'only-on-failure' },
   projects: [
     { name: 'desktop', testDir: 'test/e2e/desktop' },
-    { name: 'web', testDir: 'test/e2e/web', use: browser },
+    // Each worker has a hub of its own; one is busy with the accessibility of every page while the other does all else.
+    { name: 'web', testDir: 'test/e2e/web', use: browser, workers: 2 },
     {
       // Pictures that are compared: the same fonts, drawn in the same way, wherever they are made.
       name: 'visual',

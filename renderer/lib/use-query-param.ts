@@ -11,7 +11,9 @@ export function useQueryParam(name: string): WritableComputedRef<string> {
       return typeof value === 'string' ? value : ''
     },
     set(value) {
-      const { [name]: _old, ...rest } = route.query
+      const { [name]: old, ...rest } = route.query
+      // It would undo a way to another page that has begun.
+      if (value === (old ?? '')) return
       void router.replace({ query: value === '' ? rest : { ...rest, [name]: value }, hash: route.hash })
     },
   })
