@@ -78,11 +78,21 @@ const zodOfApps: Plugin = {
   load: (id) => (id.endsWith('?apps') ? readFile(id.slice(0, -'?apps'.length), 'utf8') : null),
 }
 
+/** Of package.json the programs only need this; the rest would be 9 kB of every start. */
+const onlyVersion: Plugin = {
+  name: 'only-version',
+  enforce: 'pre',
+  transform: (code, id) =>
+    id === from('package.json')
+      ? { code: JSON.stringify({ version: (JSON.parse(code) as { version: string }).version }), map: null }
+      : null,
+}
+
 export default defineConfig({
   root: from('renderer'),
   // Absolute: a relative base breaks nested routes.
   base: '/',
-  plugins: [vue(), tailwindcss(), ssh2InOneFile, zodOfApps, builtinImports],
+  plugins: [vue(), tailwindcss(), ssh2InOneFile, zodOfApps, onlyVersion, builtinImports],
   // Whoever serves the page (the app's protocol handler, the hub, nginx) replaces this in each answer.
   html: { cspNonce: '__NONCE__' },
   environments: {

@@ -39,9 +39,12 @@ export function createPasswordRules(
           say`A few words that do not belong together do.`,
         )
       if (composition === true) {
-        const [missing] = CLASSES.filter(([pattern]) => !pattern.test(password)).map(([, name]) => name)
-        if (missing !== undefined)
-          refuse(say`The password lacks ${missing}`, say`auth.passwordRules.composition asks for it.`)
+        const [one, two, three] = CLASSES.filter(([pattern]) => !pattern.test(password)).map(([, name]) => name)
+        const cure = say`auth.passwordRules.composition asks for it.`
+        if (one !== undefined && two !== undefined && three !== undefined)
+          refuse(say`The password lacks ${one}, ${two}, ${three}`, cure)
+        if (one !== undefined && two !== undefined) refuse(say`The password lacks ${one}, ${two}`, cure)
+        if (one !== undefined) refuse(say`The password lacks ${one}`, cure)
       }
       const { score, warning, suggestions } = await passwords.strength(password, [...context, 'mcp', 'hub', 'mcphub'])
       if (score < GOOD_SCORE)

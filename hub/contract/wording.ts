@@ -16,8 +16,3 @@ export type Wording = z.infer<typeof wordingSchema>
 /** Beside texts of the hub: the wording of each, by the name of its field. */
 export const wordingsSchema = z.record(z.string(), wordingSchema)
 export type Wordings = z.infer<typeof wordingsSchema>
-
-/** The English of a wording, or another pattern for its parameters. */
-export function fillIn(pattern: string, params: readonly string[]): string {
-  return pattern.replace(/\{(\d+)\}/g, (whole, index: string) => params[Number(index)] ?? whole)
-}
