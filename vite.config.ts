@@ -39,6 +39,8 @@ function nodeTarget(
         treeshake: lazySchemas,
         output: {
           format,
+          // Each start reads the whole of its chunk: what stands above functions is for people, who read the sources.
+          comments: { jsdoc: false },
           entryFileNames: format === 'cjs' ? '[name].cjs' : '[name].js',
           chunkFileNames: 'chunks/[name]-[hash].js',
           ...(groups.length > 0 && { codeSplitting: { groups } }),

@@ -80,5 +80,5 @@ it('loads for the first answer only what it needs for that', async () => {
     expect(loaded).not.toContain(late)
   for (const file of files) expect(await readFile(file, 'utf8'), file).not.toMatch(/^import .* from "node:/m)
   const bytes = await Promise.all(files.map(async (file) => (await stat(file)).size))
-  expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThan(680_000)
+  expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThan(620_000)
 })
