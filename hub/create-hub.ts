@@ -1,54 +1,34 @@
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Express } from 'express'
-import { limitDefaults, type Endpoint, type HubStatus, type Overview } from './contract/index.ts'
+import { loadApp } from './api/load-app.ts'
 import { trustOf, type Trust } from './auth/client-address.ts'
 import { openExecConsents } from './auth/exec-consents.ts'
-import { openIdentity } from './auth/identity.ts'
-import { signingKeys } from './auth/signing-keys.ts'
-import { createProtectedResources } from './auth/protected-resource.ts'
-import { createRateLimits } from './auth/rate-limits.ts'
-import { loopbackOrigin } from './endpoint.ts'
-import { createClusterSource } from './cluster/cluster-source.ts'
-import { loadApp } from './api/load-app.ts'
-import { openPins } from './catalog/pins.ts'
 import { createBackupSource } from './backup/backup-source.ts'
-import type { Sources } from './config/interpolate.ts'
-import type { ReferenceSources } from './config/references.ts'
+import { openPins } from './catalog/pins.ts'
+import { createClusterSource } from './cluster/cluster-source.ts'
+import { openAccess } from './composition/access.ts'
+import { openConfiguration } from './composition/configuration.ts'
+import { createLife } from './composition/life.ts'
+import { createObservation } from './composition/observation.ts'
+import { createServers } from './composition/servers.ts'
+import { createHubState } from './composition/state.ts'
 import { keptText } from './config/kept-text.ts'
-import { openDocuments } from './config/open-documents.ts'
-import { defaultOf, fixedDefault, type Where } from './config/settings.ts'
 import { createPushSource } from './config/push/push-source.ts'
-import { openConfigStore } from './config/store.ts'
-import { createConfigVersions } from './config/versions.ts'
+import { defaultOf, fixedDefault } from './config/settings.ts'
+import { limitDefaults, type Endpoint } from './contract/index.ts'
+import { loopbackOrigin } from './endpoint.ts'
 import { createFrontDoor } from './front-door.ts'
-import type { OnExchange } from './gateway/exchange.ts'
 import { createGateway } from './gateway/gateway.ts'
-import { configChangedAct, identityAct, pushAct } from './history/acts.ts'
-import { createHistory } from './history/create-history.ts'
+import { identityAct, pushAct } from './history/acts.ts'
 import type { Hub, HubOptions } from './hub.ts'
 import { createLiveSettings } from './live-settings.ts'
-import { createEvents } from './observe/events.ts'
-import { createFaultReports } from './observe/fault-reports.ts'
 import { rememberLog } from './observe/recent-log.ts'
-import { logRequests } from './observe/request-lines.ts'
-import { createMetrics } from './observe/metrics.ts'
-import { createServerLogs } from './observe/server-log.ts'
-import { createWebhooks } from './observe/webhooks.ts'
-import { unsaid } from './say.ts'
 import { createSecretKeeper } from './secrets/keeper.ts'
 import { createSecretLifter } from './secrets/lifter.ts'
-import { readFileBelow, readSecretFile, secretFolders } from './secrets/environment.ts'
-import { isOwnName } from './secrets/names.ts'
-import { configuredDefaults } from './upstream/limits.ts'
-import { createOffers } from './upstream/offers.ts'
 import { createProcessJournal, journalFile } from './upstream/process/journal.ts'
 import { systemProcessTable } from './upstream/process/process-table.ts'
 import { createReaper } from './upstream/process/process-tree.ts'
 import { startWatchdog } from './upstream/process/watchdog.ts'
-import { createSearchPathSource } from './upstream/process/search-path.ts'
-import { createAccountService } from './upstream/oauth/service.ts'
-import { createSupervisor } from './upstream/supervisor.ts'
 
 /**
  * Builds the hub; it does not listen. Faults of the files in CONFIG_DIR are in `faults`: an entry decides whether they are
@@ -66,25 +46,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   await journal.reap()
   // On a server whoever started the hub starts it again.
   const watchdog = options.mode === 'desktop' ? startWatchdog(journal.ownMarks) : null
-  const sources: Sources = {
-    env: options.systemEnv ?? options.env,
-    secret: (name) => (isOwnName(name) ? undefined : options.vault.get(name)),
-    explain: options.vault.explain,
-    file: readSecretFile,
-  }
-  const documents = await openDocuments({ ...options, sources })
-  const config = await openConfigStore(documents, sources, options.overrides)
-  options.applyLogging?.(config.system.logging)
-  const versions =
-    documents.versions ??
-    createConfigVersions(join(options.dataDir, 'versions'), (error) =>
-      options.log('error', 'A version of the configuration cannot be kept', { error: String(error) }),
-    )
-  config.onVersion = (texts, by, reason) => void versions.record(texts, by, reason)
-  const where: Where = {
-    mode: options.mode,
-    production: options.mode === 'server' && options.env('NODE_ENV') === 'production',
-  }
+  const configuration = await openConfiguration(options)
+  const { documents, config, versions, where, references } = configuration
   const allowPrivateAddresses = (): boolean =>
     config.system.server?.allowPrivateAddresses ?? defaultOf('server.allowPrivateAddresses', where)
   const consents = await openExecConsents({
@@ -137,8 +100,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     onError: (error) => options.log('error', 'The approved tool definitions cannot be saved', { error: String(error) }),
   })
   const startedAt = Date.now()
-  const { vault, redactor } = options
-  const events = createEvents(redactor)
+  const { vault, redactor, traces } = options
   const { auth: authConfig = {}, server: serverConfig = {} } = config.system
   function knowSecrets(): void {
     const { jwtSecret, jwtSecretPrevious } = config.system.auth ?? {}
@@ -153,28 +115,19 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   /** Where the endpoint was moved to by hand. */
   let movedTo: number | undefined
   let endpoint: Endpoint = { state: 'starting', url: '', port: 0, takenBy: null, message: null }
+  const publicUrl = (): string | null => config.system.server?.publicUrl?.replace(/\/+$/, '') ?? null
+  const baseUrl = (): string | null => publicUrl() ?? loopbackOrigin(endpoint)
 
-  const references: ReferenceSources = {
-    env: options.env,
-    secret: (name) => (isOwnName(name) ? undefined : vault.get(name)),
-    explain: vault.explain,
-    file:
-      options.mode === 'desktop' ? readSecretFile : readFileBelow([options.configDir, ...secretFolders(options.env)]),
-  }
-  const history = createHistory({
-    mode: options.mode,
-    dataDir: options.dataDir,
-    databaseUrl: options.databaseUrl,
-    system: () => config.system,
-    redactor,
-    events,
-    log: options.log,
-    onBatch: (requests) => {
-      metrics.count(requests)
-      if (options.isDebug?.() === true) logRequests(options.log, requests)
-      options.worked?.(requests.length)
-    },
+  const observation = createObservation({
+    options,
+    config,
+    pins,
+    backups,
+    baseUrl,
+    allowPrivateAddresses,
+    parts: () => ({ supervisor, gateway, access }),
   })
+  const { events, history, webhooks, onExchange } = observation
   let trusted = trustOf(serverConfig.trustProxy)
   const trust: Trust = (address, hop) => trusted(address, hop)
   const cluster = createClusterSource({
@@ -183,172 +136,41 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     dir: options.sharedAccounts?.dir ?? options.dataDir,
     log: options.log,
   })
-  if (options.redisUrl !== null && authConfig.jwtSecret === undefined)
-    options.log('warn', 'JWT_SECRET is not set: who signs in here is not signed in at the hubs that share REDIS_URL')
-  let lockouts = 0
-  const keys = await signingKeys(options, authConfig)
-  const identity = await openIdentity({
-    mode: options.mode,
+  const access = await openAccess({
+    options,
+    config,
     documents,
-    dataDir: options.dataDir,
-    tokens: options.tokens,
-    signingKeys: keys,
-    auth: () => config.system.auth ?? {},
-    adminPassword: options.adminPassword,
-    openCluster: cluster.open,
-    announceSetup: (code) => hub.onSetupCode?.(code),
-    audit: (act) => {
-      history.audit(identityAct(act))
-      if (act.action !== 'auth.locked') return
-      lockouts++
-      webhooks.lockout(act.target, act.address)
-    },
-  })
-  const webhooks = createWebhooks({
-    version: options.version,
-    env: options.env,
-    configDir: options.configDir,
-    allowPrivateAddresses,
-    hubUrl: () => baseUrl(),
-    pinState: pins.state,
-    redactor,
-    log: options.log,
-  })
-  webhooks.apply(config.system.monitoring?.webhooks)
-  const reportFault = createFaultReports({
-    dsn: () => config.system.monitoring?.sentryDsn,
-    release: options.version,
-    part: 'hub',
-    redactor,
-    env: process.env,
-  })
-  const mcpAuth = authConfig.mcp ?? 'token'
-  const rates = createRateLimits({
-    mode: options.mode,
-    settings: () => config.system.rateLimit,
-    limiter: cluster.limiter,
-  })
-
-  const serverLogs = createServerLogs({ folder: join(options.dataDir, 'logs', 'servers'), redactor })
-  const searchPath = createSearchPathSource(options.readSearchPath)
-  /** What a server offers, and its sessions, belong to who is signed in. */
-  function restartAs(server: string): void {
-    const upstream = supervisor.upstreams.get(server)
-    if (upstream !== undefined && upstream.status().state !== 'disabled') void upstream.restart()
-  }
-
-  const publicUrl = (): string | null => config.system.server?.publicUrl?.replace(/\/+$/, '') ?? null
-  const baseUrl = (): string | null => publicUrl() ?? loopbackOrigin(endpoint)
-  const issuer =
-    authConfig.oauth === undefined
-      ? null
-      : (await import('./auth/external-issuer.ts')).createExternalIssuer(authConfig.oauth)
-  const resources = createProtectedResources({ issuer, audience: authConfig.oauth?.audience ?? [], baseUrl })
-  const accounts = createAccountService({
-    dir: options.sharedAccounts?.dir ?? join(options.dataDir, 'accounts'),
-    key: options.sharedAccounts === undefined ? vault : options.sharedAccounts.key,
-    know: (secrets) => redactor.know('accounts', secrets),
+    cluster,
+    history,
+    webhooks,
     baseUrl,
-    placeOf: (server) => supervisor.placeOf(server),
-    servers: () => [...supervisor.upstreams.keys()],
-    onChange: (account) => {
-      events.emit({ type: 'account.changed', account })
-      hub.onOverview?.(overview())
-    },
-    onSignedIn: (server, widened) => {
-      if (!widened) restartAs(server)
-    },
-    onSignedOut: (server) => restartAs(server),
-    log: options.log,
+    announceSetup: (code) => hub.onSetupCode?.(code),
   })
+  const { identity, rates } = access
+  const mcpAuth = authConfig.mcp ?? 'token'
 
-  const serverDefaults = configuredDefaults(config.system)
-  const supervisor = createSupervisor({
-    clientInfo: { name: 'mcp-hub', version: options.version },
-    defaults: serverDefaults,
+  const servers = createServers({
+    options,
+    config,
     references,
-    redactor,
-    configDir: options.configDir,
-    offers: createOffers(join(options.dataDir, 'offers')),
-    table,
-    journal,
-    reaper,
-    isUsageWatched: () => events.isUsageWatched,
-    onUsage: () => {
-      const servers = [...supervisor.upstreams.values()].map((upstream) => {
-        const { name, usage, connections, openStreams } = upstream.status()
-        return { name, usage, connections, openStreams }
-      })
-      events.emit({ type: 'server.usage', servers })
-    },
-    searchPath,
-    maxStdioLineBytes: limits.maxStdioLineBytes,
-    maxResponseBytes: limits.maxResponseBytes,
-    agreed: consents.agreed,
+    limits,
+    consents,
+    pins,
+    events,
+    webhooks,
+    processes: { table, journal, reaper },
     allowPrivateAddresses,
-    authorization: accounts.authorization,
-    createLog: (server) => serverLogs.open(server, (lines) => events.emit({ type: 'server.log', server, lines })),
-    onState: (upstream) => {
-      const status = upstream.status()
-      if (status.state === 'running') options.worked?.(0)
-      options.log(status.reason === null ? 'info' : 'warn', 'Server state', {
-        server: status.name,
-        state: status.state,
-        ...(status.reason === null ? {} : { reason: status.reason.message }),
-      })
-      events.emit({ type: 'server.changed', server: status })
-      webhooks.serverState(status)
-      hub.onOverview?.(overview())
-    },
-    onCatalog: (upstream, kinds) => {
-      for (const { lists } of upstream.catalogs) {
-        pins.observe(upstream.name, lists.tools)
-        webhooks.toolsSeen(upstream.name, lists.tools)
-      }
-      gateway.catalogChanged(upstream, kinds)
-      events.emit({ type: 'catalog.changed', server: upstream.name })
-      events.emit({ type: 'server.changed', server: upstream.status() })
-    },
-    onNotification: (upstream, method, params) => gateway.notified(upstream, method, params),
-    onServers: ({ removed, disabled }) => {
-      if (removed.length + disabled.length > 0) gateway.listsChanged([...removed, ...disabled])
-      for (const name of removed) {
-        pins.forget(name)
-        events.emit({ type: 'server.removed', name })
-      }
-      hub.onOverview?.(overview())
-    },
+    baseUrl,
+    gateway: () => gateway,
+    onOverview: () => hub.onOverview?.(state.overview()),
   })
+  const { supervisor, accounts, searchPath } = servers
 
-  events.onUsageWatched = supervisor.usageWatched
-
-  const metrics = createMetrics({
-    settings: () => {
-      const { enabled = fixedDefault('monitoring.enabled'), metricsInterval = null } = config.system.monitoring ?? {}
-      return { enabled, intervalMs: metricsInterval }
-    },
-    version: options.version,
-    servers: () => [...supervisor.upstreams.values()].map((upstream) => upstream.status()),
-    sessions: () => gateway.sessions,
-    listens: () => gateway.listens,
-    eventReaders: () => events.readers,
-    dropped: () => history.dropped,
-    lockouts: () => lockouts,
-    newestBackup: backups.newest,
-  })
-  const { traces } = options
-  const onExchange: OnExchange =
-    traces === null
-      ? history.record
-      : (exchange, params, reply) => {
-          history.record(exchange, params, reply)
-          traces.end(exchange)
-        }
   const gateway = createGateway({
     hubInfo: { name: 'mcp-hub', version: options.version },
     limits,
     instance: options.instance ?? null,
-    stateKeys: keys,
+    stateKeys: access.signingKeys,
     upstreams: () => supervisor.upstreams,
     profiles: () => config.profiles.profiles,
     admission: pins,
@@ -389,39 +211,22 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     events.emit({ type: 'catalog.changed', server })
   }
 
-  function status(): HubStatus {
-    return {
-      version: options.version,
-      mode: options.mode,
-      pid: process.pid,
-      startedAt,
-      nodeVersion: process.version,
-      endpoint,
-      mcpAuth,
-      configDir: options.configDir,
-      configFaults: [...config.faults, ...identity.faults],
-      restartNeeded: live.restartNeeded,
-      sessions: gateway.sessions,
-      rssBytes: process.memoryUsage.rss(),
-    }
-  }
-
-  function overview(): Overview {
-    const servers = [...supervisor.upstreams.values()].map((upstream) => {
-      const { name, state, reason } = upstream.status()
-      return { name, state, reason }
-    })
-    return {
-      endpoint,
-      configFaults: config.faults.length + identity.faults.length,
-      servers,
-      signIns: accounts.needing(),
-    }
-  }
+  const state = createHubState({
+    options,
+    startedAt,
+    endpoint: () => endpoint,
+    mcpAuth,
+    config,
+    identity,
+    live: () => live,
+    gateway: () => gateway,
+    supervisor,
+    accounts,
+  })
 
   function changed(): void {
-    events.emit({ type: 'hub.changed', hub: status() })
-    hub.onOverview?.(overview())
+    events.emit({ type: 'hub.changed', hub: state.status() })
+    hub.onOverview?.(state.overview())
   }
 
   let app: Promise<Express> | null = null
@@ -437,8 +242,8 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     },
     trust,
     identity,
-    issuer,
-    resources,
+    issuer: access.issuer,
+    resources: access.resources,
     mcpAuth,
     rates,
     gateway,
@@ -465,15 +270,15 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         keeper,
         lifter,
         history,
-        metrics,
+        metrics: observation.metrics,
         webhooks,
-        reportFault,
+        reportFault: observation.reportFault,
         events,
         log: remembered,
         onExchange,
         maxBodyBytes: () => limits.maxRequestBytes,
         baseUrl,
-        status,
+        status: state.status,
         apply,
         profilesChanged,
         pinsChanged,
@@ -507,10 +312,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         door.guardChanged()
       }
       if (touches('limits.')) Object.assign(limits, limitDefaults, config.system.limits)
-      if (touches('limits.') || touches('monitoring.')) {
-        Object.assign(serverDefaults, configuredDefaults(config.system))
-        for (const upstream of supervisor.upstreams.values()) upstream.defaultsChanged()
-      }
+      if (touches('limits.') || touches('monitoring.')) servers.settingsChanged()
     },
   })
   config.onSystem = () => {
@@ -521,31 +323,26 @@ export async function createHub(given: HubOptions): Promise<Hub> {
 
   const hub: Hub = {
     requestListener: door.listener,
-    start: async () => {
-      identity.onFaults = () => {
-        for (const fault of identity.faults) options.log('error', 'Configuration fault', unsaid(fault))
-        changed()
-      }
-      identity.watch()
-      pins.watch()
-      consents.watch()
-      config.watch((names) => {
-        webhooks.configFaults(config.faults)
-        for (const fault of config.faults) options.log('error', 'Configuration fault', unsaid(fault))
-        // Another hub has told of its change itself.
-        if (!documents.shared) history.audit(configChangedAct(config.faults.length))
-        changed()
-        void apply()
-        if (names.has('profiles')) profilesChanged()
-      })
-      door.open = true
-      if (config.faults.length === 0) void versions.record(config.texts, null, null)
-      backups.start()
-      void serverLogs.prune(Object.keys(config.servers.mcpServers))
-      await apply()
-      await pushes.resume()
-      webhooks.started(options.version)
-    },
+    ...createLife({
+      options,
+      configuration,
+      access,
+      servers,
+      consents,
+      pins,
+      pushes,
+      backups,
+      gateway,
+      door,
+      events,
+      history,
+      webhooks,
+      cluster,
+      watchdog,
+      apply,
+      profilesChanged,
+      changed,
+    }),
     get ready() {
       return door.open
     },
@@ -557,7 +354,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     connectionLimits: { ...limits, isProxy: (address) => trust(address, 0) },
     host: serverConfig.host ?? fixedDefault('server.host'),
     setupCode: () => identity.setupCode(),
-    overview,
+    overview: state.overview,
     setEndpoint: (next) => {
       endpoint = next
       changed()
@@ -565,41 +362,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     onMoveEndpoint: null,
     onOverview: null,
     onSetupCode: null,
-    drain: async (ms) => {
-      webhooks.draining()
-      const deadline = Date.now() + ms
-      // Streams have no end of their own: clients reconnect to the next hub.
-      events.close()
-      for (;;) {
-        gateway.release()
-        if (door.running === 0 || Date.now() >= deadline) break
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
-      door.open = false
-    },
-    stop: async () => {
-      door.open = false
-      await pushes.dispose()
-      await config.dispose()
-      await backups.dispose()
-      gateway.close()
-      events.close()
-      accounts.close()
-      door.dispose()
-      await supervisor.stop()
-      watchdog?.dispose()
-      await serverLogs.flush()
-      await pins.flush()
-      await consents.dispose()
-      await webhooks.dispose()
-      await identity.dispose()
-      await documents.dispose()
-      await cluster.dispose()
-      await history.dispose()
-      await traces?.dispose()
-      await vault.dispose()
-    },
-    reportFault,
+    reportFault: observation.reportFault,
     abandon: journal.killAll,
   }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { numberText, parseExactly } from '../contract/exact-json.ts'
+import { parseExactly } from '../contract/exact-json.ts'
 import { isEnabled } from '../contract/index.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { ListKind } from '../upstream/catalog.ts'
@@ -19,6 +19,8 @@ import { createStateSeal } from './request-state.ts'
 import { wholeShape } from '../catalog/shape.ts'
 import type { Notes } from '../cluster/cluster.ts'
 import type { Profile } from '../contract/index.ts'
+import { isAnswer, nestingDepth, shapeFault } from './message-shape.ts'
+import { readBody, refuse } from './request-body.ts'
 import { createProfileView } from './profile-view.ts'
 import { createAggregatedView } from './aggregated-view.ts'
 import { createSearchableView, personalWith, type ToolSearchModes } from './searchable-view.ts'
@@ -27,9 +29,6 @@ import { createScopedViews } from './scoped-views.ts'
 import { createTaskOwners } from './task-owners.ts'
 import { createTasks } from './tasks.ts'
 import type { Admission, HubInfo, View } from './view.ts'
-
-/** How long a client may go on sending what was refused. */
-const LINGER_MS = 2_000
 
 export interface GatewayOptions {
   hubInfo: HubInfo
@@ -158,55 +157,6 @@ export function createGateway(options: GatewayOptions): Gateway {
     return view
   }
 
-  function refuse(response: ServerResponse, status: number, code: number, message: string): void {
-    if (response.headersSent || response.destroyed) return
-    const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message } })
-    response
-      .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
-      .end(body)
-  }
-
-  function readBody(request: IncomingMessage, response: ServerResponse, then: (body: Buffer) => void): void {
-    if (!isJson(request.headers['content-type'] ?? '')) {
-      refuse(response, 415, rpc.invalidRequest, 'Content-Type must be application/json')
-      request.resume()
-      return
-    }
-    const chunks: Buffer[] = []
-    let size = 0
-    const tooLarge = (): void => {
-      if (response.headersSent || response.destroyed) return
-      const message = `The body is larger than ${limits.maxRequestBytes} bytes (limits.maxRequestBytes)`
-      const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: rpc.invalidRequest, message } })
-      const head = {
-        'content-type': 'application/json',
-        'content-length': Buffer.byteLength(body),
-        connection: 'close',
-      }
-      response.writeHead(413, head).write(body)
-      // A connection that is closed while the client sends takes the answer back from it: the rest is read for a while.
-      const timer = setTimeout(() => response.end(), LINGER_MS).unref()
-      const hangUp = (): void => {
-        clearTimeout(timer)
-        response.end()
-      }
-      request.removeAllListeners('data').once('end', hangUp).resume()
-    }
-    if (Number(request.headers['content-length'] ?? 0) > limits.maxRequestBytes) {
-      tooLarge()
-      return
-    }
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length
-      if (size > limits.maxRequestBytes) tooLarge()
-      else chunks.push(chunk)
-    })
-    request.on('end', () => {
-      if (size <= limits.maxRequestBytes)
-        then(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, size))
-    })
-  }
-
   function batchFault(body: unknown): string | null {
     return Array.isArray(body) && body.length > limits.maxBatchMessages
       ? `The batch has ${body.length} messages, more than ${limits.maxBatchMessages} (limits.maxBatchMessages)`
@@ -258,7 +208,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         return true
       }
       const url = new URL(request.url ?? '/', 'http://hub')
-      readBody(request, response, (body) => {
+      readBody(request, response, limits.maxRequestBytes, (body) => {
         const view = viewFor('', principal) ?? aggregated
         const http: HttpRequest = { request, response, body, principal, view, overLimit }
         onPost(http, (message) => legacy.postSse(http, url.searchParams.get('sessionId') ?? '', message))
@@ -282,7 +232,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (request.method === 'GET') legacy.openSse(http, '/messages')
       else refuse(response, 405, rpc.invalidRequest, 'Use GET to open the stream')
     } else if (request.method === 'POST') {
-      readBody(request, response, (body) => {
+      readBody(request, response, limits.maxRequestBytes, (body) => {
         http.body = body
         onPost(http, (message) => {
           if (!isModern(message, request.headers)) legacy.post(http, message)
@@ -343,68 +293,3 @@ const placeOf = memoize((path): { sse: boolean; name: string } | 'elsewhere' | '
     return 'malformed'
   }
 })
-
-const isJson = memoize((contentType) => /^application\/json\b/i.test(contentType))
-
-/** Whether it only answers what a server asked: then a refusal would leave a call hanging. */
-function isAnswer(body: unknown): boolean {
-  return Array.isArray(body) ? body.every(isAnswer) : isObject(body) && !('method' in body)
-}
-
-const LARGE_ID = 'id must be a string or an integer up to 2^53 - 1'
-
-/** What makes a body no JSON-RPC message; null when it is one. */
-function shapeFault(body: unknown): string | null {
-  if (Array.isArray(body)) {
-    if (body.length === 0) return 'The batch is empty'
-    for (const message of body as unknown[]) {
-      const fault = Array.isArray(message) ? 'A batch may not hold a batch' : shapeFault(message)
-      if (fault !== null) return fault
-    }
-    return null
-  }
-  if (!isObject(body)) return 'The body must be a JSON-RPC message'
-  if (body['jsonrpc'] !== '2.0') return 'jsonrpc must be "2.0"'
-  const id = body['id']
-  if (numberText(id) !== null) return LARGE_ID
-  if (id !== undefined && typeof id !== 'string' && !(typeof id === 'number' && Number.isFinite(id))) {
-    if (!(id === null && 'error' in body)) return 'id must be a string or a number'
-  }
-  if (Number.isInteger(id) && !Number.isSafeInteger(id)) return LARGE_ID
-  if ('method' in body) {
-    if (typeof body['method'] !== 'string' || body['method'] === '') return 'method must be a string'
-    if ('params' in body && (typeof body['params'] !== 'object' || body['params'] === null))
-      return 'params must be an object'
-    return null
-  }
-  return 'result' in body || 'error' in body ? null : 'The message has neither method nor result nor error'
-}
-
-/** The depth of the deepest object or array, counted without parsing; stops once it is over `limit`. */
-export function nestingDepth(text: string, limit: number): number {
-  // A text too short to be nested so deep needs no look.
-  if (text.length <= 2 * limit) return 0
-  let depth = 0
-  let deepest = 0
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code === 0x22) {
-      at = endOfString(text, at)
-    } else if (code === 0x7b || code === 0x5b) {
-      if (++depth > deepest) deepest = depth
-      if (deepest > limit) return deepest
-    } else if (code === 0x7d || code === 0x5d) depth--
-  }
-  return deepest
-}
-
-function endOfString(text: string, start: number): number {
-  for (let at = start + 1; ;) {
-    const quote = text.indexOf('"', at)
-    if (quote === -1) return text.length
-    let slashes = 0
-    while (text.charCodeAt(quote - 1 - slashes) === 0x5c) slashes++
-    if (slashes % 2 === 0) return quote
-    at = quote + 1
-  }
-}

@@ -5,61 +5,29 @@ import {
   transportOf,
   type Era,
   type Reason,
-  type ServerConfig,
   type ServerState,
   type Usage,
 } from '../contract/index.ts'
-import { systemClock, type Clock } from '../clock.ts'
+import { systemClock } from '../clock.ts'
 import { ELICITATION_COMPLETE } from '../gateway/call.ts'
-import { McpError, rpc, type Params } from '../gateway/json-rpc.ts'
-import type { ServerLog } from '../observe/server-log.ts'
-import type { Redactor } from '../observe/redactor.ts'
-import { say, told, wordsFrom } from '../say.ts'
+import { McpError, rpc } from '../gateway/json-rpc.ts'
+import { say, told } from '../say.ts'
 import { createCalls } from './calls.ts'
-import { emptyCatalog, listKinds, type Catalog, type ListKind } from './catalog.ts'
-import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
+import { emptyCatalog, listKinds, type Catalog } from './catalog.ts'
+import { UpstreamFailure } from './channel.ts'
 import { createClientInstances } from './client-instances.ts'
 import type { ServerHello } from './handshake.ts'
-import type { Upstream } from './upstream.ts'
-import { createHealthProbe, type HealthProbe } from './health.ts'
+import type { Upstream, UpstreamEvents, UpstreamOptions } from './upstream.ts'
 import { createInstance, type Instance } from './instance.ts'
 import type { LaneClients, OpenedLane } from './lanes.ts'
-import { attemptsFor, idleStopOf, limitsOf, type ServerLimits } from './limits.ts'
-import type { Offer } from './offers.ts'
+import { attemptsFor, idleStopOf, limitsOf } from './limits.ts'
 import { listenForTasks } from './open-tasks.ts'
 import { rootsOf } from './roots.ts'
-import { initialMachine, transition, type ServerEvent } from './state-machine.ts'
 import { createSubscriptions } from './subscriptions.ts'
+import { createServerMachine, isUp as isStateUp } from './server-machine.ts'
+import { watchServer, type ServerWatch } from './server-watch.ts'
 import { describeTarget, statusOf, unavailableError } from './server-status.ts'
 
-export interface UpstreamOptions {
-  name: string
-  config: ServerConfig
-  clientInfo: { name: string; version: string }
-  defaults: ServerLimits
-  /** Opens the transport of an entry; throws UpstreamFailure when a reference cannot be resolved. */
-  openChannel: (config: ServerConfig, handlers: ChannelHandlers) => Channel
-  maxResponseBytes: number
-  log: ServerLog
-  /** What it offered when it ran last, in an earlier run of the hub. */
-  offer?: Offer | null
-  /** Reasons quote what servers say, and that may hold a secret. */
-  redactor: Redactor
-  clock?: Clock
-  /** Ends what all connections of this server share, when it is stopped for good. */
-  dispose?: () => Promise<void>
-  /** Randomness of the backoff, 0 to 1. */
-  random?: () => number
-}
-
-export interface UpstreamEvents {
-  onState: () => void
-  onCatalog: (kinds: readonly ListKind[]) => void
-  onNotification: (method: string, params: Params | undefined) => void
-}
-
-const HEALTHY_MS = 60_000
-const MAX_HISTORY = 50
 const MAX_LANES = 8
 const PROBE_TIMEOUT_MS = 5_000
 
@@ -67,7 +35,18 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   const { name, log, clock = systemClock } = options
   let config = options.config
   const limits = limitsOf(config, options.defaults)
-  let machine = initialMachine(isEnabled(config), clock.now())
+  const machine = createServerMachine({
+    enabled: isEnabled(config),
+    clock,
+    random: options.random ?? Math.random,
+    log,
+    redactor: options.redactor,
+    maxAttempts: (why) => attemptsFor(config, limits, why),
+    onState: () => events.onState(),
+    onEntered: entered,
+  })
+  const { dispatch, until } = machine
+  const isUp = (): boolean => machine.isUp
   let primary: Instance | null = null
   /** What the server offered last: it stays listed while the server is down, and its calls say why they fail. */
   let lastCatalog: Catalog = options.offer?.catalog ?? emptyCatalog
@@ -75,20 +54,15 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   let era: Era | null = null
   let tasks: ReadonlySet<string> = new Set()
   let usage: Usage | null = null
-  /** For good: nothing starts it again. */
-  let ended = false
   /** Each start has a number, so that what an earlier one still reports is not taken for this one's. */
   let run = 0
   /** Settles once the processes and connections of earlier runs are gone. */
   let closing: Promise<unknown> = Promise.resolve()
   /** Connections whose sign-in has ended, with calls that are under way. */
   const draining = new Set<Instance>()
-  let health: HealthProbe | null = null
-  const impairments = new Map<'probe' | 'limit', Reason>()
+  let watch: ServerWatch | null = null
   /** Timers of the present state. */
   let timers: (() => void)[] = []
-  const history: ReturnType<Upstream['history']> = []
-  const waiters = new Set<() => void>()
   const clients = createClientInstances(() => ({
     server: name,
     open: openForClient,
@@ -111,7 +85,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       return limits
     },
     get machine() {
-      return machine
+      return machine.current
     },
     get instance() {
       return isUp() ? primary : null
@@ -123,48 +97,32 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   })
   const subscriptions = createSubscriptions({ connectionOf: calls.connectionOf, later })
 
-  function dispatch(cause: ServerEvent): void {
-    const event = options.redactor.value(cause)
-    if (ended && (event.type === 'start' || event.type === 'restart')) return
-    const before = machine
-    const why = 'reason' in event ? event.reason : null
-    const maxAttempts = attemptsFor(config, limits, why)
-    machine = transition(before, event, { now: clock.now(), random: (options.random ?? Math.random)(), maxAttempts })
-    const { state, reason } = machine
-    if (state === before.state && reason === before.reason) return
-    history.push(told({ state, at: clock.now(), reason: reason && wordsFrom(reason, 'message') }))
-    if (history.length > MAX_HISTORY) history.shift()
-    if (reason === null) log.add('hub', 'info', `State: ${state}`)
-    else {
-      const text = reason.detail === undefined ? reason.message : `${reason.message}\n${reason.detail}`
-      log.add('hub', state === 'degraded' ? 'warn' : 'error', text)
-    }
-    events.onState()
-    if (state !== before.state) entered(before.state)
-    for (const wake of [...waiters]) wake()
-  }
-
-  const isUp = (state: ServerState = machine.state): boolean => state === 'running' || state === 'degraded'
-
-  const isAsleep = (): boolean =>
-    !ended && (machine.state === 'idle' || (machine.state === 'stopping' && machine.then === 'idle'))
-
   /** What a state needs is begun when it is entered, whatever led to it. */
   function entered(before: ServerState): void {
-    const { state } = machine
-    if (isUp(before) && isUp()) return
+    const { state } = machine.current
+    if (isStateUp(before) && isUp()) return
     for (const cancel of timers) cancel()
     timers = []
-    health?.dispose()
-    health = null
-    impairments.clear()
+    watch?.dispose()
+    watch = null
     if (state === 'starting') void open()
-    else if (isUp()) watch()
-    else {
+    else if (isUp()) {
+      if (primary !== null)
+        watch = watchServer({
+          machine,
+          instance: primary,
+          clients,
+          clock,
+          limits,
+          idleStop: idleStopOf(config),
+          wishes: () => subscriptions.size + tasks.size,
+          later,
+        })
+    } else {
       run++
-      release(machine.reason?.code === 'unresponsive')
+      release(machine.current.reason?.code === 'unresponsive')
       if (state === 'backoff')
-        later((machine.nextTryAt ?? clock.now()) - clock.now(), () => dispatch({ type: 'delay-over' }))
+        later((machine.current.nextTryAt ?? clock.now()) - clock.now(), () => dispatch({ type: 'delay-over' }))
       if (state === 'stopping') void closing.then(() => dispatch({ type: 'stopped' }))
     }
     if (!isUp()) calls.flush()
@@ -178,7 +136,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     const ending = [...(primary === null ? [] : [primary]), ...clients.leave()]
     primary = null
     usage = null
-    if (machine.state === 'needs-auth') {
+    if (machine.current.state === 'needs-auth') {
       // Who was let in before is still served: only what is asked from now on needs the sign-in.
       for (const instance of ending) draining.add(instance)
       closeDrained()
@@ -236,46 +194,6 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     }
   }
 
-  /** While it runs: forgets old failures, probes it, closes what idles. */
-  function watch(): void {
-    const instance = primary
-    if (instance === null) return
-    const onHealthy = (): void => {
-      if (machine.state === 'degraded') later(HEALTHY_MS, onHealthy)
-      else dispatch({ type: 'healthy' })
-    }
-    later(HEALTHY_MS, onHealthy)
-    health = createHealthProbe({
-      connection: instance.connection,
-      clock,
-      limits,
-      onImpaired: (reason) => impaired('probe', reason),
-      onRecovered: () => impaired('probe', null),
-      onDead: (reason) => dispatch({ type: 'lost', reason }),
-    })
-    const idleStop = idleStopOf(config)
-    const tick = Math.max(250, Math.min(30_000, limits.instanceIdleMs / 2, (idleStop ?? Infinity) / 2))
-    const look = (): void => {
-      void clients.reap(clock.now() - limits.instanceIdleMs)
-      const stale = clock.now() - Math.min(limits.instanceIdleMs, idleStop ?? Infinity)
-      for (const { openTasks, lastUsed } of instances())
-        if (openTasks.size > 0 && lastUsed < stale) void openTasks.check()
-      const used = Math.max(instance.lastUsed, ...clients.all.map(({ lastUsed }) => lastUsed))
-      const waits = subscriptions.size + tasks.size + instance.openTasks.size
-      const isIdle = !instance.busy && waits === 0 && clients.all.length === 0
-      if (idleStop !== null && isIdle && clock.now() - used > idleStop) dispatch({ type: 'stop' })
-      else later(tick, look)
-    }
-    later(tick, look)
-  }
-
-  function impaired(kind: 'probe' | 'limit', reason: Reason | null): void {
-    if (reason === null) impairments.delete(kind)
-    else impairments.set(kind, reason)
-    const [worst] = impairments.values()
-    dispatch(worst === undefined ? { type: 'recovered' } : { type: 'impaired', reason: worst })
-  }
-
   function newInstance(profile: string, onLost: (why: Reason) => void, whose: LaneClients | null = null): Instance {
     const wanted = config.hub?.era ?? 'auto'
     const sse = isRemote(config) && config.type !== 'sse' ? { ...config, type: 'sse' as const } : null
@@ -290,7 +208,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       totalTimeoutMs: limits.totalTimeoutMs,
       probeTimeoutMs: Math.min(PROBE_TIMEOUT_MS, limits.startTimeoutMs / 2),
       // Most that end at their start do so either way: every other attempt is spared the second process.
-      startsAgain: machine.attempt % 2 === 0,
+      startsAgain: machine.current.attempt % 2 === 0,
       maxResponseBytes: options.maxResponseBytes,
       openChannel: (handlers) => options.openChannel(config, handlers),
       openAsSse: sse === null ? null : (handlers) => options.openChannel(sse, handlers),
@@ -318,7 +236,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
         calls.settled()
         closeDrained()
       },
-      onTrouble: () => health?.check(),
+      onTrouble: () => watch?.check(),
     })
     return instance
   }
@@ -343,30 +261,15 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     return { instance, ready }
   }
 
-  /** Waits until the state is as `done` has it, at the latest for `ms`. */
-  function until(done: () => boolean, ms = Infinity): Promise<void> {
-    if (done()) return Promise.resolve()
-    return new Promise((resolve) => {
-      const end = (): void => {
-        cancelDeadline()
-        waiters.delete(check)
-        resolve()
-      }
-      const check = (): void => {
-        if (done()) end()
-      }
-      const cancelDeadline = ms === Infinity ? () => undefined : clock.after(ms, end)
-      waiters.add(check)
-    })
-  }
-
   function tried(ms: number): Promise<void> {
-    return until(() => machine.state !== 'backoff', ms)
+    return until(() => machine.current.state !== 'backoff', ms)
   }
 
   function settled(ms: number): Promise<void> {
     return until(
-      () => machine.state !== 'starting' && !(machine.state === 'stopping' && machine.then === 'starting'),
+      () =>
+        machine.current.state !== 'starting' &&
+        !(machine.current.state === 'stopping' && machine.current.then === 'starting'),
       ms,
     )
   }
@@ -394,7 +297,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       return lastHello
     },
     get isAsleep() {
-      return isAsleep()
+      return machine.isAsleep
     },
     get instance() {
       return isUp() ? primary : null
@@ -403,13 +306,13 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       return instances()
     },
     get startingSince() {
-      return machine.state === 'starting' && machine.attempt === 0 ? machine.since : null
+      return machine.current.state === 'starting' && machine.current.attempt === 0 ? machine.current.since : null
     },
     status: () => ({
       ...statusOf({
         name,
         config,
-        machine,
+        machine: machine.current,
         catalog: lastCatalog,
         usage,
         instances: instances(),
@@ -418,18 +321,18 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       }),
       target: options.redactor.text(describeTarget(config)),
     }),
-    history: () => [...history],
+    history: () => [...machine.history],
     start,
     stop: async () => {
-      ended = true
+      machine.end()
       dispatch({ type: 'stop' })
-      await until(() => machine.state !== 'stopping')
+      await until(() => machine.current.state !== 'stopping')
       await closing
       await options.dispose?.()
     },
     restart: async () => {
       dispatch({ type: 'restart' })
-      await until(() => machine.state !== 'stopping')
+      await until(() => machine.current.state !== 'stopping')
     },
     reconfigure: async (next) => {
       const [wasOn, isOn] = [isEnabled(config), isEnabled(next)]
@@ -444,29 +347,30 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
         if (!wasOn) dispatch({ type: 'enable' })
         dispatch({ type: 'restart' })
       }
-      await until(() => machine.state !== 'stopping')
+      await until(() => machine.current.state !== 'stopping')
     },
     defaultsChanged: () => {
       const interval = limits.healthCheckIntervalMs
       Object.assign(limits, limitsOf(config, options.defaults))
       // One that was never to be asked has no timer that would notice.
-      if (limits.healthCheckIntervalMs !== interval) health?.check()
+      if (limits.healthCheckIntervalMs !== interval) watch?.check()
     },
     wake: () => {
       if (transportOf(config) === 'stdio') return
-      const passes = machine.reason !== null && attemptsFor(config, limits, machine.reason) === Infinity
-      if (machine.state === 'backoff' || (machine.state === 'failed' && passes)) dispatch({ type: 'restart' })
-      else health?.check()
+      const passes = machine.current.reason !== null && attemptsFor(config, limits, machine.current.reason) === Infinity
+      if (machine.current.state === 'backoff' || (machine.current.state === 'failed' && passes))
+        dispatch({ type: 'restart' })
+      else watch?.check()
     },
     measured: (next) => {
       usage = next
     },
     overLimit: (reason, restart) => {
       if (reason !== null && restart) dispatch({ type: 'lost', reason })
-      else if (isUp()) impaired('limit', reason)
+      else if (isUp()) watch?.impaired('limit', reason)
     },
     settled,
-    unavailable: () => (isUp() || isAsleep() ? null : unavailableError(name, machine)),
+    unavailable: () => (isUp() || machine.isAsleep ? null : unavailableError(name, machine.current)),
     call: calls.call,
     instanceFor: calls.instanceFor,
     rootsChanged: calls.rootsChanged,

@@ -9,6 +9,7 @@ import { encodeHeaderValue } from '../gateway/mcp-headers.ts'
 import { bodyText, failureReason, isUndelivered, statusReason } from './http-failures.ts'
 import { createHttpRequester, type HttpTarget, type ResponseHandler } from './http-requester.ts'
 import { IdTable } from './id-table.ts'
+import { createUnaskedStream } from './unasked-stream.ts'
 
 export interface HttpOptions {
   maxResponseBytes: number
@@ -48,8 +49,17 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
   let closed = false
   /** It has answered something: only then may it be restarting. */
   let reached = false
-  let listening: Dispatcher.DispatchController | null = null
-  let listenTimer: NodeJS.Timeout | null = null
+
+  const unasked = createUnaskedStream({
+    requester,
+    handlers,
+    maxResponseBytes: options.maxResponseBytes,
+    isWanted: () => !closed && !modern,
+    session: () => sessionId,
+    headers: () => headersFor(null, 'text/event-stream'),
+    receive: (message) => receive(message, null),
+    onRefused: refused,
+  })
 
   function headersFor(hints: RequestHints | null, accept: string): Record<string, string> {
     const headers: Record<string, string> = { accept }
@@ -290,59 +300,6 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     )
   }
 
-  /**
-   * The stream for messages that belong to no request; a server without one answers 405. Once it was there it is asked for
-   * again and again: a server that went away comes back, and has then to be heard.
-   */
-  function listen(lastEventId: string, attempt: number, wasOpen: boolean): void {
-    if (closed || modern) return
-    const session = sessionId
-    let retryMs = Math.min(1_000 * 2 ** attempt, 30_000)
-    let last = lastEventId
-    let opened = false
-    const decoder = new StringDecoder('utf8')
-    const parser = createParser({
-      onEvent: (event) => {
-        if (event.id !== undefined) last = event.id
-        if (event.data !== '') receive(Buffer.from(event.data), null)
-      },
-      onRetry: (ms) => (retryMs = ms),
-      onError: ({ type }) => {
-        if (type !== 'max-buffer-size-exceeded') return
-        handlers.onOversize(null, 'limits.maxResponseBytes', options.maxResponseBytes)
-        listening?.abort(new Error('too large'))
-      },
-      maxBufferSize: options.maxResponseBytes,
-    })
-    const again = (): void => {
-      listening = null
-      if (closed || session !== sessionId || !(opened || wasOpen)) return
-      listenTimer = setTimeout(() => listen(last, opened ? 0 : attempt + 1, true), retryMs).unref()
-    }
-    const headers = {
-      ...headersFor(null, 'text/event-stream'),
-      ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }),
-    }
-    requester.send(
-      { method: 'GET', headers },
-      {
-        onRequestStart: (controller) => (listening = controller),
-        onResponseStart: (controller, status, responseHeaders) => {
-          opened = status === 200 && String(responseHeaders['content-type'] ?? '').startsWith('text/event-stream')
-          if (opened && wasOpen && lastEventId === '') handlers.onGap()
-          else if (wasOpen && status === 400 && lastEventId !== '') last = ''
-          else if (wasOpen && (status === 404 || status === 400)) handlers.onSessionLost(null)
-          if (!opened) controller.abort(new Error('no stream'))
-        },
-        onResponseData: (_controller, chunk) => parser.feed(decoder.write(chunk)),
-        onResponseEnd: again,
-        // A server that went away: its next start has to be noticed, so the stream is asked for again.
-        onResponseError: again,
-        onRefused: refused,
-      },
-    )
-  }
-
   /** Tells a legacy server that its session is over; what it answers does not matter. */
   function endSession(): Promise<void> {
     return new Promise((resolve) => {
@@ -361,16 +318,10 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     })
   }
 
-  function stopListening(): void {
-    if (listenTimer !== null) clearTimeout(listenTimer)
-    listening?.abort(new Error('closed'))
-    listening = null
-  }
-
   return {
     pid: null,
     get openStreams() {
-      return exchanges.size + (listening === null ? 0 : 1)
+      return exchanges.size + (unasked.isOpen ? 1 : 0)
     },
     isShared: false,
     open: () => requester.open(),
@@ -392,7 +343,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     },
     notify: (text, method) => {
       // The stream for unasked messages may only be opened once the server knows that the handshake is over.
-      if (method === 'notifications/initialized') post(text, method, () => listen('', 0, false))
+      if (method === 'notifications/initialized') post(text, method, () => unasked.open())
       else post(text, method)
     },
     answer: (_id, text) => post(text, 'response'),
@@ -413,11 +364,11 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     resetSession: () => {
       sessionId = null
       version = null
-      stopListening()
+      unasked.close()
     },
     close: async () => {
       closed = true
-      stopListening()
+      unasked.close()
       if (sessionId !== null && !modern) await endSession()
       requester.close()
     },

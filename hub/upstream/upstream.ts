@@ -1,11 +1,16 @@
+import type { Clock } from '../clock.ts'
 import type { Reason, ServerConfig, ServerState, ServerStatus, Usage, Wordings } from '../contract/index.ts'
 import type { Call, CancelCall, ClientCapabilities, SessionClient } from '../gateway/call.ts'
-import type { McpError } from '../gateway/json-rpc.ts'
+import type { McpError, Params } from '../gateway/json-rpc.ts'
+import type { Redactor } from '../observe/redactor.ts'
 import type { ServerLog } from '../observe/server-log.ts'
-import type { Catalog } from './catalog.ts'
+import type { Catalog, ListKind } from './catalog.ts'
+import type { Channel, ChannelHandlers } from './channel.ts'
 import type { ServerHello } from './handshake.ts'
 import type { Instance } from './instance.ts'
 import type { Resident } from './lanes.ts'
+import type { ServerLimits } from './limits.ts'
+import type { Offer } from './offers.ts'
 import type { ServedClient, Subscription } from './subscriptions.ts'
 
 /** One server of the configuration: its state machine (docs/server-states.md), its connections, what it offers. */
@@ -60,4 +65,30 @@ export interface Upstream {
   unsubscribe: (subscription: Subscription) => void
   /** The tasks of a modern server that somebody wants to hear of. */
   setTasks: (taskIds: ReadonlySet<string>) => void
+}
+
+export interface UpstreamOptions {
+  name: string
+  config: ServerConfig
+  clientInfo: { name: string; version: string }
+  defaults: ServerLimits
+  /** Opens the transport of an entry; throws UpstreamFailure when a reference cannot be resolved. */
+  openChannel: (config: ServerConfig, handlers: ChannelHandlers) => Channel
+  maxResponseBytes: number
+  log: ServerLog
+  /** What it offered when it ran last, in an earlier run of the hub. */
+  offer?: Offer | null
+  /** Reasons quote what servers say, and that may hold a secret. */
+  redactor: Redactor
+  clock?: Clock
+  /** Ends what all connections of this server share, when it is stopped for good. */
+  dispose?: () => Promise<void>
+  /** Randomness of the backoff, 0 to 1. */
+  random?: () => number
+}
+
+export interface UpstreamEvents {
+  onState: () => void
+  onCatalog: (kinds: readonly ListKind[]) => void
+  onNotification: (method: string, params: Params | undefined) => void
 }

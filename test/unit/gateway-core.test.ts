@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import fc from 'fast-check'
-import { nestingDepth } from '../../hub/gateway/gateway.ts'
+import { nestingDepth } from '../../hub/gateway/message-shape.ts'
 import { Reply, type Body } from '../../hub/gateway/json-rpc.ts'
 import {
   checkParamHeaders,

@@ -1,0 +1,90 @@
+import { StringDecoder } from 'node:string_decoder'
+import { createParser } from 'eventsource-parser'
+import type { Dispatcher } from 'undici'
+import type { ChannelHandlers } from './channel.ts'
+import type { HttpRequester, ResponseHandler } from './http-requester.ts'
+
+export interface UnaskedStreamOptions {
+  requester: HttpRequester
+  handlers: Pick<ChannelHandlers, 'onOversize' | 'onGap' | 'onSessionLost'>
+  maxResponseBytes: number
+  /** Whether there is to be such a stream. */
+  isWanted: () => boolean
+  /** The session that it belongs to. */
+  session: () => string | null
+  headers: () => Record<string, string>
+  receive: (message: Buffer) => void
+  onRefused: NonNullable<ResponseHandler['onRefused']>
+}
+
+/** The stream of a legacy server for messages that belong to no request; one without it answers 405. */
+export interface UnaskedStream {
+  readonly isOpen: boolean
+  open: () => void
+  close: () => void
+}
+
+/** Once it was there it is asked for again and again: a server that went away comes back, and has then to be heard. */
+export function createUnaskedStream(options: UnaskedStreamOptions): UnaskedStream {
+  const { requester, handlers, maxResponseBytes, session } = options
+  let controller: Dispatcher.DispatchController | null = null
+  let timer: NodeJS.Timeout | null = null
+
+  function listen(lastEventId: string, attempt: number, wasOpen: boolean): void {
+    if (!options.isWanted()) return
+    const listened = session()
+    let retryMs = Math.min(1_000 * 2 ** attempt, 30_000)
+    let last = lastEventId
+    let opened = false
+    const decoder = new StringDecoder('utf8')
+    const parser = createParser({
+      onEvent: (event) => {
+        if (event.id !== undefined) last = event.id
+        if (event.data !== '') options.receive(Buffer.from(event.data))
+      },
+      onRetry: (ms) => (retryMs = ms),
+      onError: ({ type }) => {
+        if (type !== 'max-buffer-size-exceeded') return
+        handlers.onOversize(null, 'limits.maxResponseBytes', maxResponseBytes)
+        controller?.abort(new Error('too large'))
+      },
+      maxBufferSize: maxResponseBytes,
+    })
+    const again = (): void => {
+      controller = null
+      if (!options.isWanted() || listened !== session() || !(opened || wasOpen)) return
+      timer = setTimeout(() => listen(last, opened ? 0 : attempt + 1, true), retryMs).unref()
+    }
+    const headers = { ...options.headers(), ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }) }
+    requester.send(
+      { method: 'GET', headers },
+      {
+        onRequestStart: (started) => (controller = started),
+        onResponseStart: (started, status, responseHeaders) => {
+          opened = status === 200 && String(responseHeaders['content-type'] ?? '').startsWith('text/event-stream')
+          if (opened && wasOpen && lastEventId === '') handlers.onGap()
+          else if (wasOpen && status === 400 && lastEventId !== '') last = ''
+          else if (wasOpen && (status === 404 || status === 400)) handlers.onSessionLost(null)
+          if (!opened) started.abort(new Error('no stream'))
+        },
+        onResponseData: (_controller, chunk) => parser.feed(decoder.write(chunk)),
+        onResponseEnd: again,
+        // A server that went away: its next start has to be noticed, so the stream is asked for again.
+        onResponseError: again,
+        onRefused: options.onRefused,
+      },
+    )
+  }
+
+  return {
+    get isOpen() {
+      return controller !== null
+    },
+    open: () => listen('', 0, false),
+    close: () => {
+      if (timer !== null) clearTimeout(timer)
+      controller?.abort(new Error('closed'))
+      controller = null
+    },
+  }
+}
