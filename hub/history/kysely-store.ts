@@ -78,33 +78,46 @@ export function trafficInsert(db: Kysely<HistoryTables>, rows: readonly TrafficR
     )
 }
 
+function requestsWhere({ history, matchesWords }: Pick<Engine, 'history' | 'matchesWords'>, filter: HistoryFilter) {
+  const lists = [
+    ['server', filter.server],
+    ['method', filter.method],
+    ['name', filter.name],
+    ['client', filter.client],
+    ['principal', filter.principal],
+    ['endpoint', filter.endpoint],
+    ['outcome', filter.outcome],
+    ['request_id', filter.requestId],
+  ] as const
+  let query = history.selectFrom('hub_requests')
+  for (const [column, values] of lists) if (values !== undefined) query = query.where(column, 'in', values)
+  if (filter.from !== undefined) query = query.where('at', '>=', filter.from)
+  if (filter.to !== undefined) query = query.where('at', '<', filter.to)
+  if (filter.minDurationMs !== undefined) query = query.where('duration_ms', '>=', filter.minDurationMs)
+  const terms = searchTerms(filter.q)
+  const beginnings = terms.filter(({ match }) => match === 'prefix').map(({ text }) => text)
+  if (beginnings.length > 0) query = query.where(matchesWords(beginnings))
+  for (const { text, match } of terms)
+    if (match === 'substring')
+      query = query.where(sql<SqlBool>`concat_ws(' ', name, error_message, request, response) LIKE ${`%${text}%`}`)
+  return query
+}
+
+/** The columns of a page of requests, the newest first: nothing is sorted, and nothing is read behind the page's end. */
+export function requestsPage(
+  engine: Pick<Engine, 'history' | 'matchesWords'>,
+  filter: HistoryFilter,
+  { before, limit }: Parameters<HistoryStore['findRequests']>[1],
+) {
+  return requestsWhere(engine, filter)
+    .select(recordColumns)
+    .$if(before !== undefined, (query) => query.where('id', '<', before ?? 0))
+    .orderBy('id', 'desc')
+    .limit(limit)
+}
+
 export function createKyselyStore(engine: Engine): HistoryStore {
   const { history, audit } = engine
-
-  function requestsWhere(filter: HistoryFilter) {
-    const lists = [
-      ['server', filter.server],
-      ['method', filter.method],
-      ['name', filter.name],
-      ['client', filter.client],
-      ['principal', filter.principal],
-      ['endpoint', filter.endpoint],
-      ['outcome', filter.outcome],
-      ['request_id', filter.requestId],
-    ] as const
-    let query = history.selectFrom('hub_requests')
-    for (const [column, values] of lists) if (values !== undefined) query = query.where(column, 'in', values)
-    if (filter.from !== undefined) query = query.where('at', '>=', filter.from)
-    if (filter.to !== undefined) query = query.where('at', '<', filter.to)
-    if (filter.minDurationMs !== undefined) query = query.where('duration_ms', '>=', filter.minDurationMs)
-    const terms = searchTerms(filter.q)
-    const beginnings = terms.filter(({ match }) => match === 'prefix').map(({ text }) => text)
-    if (beginnings.length > 0) query = query.where(engine.matchesWords(beginnings))
-    for (const { text, match } of terms)
-      if (match === 'substring')
-        query = query.where(sql<SqlBool>`concat_ws(' ', name, error_message, request, response) LIKE ${`%${text}%`}`)
-    return query
-  }
 
   function auditWhere(filter: AuditFilter) {
     const lists = [
@@ -172,14 +185,9 @@ export function createKyselyStore(engine: Engine): HistoryStore {
 
   return {
     appendRequests: engine.append,
-    findRequests: async (filter, { before, limit }) => {
+    findRequests: async (filter, page) => {
       if (searchTerms(filter.q).length > 0) await engine.beforeSearch()
-      const rows = await requestsWhere(filter)
-        .select(recordColumns)
-        .$if(before !== undefined, (query) => query.where('id', '<', before ?? 0))
-        .orderBy('id', 'desc')
-        .limit(limit)
-        .execute()
+      const rows = await requestsPage(engine, filter, page).execute()
       return rows.map(toRequest)
     },
     findRequest: async (id) => {

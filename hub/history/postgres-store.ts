@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Migrations } from '../database/migrate.ts'
 import { LOCK, openPostgres, type PostgresOptions } from '../database/postgres.ts'
-import { createKyselyStore, trafficInsert } from './kysely-store.ts'
+import { createKyselyStore, trafficInsert, type Engine } from './kysely-store.ts'
 import type { HistoryLimits, HistoryStore } from './store.ts'
 import { requestColumns, requestValues, type AuditTables, type HistoryTables, type NewRequest } from './tables.ts'
 
@@ -173,12 +173,14 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Histo
     audit: db,
     append,
     beforeSearch: () => Promise.resolve(),
-    matchesWords: (beginnings) => {
-      const query = beginnings.map((text) => `${text}:*`).join(' & ')
-      return sql`search @@ to_tsquery('simple', ${query})`
-    },
+    matchesWords,
     lockAudit: (transaction) => sql`SELECT pg_advisory_xact_lock(${LOCK.audit})`.execute(transaction),
     pruneRequests,
     close: () => db.destroy(),
   })
+}
+
+export const matchesWords: Engine['matchesWords'] = (beginnings) => {
+  const query = beginnings.map((text) => `${text}:*`).join(' & ')
+  return sql`search @@ to_tsquery('simple', ${query})`
 }

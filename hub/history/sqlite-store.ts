@@ -3,7 +3,7 @@ import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Kysely, sql } from 'kysely'
 import { migrate, type Migrations } from '../database/migrate.ts'
-import { createKyselyStore, trafficInsert } from './kysely-store.ts'
+import { createKyselyStore, trafficInsert, type Engine } from './kysely-store.ts'
 import { packRows } from './packed-rows.ts'
 import { openSqliteFile } from './sqlite-dialect.ts'
 import { createSqliteThread, type SqliteThread } from './sqlite-thread.ts'
@@ -150,16 +150,18 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Hist
     beforeSearch: async () => {
       while (await index());
     },
-    matchesWords: (beginnings) => {
-      const query = beginnings.map((text) => `"${text}"*`).join(' ')
-      return sql`id IN (SELECT rowid FROM hub_requests_text WHERE hub_requests_text MATCH ${query})`
-    },
+    matchesWords,
     lockAudit: () => Promise.resolve(),
     pruneRequests,
     close: async () => {
       await Promise.all([db.destroy(), audit.db.destroy()])
     },
   })
+}
+
+export const matchesWords: Engine['matchesWords'] = (beginnings) => {
+  const query = beginnings.map((text) => `"${text}"*`).join(' ')
+  return sql`id IN (SELECT rowid FROM hub_requests_text WHERE hub_requests_text MATCH ${query})`
 }
 
 async function open<T>(

@@ -14,6 +14,8 @@ import { temporaryFolder } from '../fixtures/built-program.ts'
 import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
+/** Other tests use this machine, too. */
+const PATIENCE = { timeout: 20_000 }
 const at = (...parts: string[]): string => path.join(folder.path, ...parts)
 const folders = () => ({ configDir: at('config'), dataDir: at('data'), secretsFile: at('data', 'secrets.json') })
 const options = (keep = 30) => ({ ...folders(), into: at('archives'), keep, version: '1.2.3' })
@@ -118,7 +120,7 @@ describe('a backup', () => {
     await vi.waitFor(async () => {
       const refused = await cli('restore', archive, '--config', hub.configDir, '--data', hub.dataDir)
       expect([refused.code, refused.err]).toEqual([69, expect.stringContaining(`(pid ${process.pid})`)])
-    })
+    }, PATIENCE)
     await hub.close()
   })
 })
@@ -224,12 +226,12 @@ it('backups are made by themselves when they are due, and a failure is told and 
     clock,
   )
   tick()
-  await vi.waitFor(() => expect(schedule.failure).toMatch('nowhere cannot be read'))
+  await vi.waitFor(() => expect(schedule.failure).toMatch('nowhere cannot be read'), PATIENCE)
   configDir = at('config')
   await vi.waitFor(async () => {
     tick()
     expect(await listBackups(into)).toHaveLength(2)
-  })
+  }, PATIENCE)
   expect(schedule.failure).toBeNull()
   expect(new Set(logged)).toEqual(new Set(['error', 'info']))
   await schedule.dispose()
@@ -248,7 +250,7 @@ describe('the API of a running hub', () => {
     await hub.api('POST', '/api/tools/call', { server: 'one', tool: 'echo', arguments: { text: 'kept' } })
     await vi.waitFor(async () => {
       expect(((await hub.api('GET', '/api/history')).body as HistoryPage).items.length).toBeGreaterThan(0)
-    })
+    }, PATIENCE)
     const { status, body } = await hub.api('POST', '/api/backups')
     expect(status).toBe(201)
     const { name } = body as { name: string }
