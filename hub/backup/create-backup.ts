@@ -55,7 +55,7 @@ export async function listBackups(folder: string): Promise<Backup[]> {
 }
 
 /** Archives of this hub, and those of a published bundle's `ops/backup.sh`, which hold more than one hub. */
-const ARCHIVE = /^mcp-hub-.*\.tar(?:\.gz)?$/
+const ARCHIVE = /^mcp-hub-.*\.tar(?:\.gz|\.age)?$/
 
 /** When the newest archive in a folder was made, whoever made it; null where there is none. */
 export async function newestArchive(folder: string): Promise<number | null> {

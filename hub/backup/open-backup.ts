@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { openFiles } from '../config/documents.ts'
@@ -46,6 +46,7 @@ export interface OpenedBackup {
 export async function openBackup(archive: string, stage: string): Promise<OpenedBackup> {
   const dispose = (): Promise<void> => rm(stage, { recursive: true, force: true })
   try {
+    await refuseEncrypted(archive)
     await checkMembers(archive)
     await mkdir(stage, { recursive: true, mode: 0o700 })
     const { extract } = await import('tar')
@@ -67,6 +68,22 @@ export async function openBackup(archive: string, stage: string): Promise<Opened
     if (error instanceof HubError) throw error
     throw refused(say`The archive cannot be read: ${error instanceof Error ? error.message : String(error)}`)
   }
+}
+
+/** What age writes first. */
+const ENCRYPTED = 'age-encryption.org/v1'
+
+async function refuseEncrypted(archive: string): Promise<void> {
+  const handle = await open(archive)
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(ENCRYPTED.length), 0, ENCRYPTED.length, 0)
+    if (buffer.toString('latin1') !== ENCRYPTED) return
+  } finally {
+    await handle.close()
+  }
+  throw new HubError('HUB_BACKUP_REFUSED', say`The archive is encrypted with age`, {
+    cure: say`Decrypt it first: age --decrypt --identity KEY_FILE --output ARCHIVE ARCHIVE.age. That of a published target is restored there: ops/restore.sh ARCHIVE.age --identity KEY_FILE.`,
+  })
 }
 
 async function checkMembers(archive: string): Promise<void> {

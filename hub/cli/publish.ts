@@ -21,6 +21,11 @@ export const publishCommand: Command = {
       value: 'NAME,…',
       help: 'what .env of the target names: database, redis, traces, sentry (several hubs need database)',
     },
+    'backup-recipients': {
+      type: 'string',
+      value: 'KEY,…',
+      help: 'public keys of age (age1…) for which ops/backup.sh encrypts its archives (default: not encrypted)',
+    },
     'log-level': { type: 'string', value: 'LEVEL', help: 'LOG_LEVEL of the hubs (default: that of system.json)' },
     config: folderOptions.config,
     'install-dir': { type: 'string', value: 'DIR', help: 'where everything lies on the target (default /opt/mcp-hub)' },
@@ -74,6 +79,7 @@ const optionOf: Readonly<Record<string, string>> = {
   mode: 'mode',
   instances: 'instances',
   services: 'services',
+  backupRecipients: 'backup-recipients',
   logLevel: 'log-level',
   basePort: 'base-port',
   httpPort: 'http-port',
@@ -92,7 +98,7 @@ export function targetOf(values: Values): Target {
   for (const [field, option] of Object.entries(optionOf)) {
     const given = values[option]
     const value =
-      field === 'services' && typeof given === 'string'
+      ['services', 'backupRecipients'].includes(field) && typeof given === 'string'
         ? given.split(',').filter((name) => name !== '')
         : ['instances', 'basePort', 'httpPort', 'httpsPort'].includes(field)
           ? number(given)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { meaningSchema } from './push.ts'
+import { meaningSchema } from './meanings.ts'
 import { serverStateSchema } from './servers.ts'
 import { configChangeSchema } from './versions.ts'
 

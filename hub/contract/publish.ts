@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ageRecipientSchema } from './age-recipient.ts'
 import { faultSchema } from './problems.ts'
 import { wordingsSchema } from './wording.ts'
 
@@ -50,19 +51,24 @@ const targetShape = z.strictObject({
     })
     .default({}),
   services: z.array(z.enum(targetServices)).max(targetServices.length).default([]),
+  /** Whose private keys open the backups that are made on the target; they are not encrypted when there is none. */
+  backupRecipients: z.array(ageRecipientSchema).max(16).default([]),
   /** `LOG_LEVEL` of each hub; `logging.level` of system.json, which can change while it runs, when absent. */
   logLevel: z.enum(['error', 'warn', 'info', 'debug']).optional(),
 })
 
 /** Where a bundle goes. */
-export const targetSchema = targetShape.refine(
-  ({ instances, services }) => instances === 1 || services.includes('database'),
-  {
+export const targetSchema = targetShape
+  .refine(({ instances, services }) => instances === 1 || services.includes('database'), {
     path: ['services'],
     message:
       'more than one hub needs the service database (PostgreSQL, DATABASE_URL): with JSON files and SQLite they would overwrite each other’s configuration, and each would have a history of its own',
-  },
-)
+  })
+  .refine(({ mode, backupRecipients }) => mode !== 'kubernetes' || backupRecipients.length === 0, {
+    path: ['backupRecipients'],
+    message:
+      'is for targets with ops/backup.sh; in a cluster the backup job writes to a claim, so encrypt the storage of that',
+  })
 export type Target = z.infer<typeof targetSchema>
 export type TargetInput = z.input<typeof targetSchema>
 

@@ -23,6 +23,7 @@ const target: Omit<SavedTarget['target'], 'domain'> = {
   installDir: '/opt/mcp-hub',
   tls: {},
   services: [],
+  backupRecipients: [],
 }
 const host = { port: 22, user: 'root', signIn: { method: 'agent' } } as const
 const connection = { ...host, sudo: false }

@@ -32,6 +32,7 @@ export const TEST_PACKAGES = [
   ['postgresql'],
   ['shellcheck'],
   ['strace'],
+  ['age'],
 ]
 
 /**

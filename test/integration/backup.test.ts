@@ -112,6 +112,16 @@ describe('a backup', () => {
     await rm(at('archives', 'mcp-hub-notes.tar.gz'))
   })
 
+  it('that is encrypted is refused, with the command that decrypts it', async () => {
+    const archive = at('some.tar.gz.age')
+    await writeFile(archive, 'age-encryption.org/v1\n-> X25519 abc\n')
+    for (const command of [['restore'], ['backup', 'verify']]) {
+      const { code, err } = await cli(...command, archive)
+      expect(code).toBe(65)
+      expect(err).toMatch(/encrypted with age.*age --decrypt/s)
+    }
+  })
+
   it('is not restored under a running hub', async () => {
     const [newest] = await listBackups(at('archives'))
     const hub = await startHub({ echo: fixtureServer('echo.ts') })

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, cp, link, mkdir, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, cp, link, mkdir, readdir, readFile, realpath, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ServerStatus } from '../../hub/contract/index.ts'
@@ -10,16 +10,31 @@ import { openMachine, type Ended, type Machine } from '../fixtures/target-machin
 const MINUTE = 60_000
 let machine: Machine
 let bundle: string
+/** The same, with backups encrypted for two people. */
+let encrypting: string
+let keys: { file: string; recipient: string }[]
 const at = (...parts: string[]): string => path.join(machine.root, ...parts)
 const archives = async (): Promise<string[]> =>
   (await readdir(at('backups'))).filter((name) => name.endsWith('.tar')).sort()
 const ops = (script: string, ...args: string[]): Promise<Ended> => machine.ops(bundle, script, args)
+const encrypted = (script: string, ...args: string[]): Promise<Ended> => machine.ops(encrypting, script, args)
 
 beforeAll(async () => {
   machine = await openMachine()
   bundle = await publishTo(machine, 'bundle', { one: { url: 'https://one.example.com/mcp', hub: { enabled: false } } })
   const deployed = await ops('deploy.sh')
   expect(deployed.code, deployed.stderr).toBe(0)
+  keys = ['mine', 'safe', 'strange'].map((name) => {
+    const file = path.join(machine.folder, `${name}.key`)
+    execFileSync('age-keygen', ['-o', file], { stdio: 'ignore' })
+    return { file, recipient: execFileSync('age-keygen', ['-y', file], { encoding: 'utf8' }).trim() }
+  })
+  encrypting = await publishTo(
+    machine,
+    'encrypting',
+    {},
+    { backupRecipients: keys.slice(0, 2).map(({ recipient }) => recipient) },
+  )
 }, MINUTE)
 afterAll(() => machine.dispose(), MINUTE)
 
@@ -156,9 +171,92 @@ describe('an archive that is not what it says', () => {
   })
 })
 
+describe('a backup for public keys', () => {
+  const newest = async (): Promise<string> => path.basename(await realpath(at('backups/latest')))
+  /** What a restore that is refused must leave alone. */
+  const everything = async (): Promise<unknown> => [
+    await machine.environment(),
+    await readdir(at('backups')),
+    await servers(),
+  ]
+
+  it.each(['backup.sh', 'deploy.sh'])('is not begun where age is missing, by %s', async (script) => {
+    const before = await everything()
+    const result = await machine.ops(encrypting, script, [], { AGE: path.join(machine.folder, 'missing') })
+    expect(result).toMatchObject({ code: 69, stderr: expect.stringContaining('apt-get install --yes age') as string })
+    expect(await everything()).toEqual(before)
+  })
+
+  it('that age does not write whole fails aloud, and leaves nothing behind', async () => {
+    const short = path.join(machine.folder, 'bin/short-age')
+    await writeFile(short, '#!/bin/sh\nage "$@" | head -c -1\n', { mode: 0o755 })
+    const before = await readdir(at('backups'))
+    const result = await machine.ops(encrypting, 'backup.sh', [], { AGE: short })
+    expect(result).toMatchObject({ code: 73, stderr: expect.stringMatching(/not whole.*No older backup/s) as string })
+    expect(await readdir(at('backups'))).toEqual(before)
+  })
+
+  it('is there in no plain text, counts with the others, and either person reads it', async () => {
+    const result = await encrypted('backup.sh')
+    expect(result.code, result.stderr).toBe(0)
+    expect(result.stderr).toContain('from before the encryption')
+    const name = await newest()
+    expect(name).toMatch(/^mcp-hub-\d+T\d+Z\.tar\.age$/)
+    const kept = (await readdir(at('backups'))).filter((file) => /\.tar(?:\.age)?$/.test(file))
+    expect(kept).toHaveLength(7)
+    expect((await readdir(at('backups'))).filter((file) => file.startsWith('.stage'))).toEqual([])
+    execFileSync('sha256sum', ['--check', '--strict', `${name}.sha256`], { cwd: at('backups') })
+    for (const { file } of keys.slice(0, 2)) {
+      const archive = execFileSync('age', ['--decrypt', '--identity', file, at('backups', name)])
+      expect(execFileSync('tar', ['-t'], { input: archive, encoding: 'utf8' })).toContain('.env\n')
+    }
+    const { JWT_SECRET: secret = '' } = await machine.environment()
+    expect(secret).not.toBe('')
+    expect((await readFile(at('backups', name))).includes(secret)).toBe(false)
+  })
+
+  it('is restored on trial by whoever has a key, and by others only looked at', async () => {
+    const looked = await encrypted('restore-drill.sh')
+    expect(looked, looked.stderr).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('was not restored') as string,
+    })
+    const tried = await encrypted('restore-drill.sh', '--identity', keys[1]?.file ?? '')
+    expect(tried, tried.stderr).toMatchObject({ code: 0, stdout: expect.stringContaining('restored in') as string })
+  })
+
+  it('is refused without the right key, and when it is damaged; nothing is changed', async () => {
+    const before = await everything()
+    const archive = at('backups', await newest())
+    expect(await encrypted('restore.sh', archive)).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining('--identity FILE') as string,
+    })
+    const [mine, , strange] = keys
+    expect(await encrypted('restore.sh', archive, '--identity', strange?.file ?? '')).toMatchObject({
+      code: 65,
+      stderr: expect.stringMatching(/no identity matched.*nothing was changed/s) as string,
+    })
+    const damaged = path.join(machine.folder, 'damaged.tar.age')
+    const content = await readFile(archive)
+    content[content.length - 100] = (content.at(-100) ?? 0) ^ 1
+    await writeFile(damaged, content)
+    expect(await encrypted('restore.sh', damaged, '--identity', mine?.file ?? '')).toMatchObject({
+      code: 65,
+      stderr: expect.stringContaining('nothing was changed') as string,
+    })
+    await writeFile(`${damaged}.sha256`, await readFile(`${archive}.sha256`))
+    expect(await encrypted('restore-drill.sh', damaged)).toMatchObject({
+      code: 65,
+      stderr: expect.stringContaining('checksum') as string,
+    })
+    expect(await everything()).toEqual(before)
+  })
+})
+
 describe('a restore', () => {
   it(
-    'brings back everything after all of it was lost, and the same a second time',
+    'brings back everything after all of it was lost, and the same from an archive that is encrypted',
     { timeout: 2 * MINUTE },
     async () => {
       await add('kept')
@@ -166,17 +264,19 @@ describe('a restore', () => {
       expect((await ops('backup.sh')).code).toBe(0)
       const archive = path.join(machine.folder, 'kept.tar')
       await cp(at('backups/latest'), archive, { dereference: true })
+      execFileSync('age', ['--recipient', keys[0]?.recipient ?? '', '--output', `${archive}.age`, archive])
       const trees: string[][] = []
-      for (const lose of [
-        async () => {
-          for (const name of ['.env', 'config', `data/${machine.basePort}`, 'data/accounts'])
-            await rm(at(name), { recursive: true, force: true })
-          await mkdir(at('config'))
-        },
-        () => add('added-since'),
+      async function lose(): Promise<void> {
+        for (const name of ['.env', 'config', `data/${machine.basePort}`, 'data/accounts'])
+          await rm(at(name), { recursive: true, force: true })
+        await mkdir(at('config'))
+      }
+      for (const restore of [
+        async () => lose().then(() => ops('restore.sh', archive)),
+        async () =>
+          add('added-since').then(() => encrypted('restore.sh', `${archive}.age`, '--identity', keys[0]?.file ?? '')),
       ]) {
-        await lose()
-        const result = await ops('restore.sh', archive)
+        const result = await restore()
         expect(result.code, result.stderr).toBe(0)
         expect(await servers()).toEqual(['kept', 'one'])
         expect(await machine.environment()).toEqual(before)
@@ -194,8 +294,10 @@ describe('a restore', () => {
     const curl = path.join(machine.folder, 'bin/curl')
     const look = `if ! grep -q in-force '${at('config/servers.json')}'; then exit 22; fi`
     await writeFile(curl, `#!/bin/sh\n${look}\nexec curl "$@"\n`, { mode: 0o755 })
-    const result = await machine.ops(bundle, 'restore.sh', [archive], { CURL: curl, HEALTH_SECONDS: '6' })
+    // What is kept of the present is encrypted, and comes back without a private key.
+    const result = await machine.ops(encrypting, 'restore.sh', [archive], { CURL: curl, HEALTH_SECONDS: '6' })
     expect(result.code, result.stderr).toBe(75)
+    expect(await realpath(at('backups/latest'))).toMatch(/\.tar\.age$/)
     expect(await servers()).toEqual(['in-force', 'kept', 'one'])
   })
 })

@@ -12,6 +12,8 @@ beforeAll(async () => {
 })
 afterAll(() => folder.dispose())
 
+/** That of the documentation of age. */
+const RECIPIENT = 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p'
 const secrets = ['a-github-token-value', 'a-header-value-x', 'a-url-password-x', 'an-argument-value']
 
 function input(target: Partial<TargetInput> = {}): BundleInput {
@@ -99,6 +101,7 @@ describe('a bundle', () => {
       'ops/backup.sh',
       'ops/crontab',
       'ops/deploy.sh',
+      'ops/encryption.sh',
       'ops/firewall.nft',
       'ops/grafana-dashboard.json',
       'ops/hub-data.sh',
@@ -266,6 +269,18 @@ describe('a bundle', () => {
     }
   })
 
+  it('has its backups encrypted for whoever it names, and says in both languages how they are restored', async () => {
+    const open = await createBundle(input())
+    const closed = await createBundle(input({ backupRecipients: [RECIPIENT] }))
+    expect(text(open, 'ops/target.env')).toContain("BACKUP_RECIPIENTS=''")
+    expect(text(closed, 'ops/target.env')).toContain(`BACKUP_RECIPIENTS='${RECIPIENT}'`)
+    for (const file of ['README.md', 'README.zh-CN.md']) {
+      expect(text(open, file)).not.toContain('--identity')
+      for (const told of [RECIPIENT, 'restore.sh /opt/mcp-hub/backups/latest --identity KEY_FILE', 'rsync age\n'])
+        expect(text(closed, file)).toContain(told)
+    }
+  })
+
   it('puts Python and uv into the image only where a server needs them', async () => {
     expect(text(await createBundle(input({ mode: 'docker' })), 'docker/Dockerfile')).toContain('COPY --from=uv')
     expect(text(await createBundle({ ...input({ mode: 'docker' }), servers: {} }), 'docker/Dockerfile')).not.toContain(
@@ -309,6 +324,18 @@ describe('a target', () => {
     'hub.example.com; return 200',
   ])('refuses the domain %j', (domain) => {
     expect(targetSchema.safeParse({ domain }).success).toBe(false)
+  })
+
+  it('takes public keys of age that are whole, and nothing else, to encrypt backups for', () => {
+    const accepts = (key: string, mode = 'pm2'): boolean =>
+      targetSchema.safeParse({ domain: 'x.org', mode, backupRecipients: [key] }).success
+    expect(accepts(RECIPIENT)).toBe(true)
+    const mistyped = RECIPIENT.replace('hjy54', 'hjy45')
+    const secret = `AGE-SECRET-KEY-1${'Q'.repeat(58)}`
+    for (const wrong of [mistyped, RECIPIENT.slice(0, -1), RECIPIENT.toUpperCase(), 'ssh-ed25519 AAAA', secret, ''])
+      expect(accepts(wrong), wrong).toBe(false)
+    // Nothing there would encrypt anything.
+    expect(accepts(RECIPIENT, 'kubernetes')).toBe(false)
   })
 
   it.each(['/opt/mcp hub', 'opt/mcp', '/opt/x;y', '/opt/$x'])('refuses the folder %j', (installDir) => {

@@ -41,13 +41,14 @@ certbot certonly --webroot -w ${paths.acme} -d ${target.domain} --deploy-hook \\
   const docker = target.mode === 'docker'
   const ports = hubPorts(target)
   const systemd = target.mode === 'systemd'
+  const encrypted = target.backupRecipients.length > 0
   const ops = `${paths.current}/ops`
   return {
     ...shared,
     before: `curl -fsSLO https://nodejs.org/dist/v${NODE_VERSION}/node-v${NODE_VERSION}-linux-x64.tar.xz
 curl -fsSL https://nodejs.org/dist/v${NODE_VERSION}/SHASUMS256.txt | grep ' node-v${NODE_VERSION}-linux-x64.tar.xz$' | sha256sum --check
 tar -xJf node-v${NODE_VERSION}-linux-x64.tar.xz -C /usr/local --strip-components=1 --no-same-owner
-${docker ? 'docker compose version     # 2.20 or later, with Docker 23 or later\n' : systemd ? '' : `npm install --global pm2@${PM2_VERSION}\n`}apt-get install --yes ${docker ? '' : 'nginx logrotate '}curl openssl rsync${target.services.includes('database') ? ' postgresql-client' : ''}
+${docker ? 'docker compose version     # 2.20 or later, with Docker 23 or later\n' : systemd ? '' : `npm install --global pm2@${PM2_VERSION}\n`}apt-get install --yes ${docker ? '' : 'nginx logrotate '}curl openssl rsync${target.services.includes('database') ? ' postgresql-client' : ''}${encrypted ? ' age' : ''}
 install -d -m 0755 ${paths.root} ${paths.root}/releases`,
     deploy: `sudo bash ${paths.root}/releases/${release}/ops/deploy.sh`,
     secretsFile: `${paths.data}/secrets.json`,
@@ -64,7 +65,7 @@ bash ${ops}/hubs.sh status`,
     rotate: `bash ${ops}/deploy.sh --rotate MCP_HUB_TOKEN`,
     backup: `bash ${ops}/backup.sh
 bash ${ops}/restore-drill.sh`,
-    restore: `bash ${ops}/restore.sh ${paths.backups}/latest`,
+    restore: `bash ${ops}/restore.sh ${paths.backups}/latest${encrypted ? ' --identity KEY_FILE' : ''}`,
     logs: docker
       ? `${compose} ps\n${compose} logs --tail 100 ${target.instances === 1 ? 'hub' : 'hub-1'}`
       : `${

@@ -1,5 +1,6 @@
 import backup from '../../../resources/publish/ops/backup.sh?raw'
 import deploy from '../../../resources/publish/ops/deploy.sh?raw'
+import encryption from '../../../resources/publish/ops/encryption.sh?raw'
 import hubData from '../../../resources/publish/ops/hub-data.sh?raw'
 import hubs from '../../../resources/publish/ops/hubs.sh?raw'
 import install from '../../../resources/publish/ops/install.sh?raw'
@@ -36,6 +37,7 @@ export const opsScripts: readonly { name: string; text: string; why: string }[] 
   { name: 'hub-data.sh', text: hubData, why: 'The command line of the hub, with the folders of this installation.' },
   { name: 'hubs.sh', text: hubs, why: 'Starts, stops and asks the hubs, whatever runs them.' },
   { name: 'lib.sh', text: lib, why: 'What these scripts share: how steps are told, and how the outside is called.' },
+  { name: 'encryption.sh', text: encryption, why: 'How archives are encrypted, looked at and decrypted, with age.' },
   { name: 'preflight.sh', text: preflight, why: 'What deploy.sh looks at before it changes anything.' },
   { name: 'switch.sh', text: switchScript, why: 'From one release to another and back, whole at each moment.' },
   {

@@ -16,6 +16,18 @@ export function readmeEn(context: BundleContext, release: string): string {
     .join('\n')
   const needed = needs.map(({ name, usedBy }) => `| \`${name}\` | ${usedBy} |`).join('\n')
 
+  const keys = target.backupRecipients.map((key) => `\n- \`${key}\``).join('')
+  const encrypted =
+    keys === ''
+      ? ' They are not encrypted: publish with `--backup-recipients` to have that.'
+      : `
+
+Archives (\`.tar.age\`) are encrypted with age, and are opened by whoever has the private key of one of these:
+${keys}
+
+Keep the private keys elsewhere than here: without one, nobody reads the archives again. The drill here sees only that the newest is as it was
+made; where a private key is, \`restore-drill.sh ARCHIVE --identity KEY_FILE\` restores it on trial. Take KEY_FILE away again after a restore.`
+
   return `# MCP Hub ${context.version} for ${target.domain}
 
 Release \`${release}\` · ${manager} · ${target.instances} hub${many ? 's' : ''} · 中文: README.zh-CN.md
@@ -136,7 +148,7 @@ ${run.backup}
 
 One archive in \`${paths.backups}\` has configuration, users, secrets, history and \`.env\`${target.services.includes('database') ? ', and the database' : ''}. It is read back before older ones go; thirty days
 and in any case the newest seven stay. The drill restores the newest on trial. ${systemd ? 'Timers do' : docker ? 'The lines of \`ops/crontab\` do' : 'cron does'} both. Copy the archives to another machine, and
-keep them as you keep secrets.
+keep them as you keep secrets.${encrypted}
 
 \`\`\`sh
 ${run.restore}

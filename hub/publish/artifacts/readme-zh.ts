@@ -16,6 +16,17 @@ export function readmeZh(context: BundleContext, release: string): string {
     .join('\n')
   const needed = needs.map(({ name, usedBy }) => `| \`${name}\` | ${usedBy} |`).join('\n')
 
+  const keys = target.backupRecipients.map((key) => `\n- \`${key}\``).join('')
+  const encrypted =
+    keys === ''
+      ? '归档未加密；发布时用 `--backup-recipients` 启用加密。'
+      : `
+
+归档（\`.tar.age\`）以 age 加密，只有持有下列任一公钥所对应私钥的人才能打开：
+${keys}
+
+私钥请保管在别处：没有私钥，谁也无法再读取归档。本机的演练只能确认最新的归档与生成时一致；在有私钥的地方，\`restore-drill.sh 归档 --identity KEY_FILE\` 会试恢复它。恢复之后请从本机移走 KEY_FILE。`
+
   return `# MCP Hub ${context.version}：${target.domain}
 
 发布版本 \`${release}\` · ${manager} · ${target.instances} 个 Hub 实例 · English: README.md
@@ -129,7 +140,7 @@ ${run.backup}
 \`\`\`
 
 \`${paths.backups}\` 中的一个归档包含配置、用户、密钥、历史和 \`.env\`${target.services.includes('database') ? '，以及数据库' : ''}。归档读回核对之后才删除旧的；保留三十天，且至少保留最新的七个。
-演练会试恢复最新的归档。两者都由${systemd ? '定时器' : docker ? ' \`ops/crontab\` 中的 cron 任务' : ' cron '}执行。请把归档复制到另一台机器，并按密钥的要求保管。
+演练会试恢复最新的归档。两者都由${systemd ? '定时器' : docker ? ' \`ops/crontab\` 中的 cron 任务' : ' cron '}执行。请把归档复制到另一台机器，并按密钥的要求保管。${encrypted}
 
 \`\`\`sh
 ${run.restore}

@@ -20,6 +20,7 @@ export function targetEnv({ target, paths, version }: BundleContext, release: st
     CERTIFICATE_KEY: paths.key,
     OWN_CERTIFICATE: target.tls.certificate === undefined && target.tls.key === undefined ? 'no' : 'yes',
     SERVICES: target.services.join(' '),
+    BACKUP_RECIPIENTS: target.backupRecipients.join(' '),
     GENERATED: hubVariables.map(({ name }) => name).join(' '),
     HUB_USER: 'mcp-hub',
   }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { leavesOf } from '../../config/changes.ts'
 import { differencesBetween } from '../../config/push/differences.ts'
 import type { PortableConfig } from '../../config/push/portable.ts'
-import type { Meaning } from '../../contract/push.ts'
+import type { Meaning } from '../../contract/meanings.ts'
 import type { Target } from '../../contract/publish.ts'
 
 /** What is compared: the configuration of hubs, and how they are set up. */

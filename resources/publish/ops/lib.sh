@@ -23,6 +23,7 @@ CURL=${CURL:-curl}
 PG_DUMP=${PG_DUMP:-pg_dump}
 PG_RESTORE=${PG_RESTORE:-pg_restore}
 PSQL=${PSQL:-psql}
+AGE=${AGE:-age}
 SYSTEMCTL=${SYSTEMCTL:-systemctl}
 NGINX_CONF_DIR=${NGINX_CONF_DIR:-/etc/nginx/conf.d}
 LOGROTATE_DIR=${LOGROTATE_DIR:-/etc/logrotate.d}
@@ -177,6 +178,9 @@ env_value() {
 }
 
 name_of() { basename -- "$(readlink -f -- "$1")"; }
+
+# A file that was named from where the script was called.
+given_file() { (cd -- "$CALLED_FROM" && realpath -e -- "$1"); }
 
 # What takes time is not done again for the same reason: is_noted PLACE TEXT, and note PLACE TEXT once it was done.
 is_noted() { [[ -f $1 && $(<"$1") == "$2" ]]; }

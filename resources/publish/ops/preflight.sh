@@ -14,6 +14,7 @@ check_machine() {
   need "$CURL" 'apt-get install --yes curl'
   need openssl 'apt-get install --yes openssl'
   need flock 'apt-get install --yes util-linux'
+  if [[ -n ${BACKUP_RECIPIENTS:-} ]]; then need "$AGE" 'Backups are encrypted with it: apt-get install --yes age'; fi
   [[ $OWN_CERTIFICATE == no || (-r $CERTIFICATE && -r $CERTIFICATE_KEY) ]] ||
     die 69 "The certificate is missing: put it and its key where the bundle says, $CERTIFICATE and $CERTIFICATE_KEY."
   check_room

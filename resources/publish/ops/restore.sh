@@ -1,28 +1,36 @@
 #!/usr/bin/env bash
-# sudo bash ops/restore.sh ARCHIVE [--with-env]
+# sudo bash ops/restore.sh ARCHIVE [--identity FILE] [--with-env]
 #
 # Puts what an archive of backup.sh holds in the place of what is here. It is checked before anything is touched, what is here is
 # backed up first, and comes back when the hubs are not healthy with what was restored. Called twice, it does the same twice.
-#   --with-env   also the .env of the archive, in the place of the one here; without one here that happens anyway
+#   --identity FILE   the private key of age, for an archive that is encrypted
+#   --with-env        also the .env of the archive, in the place of the one here; without one here that happens anyway
 # Ends with 0 done, 64 the command line, 65 the archive is refused, 69 something is missing here, 75 not healthy and put back.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+. "$OPS_DIR/encryption.sh"
 . "$OPS_DIR/switch.sh"
 load_manager
 
-archive='' with_env=''
-for argument in "$@"; do
-  case $argument in
+archive='' with_env='' identity=''
+while (($# > 0)); do
+  case $1 in
     --with-env) with_env=yes ;;
-    -*) usage "Unknown option $argument. There is --with-env." ;;
+    --identity)
+      (($# > 1)) || usage '--identity needs a file.'
+      identity=$(given_file "$2") || usage "There is no file $2."
+      shift
+      ;;
+    -*) usage "Unknown option $1. There are --identity FILE and --with-env." ;;
     *)
       [[ -z $archive ]] || usage 'One archive may be given.'
-      archive=$argument
+      archive=$1
       ;;
   esac
+  shift
 done
 [[ -n $archive ]] || usage "Which archive? There are: $(ls -- "$INSTALL_DIR/backups")"
-archive=$(cd -- "$CALLED_FROM" && realpath -e -- "$archive") || usage 'There is no such archive.'
+archive=$(given_file "$archive") || usage 'There is no such archive.'
 
 STEP=preflight
 need_root
@@ -67,7 +75,12 @@ restore_from() {
 keep_database() {
   local place
   place=$INSTALL_DIR/backups/before-restore-$(date -u +%Y%m%dT%H%M%SZ).dump
-  dump_database "$work/database.dump" && as_hub sh -c 'umask 077 && cat >"$1"' sh "$place" <"$work/database.dump" && say "The database is kept in $place"
+  dump_database "$work/database.dump" || return 1
+  if encrypts_backups; then
+    place+=.age
+    encrypt_file "$work/database.dump" "$work/encrypted" && mv -f -- "$work/encrypted" "$work/database.dump" || return 1
+  fi
+  as_hub sh -c 'umask 077 && cat >"$1"' sh "$place" <"$work/database.dump" && say "The database is kept in $place"
 }
 
 # All that is the hub's goes, also tables of a later release that the dump does not know: its hub would make them again, and fail.
@@ -107,8 +120,13 @@ restore_env() {
 
 step preflight "Checking $archive"
 manager_preflight
+if is_encrypted "$archive"; then
+  need_age
+  [[ -n $identity ]] || die 64 'The archive is encrypted: give --identity FILE, with the private key of one of those whom it is for.'
+fi
 mkdir -- "$work/new" "$work/safety"
-cp -- "$archive" "$work/archive"
+as_it_was_made "$archive" || die 65 'The archive is damaged: it is not what its checksum says. Nothing was changed.'
+take_archive "$archive" "$work/archive" "$identity" || die 65 "It cannot be decrypted with $identity, and nothing was changed. The reason is above."
 open_archive "$work/archive" "$work/new" || die 65 'The archive is refused, and nothing was changed. The reason is above.'
 if [[ -f $work/new/database.dump ]]; then
   need_postgres "$PG_DUMP" "$PSQL"
@@ -121,9 +139,8 @@ fi
 ok 'It is whole.'
 
 step backup 'Keeping what is here'
-if MCP_HUB_STEPS='' bash "$OPS_DIR/backup.sh" >&2 9>&-; then
+if MCP_HUB_STEPS='' COPY_TO=3 bash "$OPS_DIR/backup.sh" >&2 9>&- 3>"$work/safety.tar"; then
   safety=$(readlink -f -- "$INSTALL_DIR/backups/latest")
-  cp -- "$safety" "$work/safety.tar"
   open_archive "$work/safety.tar" "$work/safety" || die 69 'The backup of what is here cannot be read back. Nothing was changed.'
   ok "$safety"
 else

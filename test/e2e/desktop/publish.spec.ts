@@ -54,7 +54,7 @@ test('a target is saved, what keeps from reaching it is told, and then a real se
   await page.getByRole('link', { name: 'Publish', exact: true }).click()
   await page.getByRole('main').getByRole('link', { name: 'New target' }).last().click()
   await page.getByLabel('Domain').fill(DOMAIN)
-  await page.getByText('Ports, folder and log level').click()
+  await page.getByText('Ports, folder, log level and backups').click()
   await page.getByLabel('Folder on the target').fill(installed)
   await page.getByRole('button', { name: 'Next' }).click()
   await page.getByLabel('Host', { exact: true }).fill(sshd.host)

@@ -39,9 +39,16 @@ test('several hubs are refused until they share a database, which .env then name
   await expect(page.getByRole('alert').filter({ hasText: 'Several hubs need PostgreSQL' })).toBeVisible()
   await page.getByLabel('PostgreSQL for configuration and history').check()
   await expect(page.getByText('Several hubs need PostgreSQL')).toBeHidden()
-  await page.getByText('Ports, folder and log level').click()
+  await page.getByText('Ports, folder, log level and backups').click()
   await page.getByLabel('Log level').selectOption('debug')
   await expect(page.getByText('--instances 3 --services database --log-level debug')).toBeVisible()
+  const recipients = page.getByLabel('Encrypt backups for')
+  await recipients.fill('age1mistyped')
+  await expect(page.getByText('Public keys of age, one a line: age1 and 58')).toBeVisible()
+  await recipients.fill('age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p')
+  await expect(
+    page.getByText('--backup-recipients age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p'),
+  ).toBeVisible()
   const secrets = page.getByRole('region', { name: 'Secrets on the target' })
   await expect(secrets).toContainText('DATABASE_URL', { timeout: 20_000 })
   await expectAccessible(page)

@@ -10,6 +10,7 @@ export function publishCommand(target: TargetInput): string {
     ['--mode', set('mode')],
     ['--instances', set('instances')],
     ['--services', target.services?.join(',')],
+    ['--backup-recipients', target.backupRecipients?.join(',')],
     ['--log-level', target.logLevel],
     ['--nginx', set('nginxVersion')],
     ['--install-dir', set('installDir')],

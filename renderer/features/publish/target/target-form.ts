@@ -7,8 +7,11 @@ export const targetDefaults: Target = targetSchema.parse({ domain: 'x.example' }
 /** Paths of the fields that are not as they must be. */
 export function targetFaults(target: TargetInput): ReadonlySet<string> {
   const result = targetSchema.safeParse(target)
-  return new Set(result.success ? [] : result.error.issues.map(({ path }) => path.join('.')))
+  return new Set(result.success ? [] : result.error.issues.map(({ path }) => fieldOf(path)))
 }
+
+/** Of a list, the field that has it. */
+const fieldOf = (path: readonly PropertyKey[]): string => path.filter((part) => typeof part === 'string').join('.')
 
 /** A cluster takes manifests; everything else is pushed over SSH. */
 export const isPushed = ({ mode }: TargetInput): boolean => mode !== 'kubernetes'
