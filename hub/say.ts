@@ -14,6 +14,9 @@ export class Said {
   }
 }
 
+/** Words of the hub, or of a person. */
+export type Words = string | Said
+
 /** Words within words within words are told as text. */
 function wordsOf(param: string | number | Said): { code: string; params: string[] } | null {
   if (!(param instanceof Said)) return null

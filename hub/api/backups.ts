@@ -81,7 +81,10 @@ export function backupRoutes(
     const texts = await textsOf(request)
     options.programs.check(request, texts)
     await options.programs.agree(texts)
-    await options.config.replace(texts, { by: callerOf(request).name, reason: `Restored from ${nameParam(request)}` })
+    await options.config.replace(texts, {
+      by: callerOf(request).name,
+      reason: say`Restored from ${nameParam(request)}`,
+    })
     await options.applied()
     response.status(204).end()
   })

@@ -46,7 +46,7 @@ export function configRoutes(
     options.programs.check(request, version.files)
     await options.programs.agree(version.files)
     const by = callerOf(request).name
-    await config.replace(version.files, { by, reason: reason ?? `Back to version ${version.id}` })
+    await config.replace(version.files, { by, reason: reason ?? say`Back to version ${version.id}` })
     await options.applied()
     response.json({ versions: await versions.list() })
   })

@@ -13,7 +13,7 @@ import { HubError } from '../hub-error.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import type { Asked, PushService } from '../publish/push/index.ts'
 import type { StoredTarget } from '../publish/push/targets.ts'
-import { saidOfIssue, say } from '../say.ts'
+import { saidOfIssue, say, type Words } from '../say.ts'
 import type { ProgramsConsent } from './exec-check.ts'
 import { createPushRuns } from './push-runs.ts'
 import { bodyOf, callerOf, nameParam, type On } from './routes.ts'
@@ -99,7 +99,7 @@ export function pushRoutes(on: On, { push, config, programs, applied, redactor }
     run('rollback', request, response, bodyOf(request, rollbackRequestSchema)),
   )
   on('POST /api/publish/targets/:name/pull', (request, response) => {
-    const save = async (texts: ConfigTexts, reason: string): Promise<void> => {
+    const save = async (texts: ConfigTexts, reason: Words): Promise<void> => {
       programs.check(request, texts)
       await programs.agree(texts)
       await config.replace(texts, { by: callerOf(request).name, reason })

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { applyEdits, modify } from 'jsonc-parser'
 import type { IdentityChange, IdentityVersion } from '../contract/index.ts'
+import { saidOf, told, type Words } from '../say.ts'
 import { idOf, type Identities, type KeyEntry, type UserEntry } from './identity-entries.ts'
 
 /** Each holds all users and keys: more would make a change slow. */
@@ -9,13 +10,11 @@ const MAX_KEPT = 50
 /** Who changes users.json, and by what. */
 export interface Note {
   by: string | null
-  reason: string | null
+  reason: Words | null
 }
 
 /** `user-versions.json`, or its row in PostgreSQL: written with users.json itself, and readable to nobody else. */
-interface Kept extends Note {
-  id: number
-  at: number
+interface Kept extends Omit<IdentityVersion, 'changes'> {
   text: string
 }
 
@@ -33,10 +32,10 @@ export function keptVersions(text: string | null): Kept[] {
 
 /** The versions with one more, that of `text`; before the first one comes what was there until now. */
 export function withVersion(kept: readonly Kept[], before: string, text: string, note: Note, at: number): string {
-  const first = { id: 1, at, by: null, reason: null, text: before }
+  const first: Kept = { id: 1, at, by: null, reason: null, text: before }
   const versions = kept.length === 0 ? [first] : [...kept]
   const newest = versions.at(-1)
-  if (newest !== undefined && newest.text !== text) versions.push({ id: newest.id + 1, at, ...note, text })
+  if (newest !== undefined && newest.text !== text) versions.push(told({ id: newest.id + 1, at, ...note, text }))
   return `${JSON.stringify({ versions: versions.slice(-MAX_KEPT) })}\n`
 }
 
@@ -47,10 +46,10 @@ export async function describeVersions(
 ): Promise<IdentityVersion[]> {
   const parsed = await Promise.all(kept.map(({ text }) => parse(text)))
   return kept
-    .map(({ id, at, by, reason }, index) => {
+    .map(({ id, at, by, reason, said }, index) => {
       const [before, after] = [parsed[index - 1], parsed[index]]
       const changes = before === undefined || after === undefined ? [] : identityChanges(before, after)
-      return { id, at, by, reason, changes }
+      return { id, at, by, reason, changes, ...saidOf({ said }) }
     })
     .reverse()
 }

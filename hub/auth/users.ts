@@ -192,7 +192,7 @@ export function createUsers(options: UsersOptions): Users {
     },
     restore: async (caller, id, reason) => {
       const before = file.current.users
-      await file.restore(id, { by: caller.name, reason: reason ?? `Back to version ${id}` }, ({ users }) => {
+      await file.restore(id, { by: caller.name, reason: reason ?? say`Back to version ${id}` }, ({ users }) => {
         if (!users.some(({ role, disabled }) => role === 'admin' && disabled !== true))
           throw new HubError('HUB_LAST_ADMIN', say`In version ${id} there is no administrator`, {
             cure: say`Go back to one that has an administrator who is not disabled.`,

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { ConfigTexts, Fault } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
-import { say } from '../say.ts'
+import { say, type Words } from '../say.ts'
 import { replaceEditedFile, sweepTemporaries, writeFileAtomic, writeNewFile } from './atomic-file.ts'
 import { readConfigText } from './read-file.ts'
 import type { ConfigVersions } from './versions.ts'
@@ -32,7 +32,7 @@ export interface Documents {
   /** Rejects with HUB_STORE_UNAVAILABLE when the place cannot be reached. */
   read: (document: DocumentName) => Promise<ReadDocument>
   /** All of them or none; false when one is not any more what it was to take the place of. */
-  write: (texts: readonly NewText[], by: string | null, reason: string | null) => Promise<boolean>
+  write: (texts: readonly NewText[], by: string | null, reason: Words | null) => Promise<boolean>
   /** Calls back when one of them may be another than was read last. */
   watch: (documents: readonly DocumentName[], onChange: () => void) => { close: () => void }
   /** Where they are kept with the documents; else whoever opens them keeps versions beside. */

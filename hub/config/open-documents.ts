@@ -1,5 +1,6 @@
 import type { Log } from '../observe/log.ts'
 import { BrokenFile } from '../faults.ts'
+import { say } from '../say.ts'
 import { openFiles, type DocumentName, type Documents, type KeptName } from './documents.ts'
 import type { Sources } from './interpolate.ts'
 
@@ -35,7 +36,7 @@ export async function openDocuments(options: {
     }
     const texts = await textsOf(files)
     if (texts.size > 0) await check(files, options.sources)
-    if (texts.size > 0 && (await documents.adopt(texts, `Taken over from ${configDir}`)))
+    if (texts.size > 0 && (await documents.adopt(texts, say`Taken over from ${configDir}`)))
       log('info', 'The configuration was taken over into PostgreSQL; from now on its files are not read', {
         files: [...texts.keys()].map(files.placeOf),
       })

@@ -1,10 +1,10 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 import type { Migrations } from '../database/migrate.ts'
 import { LOCK, openPostgres, type PostgresOptions } from '../database/postgres.ts'
-import type { ConfigTexts } from '../contract/index.ts'
+import type { ConfigTexts, Wordings } from '../contract/index.ts'
 import { BrokenFile } from '../faults.ts'
 import { HubError } from '../hub-error.ts'
-import { say } from '../say.ts'
+import { say, told, type Words } from '../say.ts'
 import { changesBetween } from './changes.ts'
 import { emptyTexts, isConfig, isKept, type DocumentName, type Documents, type NewText } from './documents.ts'
 import { listenFor } from './postgres-notices.ts'
@@ -18,6 +18,8 @@ interface ConfigTables {
     at: number
     author: string | null
     reason: string | null
+    /** What the reason was made of, as JSON. */
+    said: string | null
     changes: string
     servers: string
     system: string
@@ -35,6 +37,9 @@ const migrations: Migrations = {
         id bigint PRIMARY KEY, at bigint NOT NULL, author text, reason text, changes text NOT NULL,
         servers text NOT NULL, system text NOT NULL, profiles text NOT NULL)`.execute(db)
   },
+  '005-config-said': async (db) => {
+    await sql`ALTER TABLE hub_config_versions ADD COLUMN said text`.execute(db)
+  },
 }
 
 const CHANNEL = 'hub_config'
@@ -47,7 +52,7 @@ export interface PostgresDocuments extends Documents {
   readonly versions: ConfigVersions
   isEmpty: () => Promise<boolean>
   /** Puts the first texts there; false when another hub was quicker. */
-  adopt: (texts: ReadonlyMap<DocumentName, string>, reason: string) => Promise<boolean>
+  adopt: (texts: ReadonlyMap<DocumentName, string>, reason: Words) => Promise<boolean>
 }
 
 /**
@@ -123,7 +128,7 @@ export async function openPostgresDocuments(
     return done.version
   }
 
-  async function write(texts: readonly NewText[], by: string | null, reason: string | null): Promise<boolean> {
+  async function write(texts: readonly NewText[], by: string | null, reason: Words | null): Promise<boolean> {
     try {
       const written = await alone(async (transaction) => {
         const versions = new Map<DocumentName, number>()
@@ -222,7 +227,7 @@ async function answered<T>(work: Promise<T>): Promise<T> {
 async function keepVersion(
   transaction: Transaction<ConfigTables>,
   author: string | null,
-  reason: string | null,
+  words: Words | null,
 ): Promise<void> {
   const rows = await transaction.selectFrom('hub_config').select(['name', 'text']).execute()
   const textOf = (document: DocumentName): string =>
@@ -236,10 +241,19 @@ async function keepVersion(
     .executeTakeFirst()
   if (newest !== undefined && sameTexts(newest, texts)) return
   const id = (newest?.id ?? 0) + 1
+  const { reason, said } = told({ reason: words })
   const changes = JSON.stringify(newest === undefined ? [] : changesBetween(newest, texts))
   await transaction
     .insertInto('hub_config_versions')
-    .values({ id, at: Date.now(), author, reason, changes, ...texts })
+    .values({
+      id,
+      at: Date.now(),
+      author,
+      reason,
+      said: said === undefined ? null : JSON.stringify(said),
+      changes,
+      ...texts,
+    })
     .execute()
   await transaction
     .deleteFrom('hub_config_versions')
@@ -248,17 +262,18 @@ async function keepVersion(
 }
 
 function versionsIn(db: Kysely<ConfigTables>): ConfigVersions {
-  const columns = ['id', 'at', 'author as by', 'reason', 'changes'] as const
-  const withChanges = <T extends { changes: string }>(row: T) => ({
+  const columns = ['id', 'at', 'author as by', 'reason', 'said', 'changes'] as const
+  const parsed = <T extends { changes: string; said: string | null }>({ said, ...row }: T) => ({
     ...row,
     changes: JSON.parse(row.changes) as ReturnType<typeof changesBetween>,
+    ...(said === null ? {} : { said: JSON.parse(said) as Wordings }),
   })
   return {
     // Each write keeps its own.
     record: () => Promise.resolve(),
     list: async () =>
       (await answered(db.selectFrom('hub_config_versions').select(columns).orderBy('id', 'desc').execute())).map(
-        withChanges,
+        parsed,
       ),
     get: async (id) => {
       const row = await answered(
@@ -270,7 +285,7 @@ function versionsIn(db: Kysely<ConfigTables>): ConfigVersions {
       )
       if (row === undefined) return null
       const { servers, system, profiles, ...version } = row
-      return { ...withChanges(version), files: { servers, system, profiles } }
+      return { ...parsed(version), files: { servers, system, profiles } }
     },
   }
 }

@@ -10,7 +10,7 @@ import type {
   SystemFile,
 } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
-import { say, wordsFrom } from '../say.ts'
+import { say, wordsFrom, type Words } from '../say.ts'
 import type { Sources } from './interpolate.ts'
 import { emptyTexts, type Documents, type NewText, type ReadDocument } from './documents.ts'
 import { checkIfMatch } from './entity-tag.ts'
@@ -24,7 +24,7 @@ export interface Change {
   rename?: string | undefined
   /** Who makes it; null is somebody who edits the files. */
   by?: string | null
-  reason?: string | null
+  reason?: Words | null
   /** The ETag of the entry as it was read, or of all texts where they are replaced: it must still be that one. */
   ifMatch?: string | undefined
 }
@@ -48,7 +48,7 @@ export interface ConfigStore {
   /** Puts other texts in the files' places: all of them, or none. */
   replace: (texts: ConfigTexts, change?: Change) => Promise<void>
   /** Told of each configuration that comes into force after the first one. */
-  onVersion: ((texts: ConfigTexts, by: string | null, reason: string | null) => void) | null
+  onVersion: ((texts: ConfigTexts, by: string | null, reason: Words | null) => void) | null
   /** `system` is another than before, whoever changed it. */
   onSystem: (() => void) | null
   /** Told of the documents that are others than before. */
@@ -115,7 +115,7 @@ export async function openConfigStore(
   }
 
   /** Reads all three; answers which of them are others than before. */
-  async function load(by: string | null = null, reason: string | null = null): Promise<ReadonlySet<Name>> {
+  async function load(by: string | null = null, reason: Words | null = null): Promise<ReadonlySet<Name>> {
     const [first, second, third] = await Promise.all([
       read('servers', { mcpServers: {} }, parseServers),
       read('system', {}, parseSystem),
@@ -192,7 +192,7 @@ export async function openConfigStore(
   async function write(
     texts: readonly { name: Name; text: string; over: ReadDocument }[],
     by: string | null,
-    reason: string | null,
+    reason: Words | null,
   ): Promise<boolean> {
     const before = new Map(seen)
     // Before it is written: the watcher may be quicker, and would take it for somebody else's change.

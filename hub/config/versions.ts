@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ConfigTexts, ConfigVersion } from '../contract/index.ts'
+import { saidOf, told, type Words } from '../say.ts'
 import { sweepTemporaries, writeFileAtomic } from './atomic-file.ts'
 import { changesBetween } from './changes.ts'
 
@@ -11,7 +12,7 @@ export type StoredVersion = ConfigVersion & { files: ConfigTexts }
 
 export interface ConfigVersions {
   /** Keeps what is in force from now on; what is the same as the newest version is none. */
-  record: (files: ConfigTexts, by: string | null, reason: string | null) => Promise<void>
+  record: (files: ConfigTexts, by: string | null, reason: Words | null) => Promise<void>
   /** The newest first. */
   list: () => Promise<ConfigVersion[]>
   get: (id: number) => Promise<StoredVersion | null>
@@ -45,14 +46,14 @@ export function createConfigVersions(folder: string, onError: (error: unknown) =
     }
   }
 
-  async function add(files: ConfigTexts, by: string | null, reason: string | null): Promise<void> {
+  async function add(files: ConfigTexts, by: string | null, reason: Words | null): Promise<void> {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const known = await ids()
     const newest = known[0] === undefined ? null : await get(known[0])
     if (newest !== null && sameTexts(newest.files, files)) return
     const id = (known[0] ?? 0) + 1
     const changes = newest === null ? [] : changesBetween(newest.files, files)
-    const version: StoredVersion = { id, at: Date.now(), by, reason, changes, files }
+    const version: StoredVersion = told({ id, at: Date.now(), by, reason, changes, files })
     await writeFileAtomic(fileOf(id), JSON.stringify(version))
     for (const old of known.slice(KEPT_VERSIONS - 1)) await rm(fileOf(old), { force: true })
   }
@@ -75,6 +76,6 @@ export function createConfigVersions(folder: string, onError: (error: unknown) =
 export const sameTexts = (a: ConfigTexts, b: ConfigTexts): boolean =>
   a.servers === b.servers && a.system === b.system && a.profiles === b.profiles
 
-function summary({ id, at, by, reason, changes }: StoredVersion): ConfigVersion {
-  return { id, at, by, reason, changes }
+function summary({ id, at, by, reason, changes, said }: StoredVersion): ConfigVersion {
+  return { id, at, by, reason, changes, ...saidOf({ said }) }
 }

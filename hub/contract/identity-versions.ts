@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { wordingsSchema } from './wording.ts'
 
 /** What was done to a user or a key: the names of what changed, never a value, since some are hashes. */
 export const identityChangeSchema = z.object({
@@ -19,6 +20,7 @@ export const identityVersionSchema = z.object({
   by: z.string().nullable(),
   /** e.g. `user.create`; null when nobody told. */
   reason: z.string().nullable(),
+  said: wordingsSchema.optional(),
   /** Against the version before; the first has none. */
   changes: z.array(identityChangeSchema),
 })

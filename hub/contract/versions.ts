@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { wordingsSchema } from './wording.ts'
 
 /** What was done to one part of the configuration: an entry of `servers.json` or `profiles.json`, a setting of `system.json`. */
 export const configChangeSchema = z.object({
@@ -17,8 +18,9 @@ export const configVersionSchema = z.object({
   at: z.number(),
   /** Who saved it; null when it was done to the files by hand. */
   by: z.string().nullable(),
-  /** What they said of it. */
+  /** What they said of it, or the hub in their place. */
   reason: z.string().nullable(),
+  said: wordingsSchema.optional(),
   /** Against the version before; the first has none. */
   changes: z.array(configChangeSchema),
 })

@@ -23,6 +23,7 @@ import { createConfigVersions, type ConfigVersions } from '../../hub/config/vers
 import { openPostgresStore } from '../../hub/history/postgres-store.ts'
 import { createRecorder } from '../../hub/history/recorder.ts'
 import { createRedactor } from '../../hub/observe/redactor.ts'
+import { say } from '../../hub/say.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { startPostgres, type TestPostgres } from '../fixtures/postgres.ts'
 
@@ -174,9 +175,13 @@ describe.each([
     ])
     const first = await versions.get(1)
     expect(await versions.get(99)).toBeNull()
-    await store.replace(first!.files, { by: 'ann', reason: 'back' })
+    await store.replace(first!.files, { by: 'ann', reason: say`Back to version ${1}` })
     expect(store.servers.mcpServers).toEqual({ a: { command: 'x' } })
-    expect((await versions.list())[0]).toMatchObject({ id: 3, by: 'ann', reason: 'back' })
+    const [newest, , oldest] = await versions.list()
+    const said = { reason: { code: 'Back to version {0}', params: ['1'] } }
+    expect(newest).toMatchObject({ id: 3, by: 'ann', reason: 'Back to version 1', said })
+    expect((await versions.get(3))?.said).toEqual(said)
+    expect(oldest).not.toHaveProperty('said')
   })
 
   it('puts all texts in place as one version, unless they are others than an ETag names', async () => {

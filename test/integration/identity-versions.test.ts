@@ -80,7 +80,11 @@ describe('versions of users and keys', () => {
     expect((await ask(hub, 'GET /api/users/bob', { token: TOKEN })).status).toBe(404)
     expect((await ask(hub, 'GET /api/auth/me', { token: session.accessToken })).body).toMatchObject({ user: null })
     expect((await login(hub, 'ann')).body).toMatchObject({ mustChangePassword: true, user: { role: 'user' } })
-    expect((await versions())[0]).toMatchObject({ by: 'MCP_HUB_TOKEN', reason: 'Back to version 1' })
+    expect((await versions())[0]).toMatchObject({
+      by: 'MCP_HUB_TOKEN',
+      reason: 'Back to version 1',
+      said: { reason: { code: 'Back to version {0}', params: ['1'] } },
+    })
 
     expect((await restore(withKey)).status).toBe(200)
     expect((await ask(hub, 'GET /api/users/bob', { token: TOKEN })).status).toBe(200)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { isEnabled, type ConfigTexts, type PushStatus, type ServerStatus } from '../../contract/index.ts'
 import { HubError } from '../../hub-error.ts'
+import { say } from '../../say.ts'
 import { changesBetween } from '../changes.ts'
 import { entityTag } from '../entity-tag.ts'
 import type { KeptText } from '../kept-text.ts'
@@ -133,7 +134,7 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
       await options.agree(push.before)
       await config.replace(push.before, {
         by: 'MCP Hub',
-        reason: `Takes back what ${by} pushed at ${new Date(at).toISOString()}: ${failures.map(({ message }) => message).join('; ')}`,
+        reason: say`Takes back what ${by} pushed at ${new Date(at).toISOString()}: ${failures.map(({ message }) => message).join('; ')}`,
         // Never over what somebody else did meanwhile.
         ifMatch: entityTag(push.after),
       })
@@ -176,7 +177,7 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
       if (await record.keep(push)) watch()
     } else if (isIn(push.before)) await decide(push, 'not-applied')
     else if (isBetween(config.texts, push)) {
-      await config.replace(push.before, { by: 'MCP Hub', reason: 'Takes back a push that was cut off' })
+      await config.replace(push.before, { by: 'MCP Hub', reason: say`Takes back a push that was cut off` })
       await options.applied()
       await decide(push, 'not-applied')
     } else await decide(push, 'superseded')

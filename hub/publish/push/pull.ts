@@ -2,6 +2,7 @@ import type { PullPlan } from '../../contract/push.ts'
 import type { ConfigTexts } from '../../contract/versions.ts'
 import type { Target } from '../../contract/publish.ts'
 import { HubError } from '../../hub-error.ts'
+import { say, type Words } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
 import { compareMeanings, type Setup } from './compare-meanings.ts'
 import { inspect, readInstalled } from './inspect.ts'
@@ -18,7 +19,7 @@ import { textDiff } from './text-diff.ts'
 export interface LocalConfig {
   texts: () => ConfigTexts
   /** Saves it as any other change: checked, with a version, and refused where its programs may not be run. */
-  save: (texts: ConfigTexts, reason: string) => Promise<void>
+  save: (texts: ConfigTexts, reason: Words) => Promise<void>
 }
 
 const parts = [
@@ -56,7 +57,7 @@ export async function pull(
   await run.ask.confirm({ kind: 'confirm-pull', plan })
   run.step('confirm', 'ok', 'Confirmed')
   run.step('save', 'start', 'Saving it here')
-  await local.save(after, `Pulled from ${target.domain}`)
+  await local.save(after, say`Pulled from ${target.domain}`)
   run.step('save', 'ok', 'Saved as a new version')
   return plan
 }

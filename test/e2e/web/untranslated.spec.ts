@@ -30,8 +30,6 @@ const ALLOWED = [
   /alt\+T \(alt\+T\)|alt\+T/g,
   // Browsers and systems that a session names.
   /Chrome|Linux|Node/g,
-  // Why a version was made is kept in the words of then.
-  /Restored from/g,
   // Units.
   /\b(?:ms|s|min|kB|KB|MB|GB|B|p50|p95)\b/g,
 ]
