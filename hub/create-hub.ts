@@ -285,7 +285,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
         hold: (response, caller) => door.hold(response, caller),
         moveEndpoint: async (port) => {
           movedTo = port ?? movedTo
-          if (port !== undefined) await config.saveSystem(['server', 'port'], port, { by: 'MCP Hub' })
+          if (port !== undefined) await config.saveSystem(['server', 'port'], () => port, { by: 'MCP Hub' })
           await hub.onMoveEndpoint?.(port ?? endpoint.port)
         },
       })),

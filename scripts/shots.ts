@@ -5,7 +5,15 @@ import { type BrowserContext, chromium, type Page } from 'playwright'
 import { buildStale } from './lib/build-stale.mjs'
 import { answerAsDesktop, desktopAnswers } from './lib/example-targets.ts'
 import { root } from './lib/paths.mjs'
-import { exampleCalls, examplePeople, exampleProfiles, exampleServers, PASSWORD, startHub } from './lib/shot-hub.ts'
+import {
+  exampleCalls,
+  examplePeople,
+  exampleProfiles,
+  exampleServers,
+  exampleWebhooks,
+  PASSWORD,
+  startHub,
+} from './lib/shot-hub.ts'
 import { asNewcomer, makeTrouble, screens, type Screen } from './lib/shot-screens.ts'
 import { chromium as systemChromium } from './lib/system-packages.mjs'
 
@@ -97,6 +105,7 @@ const first = await browser.newContext()
 await logIn(first, example.url)
 await exampleCalls(first.request, example.url)
 await examplePeople(first.request, example.url)
+await exampleWebhooks(first.request, example.url)
 await first.request.post(`${example.url}/api/backups`, { headers: { origin: example.url } })
 await first.close()
 const hubs = { example, empty, new: fresh }

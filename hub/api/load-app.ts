@@ -134,7 +134,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
     profiles: { config, supervisor, pins, changed: parts.profilesChanged },
     pins: { supervisor, pins, changed: parts.pinsChanged },
     hub: { status, events, moveEndpoint: parts.moveEndpoint, hold: parts.hold },
-    secrets: { vault: options.vault, keeper: parts.keeper },
+    secrets: { vault: options.vault, keeper: parts.keeper, system: () => config.systemAsWritten },
     diagnostics: {
       dataDir: options.dataDir,
       logDir: options.logDir,
@@ -152,7 +152,15 @@ export async function loadApp(parts: AppParts): Promise<Express> {
       redactor,
     },
     history: { history, metrics: parts.metrics },
-    webhooks: { webhooks: parts.webhooks },
+    webhooks: {
+      webhooks: parts.webhooks,
+      config,
+      versions: parts.versions,
+      vault: options.vault,
+      shared: options.databaseUrl !== null,
+      allowPrivateAddresses: () =>
+        config.system.server?.allowPrivateAddresses ?? defaultOf('server.allowPrivateAddresses', parts.where),
+    },
     publisher,
     push: {
       push: createPushService({ folder: join(options.dataDir, 'publish'), publisher, version: options.version }),

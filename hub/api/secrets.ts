@@ -4,6 +4,7 @@ import {
   setSecretSchema,
   type Secrets,
   type SetSecretResult,
+  type SystemFile,
 } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { saidOfIssue, say } from '../say.ts'
@@ -12,7 +13,15 @@ import type { SecretVault } from '../secrets/vault.ts'
 import { bodyOf, nameParam, queryOf, type On } from './routes.ts'
 
 /** `/api/secrets`: names, what uses them, and new values. No answer ever holds a value. */
-export function secretRoutes(on: On, options: { vault: SecretVault; keeper: SecretKeeper }): void {
+export function secretRoutes(
+  on: On,
+  options: {
+    vault: SecretVault
+    keeper: SecretKeeper
+    /** With its references. */
+    system: () => SystemFile
+  },
+): void {
   on('GET /api/secrets', (_request, response) => {
     const answer: Secrets = {
       quality: options.vault.quality,
@@ -50,6 +59,17 @@ export function secretRoutes(on: On, options: { vault: SecretVault; keeper: Secr
         'HUB_SECRET_IN_USE',
         say`${entry.usedBy.map(({ server }) => server).join(', ')} would not start without the secret ${name}`,
         { cure: say`Change those servers first, or delete it all the same with ?force=true.` },
+      )
+    if (
+      JSON.stringify(options.system()).includes(`\${secret:${name}}`) &&
+      queryOf(request, deleteSecretQuerySchema).force !== 'true'
+    )
+      throw new HubError(
+        'HUB_SECRET_IN_USE',
+        say`system.json refers to the secret ${name}, and the hub would not start without it`,
+        {
+          cure: say`Change that setting first, or delete it all the same with ?force=true.`,
+        },
       )
     await options.vault.delete(name)
     response.status(204).end()

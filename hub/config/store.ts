@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { applyEdits, modify, parse as parseJson } from 'jsonc-parser'
+import { applyEdits, findNodeAtLocation, getNodeValue, modify, parse as parseJson, parseTree } from 'jsonc-parser'
 import type {
   ConfigTexts,
   Fault,
@@ -44,7 +44,8 @@ export interface ConfigStore {
   saveServer: (name: string, config: ServerConfig | null, change?: Change) => Promise<void>
   /** Adds, replaces or (with null) removes a profile. */
   saveProfile: (name: string, config: Profile | null, change?: Change) => Promise<void>
-  saveSystem: (path: string[], value: unknown, change?: Change) => Promise<void>
+  /** Puts what `value` makes of what is at the path there; `undefined` removes it. */
+  saveSystem: (path: string[], value: (present: unknown) => unknown, change?: Change) => Promise<void>
   /** Puts other texts in the files' places: all of them, or none. */
   replace: (texts: ConfigTexts, change?: Change) => Promise<void>
   /** Told of each configuration that comes into force after the first one. */
@@ -270,7 +271,16 @@ export async function openConfigStore(
         change,
       ),
     saveSystem: (path, value, change = {}) =>
-      edit('system', parseSystem, (before) => applyEdits(before, modify(before, path, value, formatting)), change),
+      edit(
+        'system',
+        parseSystem,
+        (before) => {
+          const present = valueAt(before, path)
+          checkIfMatch(change.ifMatch, present)
+          return applyEdits(before, modify(before, path, value(present), formatting))
+        },
+        change,
+      ),
     replace: (texts, change = {}) => alone(() => replaceAll(texts, change)),
     watch: (onChange) => {
       const look = (): void => {
@@ -296,6 +306,12 @@ export async function openConfigStore(
   }
   await load()
   return store
+}
+
+function valueAt(text: string, path: string[]): unknown {
+  const root = parseTree(text)
+  const node = root && findNodeAtLocation(root, path)
+  return node && (getNodeValue(node) as unknown)
 }
 
 function checkText(parsed: Parsed<unknown>): void {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { roleSchema } from './scopes.ts'
+import { wordingsSchema } from './wording.ts'
 
 export const outcomes = ['ok', 'tool-error', 'error', 'timeout', 'cancelled'] as const
 /** How a request ended. `tool-error`: the tool ran and said that it failed; `error`: a JSON-RPC error, the server's or the hub's. */
@@ -152,7 +153,7 @@ export const auditVerificationSchema = z.object({
   /** Entries before this one were deleted by the retention, which is an entry of its own. */
   firstSeq: z.number().int().nullable(),
   lastSeq: z.number().int().nullable(),
-  broken: z.object({ seq: z.number().int(), message: z.string() }).nullable(),
+  broken: z.object({ seq: z.number().int(), message: z.string(), said: wordingsSchema.optional() }).nullable(),
 })
 export type AuditVerification = z.infer<typeof auditVerificationSchema>
 

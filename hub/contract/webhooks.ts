@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { webhookEvents } from './webhook-events.ts'
+import { wordingsSchema } from './wording.ts'
 
 const KEY = /^whsec_[A-Za-z0-9+/]+={0,2}$/
 const REFERENCE = /\$\{[^}]+\}/
@@ -23,10 +24,37 @@ export const webhookSchema = z.strictObject({
 })
 export type Webhook = z.infer<typeof webhookSchema>
 
-export const webhooksSchema = z.record(
-  z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'a webhook is named by small letters, digits and -'),
-  webhookSchema,
-)
+export const webhookIdSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'a webhook is named by small letters, digits and -')
+export const webhooksSchema = z.record(webhookIdSchema, webhookSchema)
+
+/** `PUT /api/webhooks/:id`: what is left out stays as it is. A new one is told of everything, and the hub makes its key. */
+export const saveWebhookSchema = z.strictObject({
+  /** Without references, but for the one that stands there. */
+  url: webhookSchema.shape.url,
+  /** None: all of them. */
+  events: z.array(z.enum(webhookEvents)).optional(),
+  enabled: z.boolean().optional(),
+  /** Null: as `server.allowPrivateAddresses`. Needs `servers:exec`. */
+  allowPrivateAddresses: z.boolean().nullable().optional(),
+  /** A key, which the vault takes; `new`: the hub makes one. */
+  secret: z
+    .string()
+    .regex(new RegExp(`^new$|${KEY.source}`), 'secret must be new, or whsec_ and a key in base64')
+    .refine(isLongEnough, 'the key in secret must have 24 to 64 bytes')
+    .optional(),
+})
+export type SaveWebhook = z.infer<typeof saveWebhookSchema>
+
+export const savedWebhookSchema = z.object({
+  etag: z.string(),
+  /** The key that the hub made; it is in this answer and nowhere else. */
+  secret: z.string().nullable(),
+})
+
+/** `POST /api/webhooks/:id/restore` */
+export const restoredWebhookSchema = savedWebhookSchema.pick({ etag: true })
 
 /** One message to one receiver. */
 export const webhookDeliverySchema = z.object({
@@ -42,19 +70,26 @@ export const webhookDeliverySchema = z.object({
   message: z.string().nullable(),
   durationMs: z.number().nullable(),
   nextAttemptAt: z.number().nullable(),
+  said: wordingsSchema.optional(),
 })
 export type WebhookDelivery = z.infer<typeof webhookDeliverySchema>
 
 /** `GET /api/webhooks` */
 export const webhookStatusSchema = z.object({
   id: z.string(),
+  /** As system.json has it. */
   url: z.string(),
   events: z.array(z.enum(webhookEvents)),
   enabled: z.boolean(),
+  /** Null: as `server.allowPrivateAddresses`. */
+  allowPrivateAddresses: z.boolean().nullable(),
   /** Why nothing is sent any more, though it is enabled. */
   stopped: z.string().nullable(),
+  said: wordingsSchema.optional(),
   /** The newest first; since the hub started. */
   deliveries: z.array(webhookDeliverySchema),
+  /** What a change of it names as If-Match. */
+  etag: z.string(),
 })
 export type WebhookStatus = z.infer<typeof webhookStatusSchema>
 

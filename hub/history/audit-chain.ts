@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { AuditEntry, AuditVerification } from '../contract/index.ts'
+import { say, told, type Said } from '../say.ts'
 
 /** An act before it has its place in the chain. */
 export type AuditAct = Omit<AuditEntry, 'seq' | 'hash'>
@@ -65,9 +66,9 @@ export async function verifyChain(entries: AsyncIterable<AuditEntry>): Promise<A
   }
   if (broken === null && first !== null && first.seq !== 1) {
     if (pruned?.seq !== first.seq - 1)
-      broken = { seq: first.seq, message: `The entries before ${first.seq} are missing, and no retention deleted them` }
+      broken = fault(first.seq, say`The entries before ${first.seq} are missing, and no retention deleted them`)
     else if (hashOf(pruned.hash, first) !== first.hash)
-      broken = { seq: first.seq, message: 'The entry was changed, or does not follow on those that were deleted' }
+      broken = fault(first.seq, say`The entry was changed, or does not follow on those that were deleted`)
   }
   return {
     ok: broken === null,
@@ -82,11 +83,13 @@ export async function verifyChain(entries: AsyncIterable<AuditEntry>): Promise<A
 function faultOf(entry: AuditEntry, before: ChainEnd | null): AuditVerification['broken'] {
   if (before === null) return null
   if (entry.seq !== before.seq + 1)
-    return { seq: entry.seq, message: `Entry ${before.seq + 1} is missing before entry ${entry.seq}` }
+    return fault(entry.seq, say`Entry ${before.seq + 1} is missing before entry ${entry.seq}`)
   return hashOf(before.hash, entry) === entry.hash
     ? null
-    : { seq: entry.seq, message: 'The entry was changed, or the one before it was exchanged' }
+    : fault(entry.seq, say`The entry was changed, or the one before it was exchanged`)
 }
+
+const fault = (seq: number, message: Said): AuditVerification['broken'] => told({ seq, message })
 
 function parsePruned(details: string | null): ChainEnd | null {
   try {

@@ -5,8 +5,10 @@ import { WEBHOOK_TEST } from '../contract/webhook-events.ts'
 import { failureReason } from '../upstream/http-failures.ts'
 import { UpstreamFailure } from '../upstream/channel.ts'
 import { createServerNetwork, type ServerNetwork } from '../upstream/network/network.ts'
+import { say, told, wordsFrom, type Said } from '../say.ts'
 import type { Log } from './log.ts'
 import type { Redactor } from './redactor.ts'
+import { httpsOnly } from './webhook-reach.ts'
 import { signedHeaders } from './webhook-signature.ts'
 
 export interface WebhookSenderOptions {
@@ -31,7 +33,7 @@ export interface WebhookSender {
   /** The configuration has changed. */
   apply: () => void
   deliveries: (id: string) => WebhookDelivery[]
-  stopped: (id: string) => string | null
+  stopped: (id: string) => Said | null
   dispose: () => Promise<void>
 }
 
@@ -62,10 +64,10 @@ interface Receiver {
   ready: Message[]
   messages: Message[]
   sending: Promise<void> | null
-  stopped: string | null
+  stopped: Said | null
 }
 
-type Attempt = { status: number | null; problem: string | null; final: boolean; retryAfterMs: number | null }
+type Attempt = { status: number | null; problem: Said | string | null; final: boolean; retryAfterMs: number | null }
 
 export function createWebhookSender(options: WebhookSenderOptions): WebhookSender {
   const { log, redactor, retryMs = RETRY_MS } = options
@@ -117,7 +119,7 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
     const waiting = receiver.messages.filter((one) => one.delivery.state === 'waiting')
     const [oldest] = waiting
     if (waiting.length >= MAX_WAITING && oldest !== undefined)
-      giveUp(id, receiver, oldest, `More than ${MAX_WAITING} messages waited for this receiver`)
+      giveUp(id, receiver, oldest, say`More than ${MAX_WAITING} messages waited for this receiver`)
     receiver.messages.push(message)
     prune(receiver)
     receiver.ready.push(message)
@@ -150,12 +152,12 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
     const { status, problem, final, retryAfterMs } = await send(receiver, message)
     delivery.attempts++
     delivery.status = status
-    delivery.message = problem === null ? null : redactor.text(problem)
+    note(delivery, problem)
     delivery.durationMs = Math.round(performance.now() - startedAt)
     if (problem === null) delivery.state = 'delivered'
     else if (final || message.once || delivery.attempts > retryMs.length || closed) {
-      if (status === GONE) receiver.stopped = 'The receiver answered 410: it wants no messages any more'
-      giveUp(id, receiver, message, delivery.message ?? '')
+      if (status === GONE) receiver.stopped = say`The receiver answered 410: it wants no messages any more`
+      giveUp(id, receiver, message, problem)
     } else {
       const pause = Math.max(retryAfterMs ?? 0, (retryMs[delivery.attempts - 1] ?? 0) * (0.8 + 0.4 * Math.random()))
       delivery.nextAttemptAt = Date.now() + Math.round(pause)
@@ -167,22 +169,32 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
     prune(receiver)
   }
 
-  function giveUp(id: string, receiver: Receiver, { delivery, timer }: Message, why: string): void {
+  /** Why the newest attempt failed; null when it did not. */
+  function note(delivery: WebhookDelivery, problem: Said | string | null): void {
+    delete delivery.said
+    Object.assign(delivery, redactor.value(told({ message: problem })))
+  }
+
+  function giveUp(id: string, receiver: Receiver, { delivery, timer }: Message, problem: Said | string): void {
     clearTimeout(timer ?? undefined)
     delivery.state = 'failed'
-    delivery.message = why
+    note(delivery, problem)
     delivery.nextAttemptAt = null
-    const { event, attempts } = delivery
+    const { event, attempts, message: why } = delivery
     const host = URL.canParse(receiver.hook.url) ? new URL(receiver.hook.url).host : ''
     log('warn', 'A webhook was not delivered', { webhook: id, host, event, attempts, why })
   }
 
   async function send({ hook, network }: Receiver, { delivery, body }: Message): Promise<Attempt> {
-    const failed = (problem: string, final: boolean): Attempt => ({ status: null, problem, final, retryAfterMs: null })
+    const failed = (problem: Said | string, final: boolean): Attempt => ({
+      status: null,
+      problem,
+      final,
+      retryAfterMs: null,
+    })
     const url = new URL(hook.url)
     const isPrivate = hook.allowPrivateAddresses ?? options.allowPrivateAddresses()
-    if (url.protocol !== 'https:' && !isPrivate)
-      return failed('Only https: is safe there; allowPrivateAddresses lets the webhook use http:', true)
+    if (url.protocol !== 'https:' && !isPrivate) return failed(httpsOnly(), true)
     const target = {
       url: hook.url,
       proxy: undefined,
@@ -214,16 +226,17 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
       return {
         status: statusCode,
         // A redirect is not followed: what was signed for one place is not for another.
-        problem: statusCode >= 200 && statusCode < 300 ? null : `The receiver answered ${statusCode}`,
+        problem: statusCode >= 200 && statusCode < 300 ? null : say`The receiver answered ${statusCode}`,
         final: statusCode === GONE,
         retryAfterMs: Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3_600) * 1_000 : null,
       }
     } catch (error) {
       if (error instanceof Error && error.name === 'TimeoutError')
-        return failed(`No answer within ${TIMEOUT_MS / 1_000} s`, false)
+        return failed(say`No answer within ${TIMEOUT_MS / 1_000} s`, false)
       const reason = error instanceof UpstreamFailure ? error.reason : failureReason(error, hook.url)
-      if (reason.code !== 'blocked-address') return failed(reason.message, false)
-      return failed(`${reason.message}; allowPrivateAddresses of the webhook permits it`, true)
+      const why = wordsFrom(reason, 'message')
+      if (reason.code !== 'blocked-address') return failed(why, false)
+      return failed(say`${why}; allowPrivateAddresses of the webhook permits it`, true)
     }
   }
 

@@ -1,6 +1,7 @@
 import { definitionHash } from '../catalog/definition.ts'
 import { webhookEvents } from '../contract/webhook-events.ts'
 import type { Fault, ServerState, ServerStatus, Webhook, WebhookEvent, WebhookStatus } from '../contract/index.ts'
+import { told } from '../say.ts'
 import type { Item } from '../upstream/catalog.ts'
 import type { WebhookSender, WebhookSenderOptions } from './webhook-sender.ts'
 
@@ -25,7 +26,7 @@ export interface Webhooks {
   toolsSeen: (server: string, tools: readonly Item[]) => void
   lockout: (account: string | undefined, address: string | undefined) => void
   configFaults: (faults: readonly Fault[]) => void
-  list: () => Promise<WebhookStatus[]>
+  list: () => Promise<Omit<WebhookStatus, 'etag'>[]>
   /** Sends a test message; resolves once it was tried. Null when there is no such webhook. */
   test: (id: string) => Promise<WebhookStatus['deliveries'][number] | null>
   /** Waits a moment for what was told last. */
@@ -116,14 +117,17 @@ export function createWebhooks({ pinState, ...options }: WebhooksOptions): Webho
     },
     list: async () => {
       const known = sender === null ? null : await sender
-      return Object.entries(hooks).map(([id, { url, events, enabled }]) => ({
-        id,
-        url,
-        events: events ?? [...webhookEvents],
-        enabled: enabled ?? true,
-        stopped: known?.stopped(id) ?? null,
-        deliveries: known?.deliveries(id) ?? [],
-      }))
+      return Object.entries(hooks).map(([id, { url, events, enabled, allowPrivateAddresses }]) =>
+        told({
+          id,
+          url,
+          events: events ?? [...webhookEvents],
+          enabled: enabled ?? true,
+          allowPrivateAddresses: allowPrivateAddresses ?? null,
+          stopped: known?.stopped(id) ?? null,
+          deliveries: known?.deliveries(id) ?? [],
+        }),
+      )
     },
     test: async (id) => (Object.hasOwn(hooks, id) ? (await open()).test(id) : null),
     dispose: async () => {

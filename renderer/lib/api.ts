@@ -23,8 +23,6 @@ import {
   setSecretResultSchema,
   signInStartedSchema,
   signedOutSchema,
-  webhookDeliverySchema,
-  webhookStatusSchema,
   type AddServer,
   type AnswerQuestion,
   type CallEvent,
@@ -173,7 +171,4 @@ export const api = {
       body: { config, ...(rename === undefined ? {} : { name: rename }) },
     }),
   deleteProfile: (name: string) => perform('DELETE /api/profiles/:name', { params: { name } }),
-
-  webhooks: (signal?: AbortSignal) => request('GET /api/webhooks', z.array(webhookStatusSchema), { signal }),
-  testWebhook: (id: string) => request('POST /api/webhooks/:id/test', webhookDeliverySchema, { params: { id } }),
 }

@@ -70,6 +70,17 @@ export async function examplePeople(request: APIRequestContext, url: string): Pr
   await post('/api/keys', { name: 'Laptop', permissions: ['mcp:connect', 'metrics:read'] })
 }
 
+/** One that takes its messages, one that cannot be reached, one that is off. */
+export async function exampleWebhooks(request: APIRequestContext, url: string): Promise<void> {
+  const headers = { origin: url }
+  const put = (id: string, data: object) => request.put(`${url}/api/webhooks/${id}`, { headers, data })
+  // The hub itself answers there, whatever it is sent.
+  await put('chat', { url: `${url}/health`, events: ['server.failed', 'server.recovered', 'auth.lockout'] })
+  await put('on-call', { url: 'https://on-call.example.invalid/hook', events: ['server.failed'] })
+  await put('archive', { url: 'https://archive.example.invalid/mcp-hub', enabled: false })
+  for (const id of ['chat', 'on-call']) await request.post(`${url}/api/webhooks/${id}/test`, { headers, data: {} })
+}
+
 /** The built hub in server mode on a free port, with folders of its own that go with it. */
 export async function startHub(
   servers: (folder: string) => Record<string, unknown>,

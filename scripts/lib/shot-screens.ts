@@ -1,4 +1,4 @@
-import type { Page } from 'playwright'
+import type { Locator, Page } from 'playwright'
 
 /** What keeps a page from what it asks for, on the paths that `at` is in. */
 export interface Trouble {
@@ -24,6 +24,23 @@ export interface Screen {
 
 /** The same screen when its data does not come. */
 const error = (name: string, path: string, at: string): Screen => ({ name, path, trouble: { at, as: 'broken' } })
+
+const webhooksOf = (page: Page): Locator => page.locator('section[aria-label^="Webhook"]')
+const showWebhooks = (page: Page): Promise<void> => webhooksOf(page).scrollIntoViewIfNeeded()
+/** The dialog that the first button with this icon opens. */
+async function openWebhook(page: Page, icon: string): Promise<Locator> {
+  await webhooksOf(page).locator(`button:has(svg.lucide-${icon})`).first().click()
+  const dialog = page.getByRole('dialog')
+  await dialog.waitFor()
+  return dialog
+}
+async function refuseWebhook(page: Page): Promise<void> {
+  const dialog = await openWebhook(page, 'plus')
+  await dialog.locator('input[type=text]').first().fill('metadata')
+  await dialog.locator('input[inputmode=url]').fill('https://169.254.169.254/latest')
+  await page.keyboard.press('Enter')
+  await dialog.getByText('169.254.169.254').waitFor()
+}
 
 const full: Screen[] = [
   { name: 'overview', path: '/' },
@@ -67,6 +84,10 @@ const full: Screen[] = [
   { name: 'push-upload', path: '/publish/targets/production', desktop: 'upload' },
   { name: 'push-failed', path: '/publish/targets/production', desktop: 'failed' },
   { name: 'settings', path: '/settings' },
+  { name: 'webhooks', path: '/settings', act: showWebhooks },
+  { name: 'webhook-new', path: '/settings', act: (page) => openWebhook(page, 'plus') },
+  { name: 'webhook-change', path: '/settings', act: (page) => openWebhook(page, 'pencil') },
+  { name: 'webhook-refused', path: '/settings', act: refuseWebhook },
   { name: 'versions', path: '/settings/versions?version=1' },
   { name: 'versions-users', path: '/settings/versions?of=users&version=1' },
   { name: 'versions-pushes', path: '/settings/versions?of=pushes' },
@@ -91,6 +112,7 @@ const empty: Screen[] = [
   { name: 'access-keys-empty', path: '/access/keys', hub: 'empty' },
   { name: 'targets-empty', path: '/publish', desktop: 'no-targets' },
   { name: 'publish-empty', path: '/publish', hub: 'empty' },
+  { name: 'webhooks-empty', path: '/settings', hub: 'empty', act: showWebhooks },
   { name: 'versions-empty', path: '/settings/versions', hub: 'empty' },
   { name: 'backups-empty', path: '/settings/backups', hub: 'empty' },
 ]
@@ -115,6 +137,7 @@ const failing: Screen[] = [
   error('publish-error', '/publish', '/api/publish/preview'),
   { ...error('targets-error', '/publish', '/api/publish/targets'), desktop: 'failed-targets' },
   error('settings-error', '/settings', '/api/hub'),
+  { ...error('webhooks-error', '/settings', '/api/webhooks'), act: showWebhooks },
   error('versions-error', '/settings/versions', '/api/config/versions'),
   error('backups-error', '/settings/backups', '/api/backups'),
   error('reference-error', '/reference', '/api/openapi'),

@@ -108,7 +108,7 @@ describe.each([
     expect(store.faults).toEqual([])
     await store.saveServer('a', { command: 'x' })
     await store.saveProfile('p', { servers: { a: {} } })
-    await store.saveSystem(['limits', 'maxListens'], 7)
+    await store.saveSystem(['limits', 'maxListens'], () => 7)
     const other = await openAnother()
     expect(other.servers.mcpServers).toEqual({ a: { command: 'x' } })
     expect(Object.keys(other.profiles.profiles)).toEqual(['p'])

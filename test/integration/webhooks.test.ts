@@ -7,7 +7,7 @@ import { createRedactor } from '../../hub/observe/redactor.ts'
 import { signedHeaders } from '../../hub/observe/webhook-signature.ts'
 import { createWebhookSender, type WebhookSender } from '../../hub/observe/webhook-sender.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
-import { fixtureServer, startHub, VIEWER_TOKEN, type TestHub } from '../fixtures/hub.ts'
+import { fixtureServer, startHub, TOKEN, VIEWER_TOKEN, type TestHub } from '../fixtures/hub.ts'
 import { ask, login, person } from '../fixtures/people.ts'
 import { startWebhookReceiver, type ReceivedMessage, type WebhookReceiver } from '../fixtures/webhook-receiver.ts'
 
@@ -24,8 +24,8 @@ afterEach(async () => {
 })
 
 /** As a receiver checks it, by the words of the specification. */
-function isGenuine({ headers, text }: ReceivedMessage): boolean {
-  const key = Buffer.from(SECRET.slice('whsec_'.length), 'base64')
+function isGenuine({ headers, text }: ReceivedMessage, secret = SECRET): boolean {
+  const key = Buffer.from(secret.slice('whsec_'.length), 'base64')
   const signed = `${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${text}`
   const signature = `v1,${createHmac('sha256', key).update(signed).digest('base64')}`
   const age = Math.abs(Date.now() / 1_000 - Number(headers['webhook-timestamp']))
@@ -67,6 +67,94 @@ describe('a hub with a webhook', () => {
     return { ...hub, close: () => ((open = false), hub.close()) }
   }
 
+  it('is added, changed and removed by the API, with a key in the vault that is shown once', async () => {
+    const hub = await start({})
+    const systemFile = (): Promise<string> => readFile(path.join(hub.configDir, 'system.json'), 'utf8')
+    const put = (body: object, headers: Record<string, string> = {}) =>
+      ask<{ etag: string; secret: string | null; code?: string }>(hub, 'PUT /api/webhooks/new', {
+        token: TOKEN,
+        body,
+        headers,
+      })
+    const added = await put({ url: receiver.url })
+    expect(added).toMatchObject({ status: 200, body: { secret: expect.stringMatching(/^whsec_/) as string } })
+    const key = added.body.secret ?? ''
+    expect(await systemFile()).not.toContain(key)
+    expect(await systemFile()).toMatch(/"secret": "\$\{secret:WEBHOOK_NEW_[0-9A-F]{6}\}"/)
+    const listed = (await hub.api('GET', '/api/webhooks')).body as WebhookStatus[]
+    expect(listed.find(({ id }) => id === 'new')).toMatchObject({ url: receiver.url, etag: added.body.etag })
+    expect(JSON.stringify(listed)).not.toContain(key)
+
+    // It signs with that key, and after a change of the key with the other one only.
+    const sent = async (): Promise<ReceivedMessage> => {
+      receiver.received.length = 0
+      expect((await hub.api('POST', '/api/webhooks/new/test')).body).toMatchObject({ state: 'delivered' })
+      return receiver.received[0]!
+    }
+    expect(isGenuine(await sent(), key)).toBe(true)
+    const changed = await put(
+      { url: receiver.url, events: ['server.failed'], secret: 'new' },
+      { 'if-match': added.body.etag },
+    )
+    const other = changed.body.secret ?? ''
+    const message = await sent()
+    expect([isGenuine(message, key), isGenuine(message, other)]).toEqual([false, true])
+
+    // Whoever read it before that change overwrites nothing, and the key stays.
+    const late = await put({ url: `${receiver.url}/late`, secret: 'new' }, { 'if-match': added.body.etag })
+    expect(late).toMatchObject({ status: 412, body: { code: 'HUB_CHANGED_MEANWHILE' } })
+    expect(isGenuine(await sent(), other)).toBe(true)
+    expect((await put({ url: 'ftp://example.com' })).status).toBe(400)
+    expect((await ask(hub, 'PUT /api/webhooks/Not%20this', { token: TOKEN, body: { url: receiver.url } })).status).toBe(
+      400,
+    )
+
+    // It comes back as it was, with its key.
+    expect((await hub.api('DELETE', '/api/webhooks/new')).status).toBe(204)
+    expect((await hub.api('DELETE', '/api/webhooks/new')).status).toBe(404)
+    expect(await systemFile()).not.toContain('WEBHOOK_NEW')
+    expect((await hub.api('POST', '/api/webhooks/new/restore')).body).toEqual({ etag: changed.body.etag })
+    expect(isGenuine(await sent(), other)).toBe(true)
+    expect((await hub.api('POST', '/api/webhooks/new/restore')).status).toBe(409)
+    expect((await hub.api('POST', '/api/webhooks/never/restore')).status).toBe(404)
+    const name = /WEBHOOK_NEW_\w+/.exec(await systemFile())?.[0] ?? ''
+    expect((await hub.api('DELETE', `/api/secrets/${name}`)).body).toMatchObject({ code: 'HUB_SECRET_IN_USE' })
+    expect((await put({ url: receiver.url, enabled: false })).body.secret).toBeNull()
+  })
+
+  it('leads nobody into private networks by the API, and carries no secret away in its address', async () => {
+    const hub = await start({}, {}, { env: { NODE_ENV: 'production' } })
+    const put = (body: object, token = TOKEN) => ask(hub, 'PUT /api/webhooks/new', { token, body })
+    const refused = async (url: string, more: object = {}) => {
+      const { status, body } = await put({ url, ...more })
+      return [status, (body as { faults?: { message: string }[] }).faults?.[0]?.message]
+    }
+    expect(await refused(receiver.url)).toEqual([400, expect.stringContaining('Only https: is safe')])
+    expect(await refused('https://127.0.0.1/hook')).toEqual([400, expect.stringContaining('127.0.0.1 is not on the')])
+    expect(await refused('https://localhost/hook')).toEqual([400, expect.stringContaining('is not on the internet')])
+    expect(await refused('http://169.254.169.254/', { allowPrivateAddresses: true })).toEqual([
+      400,
+      expect.stringContaining('169.254.169.254'),
+    ])
+    for (const reference of ['${MCP_HUB_TOKEN}', '${file:/etc/hostname}', '${secret:OPS}'])
+      expect(await refused(`https://example.com/${reference}`)).toEqual([400, 'A new address cannot hold a reference'])
+    expect((await put({ url: 'https://example.com/', secret: '${MCP_HUB_TOKEN}' })).status).toBe(400)
+
+    // Whoever may set up the hub but no programs leads it nowhere else.
+    const { body: key } = await ask<{ secret: string }>(hub, 'POST /api/keys', {
+      token: TOKEN,
+      body: { name: 'setup', permissions: ['hub:configure'] },
+    })
+    const inside = { url: receiver.url, allowPrivateAddresses: true }
+    expect((await put(inside, key.secret)).body).toMatchObject({ code: 'HUB_EXEC_REFUSED' })
+    expect((await put(inside)).status).toBe(200)
+    expect((await put({ url: `${receiver.url}/elsewhere` }, key.secret)).body).toMatchObject({
+      code: 'HUB_EXEC_REFUSED',
+    })
+    expect((await put({ url: receiver.url, events: ['server.failed'] }, key.secret)).status).toBe(200)
+    expect((await hub.api('POST', '/api/webhooks/new/test')).body).toMatchObject({ state: 'delivered' })
+  })
+
   it('tells that it started, that a server failed and is well again, and that it ends, each signed', async () => {
     const broken = {
       command: process.execPath,
@@ -76,7 +164,7 @@ describe('a hub with a webhook', () => {
     const hub = await start({ fickle: broken })
     await hub.until('fickle', 'failed')
     await expect.poll(typesOf).toEqual(['hub.started', 'server.failed'])
-    expect(receiver.received.every(isGenuine)).toBe(true)
+    expect(receiver.received.every((message) => isGenuine(message))).toBe(true)
     expect(find('server.failed')?.body.data).toMatchObject({
       server: 'fickle',
       state: 'failed',
@@ -133,7 +221,16 @@ describe('a hub with a webhook', () => {
     const hub = await start({}, { events: ['server.failed'] })
     const list = async (): Promise<WebhookStatus[]> => (await hub.api('GET', '/api/webhooks')).body as WebhookStatus[]
     expect(await list()).toEqual([
-      { id: 'ops', url: receiver.url, events: ['server.failed'], enabled: true, stopped: null, deliveries: [] },
+      {
+        id: 'ops',
+        url: receiver.url,
+        events: ['server.failed'],
+        enabled: true,
+        stopped: null,
+        deliveries: [],
+        allowPrivateAddresses: null,
+        etag: expect.stringMatching(/^"/) as string,
+      },
     ])
     expect(await hub.api('POST', '/api/webhooks/ops/test')).toMatchObject({
       status: 200,
@@ -145,7 +242,7 @@ describe('a hub with a webhook', () => {
     })
     expect((await list())[0]?.deliveries.map(({ state }) => state)).toEqual(['failed', 'delivered'])
     expect(typesOf()).toEqual(['webhook.test', 'webhook.test'])
-    expect(receiver.received.every(isGenuine)).toBe(true)
+    expect(receiver.received.every((message) => isGenuine(message))).toBe(true)
 
     expect(await hub.api('POST', '/api/webhooks/nobody/test')).toMatchObject({
       status: 404,
@@ -221,7 +318,7 @@ describe('a delivery', () => {
     await expect.poll(() => states(sender)).toEqual(['delivered'])
     expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
     expect(new Set(receiver.received.map(({ text }) => text)).size).toBe(1)
-    expect(receiver.received.every(isGenuine)).toBe(true)
+    expect(receiver.received.every((message) => isGenuine(message))).toBe(true)
     expect(sender.deliveries('ops')[0]).toMatchObject({ attempts: 3, status: 204, message: null, nextAttemptAt: null })
     expect(warnings).toEqual([])
   })
@@ -247,7 +344,7 @@ describe('a delivery', () => {
     const sender = open()
     tell(sender)
     await expect.poll(() => states(sender)).toEqual(['failed'])
-    expect(sender.stopped('ops')).toContain('410')
+    expect(String(sender.stopped('ops'))).toContain('410')
     tell(sender)
     expect(receiver.received).toHaveLength(1)
     expect(await sender.test('ops')).toMatchObject({ state: 'delivered' })

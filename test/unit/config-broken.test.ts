@@ -49,7 +49,7 @@ describe('a broken configuration file', () => {
         broken.file === 'servers.json'
           ? store.saveServer('new', { command: 'x' })
           : broken.file === 'system.json'
-            ? store.saveSystem(['server', 'port'], 1)
+            ? store.saveSystem(['server', 'port'], () => 1)
             : store.saveProfile('new', null)
       await expect(change).rejects.toMatchObject({ code: 'HUB_CONFIG_FILE_BROKEN' })
     },

@@ -157,7 +157,7 @@ describe('the configuration on disk', () => {
       auth: { jwtSecret: 'k'.repeat(40), jwtExpiresIn: '15m' },
     })
     expect(store.systemAsWritten).toEqual(written)
-    await store.saveSystem(['server', 'port'], 4_000)
+    await store.saveSystem(['server', 'port'], () => 4_000)
     expect(await readFile(path.join(dir, 'system.json'), 'utf8')).toContain('${secret:TTL}')
     await store.dispose()
   })

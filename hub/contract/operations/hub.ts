@@ -15,7 +15,13 @@ import { eventsQuerySchema } from '../events.ts'
 import { hubStatusSchema, moveEndpointSchema } from '../hub.ts'
 import { identityVersionDetailSchema, identityVersionsSchema } from '../identity-versions.ts'
 import { configVersionDetailSchema, configVersionsSchema, restoreVersionSchema } from '../versions.ts'
-import { webhookDeliverySchema, webhookStatusSchema } from '../webhooks.ts'
+import {
+  restoredWebhookSchema,
+  saveWebhookSchema,
+  savedWebhookSchema,
+  webhookDeliverySchema,
+  webhookStatusSchema,
+} from '../webhooks.ts'
 import type { OperationTable } from './operation.ts'
 
 /** The hub itself: its configuration as a whole, backups, webhooks, events. */
@@ -38,6 +44,16 @@ export const hubOperations = {
   'GET /api/webhooks': {
     summary: 'The webhooks of system.json, each with its newest deliveries',
     answer: z.array(webhookStatusSchema),
+  },
+  'PUT /api/webhooks/:id': {
+    summary: 'Add or change a webhook; a key that the hub makes is in this answer and nowhere else',
+    body: saveWebhookSchema,
+    answer: savedWebhookSchema,
+  },
+  'DELETE /api/webhooks/:id': { summary: 'Remove a webhook; its key stays in the vault, so that it can be put back' },
+  'POST /api/webhooks/:id/restore': {
+    summary: 'Put a removed webhook back, as the newest version of the configuration that has it',
+    answer: restoredWebhookSchema,
   },
   'POST /api/webhooks/:id/test': {
     summary: 'Send a test message; answered once it was tried, whether or not it arrived',
