@@ -31,9 +31,12 @@ const total = { passed: 0, failed: 0, skipped: 0 }
 /** @type {Awaited<ReturnType<typeof startVirtualDisplay>> | null} */
 let display = null
 
-/** @param {import('./lib/test-steps.mjs').Step} step */
-async function runStep(step) {
-  console.log(`\n── ${step.name} ──`)
+/**
+ * @param {import('./lib/test-steps.mjs').Step} step
+ * @param {boolean} [beside] whether others run beside it: then its output comes in one piece at its end
+ */
+async function runStep(step, beside = false) {
+  if (!beside) console.log(`\n── ${step.name} ──`)
   const started = performance.now()
   const reportFile = path.join(cache, `report-${step.name}.json`)
   rmSync(reportFile, { force: true })
@@ -41,10 +44,11 @@ async function runStep(step) {
   const result = await run(toolNode(), [step.script, ...args], {
     cwd: root,
     env: { ...toolEnv(display?.env), PLAYWRIGHT_JSON_OUTPUT_NAME: reportFile },
-    keep: false,
+    keep: beside,
     deadlineMs: step.minutes * 60_000,
     signal: ended.signal,
   })
+  if (beside) console.log(`\n── ${step.name} ──\n${result.output.trimEnd()}`)
   const written = readJson(reportFile)
   const counts = countStep(step, result.code === 0, written)
   failures.push(...failedTests(step.runner, written))
@@ -56,26 +60,42 @@ async function runStep(step) {
   summary.push({ name: step.name, ok: result.code === 0, took: seconds(started), note })
 }
 
-const started = performance.now()
-try {
-  await bootstrap({
-    test: chosen.some((step) => step.needsSystem),
-    packagesOnly: !chosen.some((step) => step.needsSystem),
-    packages: chosen.flatMap((step) => step.packages ?? []),
-  })
-  mkdirSync(cache, { recursive: true })
-  if (chosen.some((step) => step.needsBuild)) await buildStale()
-  summary.push({ name: 'set-up', ok: true, took: seconds(started), note: '' })
-  // A screen and a bus of our own, also where there is a real one: windows must not steal the focus from a person.
-  if (process.platform === 'linux' && chosen.some((step) => step.needsSystem)) display = await startVirtualDisplay()
-  for (const step of chosen) if (!ended.signal.aborted) await runStep(step)
-} catch (error) {
-  report(error)
-  total.failed += 1
-  summary.push({ name: 'set-up', ok: false, took: seconds(started), note: 'see above' })
-} finally {
-  display?.stop()
+/** The system's packages, Electron and PM2: mostly waiting for the network, so it goes on beside the first steps. */
+async function setUpSystem() {
+  const started = performance.now()
+  await bootstrap({ test: true, packages: chosen.flatMap((step) => step.packages ?? []) })
+  summary.push({ name: 'system', ok: true, took: seconds(started), note: '' })
 }
+
+async function runAll() {
+  await bootstrap({ packagesOnly: true })
+  mkdirSync(cache, { recursive: true })
+  const system = chosen.some((step) => step.needsSystem) ? setUpSystem() : null
+  // Awaited where it is needed; until then a failure of it is nobody's unhandled rejection.
+  system?.catch(() => undefined)
+  const checks = chosen.filter((step) => step.runner === null)
+  await Promise.all(checks.map((step) => runStep(step, true)))
+  const [builds] = chosen.filter((step) => step.needsBuild)
+  for (const step of chosen.filter((step) => !checks.includes(step))) {
+    if (ended.signal.aborted) return
+    if (step === builds) await buildStale()
+    if (step.needsSystem) {
+      await system
+      // A screen and a bus of our own, also where there is a real one: windows must not steal the focus from a person.
+      if (process.platform === 'linux') display ??= await startVirtualDisplay()
+    }
+    await runStep(step)
+  }
+}
+
+const started = performance.now()
+await runAll()
+  .catch((/** @type {unknown} */ error) => {
+    report(error)
+    total.failed += 1
+    summary.push({ name: 'set-up', ok: false, took: seconds(started), note: 'see above' })
+  })
+  .finally(() => display?.stop())
 
 console.log('')
 for (const { name, ok, took, note } of summary) {
