@@ -10,6 +10,7 @@ import { handleAppProtocol } from './app-protocol.ts'
 import { APP_URL, mayOpenOutside } from './app-url.ts'
 import { readHubLine } from './hub/read-line.ts'
 import { createHubSupervisor } from './hub/supervisor.ts'
+import { compiledCodeOf } from './hub/compiled-code.ts'
 import { forkHub } from './hub/utility-process.ts'
 import { handleCommands, sendToPage } from './ipc.ts'
 import { onAppFault, openLog, redactLog } from './log.ts'
@@ -68,8 +69,9 @@ export async function start(): Promise<void> {
 
   hardenSession(session.defaultSession)
 
+  const compiledCode = compiledCodeOf(path.join(userData, 'compiled'), app.getVersion())
   const supervisor = createHubSupervisor({
-    fork: () => forkHub(path.join(dist, 'hub', 'utility.js')),
+    fork: () => forkHub(path.join(dist, 'hub', 'utility.js'), compiledCode),
     hello: () => ({
       bootToken: randomBytes(32).toString('base64url'),
       clientToken: vault.clientToken,

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { bootstrap } from './bootstrap.mjs'
 import { buildStale } from './lib/build-stale.mjs'
 import { onEnd } from './lib/launch.mjs'
-import { root, toolNode } from './lib/paths.mjs'
+import { cache, root, toolNode } from './lib/paths.mjs'
 import { report } from './lib/setup-error.mjs'
 
 /** The hub in server mode, as it runs in production: needs neither Electron nor system libraries. */
@@ -16,6 +16,8 @@ try {
   const hub = spawn(toolNode(), [...heap, entry, ...process.argv.slice(2)], {
     stdio: 'inherit',
     detached: process.platform !== 'win32',
+    // What was compiled is kept for the next start.
+    env: { NODE_COMPILE_CACHE: path.join(cache, 'compiled'), ...process.env },
   })
   onEnd(() => hub.kill('SIGTERM'))
   process.exitCode = await new Promise((resolve, reject) => {

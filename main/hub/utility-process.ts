@@ -11,10 +11,14 @@ let counter = 0
  */
 const HEAP_FLAGS = '--js-flags=--max-old-space-size=512 --max-semi-space-size=8 --initial-old-space-size=64 --expose-gc'
 
-/** Forks the hub as Electron's utility process. Its name is unique, so that Electron's word on how it ended finds it. */
-export function forkHub(entry: string): HubProcess {
+/**
+ * Forks the hub as Electron's utility process. Its name is unique, so that Electron's word on how it ended finds it.
+ * @param compiled folder in which Node keeps the hub's compiled code for the next start
+ */
+export function forkHub(entry: string, compiled: string): HubProcess {
   const serviceName = `mcp-hub-${++counter}`
-  const child = utilityProcess.fork(entry, [], { serviceName, stdio: 'pipe', execArgv: [HEAP_FLAGS] })
+  const env = { ...process.env, NODE_COMPILE_CACHE: compiled }
+  const child = utilityProcess.fork(entry, [], { serviceName, stdio: 'pipe', execArgv: [HEAP_FLAGS], env })
   let port: MessagePortMain | null = null
   let gone = ''
   const messageListeners: ((message: unknown) => void)[] = []

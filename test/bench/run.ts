@@ -7,7 +7,7 @@ import { ours } from './contenders/ours.ts'
 import { rawproxy } from './contenders/rawproxy.ts'
 import { sdk } from './contenders/sdk.ts'
 import { judge, measuredGates } from './gates.ts'
-import { compilePrograms } from './lib/programs.ts'
+import { compilePrograms, hubCode } from './lib/programs.ts'
 import { readOptions } from './options.ts'
 import { gateTable, machine, rowTable } from './report.ts'
 import { createResults } from './results.ts'
@@ -42,7 +42,7 @@ if (options.contenders.includes('ours') && !existsSync(options.hub)) {
 }
 compilePrograms()
 
-const hubOptions = { server: options.hub, nodeFlags: options.nodeFlags }
+const hubOptions = { server: options.hub, nodeFlags: options.nodeFlags, compiled: hubCode }
 const all: Record<ContenderName, Contender> = { direct, rawproxy, sdk, 'mcp-hub': mcpHub, ours: ours(hubOptions) }
 const contenders = options.contenders.map((name) => all[name])
 const wants = (row: string): boolean => options.rows.length === 0 || options.rows.some((start) => row.startsWith(start))

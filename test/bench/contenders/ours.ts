@@ -13,6 +13,8 @@ export interface OursOptions {
   server: string
   /** Flags for Node itself, such as `--cpu-prof`. */
   nodeFlags: string[]
+  /** Folder for its compiled code. */
+  compiled: string
   /** Entries for servers.json besides the fixture servers. */
   more?: Record<string, object>
 }
@@ -29,7 +31,14 @@ export function ours(options: OursOptions): Contender {
       await writeFile(join(home, 'servers.json'), JSON.stringify({ mcpServers: { ...servers, ...options.more } }))
       const started = await startNode({
         args: [...options.nodeFlags, options.server],
-        env: { CONFIG_DIR: home, DATA_DIR: join(home, 'data'), PORT: '0', MCP_HUB_TOKEN: TOKEN },
+        env: {
+          CONFIG_DIR: home,
+          DATA_DIR: join(home, 'data'),
+          PORT: '0',
+          MCP_HUB_TOKEN: TOKEN,
+          // As the app and `npm run hub` give it; the first start of a run fills it.
+          NODE_COMPILE_CACHE: options.compiled,
+        },
         ready: /MCP Hub listening on http:\/\/\S+:(\d+)\n/,
       })
       return {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import ts from 'typescript'
 
@@ -15,6 +15,7 @@ export function compilePrograms(): void {
     verbatimModuleSyntax: true,
     rewriteRelativeImportExtensions: true,
   }
+  rmSync(hubCode, { recursive: true, force: true })
   for (const folder of ['programs', 'wire']) {
     mkdirSync(join(compiled, folder), { recursive: true })
     for (const file of readdirSync(join(bench, folder))) {
@@ -24,6 +25,9 @@ export function compilePrograms(): void {
   }
   writeFileSync(join(compiled, 'package.json'), '{"type":"module"}')
 }
+
+/** Where our hub keeps its compiled code for its next start; empty at the start of a run. */
+export const hubCode = join(compiled, 'hub')
 
 export function program(name: 'upstream' | 'rawproxy' | 'sdk-hub'): string {
   return join(compiled, 'programs', `${name}.js`)

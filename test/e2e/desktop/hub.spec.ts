@@ -107,6 +107,8 @@ test('a server added in the app serves clients of both eras, a killed hub comes 
       async () => (await Promise.all(family.map(isAlive))).every((alive) => !alive),
       10_000,
     )
+    const kept = await readdir(path.join(desktop.userData, 'compiled'), { recursive: true, withFileTypes: true })
+    expect(kept.filter((entry) => entry.isFile()).length, 'compiled code for the next start').toBeGreaterThan(1)
     expect(desktop.violations).toEqual([])
   } finally {
     await desktop.dispose()
