@@ -9,3 +9,13 @@ export interface MenuItem {
   readonly apart?: boolean
   readonly run: () => unknown
 }
+
+/** What makes a button the opener of a menu. */
+export interface MenuTrigger {
+  readonly id: string
+  readonly 'aria-haspopup': 'menu'
+  readonly 'aria-expanded': boolean
+  readonly 'aria-controls': string | undefined
+  readonly onClick: (event: MouseEvent) => void
+  readonly onKeydown: (event: KeyboardEvent) => void
+}

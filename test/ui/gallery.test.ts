@@ -11,8 +11,8 @@ const components = Object.entries(
   import.meta.glob<Component & { props?: object }>('../../renderer/ui/*.vue', { eager: true, import: 'default' }),
 )
   .map(([file, component]) => ({ name: path.basename(file, '.vue'), component }))
-  // Comes with CodeEditor, when it is needed.
-  .filter(({ name }) => name !== 'CodeMirror')
+  // Come with CodeEditor and Menu, when they are needed.
+  .filter(({ name }) => !['CodeMirror', 'MenuList'].includes(name))
 
 const camel = (name: string): string => name.replace(/-(\w)/g, (_all, letter: string) => letter.toUpperCase())
 

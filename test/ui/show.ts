@@ -1,7 +1,6 @@
 import { VueQueryPlugin, type QueryClient } from '@tanstack/vue-query'
 import { mount, type VueWrapper } from '@vue/test-utils'
 import { createPinia } from 'pinia'
-import { TooltipProvider } from 'reka-ui'
 import { defineComponent, h, type Component } from 'vue'
 import { createI18n } from 'vue-i18n'
 import { createMemoryHistory, createRouter, type Router } from 'vue-router'
@@ -9,6 +8,7 @@ import { commandsKey, createCommandRegistry, type CommandRegistry } from '../../
 import { keys } from '../../renderer/lib/queries.ts'
 import { createQueryClient } from '../../renderer/lib/query-client.ts'
 import en from '../../renderer/locales/en.json'
+import Tooltip from '../../renderer/ui/Tooltip.vue'
 
 export interface Shown {
   wrapper: VueWrapper
@@ -59,7 +59,7 @@ export function show(component: Component, props: Record<string, unknown> = {}):
     ],
   })
   const wrapper = mount(
-    defineComponent(() => () => h(TooltipProvider, null, { default: () => h(component, props) })),
+    defineComponent(() => () => [h(component, props), h(Tooltip)]),
     {
       attachTo: document.body,
       global: {

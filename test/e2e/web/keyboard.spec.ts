@@ -28,6 +28,25 @@ test('everything is reached without a mouse', async ({ admin: page }) => {
     await expect(page).toHaveURL(/\/servers\/everything$/)
   })
 
+  await test.step('what an icon is for shows with the focus, and its menu opens and closes by keys', async () => {
+    const more = page.getByRole('button', { name: 'More actions for everything' })
+    await page.getByRole('button', { name: 'Restart' }).focus()
+    await page.keyboard.press('Tab')
+    await expect(more).toBeFocused()
+    const tooltip = page.getByRole('tooltip', { name: 'More actions for everything' })
+    await expect(tooltip).toBeVisible()
+    await expect(more).toHaveAccessibleDescription('More actions for everything')
+    await page.keyboard.press('Escape')
+    await expect(tooltip).toBeHidden()
+    for (const key of ['Enter', 'ArrowDown']) {
+      await page.keyboard.press(key)
+      await expect(page.getByRole('menuitem').first()).toBeFocused()
+      await page.keyboard.press('Escape')
+      await expect(page.getByRole('menu')).toBeHidden()
+      await expect(more).toBeFocused()
+    }
+  })
+
   await test.step('the palette finds a tool, and closing it gives the focus back', async () => {
     await page.getByRole('link', { name: 'Logs' }).focus()
     await page.keyboard.press('Control+k')
