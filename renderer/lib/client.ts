@@ -10,6 +10,7 @@ import type {
   RouteKey,
 } from '../../hub/contract/operations/table.ts'
 import { ApiError, problemOf } from './problem.ts'
+import { shapeOf } from './shape.ts'
 
 /** What a request holds beside its route: what the table of operations says, and nothing else. */
 type Input<R extends RouteKey> = Params<R> & {
@@ -136,6 +137,7 @@ async function exchange(
 }
 
 function checked<S extends z.ZodType>(value: unknown, schema: S, label: string, status: number): z.output<S> {
+  if (shapeOf(schema)?.(value) === true) return value as z.output<S>
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
