@@ -1,4 +1,5 @@
 import { createI18n, type I18n } from 'vue-i18n'
+import { markRaw } from 'vue'
 import { setHubTexts } from './hub-text.ts'
 
 export const locales = ['en', 'zh-CN'] as const
@@ -42,10 +43,23 @@ export async function createAppI18n(locale: Locale): Promise<AppI18n> {
   return i18n
 }
 
+/** What the compiler of texts looks for: places to fill in, forms, links. */
+const SPECIAL = /[{}|@]/
+
+/** Texts of words alone as functions, which are not looked up among the compiled ones by all of their text, each time they are shown. */
+function withFunctions(messages: Messages): Messages {
+  return Object.fromEntries(
+    Object.entries(messages).map(([key, text]) => [
+      key,
+      typeof text === 'string' ? (SPECIAL.test(text) ? text : () => text) : withFunctions(text as Messages),
+    ]),
+  )
+}
+
 export async function setLocale(i18n: AppI18n, locale: Locale): Promise<void> {
   const [messages, hubTexts] = await Promise.all([loaders[locale](), hubLoaders[locale]?.()])
   setHubTexts(hubTexts?.default ?? {})
-  i18n.global.setLocaleMessage(locale, messages.default as never)
+  i18n.global.setLocaleMessage(locale, markRaw(withFunctions(messages.default)) as never)
   i18n.global.locale.value = locale
   document.documentElement.lang = locale
 }
