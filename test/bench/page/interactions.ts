@@ -136,7 +136,7 @@ export const interactions: readonly Interaction[] = [
     what: "Profiles' editor, another server",
     from: '/profiles/all',
     ready: row(toolName(0)),
-    input: { click: 'main li:nth-child(5) button' },
+    input: { click: '[role="grid"][aria-label="Servers"] [data-index="4"] button' },
     shown: row(toolName(4 * TOOLS_EACH)),
   },
   {
@@ -144,8 +144,8 @@ export const interactions: readonly Interaction[] = [
     what: "Profiles' editor, leave a tool out",
     from: '/profiles/all',
     ready: row(toolName(0)),
-    input: { click: '[role="grid"] [data-index="1"] input' },
-    shown: { selector: 'main li:first-child', text: '24/25' },
+    input: { click: 'section [role="grid"] [data-index="1"] input' },
+    shown: { selector: '[role="grid"][aria-label="Servers"] [data-index="0"]', text: '24/25' },
   },
   {
     id: 'profile-preview',
