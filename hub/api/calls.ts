@@ -11,6 +11,7 @@ import {
   type CallResult,
 } from '../contract/index.ts'
 import { serverInScope, toolInScope } from '../auth/scope.ts'
+import { toNumber } from '../contract/exact-json.ts'
 import type { Call, Question } from '../gateway/call.ts'
 import { Exchange, type OnExchange } from '../gateway/exchange.ts'
 import { McpError, isObject, rpc, type Params, type Reply } from '../gateway/json-rpc.ts'
@@ -210,8 +211,8 @@ function progressOf(params: Params | undefined): CallEvent {
   const message = params?.['message']
   return {
     type: 'progress',
-    progress: Number(params?.['progress'] ?? 0),
-    total: typeof total === 'number' ? total : null,
+    progress: toNumber(params?.['progress']) || 0,
+    total: Number.isNaN(toNumber(total)) ? null : toNumber(total),
     message: typeof message === 'string' ? message : null,
   }
 }

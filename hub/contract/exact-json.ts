@@ -5,20 +5,26 @@ interface RawJson {
 }
 const { rawJSON, isRawJSON } = JSON as RawJson
 
-/** What an integer or an exponent too large for a double looks like. Found in a string it only costs a second look. */
-const SUSPICIOUS = /\d{16}|\d[eE][+-]?\d{3}/
+/**
+ * What a number of 16 digits and more looks like on either side of its point, or an exponent of three. It is looked for in every
+ * message, so it is one that is quick to find, and a second look ({@link LONG}) tells. Found in a string it only costs that.
+ */
+const SUSPICIOUS = /\d{8}(?:\d{8}|\.\d)|\.\d{8}|\d[eE][+-]?\d{3}/
+/** A double keeps every decimal number of 15 digits, whatever else stands in them. */
+const LONG = /\d[\d.]{15}|\d[eE][+-]?\d{3}/
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/g
 /** No text has it by accident or on purpose: it is another one in each process. Made when it is needed, for it loads Web Crypto. */
 let mark: string | undefined
 const markOfNumbers = (): string => (mark ??= `number ${crypto.getRandomValues(new Uint32Array(4)).join('-')} `)
 
 /**
- * `JSON.parse` for what is written again. A double holds integers up to 2^53 − 1, and 64-bit ids are larger: such an integer, and
- * a number beyond the range of a double, becomes an object that `JSON.stringify` writes as it stood ({@link numberText}).
+ * `JSON.parse` for what is written again. A double holds integers up to 2^53 − 1, and 64-bit ids are larger; it holds 15 digits of a
+ * fraction, and decimal libraries write more. A number whose value would come out as another one becomes an object that
+ * `JSON.stringify` writes as it stood ({@link numberText}); how a number is written otherwise (`1.0`, `1e2`, `-0`) is not kept.
  * @throws {SyntaxError} as `JSON.parse` does
  */
 export function parseExactly(text: string): unknown {
-  if (rawJSON === undefined || !SUSPICIOUS.test(text)) return JSON.parse(text)
+  if (rawJSON === undefined || !SUSPICIOUS.test(text) || !LONG.test(text)) return JSON.parse(text)
   const marked = markInexact(text)
   if (marked === text) return JSON.parse(text)
   let value: unknown
@@ -36,6 +42,11 @@ export function numberText(value: unknown): string | null {
   return isRawJSON?.(value) === true ? JSON.stringify(value) : null
 }
 
+/** A number for reckoning, also one that {@link parseExactly} kept; NaN for any other value. */
+export function toNumber(value: unknown): number {
+  return Number(numberText(value) ?? (typeof value === 'number' ? value : NaN))
+}
+
 /**
  * The text with each number that a double would change as a list with a marked string: unlike a string, a list is no key of an
  * object, so that what is no JSON does not become some.
@@ -46,8 +57,8 @@ function markInexact(text: string): string {
   while (at < text.length) {
     const quote = text.indexOf('"', at)
     const between = text.slice(at, quote === -1 ? text.length : quote)
-    marked += SUSPICIOUS.test(between)
-      ? between.replace(NUMBER, (literal) => (isExact(literal) ? literal : `["${markOfNumbers()}${literal}"]`))
+    marked += LONG.test(between)
+      ? between.replace(NUMBER, (literal) => (isExactNumber(literal) ? literal : `["${markOfNumbers()}${literal}"]`))
       : between
     at = quote === -1 ? text.length : endOfString(text, quote)
     if (quote !== -1) marked += text.slice(quote, at)
@@ -65,11 +76,23 @@ function endOfString(text: string, quote: number): number {
   return text.length
 }
 
-function isExact(literal: string): boolean {
+/** Whether a double holds the number that this is written for. */
+export function isExactNumber(literal: string): boolean {
   const value = Number(literal)
   if (!Number.isFinite(value)) return false
-  // A fraction is a double to whoever reads it; an integer may be more.
-  return Number.isSafeInteger(value) || /[.eE]/.test(literal) || String(value) === literal
+  const written = String(value)
+  return written === literal || canonical(written) === canonical(literal)
+}
+
+/** Digits and exponent of a number's text, so that `1.50`, `15e-1` and `1.5` are the same. */
+function canonical(text: string): string {
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text)
+  if (match === null) return text
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] = match
+  const digits = (whole + fraction).replace(/^0+/, '')
+  const trimmed = digits.replace(/0+$/, '')
+  if (trimmed === '') return '0'
+  return `${sign}${trimmed}e${Number(exponent) - fraction.length + (digits.length - trimmed.length)}`
 }
 
 /** Walks without recursion: what may be nested as deep as `JSON.parse` reads it. */

@@ -1,3 +1,4 @@
+import { parseExactly } from '../contract/exact-json.ts'
 import type { Era } from '../contract/index.ts'
 import { isObject, type Params, type Reply } from './json-rpc.ts'
 
@@ -117,7 +118,7 @@ function declares(capabilities: ClientCapabilities, key: (typeof SHAPING)[number
 
 /** The capabilities that a connection of a profile declares to its server. */
 export function capabilitiesOfProfile(profile: string): ClientCapabilities {
-  return profile === '' ? {} : (JSON.parse(profile) as ClientCapabilities)
+  return profile === '' ? {} : (parseExactly(profile) as ClientCapabilities)
 }
 
 /** Whether a client has declared that it can be asked this; methods beyond the specification are the client's to refuse. */

@@ -1,3 +1,4 @@
+import { parseExactly } from '../contract/exact-json.ts'
 import { metaTools, summaryOf } from '../catalog/meta-tools.ts'
 import { createToolSearch, type ToolSearch } from '../catalog/tool-search.ts'
 import { emptyCatalog, type Item } from '../upstream/catalog.ts'
@@ -32,7 +33,7 @@ export function createToolSearchView(inner: View, hubInfo: HubInfo): View {
       for (const { search } of built.values()) search.close()
       built.clear()
     }
-    const { tools } = JSON.parse(list.toString()) as { tools: Item[] }
+    const { tools } = parseExactly(list.toString()) as { tools: Item[] }
     const fresh: Built = {
       list,
       tools: new Map(tools.map((tool) => [String(tool['name']), tool])),

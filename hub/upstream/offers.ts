@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseExactly } from '../contract/exact-json.ts'
 import type { ServerConfig } from '../contract/index.ts'
 import { isObject } from '../gateway/json-rpc.ts'
 import { catalogOfLists, type Catalog, type Item } from './catalog.ts'
@@ -23,7 +24,7 @@ export interface Offers {
 
 /** What the hub itself wrote; checked by hand, since a schema would cost every start more than all of this. */
 function offerIn(text: string): (Offer & { entry: string }) | null {
-  const { entry, hello, lists } = JSON.parse(text) as { entry?: unknown; hello?: unknown; lists?: unknown }
+  const { entry, hello, lists } = parseExactly(text) as { entry?: unknown; hello?: unknown; lists?: unknown }
   if (typeof entry !== 'string' || !isHello(hello) || !isObject(lists)) return null
   const { tools, prompts, resources, resourceTemplates } = lists
   if (!isItems(tools) || !isItems(prompts) || !isItems(resources) || !isItems(resourceTemplates)) return null

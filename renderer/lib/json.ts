@@ -1,4 +1,4 @@
-import { numberText } from '../../hub/contract/exact-json.ts'
+import { isExactNumber, numberText } from '../../hub/contract/exact-json.ts'
 
 export type JsonObject = Record<string, unknown>
 
@@ -29,22 +29,6 @@ export function inexactNumber(json: string): string | null {
     if (!token.startsWith('"') && !isExactNumber(token)) return token
   }
   return null
-}
-
-export function isExactNumber(literal: string): boolean {
-  const value = Number(literal)
-  return Number.isFinite(value) && canonical(literal) === canonical(String(value))
-}
-
-/** Digits and exponent of a number's text, so that `1.50`, `15e-1` and `1.5` are the same. */
-function canonical(text: string): string {
-  const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text)
-  if (match === null) return text
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] = match
-  const digits = (whole + fraction).replace(/^0+/, '')
-  const trimmed = digits.replace(/0+$/, '')
-  if (trimmed === '') return '0'
-  return `${sign}${trimmed}e${Number(exponent) - fraction.length + (digits.length - trimmed.length)}`
 }
 
 export function pretty(value: unknown): string {

@@ -58,8 +58,9 @@ describe.each(combinations)('the result of a $server server for a $client client
     }
   })
 
-  it('has the integers that a double cannot hold, as its call has', async () => {
-    const large = '{"id":12345678901234567890,"list":[-9223372036854775808,1e999]}'
+  it('has the numbers that a double cannot hold, as its call has', async () => {
+    const large =
+      '{"id":12345678901234567890,"list":[-9223372036854775808,1e999,0.12345678901234567890,-1234567.8901234567891,1e-400]}'
     for (const spare of ['', 'long '.repeat(8_000)]) {
       pair.answer(({ params }) => ({
         result: { content: [], structuredContent: { got: params?.['arguments'], own: parseExactly(large), spare } },

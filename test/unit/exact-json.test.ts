@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { numberText, parseExactly } from '../../hub/contract/exact-json.ts'
+import { numberText, parseExactly, toNumber } from '../../hub/contract/exact-json.ts'
 
 const again = (text: string): string => JSON.stringify(parseExactly(text))
 
@@ -13,6 +13,8 @@ describe('JSON that is passed on', () => {
     '{"text":"12345678901234567890 \\\\\\" 12345678901234567890","n":12345678901234567890}',
     '{"12345678901234567890":["12345678901234567890"]}',
     '[0.1,1.5,-3,9007199254740992,"\\u0000"]',
+    '[0.12345678901234567890,-1234567.8901234567891,12345678.12345678901,0.30000000000000004,5e-324]',
+    '{"a":[1e400,-1e400,1e-400,123456789012345.67e10,0.1234567890123456789e-5]}',
   ])('keeps every number of %s', (text) => {
     expect(again(text)).toBe(text)
   })
@@ -25,6 +27,29 @@ describe('JSON that is passed on', () => {
     )
     // The look for large numbers finds some here, and there are none.
     expect(parseExactly('{"a":"1234567890123456","b":[1]}')).toEqual({ a: '1234567890123456', b: [1] })
+  })
+
+  it('keeps the value of every number, however many digits it has and wherever its point is', () => {
+    const digits = fc.stringMatching(/^\d{1,25}$/)
+    const number = fc.tuple(
+      fc.constantFrom('', '-'),
+      fc.bigInt({ min: 0n, max: 10n ** 25n }),
+      fc.option(digits),
+      fc.option(fc.integer({ min: -420, max: 420 })),
+    )
+    fc.assert(
+      fc.property(fc.array(number, { minLength: 1, maxLength: 5 }), (numbers) => {
+        const written = numbers.map(
+          ([sign, whole, fraction, exponent]) =>
+            `${sign}${whole}${fraction === null ? '' : `.${fraction}`}${exponent === null ? '' : `e${exponent}`}`,
+        )
+        const kept = again(`{"n":[${written.join(',')}]}`)
+          .slice('{"n":['.length, -2)
+          .split(',')
+        expect(kept.map(exactly)).toEqual(written.map(exactly))
+      }),
+      { numRuns: 2_000 },
+    )
   })
 
   it('keeps integers of any length anywhere', () => {
@@ -73,6 +98,11 @@ describe('JSON that is passed on', () => {
     expect(() => parseExactly(text)).toThrow(expected.replace('SyntaxError: ', ''))
   })
 
+  it('reckons with a number that was kept, and with nothing else', () => {
+    const [kept, plain] = parseExactly('[0.1234567890123456789,2]') as unknown[]
+    expect([kept, plain, '3', null, {}].map(toNumber)).toEqual([0.12345678901234568, 2, NaN, NaN, NaN])
+  })
+
   it('tells which values are such numbers', () => {
     const [large, small] = parseExactly('[12345678901234567890,5]') as unknown[]
     expect(numberText(large)).toBe('12345678901234567890')
@@ -80,6 +110,17 @@ describe('JSON that is passed on', () => {
     expect(numberText({ rawJSON: '5' })).toBeNull()
   })
 })
+
+/** The value of a number as digits that have no zero at either end, and an exponent. */
+function exactly(literal: string): string {
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/.exec(literal) ?? []
+  let value = BigInt(whole + fraction)
+  let shift = Number(exponent) - fraction.length
+  if (value === 0n) return '0'
+  for (; value % 10n === 0n; value /= 10n) shift++
+  return `${sign}${value}e${shift}`
+}
 
 function numbersIn(text: string): string[] {
   return (

@@ -1,4 +1,4 @@
-import { isExactNumber } from '../../../lib/json.ts'
+import { isExactNumber } from '../../../../hub/contract/exact-json.ts'
 
 export type ParsedNumber =
   | { readonly ok: true; readonly value: number }
