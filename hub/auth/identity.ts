@@ -11,6 +11,7 @@ import { openIdentityFile } from './identity-file.ts'
 import { createKeyToolSearch, type KeyToolSearch } from './key-tool-search.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createSetupCode } from './setup-code.ts'
+import type { Passwords } from './passwords.ts'
 import type { SignIn, SignInSettings } from './sign-in.ts'
 import { createTokenTable, type StaticToken } from './tokens.ts'
 import type { Users } from './users.ts'
@@ -44,6 +45,8 @@ export interface Identity {
   readonly keys: Keys
   readonly keyToolSearch: KeyToolSearch
   readonly faults: Fault[]
+  /** How often a password was not looked at because too many waited. */
+  readonly refusedPasswords: number
   /** Whether the first administrator is still to be made, with a one-time code. */
   readonly setupNeeded: boolean
   setupCode: () => Promise<string | null>
@@ -86,6 +89,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       : null
 
   let loaded: Promise<People & { dispose: () => Promise<void> }> | null = null
+  let passwordPool: Passwords | null = null
   async function load(): Promise<People & { dispose: () => Promise<void> }> {
     const [{ createSignIn }, { createUsers }, { createPasswords }, { createPasswordRules }, { createAccessTokens }] =
       await Promise.all([
@@ -97,6 +101,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       ])
     const opened = tellRevocations(await openCluster(), () => identity.onRevocation?.())
     const passwords = createPasswords(rounds)
+    passwordPool = passwords
     const rules = createPasswordRules(passwords, () => auth().passwordRules ?? {})
     const seconds = (name: 'jwtExpiresIn' | 'jwtRefreshExpiresIn'): number =>
       parseDuration(auth()[name] ?? fixedDefault(`auth.${name}`)) ?? 0
@@ -139,6 +144,9 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     keyToolSearch,
     get faults() {
       return file.faults
+    },
+    get refusedPasswords() {
+      return passwordPool?.refused ?? 0
     },
     get setupNeeded() {
       return setupCode !== null && isEmpty()

@@ -84,7 +84,10 @@ export function createLockout(
       const name = await byName.take(attempt.user)
       if (name.passed) return
       if (delayed >= MAX_DELAYED)
-        throw new HubError('HUB_BUSY', say`Too many sign-ins are waiting`, { cure: say`Try again in a minute.` })
+        throw new HubError('HUB_BUSY', say`Too many sign-ins are waiting`, {
+          cure: say`Try again in a minute.`,
+          retryAfterMs: 60_000,
+        })
       delayed++
       try {
         await delay(Math.min(MAX_DELAY_MS, 250 * 2 ** Math.min(20, name.taken - attempts)))

@@ -3,11 +3,16 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
-import type { PasswordJob, PasswordResult, Strength } from './password-worker.ts'
+import type { PasswordAnswer, PasswordJob, PasswordResult, Strength } from './password-worker.ts'
 
 /** bcrypt reads no further: the rest of a longer password would not count. */
 export const MAX_PASSWORD_BYTES = 72
-const MAX_WAITING = 100
+/** So much work may wait: with it and its own check a sign-in takes less than three seconds, where nothing else takes the processor. */
+const MAX_WAIT_MS = 2_500
+/** What one of the 2^rounds steps of bcrypt takes, until it is known of this machine. */
+const FIRST_STEP_MS = 0.07
+/** A look at the strength of a password, in such steps. */
+const STRENGTH_STEPS = 256
 const IDLE_MS = 30_000
 
 /** bcrypt on threads of its own, so that no sign-in holds up the hub. */
@@ -16,6 +21,8 @@ export interface Passwords {
   /** `hash` null for an unknown name: it takes the same time. `rounds` is the most that any hash has. */
   verify: (password: string, hash: string | null, rounds: number) => Promise<boolean>
   strength: (password: string, context: string[]) => Promise<Strength>
+  /** How often one was refused because too much work waited. */
+  readonly refused: number
   dispose: () => Promise<void>
 }
 
@@ -36,6 +43,7 @@ export function roundsOf(hash: string): number {
 
 interface Task {
   job: PasswordJob
+  steps: number
   resolve: (result: unknown) => void
   reject: (error: Error) => void
 }
@@ -48,16 +56,28 @@ interface Thread {
 export function createPasswords(
   /** Of new hashes. */
   rounds: () => number,
-  threads = Math.max(1, Math.min(4, availableParallelism() - 1)),
+  {
+    threads = Math.max(1, Math.min(4, availableParallelism() - 1)),
+    maxWaitMs = MAX_WAIT_MS,
+  }: { threads?: number; maxWaitMs?: number } = {},
 ): Passwords {
   const pool = new Set<Thread>()
   const waiting: Task[] = []
+  let stepMs = FIRST_STEP_MS
+  let refused = 0
+
+  /** How long the work takes that is there before anything new, as far as it is known. */
+  function waitMs(): number {
+    const tasks = [...waiting, ...[...pool].flatMap(({ task }) => task ?? [])]
+    return (tasks.reduce((sum, { steps }) => sum + steps, 0) * stepMs) / threads
+  }
 
   function start(): Thread {
     const thread: Thread = { worker: new Worker(workerFile()), task: null, idle: null }
     pool.add(thread)
-    thread.worker.on('message', (answer: { result: unknown } | { error: string }) => {
+    thread.worker.on('message', (answer: PasswordAnswer) => {
       const task = thread.task
+      if (task !== null && task.steps > STRENGTH_STEPS) stepMs += (answer.cpuMs / task.steps - stepMs) / 4
       rest(thread)
       if ('result' in answer) task?.resolve(answer.result)
       else task?.reject(new Error(answer.error))
@@ -92,12 +112,16 @@ export function createPasswords(
   }
 
   function run<T extends PasswordJob['type']>(job: PasswordJob & { type: T }): Promise<PasswordResult[T]> {
-    if (waiting.length >= MAX_WAITING)
+    const expected = waitMs()
+    if (expected > maxWaitMs) {
+      refused++
       throw new HubError('HUB_BUSY', say`Too many passwords are being checked`, {
         cure: say`Try again in a few seconds.`,
+        retryAfterMs: expected,
       })
+    }
     return new Promise<unknown>((resolve, reject) => {
-      waiting.push({ job, resolve, reject })
+      waiting.push({ job, steps: stepsOf(job), resolve, reject })
       next()
     }) as Promise<PasswordResult[T]>
   }
@@ -112,6 +136,9 @@ export function createPasswords(
       return run({ type: 'verify', password, hash, rounds: Math.max(rounds(), most) })
     },
     strength: async (password, context) => run({ type: 'strength', password, context }),
+    get refused() {
+      return refused
+    },
     dispose: async () => {
       for (const task of [...waiting.splice(0), ...[...pool].map((thread) => thread.task)])
         task?.reject(new HubError('HUB_SHUTTING_DOWN', say`The hub is shutting down`))
@@ -120,6 +147,8 @@ export function createPasswords(
     },
   }
 }
+
+const stepsOf = (job: PasswordJob): number => (job.type === 'strength' ? STRENGTH_STEPS : 2 ** job.rounds)
 
 /** Beside the source; in the build an entry of its own, wherever this code was bundled into. */
 function workerFile(): URL {

@@ -118,7 +118,9 @@ export function createSignIn(options: SignInOptions): SignIn {
     try {
       await lockout.admit(attempt)
     } catch (error) {
-      audit({ action: 'auth.locked', by: null, target: name, address: origin.address, ok: false })
+      const isLocked = error instanceof HubError && error.code === 'HUB_LOGIN_LOCKED'
+      if (isLocked) audit({ action: 'auth.locked', by: null, target: name, address: origin.address, ok: false })
+      else await lockout.unchecked(attempt)
       throw error
     }
     const user = find(name)

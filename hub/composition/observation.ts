@@ -77,6 +77,7 @@ export function createObservation(given: ObservationOptions): Observation {
     eventReaders: () => events.readers,
     dropped: () => history.dropped,
     lockouts: () => parts().access.lockouts,
+    refusedPasswords: () => parts().access.identity.refusedPasswords,
     newestBackup: given.backups.newest,
   })
   return {

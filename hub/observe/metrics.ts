@@ -14,6 +14,8 @@ export interface MetricsOptions {
   dropped: () => number
   /** How often a name was locked because of wrong passwords. */
   lockouts: () => number
+  /** How often a password was not looked at because too many waited. */
+  refusedPasswords: () => number
   /** When the newest backup was made, in milliseconds since the epoch; null where there is none. */
   newestBackup: () => Promise<number | null>
 }
@@ -92,6 +94,15 @@ export function createMetrics(options: MetricsOptions): Metrics {
       collect() {
         this.reset()
         this.inc(options.lockouts())
+      },
+    })
+    new Counter({
+      name: 'mcp_hub_sign_ins_refused_total',
+      help: 'How often a password was not looked at because too many waited',
+      registers: [registry],
+      collect() {
+        this.reset()
+        this.inc(options.refusedPasswords())
       },
     })
     new Gauge({

@@ -2,10 +2,11 @@ import { readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import bcrypt from 'bcryptjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Key, Me, Session, SessionInfo, User } from '../../hub/contract/index.ts'
+import type { Key, Me, Problem, Session, SessionInfo, User } from '../../hub/contract/index.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { startHub, TOKEN, type TestHub } from '../fixtures/hub.ts'
-import { addKey, ask, login, PASSWORD, person, tokenOf } from '../fixtures/people.ts'
+import { addKey, ask, login, PASSWORD, person, tokenOf, type Answer } from '../fixtures/people.ts'
+import { waitFor } from '../fixtures/wire.ts'
 
 const system = { auth: { bcryptRounds: 10 } }
 
@@ -320,6 +321,53 @@ describe('wrong passwords', () => {
     expect((await from('2001:db8:0:8::1', 'somebody', 'wrong')).status).toBe(401)
   })
 })
+
+it('sign-ins that would wait for long are told when to come back, and count as no try of anybody', async () => {
+  const settings = { auth: { bcryptRounds: 13 }, server: { trustProxy: ['loopback'] }, rateLimit: { login: false } }
+  const hub = await startHub({}, settings, { users: [person('ann')] })
+  const wrong = (address: string, username: string) =>
+    ask(hub, 'POST /api/auth/login', {
+      body: { username, password: 'wrong' },
+      headers: { 'x-forwarded-for': address },
+    })
+  // Each with a name and from a place of its own, so that nothing but the work can be too much.
+  const strangers: Answer<Problem>[] = []
+  let isOver = false
+  let names = 0
+  const crowd = Array.from({ length: 24 }, async (_, at) => {
+    while (!isOver) {
+      const answer = await wrong(`192.0.2.${at}`, `nobody-${names++}`)
+      if (answer.status === 503) strangers.push(answer)
+    }
+  })
+  await waitFor(() => strangers.length > 0, 20_000)
+  const refused: Answer<Problem>[] = []
+  for (let looked = 0; refused.length < 8;) {
+    const answer = await wrong('198.51.100.1', 'ann')
+    if (answer.status === 503) refused.push(answer)
+    else expect(++looked).toBeLessThan(5)
+  }
+  isOver = true
+  await Promise.all(crowd)
+
+  const told = ({ body }: Answer<Problem>): string => JSON.stringify({ ...body, requestId: '' })
+  expect(new Set([...refused, ...strangers].map(told)).size).toBe(1)
+  expect(refused[0]?.body.code).toBe('HUB_BUSY')
+  for (const { headers } of refused) expect(Number(headers.get('retry-after'))).toBeGreaterThan(1)
+  // Eight wrong passwords would have locked the name here.
+  const right = () =>
+    ask(hub, 'POST /api/auth/login', {
+      body: { username: 'ann', password: PASSWORD },
+      headers: { 'x-forwarded-for': '198.51.100.1' },
+    })
+  expect(
+    (await waitFor(async () => await right().then((answer) => (answer.status === 503 ? null : answer)), 30_000)).status,
+  ).toBe(200)
+  const metrics = await fetch(`${hub.url}/api/metrics`, { headers: hub.headers }).then((response) => response.text())
+  const counted = Number(/^mcp_hub_sign_ins_refused_total (\d+)$/m.exec(metrics)?.[1])
+  expect(counted).toBeGreaterThanOrEqual(refused.length + strangers.length)
+  await hub.close()
+}, 90_000)
 
 describe('the first run', () => {
   it('makes the administrator with a one-time code, which is good for 15 minutes', async () => {

@@ -15,6 +15,7 @@ function metrics(settings: { enabled: boolean; intervalMs: number | null }) {
       eventReaders: () => 0,
       dropped: () => 0,
       lockouts: () => 0,
+      refusedPasswords: () => 0,
       newestBackup: () => Promise.resolve(null),
     }),
   }

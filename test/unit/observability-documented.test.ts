@@ -18,6 +18,7 @@ async function served(): Promise<Map<string, Set<string>>> {
     eventReaders: () => 1,
     dropped: () => 1,
     lockouts: () => 1,
+    refusedPasswords: () => 1,
     newestBackup: () => Promise.resolve(1),
   })
   metrics.count([

@@ -53,6 +53,21 @@ describe('passwords', () => {
     expect(delay.max / 1e6).toBeLessThan(250)
   }, 20_000)
 
+  it('wait for each other only so long; who would wait longer is refused at once', async () => {
+    const few = createPasswords(() => 10, { threads: 1, maxWaitMs: 200 })
+    const tries = await Promise.allSettled(Array.from({ length: 20 }, () => few.verify('guess', null, 10)))
+    const refused = tries.filter((one) => one.status === 'rejected')
+    expect(refused.length).toBeGreaterThan(10)
+    expect(few.refused).toBe(refused.length)
+    for (const { reason } of refused)
+      expect(reason).toMatchObject({ code: 'HUB_BUSY', retryAfterMs: expect.any(Number) as number })
+    expect(tries[0]).toEqual({ status: 'fulfilled', value: false })
+    expect(tries[1]).toEqual({ status: 'fulfilled', value: false })
+    // What is dearer than all that may wait is done when nothing waits.
+    expect(await few.verify('guess', null, 12)).toBe(false)
+    await few.dispose()
+  }, 30_000)
+
   it('are rated by what attackers try', async () => {
     expect((await passwords.strength('password1234', [])).score).toBeLessThan(3)
     expect((await passwords.strength('annabelle-smith', ['annabelle-smith'])).score).toBeLessThan(3)

@@ -35,6 +35,7 @@ async function exposition(): Promise<Set<string>> {
     eventReaders: () => 1,
     dropped: () => 1,
     lockouts: () => 1,
+    refusedPasswords: () => 1,
     newestBackup: () => Promise.resolve(1),
   })
   metrics.count([{ server: 'a', method: 'tools/call', name: 'echo', outcome: 'ok', durationMs: 5 }])
