@@ -1,6 +1,7 @@
 import type { Request } from 'express'
 import { appDomains, appFramePolicy, appFrameQuerySchema, sortAppDomains } from '../contract/app-frame.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import { queryOf, type On } from './routes.ts'
 
 /**
@@ -31,8 +32,8 @@ export function appRoutes(on: On): void {
   on('GET /api/apps/frame', (request, response) => {
     const { allowed, refused } = sortAppDomains(declaredIn(request), hostOf(request))
     if (refused.length > 0)
-      throw new HubError('HUB_BAD_REQUEST', `An app cannot have ${refused.join(', ')}`, {
-        cure: 'Name https:// or wss:// origins with a domain name, other than the hub’s own.',
+      throw new HubError('HUB_BAD_REQUEST', say`An app cannot have ${refused.join(', ')}`, {
+        cure: say`Name https:// or wss:// origins with a domain name, other than the hub’s own.`,
       })
     response.set({
       'content-security-policy': appFramePolicy(allowed),

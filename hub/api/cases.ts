@@ -10,6 +10,7 @@ import {
   type SavedCaseDetail,
 } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { say, told } from '../say.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import { bodyOf, callerOf, queryOf, type On } from './routes.ts'
 
@@ -22,23 +23,24 @@ export function caseRoutes(on: On, options: { cases: SavedCases; redactor: Redac
     const present = Object.entries(texts).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
     for (const [field, text] of present)
       if (redactor.text(text) !== text)
-        throw new HubError('HUB_BAD_REQUEST', `${field} holds the value of a secret of the vault`, {
+        throw new HubError('HUB_BAD_REQUEST', say`${field} holds the value of a secret of the vault`, {
           cure:
-            field === 'expected' ? 'Save the case without its result.' : 'Leave it out, and type it in for the call.',
+            field === 'expected'
+              ? say`Save the case without its result.`
+              : say`Leave it out, and type it in for the call.`,
         })
     if (accepted) return
     const suspects = present.flatMap(([field, text]) => suspectedSecrets(text).map((at) => `${field}${at}`))
     if (suspects.length === 0) return
-    throw new HubError('HUB_SECRET_SUSPECTED', `${suspects.join(', ')} looks like a secret`, {
-      cure: 'Others see a saved case, and it stands in backups. Leave the value out, or send acceptSecrets.',
-      faults: suspects.map((path) => ({
-        file: null,
-        path,
-        line: null,
-        column: null,
-        message: 'It looks like a secret',
-        cure: 'Leave it out, or say that it is none.',
-      })),
+    throw new HubError('HUB_SECRET_SUSPECTED', say`${suspects.join(', ')} looks like a secret`, {
+      cure: say`Others see a saved case, and it stands in backups. Leave the value out, or send acceptSecrets.`,
+      faults: suspects.map((path) =>
+        told({
+          ...{ file: null, path, line: null, column: null },
+          message: say`It looks like a secret`,
+          cure: say`Leave it out, or say that it is none.`,
+        }),
+      ),
     })
   }
 
@@ -51,8 +53,8 @@ export function caseRoutes(on: On, options: { cases: SavedCases; redactor: Redac
   function checkEditable(caller: Caller, found: CaseRecord): void {
     if (!isVisible(caller, found)) throw caseNotFound(found.id)
     if (!isEditable(caller, found))
-      throw new HubError('HUB_FORBIDDEN', `${found.name} was saved by ${found.savedBy}`, {
-        cure: 'Save it under another name, or ask somebody with profiles:write.',
+      throw new HubError('HUB_FORBIDDEN', say`${found.name} was saved by ${found.savedBy}`, {
+        cure: say`Save it under another name, or ask somebody with profiles:write.`,
       })
   }
 
@@ -73,7 +75,7 @@ export function caseRoutes(on: On, options: { cases: SavedCases; redactor: Redac
     const { acceptSecrets = false, expected = null, ...body } = bodyOf(request, saveCaseSchema)
     const caller = callerOf(request)
     if (!isVisible(caller, body))
-      throw new HubError('HUB_SERVER_NOT_FOUND', `There is no server named ${body.server} with ${body.target}`)
+      throw new HubError('HUB_SERVER_NOT_FOUND', say`There is no server named ${body.server} with ${body.target}`)
     checkSecrets({ arguments: body.arguments, expected }, acceptSecrets)
     const made = await cases.add({ ...body, expected, owner: ownerOf(caller), savedBy: caller.name })
     response.status(201).json(detail(caller, made))

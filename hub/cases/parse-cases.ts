@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { caseMethods } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 
 const recordSchema = z.object({
   id: z.string(),
@@ -26,8 +27,8 @@ export function parseCases(text: string, place: string): CaseRecord[] {
   } catch (error) {
     throw new HubError(
       'HUB_CONFIG_FILE_BROKEN',
-      `${place} is broken: ${error instanceof Error ? error.message : String(error)}`,
-      { cure: 'Restore it from a backup, or move it away: then there are no saved cases.' },
+      say`${place} is broken: ${error instanceof Error ? error.message : String(error)}`,
+      { cure: say`Restore it from a backup, or move it away: then there are no saved cases.` },
     )
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { KeptText } from '../config/kept-text.ts'
 import { caseLimits } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import { parseCases, type CaseRecord } from './parse-cases.ts'
 
 export type { CaseRecord } from './parse-cases.ts'
@@ -69,7 +70,9 @@ export function createSavedCases(options: { text: KeptText; place: string; now?:
 }
 
 export function caseNotFound(id: string): HubError {
-  return new HubError('HUB_CASE_NOT_FOUND', `There is no saved case ${id}`, { cure: 'GET /api/cases lists them.' })
+  return new HubError('HUB_CASE_NOT_FOUND', say`There is no saved case ${id}`, {
+    cure: say`GET /api/cases lists them.`,
+  })
 }
 
 function indexOf(cases: readonly CaseRecord[], id: string): number {
@@ -84,25 +87,25 @@ const isOf = (one: Subject, other: Subject): boolean =>
   one.method === other.method && one.server === other.server && one.target === other.target
 
 function checkRoom(cases: readonly CaseRecord[], added: Subject): void {
-  const cure = 'Delete some, or overwrite one.'
+  const cure = say`Delete some, or overwrite one.`
   if (cases.filter((one) => isOf(one, added)).length >= caseLimits.each)
-    throw new HubError('HUB_CONFLICT', `${added.target} has ${caseLimits.each} saved cases, and not more`, { cure })
+    throw new HubError('HUB_CONFLICT', say`${added.target} has ${caseLimits.each} saved cases, and not more`, { cure })
   if (cases.length >= caseLimits.all)
-    throw new HubError('HUB_CONFLICT', `The hub keeps ${caseLimits.all} saved cases, and not more`, { cure })
+    throw new HubError('HUB_CONFLICT', say`The hub keeps ${caseLimits.all} saved cases, and not more`, { cure })
 }
 
 function checkName(cases: readonly CaseRecord[], saved: Subject & { name: string }, id: string | null): void {
   if (cases.some((one) => one.id !== id && one.name === saved.name && isOf(one, saved)))
-    throw new HubError('HUB_NAME_COLLISION', `${saved.target} has a case named ${saved.name} already`, {
-      cure: 'Choose another name, or overwrite that one.',
+    throw new HubError('HUB_NAME_COLLISION', say`${saved.target} has a case named ${saved.name} already`, {
+      cure: say`Choose another name, or overwrite that one.`,
     })
 }
 
 function written(cases: readonly CaseRecord[]): string {
   const text = `${JSON.stringify({ version: 1, cases })}\n`
   if (Buffer.byteLength(text) > MAX_BYTES)
-    throw new HubError('HUB_CONFLICT', `All saved cases together take more than ${MAX_BYTES} bytes`, {
-      cure: 'Delete some, or save this one without its result.',
+    throw new HubError('HUB_CONFLICT', say`All saved cases together take more than ${MAX_BYTES} bytes`, {
+      cure: say`Delete some, or save this one without its result.`,
     })
   return text
 }

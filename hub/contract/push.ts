@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { errorCodes, type ErrorCode } from './errors.ts'
 import { meaningSchema } from './meanings.ts'
 import { targetSchema } from './publish.ts'
+import { wordingsSchema } from './wording.ts'
 
 /**
  * From a bundle to a server over SSH, and back. Every route needs `host:access`: the desktop app's own token.
@@ -97,6 +98,7 @@ export const runProblemSchema = z.object({
   code: z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]),
   detail: z.string(),
   cure: z.string().nullable(),
+  said: wordingsSchema.optional(),
 })
 export type RunProblem = z.infer<typeof runProblemSchema>
 
@@ -135,6 +137,7 @@ export const runStepSchema = z.object({
   step: z.string(),
   state: z.enum(stepStates),
   message: z.string(),
+  said: wordingsSchema.optional(),
   /** Milliseconds since the epoch. */
   at: z.number(),
 })
@@ -170,6 +173,7 @@ export const requirementSchema = z.object({
   needed: z.string().nullable(),
   ok: z.boolean(),
   cure: z.string().nullable(),
+  said: wordingsSchema.optional(),
 })
 export type Requirement = z.infer<typeof requirementSchema>
 
@@ -223,6 +227,7 @@ export const verificationSchema = z.object({
   outcome: z.enum(['passed', 'warning', 'failed']),
   message: z.string(),
   cure: z.string().nullable(),
+  said: wordingsSchema.optional(),
 })
 export type Verification = z.infer<typeof verificationSchema>
 

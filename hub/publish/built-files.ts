@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { BundleFile } from '../contract/publish.ts'
 import { HubError } from '../hub-error.ts'
+import { say, type Said } from '../say.ts'
 
 /** A file of the bundle that is copied from the built program. */
 export interface BuiltFile extends BundleFile {
@@ -15,7 +16,7 @@ export interface BuiltFile extends BundleFile {
 /** The built hub and web UI below `distDir`, in the order of their names. A hub that runs from a bundle has its web UI in `web`. */
 export async function listBuiltFiles(distDir: string): Promise<BuiltFile[]> {
   const hub = await filesBelow(path.join(distDir, 'hub'))
-  if (!hub.includes('server.js')) throw notBuilt(`${path.join(distDir, 'hub', 'server.js')} is missing.`)
+  if (!hub.includes('server.js')) throw notBuilt(say`${path.join(distDir, 'hub', 'server.js')} is missing.`)
   const webDir = await firstWithIndex([path.join(distDir, 'renderer'), path.join(distDir, 'web')])
   const web = await filesBelow(webDir)
   const describe = async (folder: string, root: string, name: string, why: string): Promise<BuiltFile> => {
@@ -47,11 +48,11 @@ async function filesBelow(root: string, folder = ''): Promise<string[]> {
 
 async function firstWithIndex(candidates: string[]): Promise<string> {
   for (const candidate of candidates) if ((await filesBelow(candidate)).includes('index.html')) return candidate
-  throw notBuilt(`No built web UI (index.html) in ${candidates.join(' or ')}.`)
+  throw notBuilt(say`No built web UI (index.html) in ${candidates.join(' or ')}.`)
 }
 
-function notBuilt(message: string): HubError {
-  return new HubError('HUB_INTERNAL', message, { cure: 'Build the program first: npm run build' })
+function notBuilt(message: Said): HubError {
+  return new HubError('HUB_INTERNAL', message, { cure: say`Build the program first: npm run build` })
 }
 
 async function digest(file: string): Promise<{ bytes: number; sha256: string }> {

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import type { ExportResult } from '../contract/publish.ts'
 import { HubError } from '../hub-error.ts'
+import { say, type Said } from '../say.ts'
 import { MANIFEST, type BundleEntry } from './bundle.ts'
 
 const manifestSchema = z.object({ generator: z.literal('mcp-hub'), files: z.record(z.string(), z.unknown()) })
@@ -59,7 +60,8 @@ async function contentOf(place: string): Promise<string[] | null> {
       .map((entry) => path.relative(place, path.join(entry.parentPath, entry.name)).split(path.sep).join('/'))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') throw refused(`${place} is a file.`, 'Choose a folder.')
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR')
+      throw refused(say`${place} is a file.`, say`Choose a folder.`)
     throw reasonFor(error)
   }
 }
@@ -69,20 +71,20 @@ async function assertReplaceable(place: string, present: string[], overwrite: bo
     ? manifestSchema.safeParse(parseJson(await readFile(path.join(place, MANIFEST), 'utf8')))
     : null
   if (manifest?.success !== true)
-    throw refused(`${place} is not empty and holds no bundle.`, 'Choose a new or empty folder.')
+    throw refused(say`${place} is not empty and holds no bundle.`, say`Choose a new or empty folder.`)
   if (!overwrite)
-    throw refused(`${place} holds a bundle already.`, 'Choose another folder, or allow it to be replaced.')
+    throw refused(say`${place} holds a bundle already.`, say`Choose another folder, or allow it to be replaced.`)
   const strangers = present.filter(
     (name) => !Object.hasOwn(manifest.data.files, name) && name !== MANIFEST && name !== CHECKSUMS,
   )
   if (strangers.length > 0)
     throw refused(
-      `${place} holds files that are not part of the bundle and would be lost: ${strangers.slice(0, 5).join(', ')}${strangers.length > 5 ? ' …' : ''}.`,
-      'Move them away, or choose another folder.',
+      say`${place} holds files that are not part of the bundle and would be lost: ${strangers.slice(0, 5).join(', ')}${strangers.length > 5 ? ' …' : ''}.`,
+      say`Move them away, or choose another folder.`,
     )
 }
 
-function refused(message: string, cure: string): HubError {
+function refused(message: Said, cure: Said): HubError {
   return new HubError('HUB_CONFLICT', message, { cure })
 }
 
@@ -90,9 +92,9 @@ function refused(message: string, cure: string): HubError {
 function reasonFor(error: unknown): unknown {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ENOSPC' || code === 'EDQUOT')
-    return refused(`The disk is full: ${message}`, 'Make room, or choose a folder on another disk.')
+    return refused(say`The disk is full: ${message}`, say`Make room, or choose a folder on another disk.`)
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
-    return refused(`The folder cannot be written: ${message}`, 'Choose a folder that is yours.')
+    return refused(say`The folder cannot be written: ${message}`, say`Choose a folder that is yours.`)
   return error
 }
 

@@ -39,8 +39,12 @@ export function problemOf(status: number, body: string, request: string): ApiErr
   return new ApiError({ kind: 'unexpected', status, request, message: `HTTP ${status}${excerpt(body)}` })
 }
 
-function fromProblem(problem: Problem, request: string): ApiError {
-  const { status, code, detail, cure, faults, said } = problem
+/** What went wrong, as an answer or a line of one tells it. */
+export function fromProblem(
+  problem: Pick<Problem, 'code' | 'detail' | 'cure' | 'faults' | 'said'> & { status?: number },
+  request: string,
+): ApiError {
+  const { status = 0, code, detail, cure, faults, said } = problem
   const words = said?.['detail'] === undefined ? said : { ...said, message: said['detail'] }
   return new ApiError({ kind: 'problem', status, code, request, message: detail, cure, faults, said: words })
 }

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Wordings } from '../../hub/contract/index.ts'
 import { HubError } from '../../hub/hub-error.ts'
+import { wordsOfScript } from '../../hub/publish/push/script-words.ts'
 import { Said, say, saying, told, wordsFrom } from '../../hub/say.ts'
 import { hubText, setHubTexts } from '../../renderer/lib/hub-text.ts'
 import { issueText } from '../../renderer/lib/issue-text.ts'
@@ -28,6 +31,35 @@ describe('the texts of the hub in Chinese', () => {
     expect(
       [...chinese.values()].filter((text) => /\p{Script=Han}[,;:?!()]|[,;!]\s?\p{Script=Han}/u.test(text)),
     ).toEqual([])
+  })
+})
+
+/** What a script tells as a step, or ends with, with § in the place of what only the target knows. */
+function messagesOf(script: string): string[] {
+  const file = path.join(import.meta.dirname, '..', '..', 'resources', 'publish', 'ops', script)
+  const calls = readFileSync(file, 'utf8').matchAll(
+    /(?:\bstep \w+|\bok|\breport failed|\bdie \d+) (?:'([^']+)'|"((?:\$\([^)]*\)|[^"])+)")/g,
+  )
+  return [...calls]
+    .map(([, plain, filled = '']) => plain ?? filled.replace(/\$\((?:[^()]|\([^)]*\))*\)|\$\{[^}]*\}|\$\w+/g, '§'))
+    .filter((message) => /\p{L}{2}/u.test(message))
+}
+
+describe('what the scripts of a bundle tell', () => {
+  it.each(['deploy.sh', 'rollback.sh'])('%s in words that the hub knows', (script) => {
+    const messages = messagesOf(script)
+    expect(messages.length).toBeGreaterThan(5)
+    // Each hub has a list of releases of its own; what rollback.sh says of one that is not there, the hub says before.
+    const own = messages.filter((message) => !/^There is no (?:hub|release)/.test(message))
+    expect(own.filter((message) => !(wordsOfScript(message) instanceof Said))).toEqual([])
+  })
+
+  it('is passed on as it comes where they do not', () => {
+    expect(wordsOfScript('A step of another release')).toBe('A step of another release')
+    expect(wordsOfScript('Turning /opt/current to 1.2.0')).toMatchObject({
+      text: 'Turning /opt/current to 1.2.0',
+      wording: { code: 'Turning {0} to {1}', params: ['/opt/current', '1.2.0'] },
+    })
   })
 })
 

@@ -3,13 +3,20 @@ import type { Duplex } from 'node:stream'
 import type { Client, ClientErrorExtensions, ServerHostKeyAlgorithm } from 'ssh2'
 import type { Connection, SshHost } from '../../contract/push.ts'
 import { HubError } from '../../hub-error.ts'
+import { say, type Words } from '../../say.ts'
 import { fingerprintOf, hostKeyOf, type HostKey, type HostKeyState, type KnownHosts } from './known-hosts.ts'
 import type { Asker } from './run.ts'
 import { signInTo } from './sign-in.ts'
 import { ssh2 } from './ssh2.ts'
 
 /** The connection ended, or could not be made, for a reason that may be gone a moment later. */
-export class ConnectionLost extends Error {}
+export class ConnectionLost extends Error {
+  readonly words: Words
+  constructor(words: Words) {
+    super(String(words))
+    this.words = words
+  }
+}
 
 export type SignIn = Awaited<ReturnType<typeof signInTo>>
 type Hop = 'target' | 'jump'
@@ -139,9 +146,9 @@ export function forward(client: Client, host: string, port: number, through: Ssh
         reject(
           new HubError(
             'HUB_TARGET_UNREACHABLE',
-            `${through.host} cannot connect to ${host}:${port}: ${error.message}`,
+            say`${through.host} cannot connect to ${host}:${port}: ${error.message}`,
             {
-              cure: 'Check the address, and that the host in between may forward connections (AllowTcpForwarding).',
+              cure: say`Check the address, and that the host in between may forward connections (AllowTcpForwarding).`,
             },
           ),
         )
@@ -165,30 +172,32 @@ function knownFirst(known: readonly string[]): ServerHostKeyAlgorithm[] {
 }
 
 function unreachable(host: SshHost, error: unknown): Error {
-  return new ConnectionLost(`${host.host}:${host.port} cannot be reached over SSH: ${(error as Error).message}`)
+  return new ConnectionLost(say`${host.host}:${host.port} cannot be reached over SSH: ${(error as Error).message}`)
 }
 
 /** The host is the right one; it did not let us in, or went away. */
 function explain(host: SshHost, error: unknown): Error {
   const { level, message } = error as Error & ClientErrorExtensions
   if (level !== 'client-authentication') return unreachable(host, error)
-  const by = host.signIn.method === 'agent' ? 'of the SSH agent fits' : `in ${host.signIn.file} fits`
   return new HubError(
     'HUB_TARGET_SIGN_IN_FAILED',
-    `${host.host} does not let ${host.user} in: no key ${by} (${message})`,
-    { cure: `Add the public key to the authorized_keys of ${host.user} there, or choose another key or user.` },
+    host.signIn.method === 'agent'
+      ? say`${host.host} does not let ${host.user} in: no key of the SSH agent fits (${message})`
+      : say`${host.host} does not let ${host.user} in: no key in ${host.signIn.file} fits (${message})`,
+    { cure: say`Add the public key to the authorized_keys of ${host.user} there, or choose another key or user.` },
   )
 }
 
 function refused(host: SshHost, key: HostKey, state: HostKeyState): HubError {
-  const shown = `${host.host}:${host.port} shows the key ${key.algorithm} ${fingerprintOf(key.blob)}`
+  const { host: name, port } = host
+  const shown = `${key.algorithm} ${fingerprintOf(key.blob)}`
   return new HubError(
     'HUB_HOST_KEY_REFUSED',
     state === 'revoked'
-      ? `${shown}, which is marked as revoked`
-      : `${shown}, and another one is known for it. It was installed anew, or somebody stands in between`,
+      ? say`${name}:${port} shows the key ${shown}, which is marked as revoked`
+      : say`${name}:${port} shows the key ${shown}, and another one is known for it. It was installed anew, or somebody stands in between`,
     {
-      cure: 'Compare with ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub on the server itself. If that is right, forget the old key (also in ~/.ssh/known_hosts: ssh-keygen -R) and connect again.',
+      cure: say`Compare with ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub on the server itself. If that is right, forget the old key (also in ~/.ssh/known_hosts: ssh-keygen -R) and connect again.`,
     },
   )
 }

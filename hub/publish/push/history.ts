@@ -9,6 +9,7 @@ import {
   type PublishRecordDetail,
 } from '../../contract/push.ts'
 import { HubError } from '../../hub-error.ts'
+import { say } from '../../say.ts'
 
 export const KEPT_PUBLISHES = 50
 const FILE = /^(\d{13}-[0-9a-f]{8})\.json$/
@@ -63,7 +64,8 @@ export function createPublishHistory(folder: string): PublishHistory {
     newest: async (target) => (await summaries(target, (await ids(target)).slice(0, 1)))[0] ?? null,
     get: async (target, id) => {
       const found = FILE.test(`${id}.json`) ? await read(target, id) : null
-      if (found === null) throw new HubError('HUB_PUBLISH_NOT_FOUND', `The history of ${target} has no publish ${id}`)
+      if (found === null)
+        throw new HubError('HUB_PUBLISH_NOT_FOUND', say`The history of ${target} has no publish ${id}`)
       return found
     },
     moved: async (from, to) => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { ConfigChoice, RunEvent, RunOperation, RunResult, Verification } from '../../contract/push.ts'
 import { HubError } from '../../hub-error.ts'
+import { say, told, wordsFrom, type Said } from '../../say.ts'
 import type { Publisher } from '../index.ts'
 import { createPublishHistory, publishId, type PublishHistory } from './history.ts'
 import { createKnownHosts, type KnownHosts } from './known-hosts.ts'
@@ -92,8 +93,8 @@ export function createPushService(options: PushOptions): PushService {
     const key = `${asked.stored.connection.host}:${asked.stored.connection.port}${asked.stored.target.installDir}`
     const changes = asked.operation === 'push' || asked.operation === 'rollback'
     if (changes && busy.has(key))
-      throw new HubError('HUB_TARGET_BUSY', 'A push to this target is under way here', {
-        cure: 'Wait until it has ended.',
+      throw new HubError('HUB_TARGET_BUSY', say`A push to this target is under way here`, {
+        cure: say`Wait until it has ended.`,
       })
     if (changes) busy.add(key)
     let shell: Shell | null = null
@@ -183,25 +184,29 @@ async function lookAgain(shell: Shell, asked: Asked, run: Run, progress: Progres
 }
 
 function endOf(error: unknown, run: Run, progress: Progress): Pick<RunResult, 'outcome' | 'message' | 'problem'> {
-  const state =
-    progress.inUse === undefined
-      ? progress.begun === undefined
-        ? 'Nothing was changed on the target.'
-        : 'What is in use on the target could not be found out.'
-      : `${progress.inUse ?? 'Nothing'} is in use on the target.`
+  const state = stateOf(progress)
   if (error instanceof Cancelled || run.signal.aborted) {
     run.step('cancel', 'ok', state)
-    return { outcome: 'cancelled', message: `Cancelled. ${state}`, problem: null }
+    return { outcome: 'cancelled', message: `Cancelled. ${state.text}`, problem: null }
   }
   const problem = problemOf(error)
-  const detail = `${problem.detail.replace(/\.$/, '')}. ${state}`
+  const words = wordsFrom(problem, 'detail')
+  const detail = problem.detail.endsWith('.') ? say`${words} ${state}` : say`${words}. ${state}`
   const open = [...run.steps].reverse().find(({ state: was }) => was !== 'skipped')
-  if (open?.state === 'start') run.step(open.step, 'failed', problem.detail)
+  if (open?.state === 'start') run.step(open.step, 'failed', words)
   return {
     outcome: error instanceof RolledBack && progress.inUse === progress.begun?.before ? 'rolled-back' : 'failed',
-    message: detail,
-    problem: { ...problem, detail },
+    message: detail.text,
+    problem: told({ ...problem, detail }),
   }
+}
+
+function stateOf({ begun, inUse }: Progress): Said {
+  if (inUse === null) return say`Nothing is in use on the target.`
+  if (inUse !== undefined) return say`${inUse} is in use on the target.`
+  return begun === undefined
+    ? say`Nothing was changed on the target.`
+    : say`What is in use on the target could not be found out.`
 }
 
 function summaryOf(verifications: readonly Verification[]): string {

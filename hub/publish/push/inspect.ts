@@ -1,6 +1,7 @@
 import { Parser, type ReadEntry } from 'tar'
 import { z } from 'zod'
 import { HubError } from '../../hub-error.ts'
+import { say } from '../../say.ts'
 import { targetSchema, type Target } from '../../contract/publish.ts'
 import { MANIFEST } from '../bundle.ts'
 import type { Places } from './places.ts'
@@ -44,7 +45,7 @@ const MAX_FILE = 4 * 1_048_576
 /** The programs are those that the scripts of `ops/` use: each can be another one by a variable of its name. */
 export async function inspect(shell: Shell, { root, releases, part }: Places): Promise<Found> {
   const { stdout } = await shell.must(
-    'The target could not be looked at',
+    say`The target could not be looked at`,
     `
 tell() { printf '%s\\t%s\\n' "$1" "$2"; }
 tell system "$(. /etc/os-release 2>/dev/null && printf %s "$PRETTY_NAME")"
@@ -90,7 +91,7 @@ export async function readInstalled(shell: Shell, places: Places, inUse: string 
   if (inUse === null) return installed
   const release = `releases/${inUse}`
   const { stdout } = await shell.must(
-    'The files on the target could not be read',
+    say`The files on the target could not be read`,
     `cd ${quote(places.root)} || exit 1
 set -- ${quote(release)}
 for name in ${CONFIG_FILES.join(' ')}; do [ -f "config/$name" ] && [ ! -h "config/$name" ] && set -- "$@" "config/$name"; done
@@ -123,7 +124,7 @@ async function unpack(archive: Buffer): Promise<[string, string][]> {
     parser.on('error', reject)
     parser.end(archive)
   }).catch((error: unknown) => {
-    throw new HubError('HUB_DEPLOY_FAILED', `The files on the target could not be read: ${String(error)}`)
+    throw new HubError('HUB_DEPLOY_FAILED', say`The files on the target could not be read: ${String(error)}`)
   })
   return files
 }

@@ -2,8 +2,10 @@ import { StringDecoder } from 'node:string_decoder'
 import { z } from 'zod'
 import { stepStates } from '../../contract/push.ts'
 import { HubError } from '../../hub-error.ts'
+import { say, type Words } from '../../say.ts'
 import type { Places } from './places.ts'
 import type { Run } from './run.ts'
+import { wordsOfScript } from './script-words.ts'
 import { quote, type Shell } from './shell.ts'
 
 const lineSchema = z.object({ step: z.string(), state: z.enum(stepStates), message: z.string() })
@@ -13,7 +15,7 @@ const LONGEST_MS = 30 * 60_000
 export interface JobEnded {
   code: number
   /** What its step that failed said; null when none did. */
-  failure: string | null
+  failure: Words | null
 }
 
 /**
@@ -31,9 +33,13 @@ export async function runJob(
   const job = quote(places.job)
   const stop = AbortSignal.timeout(LONGEST_MS)
   run.throwIfCancelled()
-  await shell.must('The script could not be started', start(places, folder, command), { signal: stop })
+  await shell.must(say`The script could not be started`, start(places, folder, command), { signal: stop })
   const cancel = (): void => {
-    run.step('cancel', 'start', 'Cancelling: the script on the target is asked to end, and puts back what it changed')
+    run.step(
+      'cancel',
+      'start',
+      say`Cancelling: the script on the target is asked to end, and puts back what it changed`,
+    )
     void shell.run(`kill -TERM "$(cat ${job}/pid)"`, { signal: stop }).catch(() => undefined)
   }
   run.signal.addEventListener('abort', cancel, { once: true })
@@ -59,15 +65,15 @@ async function follow(shell: Shell, run: Run, job: string, signal: AbortSignal):
   const decoder = new StringDecoder('utf8')
   let read = 0
   let rest = ''
-  let failure: string | null = null
+  let failure: Words | null = null
   function take(text: string): void {
     const lines = (rest + text).split('\n')
     rest = lines.pop() ?? ''
     for (const line of lines) {
       const told = stepOf(line)
       if (told === null) run.log(line)
-      else run.step(told.step, told.state, told.message)
-      if (told?.state === 'failed') failure ??= told.message
+      else run.step(told.step, told.state, wordsOfScript(told.message))
+      if (told?.state === 'failed') failure ??= wordsOfScript(told.message)
     }
   }
   const { stderr } = await shell.persist(
@@ -92,9 +98,9 @@ cat ${job}/code >&2`,
   if (code === undefined)
     throw new HubError(
       'HUB_DEPLOY_FAILED',
-      'The script on the target ended without saying how: it may have been killed',
+      say`The script on the target ended without saying how: it may have been killed`,
       {
-        cure: 'See whether the target was started anew, and push again.',
+        cure: say`See whether the target was started anew, and push again.`,
       },
     )
   return { code: Number(code), failure }

@@ -1,4 +1,5 @@
 import { HubError } from '../../hub-error.ts'
+import { say } from '../../say.ts'
 import type { Places } from './places.ts'
 import type { Run } from './run.ts'
 import { quote, type Shell } from './shell.ts'
@@ -33,13 +34,17 @@ printf '%s\\n%s\\n' ${quote(run.id)} ${quote(`${run.by}, since ${new Date(run.st
   if (ended.code === 11)
     throw new HubError(
       'HUB_TARGET_BUSY',
-      `Another push to this target is under way (${ended.stdout.toString().trim() || 'by somebody'})`,
-      { cure: 'Wait until it has ended. One that died is taken over after a minute.' },
+      say`Another push to this target is under way (${ended.stdout.toString().trim() || 'by somebody'})`,
+      { cure: say`Wait until it has ended. One that died is taken over after a minute.` },
     )
   if (ended.code !== 0)
-    throw new HubError('HUB_TARGET_UNFIT', `${places.root} on the target cannot be written: ${ended.stderr.trim()}`, {
-      cure: 'Make room or another installDir, or sign in as a user who may write there.',
-    })
+    throw new HubError(
+      'HUB_TARGET_UNFIT',
+      say`${places.root} on the target cannot be written: ${ended.stderr.trim()}`,
+      {
+        cure: say`Make room or another installDir, or sign in as a user who may write there.`,
+      },
+    )
   const beat = setInterval(() => {
     void shell.once(`touch ${lock}`).catch(() => undefined)
   }, BEAT_MS)

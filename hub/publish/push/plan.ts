@@ -1,5 +1,6 @@
 import type { Plan, Requirement, RunProblem } from '../../contract/push.ts'
 import type { Target } from '../../contract/publish.ts'
+import { say, told, wordsFrom, type Words } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
 import { changedSince, compareFiles } from './compare-files.ts'
 import { compareMeanings, type Setup } from './compare-meanings.ts'
@@ -14,17 +15,17 @@ import { megabytes, uploadedBytes } from './upload.ts'
 /** Backups and logs need room, too. */
 const SPARE_BYTES = 32 * 1_048_576
 
-type Programs = Partial<Record<Requirement['name'], { needed: string; cure: string }>>
-const node = { needed: '24', cure: 'Install Node 24 or later as README.md of the bundle says.' }
-const nginx = { needed: '1.22', cure: 'apt-get install --yes nginx' }
+type Programs = Partial<Record<Requirement['name'], { needed: string; cure: Words }>>
+const node = { needed: '24', cure: say`Install Node 24 or later as README.md of the bundle says.` }
+const nginx = { needed: '1.22', cure: say`Run there: ${'apt-get install --yes nginx'}` }
 const requirements: Readonly<Record<string, Programs>> = {
-  pm2: { node, nginx, pm2: { needed: '5', cure: 'npm install --global pm2@7.0.4' } },
+  pm2: { node, nginx, pm2: { needed: '5', cure: say`Run there: ${'npm install --global pm2@7.0.4'}` } },
   systemd: {
     node,
     nginx,
-    systemd: { needed: '250', cure: 'Use a system with systemd 250 or later, or the mode pm2.' },
+    systemd: { needed: '250', cure: say`Use a system with systemd 250 or later, or the mode pm2.` },
   },
-  docker: { docker: { needed: '23', cure: 'Install Docker Engine 23 or later with Compose.' } },
+  docker: { docker: { needed: '23', cure: say`Install Docker Engine 23 or later with Compose.` } },
 }
 
 export interface Planned {
@@ -40,14 +41,15 @@ export async function makePlan(
   packed: Packed,
   target: Target,
 ): Promise<Planned> {
-  run.step('inspect', 'start', 'Looking at what is there')
+  run.step('inspect', 'start', say`Looking at what is there`)
   const found = await inspect(shell, places)
+  const system = found.system ?? say`An unknown system`
   run.step(
     'inspect',
     'ok',
-    `${found.system ?? 'An unknown system'}; ${found.inUse === null ? 'nothing is installed' : `${found.inUse} is in use`}`,
+    found.inUse === null ? say`${system}; nothing is installed` : say`${system}; ${found.inUse} is in use`,
   )
-  run.step('compare', 'start', 'Comparing it with what would be pushed')
+  run.step('compare', 'start', say`Comparing it with what would be pushed`)
   const installed = await readInstalled(shell, places, found.inUse)
   const uploaded = uploadedBytes(found.part, packed)
   const { bundle, content, unpackedBytes } = packed
@@ -77,7 +79,7 @@ export async function makePlan(
     obstacles: [...needed.flatMap(obstacleOf), ...diskObstacle(found, neededBytes), ...modeObstacle(target)],
   })
   const { files, meanings } = comparison
-  run.step('compare', 'ok', `Files that differ: ${files.length}; differences by meaning: ${meanings.length}`)
+  run.step('compare', 'ok', say`Files that differ: ${files.length}; differences by meaning: ${meanings.length}`)
   return { plan, configChanges }
 }
 
@@ -87,7 +89,7 @@ export function requirementsOf({ mode }: Target, { versions }: Found): Requireme
     const { needed = null, cure = null } = wanted[name] ?? {}
     const found = versions[name]
     const ok = needed === null || (found !== null && isAtLeast(found, needed))
-    return { name, found, needed, ok, cure: ok ? null : cure }
+    return told({ name, found, needed, ok, cure: ok ? null : cure })
   })
 }
 
@@ -97,24 +99,27 @@ function isAtLeast(found: string, needed: string): boolean {
   return at === -1 || (a[at] ?? 0) > (b[at] ?? 0)
 }
 
-function obstacleOf({ name, found, needed, ok, cure }: Requirement): RunProblem[] {
-  if (ok) return []
-  const detail = `The target ${found === null ? `has no ${name}` : `has ${name} ${found}`}, and ${needed ?? ''} or later is needed`
-  return [{ code: 'HUB_TARGET_UNFIT', detail, cure }]
+function obstacleOf(requirement: Requirement): RunProblem[] {
+  const { name, found, needed, ok } = requirement
+  if (ok || needed === null) return []
+  const detail =
+    found === null
+      ? say`The target has no ${name}, and ${needed} or later is needed`
+      : say`The target has ${name} ${found}, and ${needed} or later is needed`
+  return [told({ code: 'HUB_TARGET_UNFIT', detail, cure: wordsFrom(requirement, 'cure') })]
 }
 
 function diskObstacle({ freeBytes }: Found, neededBytes: number): RunProblem[] {
   if (freeBytes >= neededBytes) return []
-  const detail = `The target has ${megabytes(freeBytes)} of free disk, and ${megabytes(neededBytes)} are needed`
-  return [
-    { code: 'HUB_TARGET_UNFIT', detail, cure: 'Make room there, for instance by removing old releases and backups.' },
-  ]
+  const detail = say`The target has ${megabytes(freeBytes)} of free disk, and ${megabytes(neededBytes)} are needed`
+  const cure = say`Make room there, for instance by removing old releases and backups.`
+  return [told({ code: 'HUB_TARGET_UNFIT', detail, cure })]
 }
 
 function modeObstacle({ mode }: Target): RunProblem[] {
   if (Object.hasOwn(requirements, mode)) return []
-  const detail = `What runs on ${mode} is not pushed over SSH`
-  return [{ code: 'HUB_TARGET_UNFIT', detail, cure: 'Take the bundle and follow its README.md.' }]
+  const detail = say`What runs on ${mode} is not pushed over SSH`
+  return [told({ code: 'HUB_TARGET_UNFIT', detail, cure: say`Take the bundle and follow its README.md.` })]
 }
 
 const setupThere = ({ manifest, config }: Installed): Setup => ({

@@ -38,27 +38,27 @@ export async function pull(
   progress: Progress,
 ): Promise<PullPlan> {
   const places = placesOf(target, run.id)
-  run.step('inspect', 'start', 'Reading the configuration there')
+  run.step('inspect', 'start', say`Reading the configuration there`)
   const { inUse } = await inspect(shell, places)
   progress.inUse = inUse
   if (inUse === null)
-    throw new HubError('HUB_TARGET_UNFIT', 'Nothing is in use on the target', { cure: 'Push a release first.' })
+    throw new HubError('HUB_TARGET_UNFIT', say`Nothing is in use on the target`, { cure: say`Push a release first.` })
   const { config } = await readInstalled(shell, places, inUse)
-  run.step('inspect', 'ok', `${config.size} files of ${inUse}`)
+  run.step('inspect', 'ok', say`${config.size} files of ${inUse}`)
 
   const before = local.texts()
   const after = pulledTexts(before, publishedFiles(bundle), config)
   const plan = run.clean(planOf(before, after))
   if (plan.meanings.length === 0) {
-    run.step('save', 'skipped', 'Nothing differs from what is here')
+    run.step('save', 'skipped', say`Nothing differs from what is here`)
     return plan
   }
-  run.step('confirm', 'start', 'Waiting for a yes to what changes here')
+  run.step('confirm', 'start', say`Waiting for a yes to what changes here`)
   await run.ask.confirm({ kind: 'confirm-pull', plan })
-  run.step('confirm', 'ok', 'Confirmed')
-  run.step('save', 'start', 'Saving it here')
+  run.step('confirm', 'ok', say`Confirmed`)
+  run.step('save', 'start', say`Saving it here`)
   await local.save(after, say`Pulled from ${target.domain}`)
-  run.step('save', 'ok', 'Saved as a new version')
+  run.step('save', 'ok', say`Saved as a new version`)
   return plan
 }
 

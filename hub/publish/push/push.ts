@@ -1,6 +1,7 @@
 import type { ConfigChoice, Plan } from '../../contract/push.ts'
 import type { Target } from '../../contract/publish.ts'
 import { HubError } from '../../hub-error.ts'
+import { say, wordsFrom } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
 import { checkBundle } from '../checks/index.ts'
 import { runJob } from './job.ts'
@@ -25,21 +26,21 @@ export interface Progress {
 
 /** `checked` names releases that were found to be right: by its name, a release is the same each time. */
 export async function preparePush(run: Run, bundle: Bundle, checked: Set<string>): Promise<Packed> {
-  run.step('check', 'start', 'Checking the bundle')
+  run.step('check', 'start', say`Checking the bundle`)
   const failed = checked.has(bundle.release)
     ? []
     : (await checkBundle(bundle)).filter(({ outcome }) => outcome === 'failed')
   const [first] = failed
   if (first !== undefined)
-    throw new HubError('HUB_INVALID_CONFIG', `${first.artifact} (${first.tool}): ${first.message}`, {
-      cure: 'Correct what the check found; the preview shows all of them.',
+    throw new HubError('HUB_INVALID_CONFIG', say`${first.artifact} (${first.tool}): ${wordsFrom(first, 'message')}`, {
+      cure: say`Correct what the check found; the preview shows all of them.`,
     })
   checked.add(bundle.release)
   const packed = await pack(bundle)
   run.step(
     'check',
     'ok',
-    `${bundle.files.length} files of release ${bundle.release}, ${megabytes(packed.content.length)} packed`,
+    say`${bundle.files.length} files of release ${bundle.release}, ${megabytes(packed.content.length)} packed`,
   )
   return packed
 }
@@ -70,17 +71,19 @@ export async function push(
 ): Promise<string> {
   const { places, plan, configChanges } = await planPush(shell, run, packed, target, progress)
   const [obstacle] = plan.obstacles
-  if (obstacle !== undefined)
-    throw new HubError(obstacle.code, obstacle.detail, obstacle.cure === null ? {} : { cure: obstacle.cure })
+  if (obstacle !== undefined) {
+    const cure = wordsFrom(obstacle, 'cure')
+    throw new HubError(obstacle.code, wordsFrom(obstacle, 'detail'), cure === null ? {} : { cure })
+  }
   const { release } = packed.bundle
-  run.step('confirm', 'start', `Waiting for a yes to ${release}`)
+  run.step('confirm', 'start', say`Waiting for a yes to ${release}`)
   const config =
     asked.config ??
     (configChanges.length === 0
       ? undefined
       : await run.ask.choose({ kind: 'config-changed', files: run.clean(configChanges) }))
   await run.ask.confirm({ kind: 'confirm-push', plan })
-  run.step('confirm', 'ok', 'Confirmed')
+  run.step('confirm', 'ok', say`Confirmed`)
 
   await locked(shell, run, places, plan.inUse, async () => {
     progress.begun = { release, before: plan.inUse }
@@ -99,15 +102,15 @@ export async function push(
 async function bring(shell: Shell, run: Run, places: Places, packed: Packed, plan: Plan): Promise<void> {
   const { release } = packed.bundle
   if (plan.releases.includes(release) && (await isWhole(shell, places, release))) {
-    run.step('upload', 'skipped', `Release ${release} is there already`)
+    run.step('upload', 'skipped', say`Release ${release} is there already`)
     return
   }
-  run.step('upload', 'start', `Uploading ${megabytes(packed.content.length)}`)
+  run.step('upload', 'start', say`Uploading ${megabytes(packed.content.length)}`)
   await upload(shell, run, places, packed, plan.uploadedBytes)
-  run.step('upload', 'ok', `${megabytes(packed.content.length)} are there`)
-  run.step('unpack', 'start', `Unpacking into releases/${release}`)
+  run.step('upload', 'ok', say`${megabytes(packed.content.length)} are there`)
+  run.step('unpack', 'start', say`Unpacking into releases/${release}`)
   await unpackRelease(shell, places, release)
-  run.step('unpack', 'ok', 'Every file has the hash that the manifest names')
+  run.step('unpack', 'ok', say`Every file has the hash that the manifest names`)
 }
 
 /** Works while no other push does, on a target where still the same is in use as when a person looked at it. */
@@ -118,19 +121,19 @@ export async function locked(
   inUse: string | null,
   work: () => Promise<void>,
 ): Promise<void> {
-  run.step('lock', 'start', 'Making sure that nobody else pushes')
+  run.step('lock', 'start', say`Making sure that nobody else pushes`)
   const lock = await takeLock(shell, run, places)
   try {
     const now = lock.inUse
     if (now !== inUse)
       throw new HubError(
         'HUB_TARGET_CHANGED',
-        `Meanwhile ${now ?? 'nothing'} is in use there, no longer ${inUse ?? 'nothing'}`,
+        say`Meanwhile ${now ?? say`nothing`} is in use there, no longer ${inUse ?? say`nothing`}`,
         {
-          cure: 'Look at the plan again.',
+          cure: say`Look at the plan again.`,
         },
       )
-    run.step('lock', 'ok', 'Nobody else does')
+    run.step('lock', 'ok', say`Nobody else does`)
     await work()
   } finally {
     await lock.release()
@@ -140,7 +143,11 @@ export async function locked(
 export async function expectInUse(shell: Shell, places: Places, release: string, progress: Progress): Promise<void> {
   progress.inUse = await releaseInUse(shell, places)
   if (progress.inUse !== release)
-    throw new HubError('HUB_DEPLOY_FAILED', `The script ended well, but ${progress.inUse ?? 'nothing'} is in use`, {
-      cure: 'The log of this run says what it did.',
-    })
+    throw new HubError(
+      'HUB_DEPLOY_FAILED',
+      say`The script ended well, but ${progress.inUse ?? say`nothing`} is in use`,
+      {
+        cure: say`The log of this run says what it did.`,
+      },
+    )
 }

@@ -1,4 +1,5 @@
 import { HubError } from '../../hub-error.ts'
+import { say } from '../../say.ts'
 import type { JobEnded } from './job.ts'
 import type { Places } from './places.ts'
 import { Cancelled } from './run.ts'
@@ -9,7 +10,7 @@ export async function unpackRelease(shell: Shell, places: Places, release: strin
   const folder = quote(`${places.releases}/${release}`)
   const fresh = quote(`${places.releases}/.${release}.new`)
   await shell.must(
-    'The archive could not be unpacked',
+    say`The archive could not be unpacked`,
     `
 whole() { (cd "$1" && sha256sum --check --quiet --strict SHA256SUMS) >/dev/null; }
 rm -rf ${fresh}
@@ -31,7 +32,7 @@ export async function isWhole(shell: Shell, places: Places, release: string): Pr
 /** What is in use now; null when that is nothing. */
 export async function releaseInUse(shell: Shell, places: Places, signal?: AbortSignal): Promise<string | null> {
   const { stdout } = await shell.must(
-    'What is in use could not be found out',
+    say`What is in use could not be found out`,
     `[ ! -e ${quote(places.current)} ] || basename "$(readlink -f ${quote(places.current)})"`,
     signal === undefined ? {} : { signal },
   )
@@ -44,24 +45,24 @@ export class RolledBack extends HubError {}
 /** The exit codes of the scripts in `ops/`, as errors. */
 export function checkEnded(script: string, { code, failure }: JobEnded): void {
   if (code === 0) return
-  const said = failure ?? `${script} ended with ${code}`
-  const log = 'The log of this run says why.'
+  const said = failure ?? say`${script} ended with ${code}`
+  const log = say`The log of this run says why.`
   switch (code) {
     case 69:
       throw new HubError('HUB_TARGET_UNFIT', said, {
-        cure: 'Nothing was changed there. Do what it says, and push again.',
+        cure: say`Nothing was changed there. Do what it says, and push again.`,
       })
     case 73:
       throw new HubError('HUB_TARGET_CHANGED', said, {
-        cure: 'Nothing was changed there. Pull that configuration, or push again and choose to keep or to replace it.',
+        cure: say`Nothing was changed there. Pull that configuration, or push again and choose to keep or to replace it.`,
       })
     case 75:
       throw new RolledBack('HUB_DEPLOY_FAILED', said, {
-        cure: `What was in use before was put back. ${log} Correct that, and push again.`,
+        cure: say`What was in use before was put back. The log of this run says why. Correct that, and push again.`,
       })
     case 78:
       throw new HubError('HUB_TARGET_UNFIT', said, {
-        cure: 'The new release refuses the configuration, and nothing was changed there. Correct it, and push again.',
+        cure: say`The new release refuses the configuration, and nothing was changed there. Correct it, and push again.`,
       })
     case 130:
     case 143:

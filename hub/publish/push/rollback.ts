@@ -1,5 +1,6 @@
 import type { Target } from '../../contract/publish.ts'
 import { HubError } from '../../hub-error.ts'
+import { say } from '../../say.ts'
 import { inspect } from './inspect.ts'
 import { runJob } from './job.ts'
 import { placesOf } from './places.ts'
@@ -17,33 +18,33 @@ export async function rollback(
   progress: Progress,
 ): Promise<string> {
   const places = placesOf(target, run.id)
-  run.step('inspect', 'start', 'Looking at what is there')
+  run.step('inspect', 'start', say`Looking at what is there`)
   const { inUse, previous, releases } = await inspect(shell, places)
   progress.inUse = inUse
   if (inUse === null)
-    throw new HubError('HUB_TARGET_UNFIT', 'Nothing is in use on the target', { cure: 'Push a release first.' })
+    throw new HubError('HUB_TARGET_UNFIT', say`Nothing is in use on the target`, { cure: say`Push a release first.` })
   const release = wanted ?? previous
   if (release === null)
-    throw new HubError('HUB_TARGET_UNFIT', `There is no release before ${inUse} on the target`, {
-      cure: 'Push the configuration that you want to go back to: it is among the versions of the configuration.',
+    throw new HubError('HUB_TARGET_UNFIT', say`There is no release before ${inUse} on the target`, {
+      cure: say`Push the configuration that you want to go back to: it is among the versions of the configuration.`,
     })
   if (!releases.includes(release))
     throw new HubError(
       'HUB_TARGET_UNFIT',
-      `Release ${release} is no longer on the target, and cannot be made again: its program is not kept here`,
+      say`Release ${release} is no longer on the target, and cannot be made again: its program is not kept here`,
       {
-        cure: `Choose one of ${releases.join(', ')}, or push its configuration, which is in the history, with this program.`,
+        cure: say`Choose one of ${releases.join(', ')}, or push its configuration, which is in the history, with this program.`,
       },
     )
   if (release === inUse)
-    throw new HubError('HUB_CONFLICT', `Release ${release} is in use already`, {
-      cure: 'There is nothing to go back to.',
+    throw new HubError('HUB_CONFLICT', say`Release ${release} is in use already`, {
+      cure: say`There is nothing to go back to.`,
     })
-  run.step('inspect', 'ok', `${inUse} is in use`)
+  run.step('inspect', 'ok', say`${inUse} is in use`)
 
-  run.step('confirm', 'start', `Waiting for a yes to ${release}`)
+  run.step('confirm', 'start', say`Waiting for a yes to ${release}`)
   await run.ask.confirm({ kind: 'confirm-rollback', from: inUse, to: release })
-  run.step('confirm', 'ok', 'Confirmed')
+  run.step('confirm', 'ok', say`Confirmed`)
   await locked(shell, run, places, inUse, async () => {
     progress.begun = { release, before: inUse }
     // The script of the release in use: the one gone back to may be older than what it has to know.

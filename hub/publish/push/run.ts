@@ -9,6 +9,7 @@ import type {
   RunStep,
 } from '../../contract/push.ts'
 import { HubError } from '../../hub-error.ts'
+import { say, told, wordsFrom, type Words } from '../../say.ts'
 import { createRedactor } from '../../observe/redactor.ts'
 
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never
@@ -40,7 +41,7 @@ export interface Run {
   readonly ask: Asker
   readonly steps: RunStep[]
   readonly lines: string[]
-  step: (step: string, state: RunStep['state'], message: string) => void
+  step: (step: string, state: RunStep['state'], message: Words) => void
   log: (text: string) => void
   progress: (done: number, total: number) => void
   /** Without the secrets that it was given. */
@@ -76,7 +77,7 @@ export function createRun(options: {
   }
 
   const wrong = (question: Asked): HubError =>
-    new HubError('HUB_BAD_REQUEST', `This is no answer to a question of the kind ${question.kind}`)
+    new HubError('HUB_BAD_REQUEST', say`This is no answer to a question of the kind ${question.kind}`)
 
   const run: Run = {
     id,
@@ -107,9 +108,9 @@ export function createRun(options: {
       },
     },
     step: (step, state, message) => {
-      const told = redactor.value({ step, state, message, at: Date.now() })
-      run.steps.push(told)
-      tell({ type: 'step', ...told })
+      const taken: RunStep = redactor.value(told({ step, state, message, at: Date.now() }))
+      run.steps.push(taken)
+      tell({ type: 'step', ...taken })
     },
     log: (text) => {
       const line = redactor.head(text, MAX_LINE)
@@ -127,6 +128,7 @@ export function createRun(options: {
 
 /** What went wrong, as the answer of a run tells it. */
 export function problemOf(error: unknown): RunProblem {
-  if (error instanceof HubError) return { code: error.code, detail: error.message, cure: error.cure ?? null }
+  if (error instanceof HubError)
+    return told({ code: error.code, detail: wordsFrom(error, 'message'), cure: wordsFrom(error, 'cure') ?? null })
   return { code: 'HUB_INTERNAL', detail: error instanceof Error ? error.message : String(error), cure: null }
 }

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { Client } from 'ssh2'
 import type { Connection } from '../../contract/push.ts'
 import { HubError } from '../../hub-error.ts'
+import { say, type Said } from '../../say.ts'
 import { ConnectionLost, createConnections, forward } from './connection.ts'
 import type { KnownHosts } from './known-hosts.ts'
 import { Cancelled, type Run } from './run.ts'
@@ -27,7 +28,7 @@ export interface Shell {
   /** Runs a script that may be run twice: it is, when the connection is lost meanwhile. */
   run: (script: string, options?: RunOptions) => Promise<Ended>
   /** The same, where another code than 0 is an error that `what` could not be done. */
-  must: (what: string, script: string, options?: RunOptions) => Promise<Ended>
+  must: (what: Said, script: string, options?: RunOptions) => Promise<Ended>
   /** Does `work` again when the connection is lost, until that happens too often without `alive` in between. */
   persist: <T>(work: (alive: () => void) => Promise<T>, signal?: AbortSignal) => Promise<T>
   forward: (host: string, port: number) => Promise<Duplex>
@@ -75,7 +76,7 @@ export async function openShell(
         if (!(error instanceof ConnectionLost)) throw error
         const wait = delays[losses]
         if (wait === undefined) throw unreachable(error)
-        run.step('connect', 'start', `${error.message}. Connecting again (${losses + 1} of ${delays.length})`)
+        run.step('connect', 'start', say`${error.words}. Connecting again (${losses + 1} of ${delays.length})`)
         await delay(wait, undefined, { signal }).catch(() => undefined)
       }
     }
@@ -99,12 +100,13 @@ export async function openShell(
   run.step(
     'connect',
     'start',
-    `Connecting to ${at}${connection.jump === undefined ? '' : ` through ${connection.jump.host}`}`,
+    connection.jump === undefined ? say`Connecting to ${at}` : say`Connecting to ${at} through ${connection.jump.host}`,
   )
   try {
     const live = await connected(run.signal)
     if (connection.sudo) sudo = await becomeRoot(connection, run, live)
-    run.step('connect', 'ok', `Signed in as ${connection.user}${connection.sudo ? ', root with sudo' : ''}`)
+    const { user } = connection
+    run.step('connect', 'ok', connection.sudo ? say`Signed in as ${user}, root with sudo` : say`Signed in as ${user}`)
     return shell
   } catch (error) {
     connections.close()
@@ -126,8 +128,8 @@ async function becomeRoot(connection: Connection, run: Run, live: Client): Promi
   const first = await attempt(free)
   if (first.code === 0) return free
   if (first.code === 127)
-    throw new HubError('HUB_TARGET_UNFIT', `There is no sudo on ${connection.host}`, {
-      cure: 'Install it, or sign in as root.',
+    throw new HubError('HUB_TARGET_UNFIT', say`There is no sudo on ${connection.host}`, {
+      cure: say`Install it, or sign in as root.`,
     })
   for (let tries = 0; tries < 3; tries++) {
     const { user, host } = connection
@@ -135,8 +137,8 @@ async function becomeRoot(connection: Connection, run: Run, live: Client): Promi
     const sudo: Sudo = { command: "sudo -k -S -p '' -- ", password }
     if ((await attempt(sudo)).code === 0) return sudo
   }
-  throw new HubError('HUB_TARGET_SIGN_IN_FAILED', `sudo on ${connection.host} refuses ${connection.user}`, {
-    cure: 'Check the password, and that the user is in the group sudo.',
+  throw new HubError('HUB_TARGET_SIGN_IN_FAILED', say`sudo on ${connection.host} refuses ${connection.user}`, {
+    cure: say`Check the password, and that the user is in the group sudo.`,
   })
 }
 
@@ -147,7 +149,7 @@ function execute(
   { stdin, onStdout, signal }: RunOptions,
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const gone = (): void => reject(new ConnectionLost('The connection was lost'))
+    const gone = (): void => reject(new ConnectionLost(say`The connection was lost`))
     if (signal?.aborted === true) {
       reject(new Cancelled('The run was cancelled'))
       return
@@ -210,18 +212,18 @@ async function feed(
   channel.end()
 }
 
-export function failed(what: string, { code, stderr }: Ended): HubError {
+export function failed(what: Said, { code, stderr }: Ended): HubError {
   const said = stderr.trim().split('\n').slice(-5).join('\n')
   if (/No space left on device|Disk quota exceeded/i.test(stderr))
-    return new HubError('HUB_TARGET_UNFIT', `${what}: the disk of the target is full. ${said}`, {
-      cure: 'Make room there and push again.',
+    return new HubError('HUB_TARGET_UNFIT', say`${what}: the disk of the target is full. ${said}`, {
+      cure: say`Make room there and push again.`,
     })
-  return new HubError('HUB_DEPLOY_FAILED', `${what}: ${said === '' ? `it ended with ${code}` : said}`, {
-    cure: 'The lines above say why.',
+  return new HubError('HUB_DEPLOY_FAILED', said === '' ? say`${what}: it ended with ${code}` : say`${what}: ${said}`, {
+    cure: say`The lines above say why.`,
   })
 }
 
 export const unreachable = (error: ConnectionLost): HubError =>
-  new HubError('HUB_TARGET_UNREACHABLE', error.message, {
-    cure: 'Check that the target runs and the network is there, then try again.',
+  new HubError('HUB_TARGET_UNREACHABLE', error.words, {
+    cure: say`Check that the target runs and the network is there, then try again.`,
   })

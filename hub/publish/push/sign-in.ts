@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import type { ConnectConfig, ParsedKey } from 'ssh2'
 import type { SshHost } from '../../contract/push.ts'
 import { HubError } from '../../hub-error.ts'
+import { say } from '../../say.ts'
 import type { Asker } from './run.ts'
 import { ssh2 } from './ssh2.ts'
 
@@ -19,15 +20,15 @@ export async function signInTo(
   if (signIn.method === 'agent') {
     const agent = env['SSH_AUTH_SOCK'] ?? (process.platform === 'win32' ? WINDOWS_AGENT : undefined)
     if (agent === undefined || agent === '')
-      throw new HubError('HUB_TARGET_SIGN_IN_FAILED', 'There is no SSH agent here: SSH_AUTH_SOCK is not set', {
-        cure: 'Start one and add the key to it (ssh-add), or name a key file.',
+      throw new HubError('HUB_TARGET_SIGN_IN_FAILED', say`There is no SSH agent here: SSH_AUTH_SOCK is not set`, {
+        cure: say`Start one and add the key to it (ssh-add), or name a key file.`,
       })
     return { username: user, agent, authHandler: ['agent'] }
   }
   const file = signIn.file.replace(/^~(?=[/\\])/, homedir())
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw new HubError('HUB_TARGET_SIGN_IN_FAILED', `The key ${file} cannot be read: ${(error as Error).message}`, {
-      cure: 'Name the file of a private key that this user may read.',
+    throw new HubError('HUB_TARGET_SIGN_IN_FAILED', say`The key ${file} cannot be read: ${(error as Error).message}`, {
+      cure: say`Name the file of a private key that this user may read.`,
     })
   })
   // What was understood, without the passphrase that it took.
@@ -44,16 +45,16 @@ async function readKey(text: string, file: string, ask: Asker): Promise<ParsedKe
   for (let tries = 0; isEncrypted(parsed) && tries < MAX_TRIES; tries++)
     parsed = parse(await ask.secret({ kind: 'passphrase', file, wrong: tries > 0 }))
   if (isEncrypted(parsed))
-    throw new HubError('HUB_TARGET_SIGN_IN_FAILED', `The passphrase of ${file} was wrong ${MAX_TRIES} times`, {
-      cure: 'Try again, or add the key to an SSH agent.',
+    throw new HubError('HUB_TARGET_SIGN_IN_FAILED', say`The passphrase of ${file} was wrong ${MAX_TRIES} times`, {
+      cure: say`Try again, or add the key to an SSH agent.`,
     })
   if (parsed instanceof Error)
-    throw new HubError('HUB_TARGET_SIGN_IN_FAILED', `${file} is no private key: ${parsed.message}`, {
-      cure: 'Name a private key in the format of OpenSSH, PEM or PuTTY.',
+    throw new HubError('HUB_TARGET_SIGN_IN_FAILED', say`${file} is no private key: ${parsed.message}`, {
+      cure: say`Name a private key in the format of OpenSSH, PEM or PuTTY.`,
     })
   if (!parsed.isPrivateKey())
-    throw new HubError('HUB_TARGET_SIGN_IN_FAILED', `${file} holds a public key`, {
-      cure: 'Name the private key, which has the same name without .pub.',
+    throw new HubError('HUB_TARGET_SIGN_IN_FAILED', say`${file} holds a public key`, {
+      cure: say`Name the private key, which has the same name without .pub.`,
     })
   return parsed
 }

@@ -5,6 +5,7 @@ import { writeFileAtomic } from '../../config/atomic-file.ts'
 import { connectionSchema, targetNameSchema, type Connection } from '../../contract/push.ts'
 import { targetSchema, type Target } from '../../contract/publish.ts'
 import { HubError } from '../../hub-error.ts'
+import { say } from '../../say.ts'
 
 /** Where a bundle goes, and how it gets there. It holds no password and no passphrase. */
 export interface StoredTarget {
@@ -38,8 +39,8 @@ export function createTargets(folder: string): Targets {
       return fileSchema.parse(JSON.parse(text))
     } catch (error) {
       const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error)
-      throw new HubError('HUB_CONFIG_FILE_BROKEN', `${file} is broken: ${why}`, {
-        cure: 'Correct the file, or move it away and save the targets again.',
+      throw new HubError('HUB_CONFIG_FILE_BROKEN', say`${file} is broken: ${why}`, {
+        cure: say`Correct the file, or move it away and save the targets again.`,
       })
     }
   }
@@ -64,7 +65,7 @@ export function createTargets(folder: string): Targets {
         if (rename !== name) {
           present(targets, name)
           if (Object.hasOwn(targets, rename))
-            throw new HubError('HUB_CONFLICT', `There is a target named ${rename} already`)
+            throw new HubError('HUB_CONFLICT', say`There is a target named ${rename} already`)
         }
         return { ...without(targets, name), [rename]: stored }
       }),
@@ -79,7 +80,7 @@ export function createTargets(folder: string): Targets {
 function present(targets: TargetsFile['targets'], name: string): StoredTarget {
   const found = Object.hasOwn(targets, name) ? targets[name] : undefined
   if (found === undefined)
-    throw new HubError('HUB_TARGET_NOT_FOUND', `There is no target named ${name}`, { cure: 'Save it first.' })
+    throw new HubError('HUB_TARGET_NOT_FOUND', say`There is no target named ${name}`, { cure: say`Save it first.` })
   return found
 }
 

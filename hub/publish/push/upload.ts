@@ -1,4 +1,5 @@
 import { HubError } from '../../hub-error.ts'
+import { say } from '../../say.ts'
 import type { Found } from './inspect.ts'
 import { hashOf, type Packed } from './packed.ts'
 import type { Places } from './places.ts'
@@ -31,16 +32,16 @@ export async function upload(shell: Shell, run: Run, places: Places, packed: Pac
     }
     lost = true
     run.progress(from, content.length)
-    if (from > 0) run.step('upload', 'start', `Going on after ${megabytes(from)} of ${megabytes(content.length)}`)
+    if (from > 0) run.step('upload', 'start', say`Going on after ${megabytes(from)} of ${megabytes(content.length)}`)
     const ended = await shell.once(
       `dd of=${part} bs=${CHUNK} iflag=fullblock oflag=seek_bytes seek=${from} ${from === 0 ? '' : 'conv=notrunc '}status=none &&
 sha256sum <${part}`,
       { stdin: chunks(content, from, run) },
     )
-    if (ended.code !== 0) throw failed('The archive could not be written', ended)
+    if (ended.code !== 0) throw failed(say`The archive could not be written`, ended)
     if (!ended.stdout.toString().startsWith(packed.sha256))
-      throw new HubError('HUB_DEPLOY_FAILED', 'What arrived on the target is not what was sent', {
-        cure: 'Push again; if it stays, check the disk of the target.',
+      throw new HubError('HUB_DEPLOY_FAILED', say`What arrived on the target is not what was sent`, {
+        cure: say`Push again; if it stays, check the disk of the target.`,
       })
     run.progress(content.length, content.length)
   })
@@ -49,7 +50,7 @@ sha256sum <${part}`,
 async function partOf(shell: Shell, { part }: Places): Promise<Found['part']> {
   const file = quote(part)
   const { stdout } = await shell.must(
-    'The upload of before could not be read',
+    say`The upload of before could not be read`,
     `[ ! -f ${file} ] || { stat -c %s ${file}; sha256sum <${file}; }`,
   )
   const [bytes, sha256 = ''] = stdout.toString().split(/\s+/)

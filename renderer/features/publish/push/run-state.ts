@@ -7,7 +7,7 @@ import type {
   RunResult,
   RunStep,
 } from '../../../../hub/contract/index.ts'
-import { ApiError } from '../../../lib/problem.ts'
+import { fromProblem, type ApiError } from '../../../lib/problem.ts'
 
 const MAX_LINES = 2_000
 
@@ -15,6 +15,7 @@ export interface StepView {
   readonly step: string
   readonly state: RunStep['state']
   readonly message: string
+  readonly said: RunStep['said']
   readonly startedAt: number
   /** Null while it is being taken. */
   readonly endedAt: number | null
@@ -68,10 +69,10 @@ export function applyEvent(run: RunView, event: RunEvent): RunView {
 }
 
 /** Each step once, in the order in which they began. A step that is taken again is the same step, under way again. */
-function withStep(steps: readonly StepView[], { step, state, message, at }: RunStep): StepView[] {
+function withStep(steps: readonly StepView[], { step, state, message, said, at }: RunStep): StepView[] {
   const before = steps.find((other) => other.step === step)
   const startedAt = state === 'start' ? at : (before?.startedAt ?? at)
-  const view: StepView = { step, state, message, startedAt, endedAt: state === 'start' ? null : at }
+  const view: StepView = { step, state, message, said, startedAt, endedAt: state === 'start' ? null : at }
   return before === undefined ? [...steps, view] : steps.map((other) => (other === before ? view : other))
 }
 
@@ -86,8 +87,8 @@ export function releaseInUse(last: PublishRecord | null): string {
 }
 
 /** So that one way of showing errors does for those that a run tells as well. */
-export const errorOf = ({ code, detail, cure }: RunProblem, operation: string): ApiError =>
-  new ApiError({ kind: 'problem', code, message: detail, cure: cure ?? undefined, request: operation })
+export const errorOf = ({ code, detail, cure, said }: RunProblem, operation: string): ApiError =>
+  fromProblem({ code, detail, cure: cure ?? undefined, said }, operation)
 
 /** A run as text, to be kept or sent to a colleague. */
 export function runText(run: Pick<RunView, 'target' | 'operation' | 'steps' | 'log' | 'result'>): string {
