@@ -19,14 +19,16 @@ import { paramHeaders } from '../gateway/mcp-headers.ts'
 import { requestIdOf } from '../http-answers.ts'
 import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
+import { knownTool } from '../upstream/known-tools.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { linesInto, wantsLines } from './lines.ts'
 import { bodyOf, callerOf, type On } from './routes.ts'
+import { SHOWS_APPS } from './shows-apps.ts'
 
 const UI_CLIENT = 'mcp-hub-ui'
-/** What a person at a page can be asked. */
-const INTERACTIVE = { elicitation: { form: {}, url: {} }, sampling: {} }
+/** What a person at a page can be asked, and see: some servers show tools only to who shows their apps. */
+const INTERACTIVE = { elicitation: { form: {}, url: {} }, sampling: {}, ...SHOWS_APPS }
 
 interface Asked {
   resolve: (result: unknown) => void
@@ -46,6 +48,7 @@ interface ByHand {
   /** As the history names it. */
   name: string
   interactive: boolean
+  showsApps?: boolean
   paramHeaders?: Record<string, string> | undefined
 }
 
@@ -64,7 +67,7 @@ export function callRoutes(on: On, options: { supervisor: Supervisor; onExchange
   function requireTool(request: Request, upstream: Upstream, tool: string): void {
     const none = new HubError('HUB_TOOL_NOT_FOUND', say`Server ${upstream.name} has no tool named ${tool}`)
     if (!toolInScope(callerOf(request).scopes, upstream.name, tool)) throw none
-    if (upstream.catalog.lists.tools.some((entry) => entry['name'] === tool)) return
+    if (knownTool(upstream, tool) !== null) return
     const unavailable = upstream.unavailable()
     // It may have the tool: what it offers is not known while it never ran.
     if (unavailable !== null) throw new HubError('HUB_SERVER_UNAVAILABLE', unavailable.message)
@@ -98,7 +101,7 @@ export function callRoutes(on: On, options: { supervisor: Supervisor; onExchange
         // Questions find the call that they belong to by its owner.
         owner: asked.interactive ? `api ${caller.id} ${id}` : `api ${caller.id}`,
         principal: caller.id,
-        capabilities: asked.interactive ? INTERACTIVE : {},
+        capabilities: asked.interactive ? INTERACTIVE : asked.showsApps === true ? SHOWS_APPS : {},
         clientInfo: { name: UI_CLIENT, version: '1' },
         progressToken: tell === null ? undefined : id,
         logLevel: undefined,
@@ -149,13 +152,16 @@ export function callRoutes(on: On, options: { supervisor: Supervisor; onExchange
     const { server, tool, arguments: args, interactive } = bodyOf(request, callToolSchema)
     const upstream = upstreamOf(request, server)
     requireTool(request, upstream, tool)
+    const known = knownTool(upstream, tool)
     await run(request, response, {
       upstream,
       method: 'tools/call',
       params: { name: tool, arguments: args, _meta: {} },
       name: tool,
       interactive,
-      paramHeaders: paramHeaders(upstream.catalog.headerParams.get(tool) ?? [], args),
+      // A tool that the plain connection is not shown is not there for a client that shows no apps.
+      showsApps: known !== null && known.catalog !== upstream.catalog,
+      paramHeaders: paramHeaders(known?.catalog.headerParams.get(tool) ?? [], args),
     })
   })
 

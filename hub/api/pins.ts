@@ -3,6 +3,7 @@ import { setPinsSchema } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
 import type { Item } from '../upstream/catalog.ts'
+import { knownTool } from '../upstream/known-tools.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import { bodyOf, callerOf, nameParam, type On } from './routes.ts'
 
@@ -21,7 +22,7 @@ export function pinRoutes(
   function toolOf(server: string, tool: string): Item {
     const upstream = supervisor.upstreams.get(server)
     if (upstream === undefined) throw new HubError('HUB_SERVER_NOT_FOUND', say`There is no server named ${server}`)
-    const item = upstream.catalog.lists.tools.find((candidate) => candidate['name'] === tool)
+    const item = knownTool(upstream, tool)?.tool
     if (item === undefined) throw new HubError('HUB_TOOL_NOT_FOUND', say`Server ${server} has no tool named ${tool}`)
     return item
   }

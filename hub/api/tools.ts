@@ -5,7 +5,8 @@ import type { Request } from 'express'
 import { serverInScope, toolInScope } from '../auth/scope.ts'
 import { isObject } from '../gateway/json-rpc.ts'
 import { exposedName } from '../gateway/names.ts'
-import type { Item } from '../upstream/catalog.ts'
+import { SHOWS_APPS } from './shows-apps.ts'
+import type { Item, ListKind } from '../upstream/catalog.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { callerOf, queryOf, type On } from './routes.ts'
@@ -23,12 +24,18 @@ function userInterface({ _meta: meta }: Item): ToolEntry['ui'] {
   }
 }
 
+/** Whether it has a user interface, or is there for one. */
+function isOfApps(tool: Item): boolean {
+  const { resourceUri, visibility } = userInterface(tool)
+  return resourceUri !== null || !visibility.includes('model')
+}
+
 const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 
 /** `/api/tools`, `/api/prompts`, `/api/resources`: what all servers offer. */
 export function catalogRoutes(on: On, options: { supervisor: Supervisor; pins: Pins }): void {
   function each<T>(
-    kind: 'tools' | 'prompts' | 'resources' | 'resourceTemplates',
+    kind: ListKind,
     request: Request,
     make: (upstream: Upstream, item: Item) => T,
     server?: string,
@@ -37,13 +44,32 @@ export function catalogRoutes(on: On, options: { supervisor: Supervisor; pins: P
     return [...options.supervisor.upstreams.values()]
       .filter(({ name }) => serverInScope(scopes, name) && (server === undefined || name === server))
       .flatMap((upstream) =>
-        upstream.catalog.lists[kind]
+        itemsOf(upstream, kind)
           .filter((item) => kind !== 'tools' || toolInScope(scopes, upstream.name, String(item['name'])))
           .map((item) => make(upstream, item)),
       )
   }
 
+  /** Beside what everybody is offered, the tools with a user interface that only who shows them is offered, as far as that is known. */
+  function itemsOf(upstream: Upstream, kind: ListKind): Item[] {
+    const plain = upstream.catalog.lists[kind]
+    if (kind !== 'tools') return plain
+    const names = new Set(plain.map(({ name }) => name))
+    const apps = upstream.catalogs
+      .flatMap(({ lists }) => lists.tools)
+      .filter((tool) => isOfApps(tool) && !names.has(tool['name']) && names.add(tool['name']))
+    return [...plain, ...apps]
+  }
+
+  /** A modern server is asked on the connection that is there; the page hears of what it finds. */
+  function lookForApps(request: Request): void {
+    for (const upstream of options.supervisor.upstreams.values())
+      if (upstream.instance?.connection.hello.era === 'modern')
+        upstream.offersTo(callerOf(request).id, SHOWS_APPS).catch(() => undefined)
+  }
+
   on('GET /api/tools', async (request, response) => {
+    lookForApps(request)
     const count = await loadTokenizer()
     const { server, name, schemas } = queryOf(request, toolsQuerySchema)
     const entry = (upstream: Upstream, tool: Item): ToolEntry => ({

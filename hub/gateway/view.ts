@@ -92,10 +92,7 @@ export async function known(upstreams: readonly Upstream[], viewer: Viewer, ms: 
 export async function catalogOf(upstream: Upstream, viewer: Viewer): Promise<Catalog> {
   await started(upstream, LIST_WAIT_MS)
   if (upstream.instance === null) return upstream.catalog
-  return upstream.instanceFor(viewer.principal, viewer.capabilities, viewer.resident).then(
-    (instance) => instance.catalog,
-    () => upstream.catalog,
-  )
+  return upstream.offersTo(viewer.principal, viewer.capabilities, viewer.resident).catch(() => upstream.catalog)
 }
 
 export function listText(

@@ -46,6 +46,8 @@ export interface Calls {
   connectionOf: (client: ServedClient) => Promise<Instance> | null
   /** What the server offers on that connection; null when there was none yet. */
   catalogFor: (principal: string, capabilities: ClientCapabilities) => Catalog | null
+  /** The same, once it is known. Rejects with McpError when the server does not run. */
+  offersTo: (principal: string, capabilities: ClientCapabilities, resident?: Resident) => Promise<Catalog>
   freshen: (principal: string, capabilities: ClientCapabilities) => void
   /** A call ended. */
   settled: () => void
@@ -116,6 +118,10 @@ export function createCalls(target: CallTarget): Calls {
     return isPlain ? null : target.clients.of(principal, profile)
   }
 
+  /** What a modern server is told with each request; one of the legacy era knows it of the connection. */
+  const shapedBy = (plain: Instance, capabilities: ClientCapabilities): string =>
+    plain.connection.hello.era === 'modern' ? capabilityProfile(capabilities) : ''
+
   /** On the plain connection, which may have gone while the call waited for its turn. */
   function callPlain(request: Call): CancelCall {
     return queue.admit(request, () => target.instance?.call(request) ?? call(request))
@@ -182,7 +188,16 @@ export function createCalls(target: CallTarget): Calls {
       const plain = target.instance
       if (plain === null) return null
       const lanes = lanesFor(plain, principal, capabilities, false)
-      return lanes === null ? plain.catalog : lanes.catalog
+      if (lanes !== null) return lanes.catalog
+      const profile = shapedBy(plain, capabilities)
+      return profile === '' ? plain.catalog : plain.profiles.now(profile)
+    },
+    offersTo: async (principal, capabilities, resident) => {
+      const plain = available()
+      const lanes = lanesFor(plain, principal, capabilities, false)
+      if (lanes !== null) return (await lanes.any(resident)).catalog
+      const profile = shapedBy(plain, capabilities)
+      return profile === '' ? plain.catalog : plain.profiles.of(profile)
     },
     freshen: (principal, capabilities) => {
       const plain = target.instance

@@ -57,7 +57,7 @@ export const capabilityOf: Record<ListKind, string> = {
  * item never spoils a list: it is left out, and `warn` says so.
  */
 export async function readCatalog(
-  connection: Connection,
+  connection: Pick<Connection, 'hello' | 'request'>,
   kinds: readonly ListKind[],
   previous: Catalog,
   warn: (text: string) => void,
@@ -106,7 +106,11 @@ interface ReadList {
 
 const nothing: ReadList = { items: [], freshness: null }
 
-async function readList(connection: Connection, kind: ListKind, warn: (text: string) => void): Promise<ReadList> {
+async function readList(
+  connection: Pick<Connection, 'hello' | 'request'>,
+  kind: ListKind,
+  warn: (text: string) => void,
+): Promise<ReadList> {
   const items = new Map<string, Item>()
   let freshness: Freshness | null = null
   let cursor: unknown

@@ -291,7 +291,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       return lastCatalog
     },
     get catalogs() {
-      return [lastCatalog, ...clients.all.map((instance) => instance.catalog)]
+      return [lastCatalog, ...(primary?.profiles.all ?? []), ...clients.all.map((instance) => instance.catalog)]
     },
     get hello() {
       return lastHello
@@ -375,6 +375,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     instanceFor: calls.instanceFor,
     rootsChanged: calls.rootsChanged,
     catalogFor: calls.catalogFor,
+    offersTo: calls.offersTo,
     freshen: calls.freshen,
     subscribe: subscriptions.add,
     unsubscribe: subscriptions.remove,

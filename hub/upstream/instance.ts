@@ -4,6 +4,7 @@ import { capabilityOf, emptyCatalog, listKinds, readCatalog, type Catalog, type 
 import { UpstreamFailure } from './channel.ts'
 import { createConnection, type Connection, type ConnectionOptions } from './connection.ts'
 import { createOpenTasks, HEARS_OF_TASKS, type OpenTasks } from './open-tasks.ts'
+import { createProfileCatalogs, type ProfileCatalogs } from './profile-catalogs.ts'
 import { diagnose } from './process/diagnose.ts'
 import type { Reason } from '../contract/index.ts'
 import { say, told } from '../say.ts'
@@ -25,6 +26,8 @@ export interface InstanceOptions extends Omit<
 export interface Instance {
   readonly connection: Connection
   readonly catalog: Catalog
+  /** What a modern server offers beyond that to clients which declare something. */
+  readonly profiles: Pick<ProfileCatalogs, 'all' | 'now' | 'of'>
   readonly startedAt: number
   readonly lastUsed: number
   /** Whether a client waits for something. */
@@ -100,6 +103,14 @@ export function createInstance(options: InstanceOptions): Instance {
     onGap: missed,
   })
 
+  const warn = (text: string): void => options.onLog('hub', 'warn', text)
+  const profiles = createProfileCatalogs({
+    connection,
+    plain: () => catalog,
+    warn,
+    onFound: () => options.onCatalog(listKinds),
+  })
+
   const openTasks = createOpenTasks({ connection, now: options.now, onOver: () => (lastUsed = options.now()) })
 
   function lost(reason: Reason): void {
@@ -141,7 +152,8 @@ export function createInstance(options: InstanceOptions): Instance {
     for (const kind of kinds) readAt[kind] = options.now()
     const done = reading.then(async () => {
       const before = catalog
-      catalog = await readCatalog(connection, kinds, before, (text) => options.onLog('hub', 'warn', text))
+      catalog = await readCatalog(connection, kinds, before, warn)
+      if (await profiles.refresh(kinds)) return [...kinds]
       return catalog === before ? null : kinds.filter((kind) => catalog.lists[kind] !== before.lists[kind])
     })
     reading = done.catch(() => undefined)
@@ -303,6 +315,7 @@ export function createInstance(options: InstanceOptions): Instance {
     get catalog() {
       return catalog
     },
+    profiles,
     startedAt,
     get lastUsed() {
       return lastUsed

@@ -58,6 +58,8 @@ export interface Upstream {
   rootsChanged: (client: ServedClient, session: SessionClient) => void
   /** What it offers on that connection; null when there was none yet. */
   catalogFor: (principal: string, capabilities: ClientCapabilities) => Catalog | null
+  /** The same, once it is known. Rejects with McpError when the server does not run. */
+  offersTo: (principal: string, capabilities: ClientCapabilities, resident?: Resident) => Promise<Catalog>
   /** Somebody asks for its lists: those that it does not tell changes of are read anew now and then. */
   freshen: (principal: string, capabilities: ClientCapabilities) => void
   /** Resolves once the server has taken it; while it does not run the wish is kept. Rejects with McpError. */

@@ -1,13 +1,21 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { appFrameUrl } from '../../hub/contract/app-frame.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { APP_MIME_TYPE, appFrameUrl } from '../../hub/contract/app-frame.ts'
 import type { ToolEntry } from '../../hub/contract/index.ts'
 import { fixtureServer, startHub, TOKEN, VIEWER_TOKEN, type TestHub } from '../fixtures/hub.ts'
 import { addKey, ask } from '../fixtures/people.ts'
+import { LegacyWire, ModernWire, textOf, waitFor } from '../fixtures/wire.ts'
 
 let hub: TestHub
 beforeAll(async () => {
-  hub = await startHub({ apps: fixtureServer('apps.ts') })
-  await hub.until('apps', 'running')
+  const hosts = (era: string) => ({ ...fixtureServer('apps-for-hosts.ts'), hub: { era } })
+  hub = await startHub({
+    apps: fixtureServer('apps.ts'),
+    'hosts-legacy': hosts('legacy'),
+    'hosts-modern': hosts('modern'),
+  })
+  for (const era of ['legacy', 'modern'])
+    await hub.api('PUT', `/api/profiles/${era}-only`, { config: { servers: { [`hosts-${era}`]: {} } } })
+  await Promise.all(['apps', 'hosts-legacy', 'hosts-modern'].map((name) => hub.until(name, 'running')))
 })
 afterAll(() => hub.close())
 
@@ -70,4 +78,46 @@ it('lets no other answer of the API be framed', async () => {
     expect((await ask(hub, route, { token: TOKEN })).headers.get('content-security-policy')).toBe(
       "default-src 'none'; frame-ancestors 'none'",
     )
+})
+
+describe.each(['legacy', 'modern'] as const)('a %s server that shows its app only to hosts with apps', (era) => {
+  const extensions = { 'io.modelcontextprotocol/ui': { mimeTypes: [APP_MIME_TYPE] } }
+  const namesFor = async (
+    capabilities: Record<string, unknown>,
+    client: 'legacy' | 'modern',
+    path: string,
+  ): Promise<string[]> => {
+    const options = { headers: hub.headers, capabilities }
+    const wire =
+      client === 'legacy' ? await LegacyWire.open(hub.url + path, options) : new ModernWire(hub.url + path, options)
+    const { result } = await wire.request('tools/list')
+    return (result?.['tools'] as { name: string }[]).map(({ name }) => name.replace(/^.*__/, '')).sort()
+  }
+
+  it.each(['legacy', 'modern'] as const)(
+    'shows it to a %s client that declares them, and to no other',
+    async (client) => {
+      const host = { extensions, elicitation: {} }
+      for (const path of [`/mcp/hosts-${era}`, `/mcp/${era}-only`]) {
+        expect(await namesFor(host, client, path)).toEqual(['forecast', 'show-forecast'])
+        expect(await namesFor({}, client, path)).toEqual(['forecast'])
+        expect(await namesFor({ elicitation: {} }, client, path)).toEqual(['forecast'])
+      }
+      const wire = new ModernWire(`${hub.url}/mcp/hosts-${era}`, { headers: hub.headers, capabilities: host })
+      expect(textOf(await wire.request('tools/call', { name: 'show-forecast' }))).toBe(
+        'show-forecast to a host with apps',
+      )
+    },
+  )
+
+  it('shows it in the page, and runs it there', async () => {
+    const known = await waitFor(async () => {
+      const { body } = await hub.api('GET', `/api/tools?server=hosts-${era}`)
+      return (body as ToolEntry[]).find(({ name }) => name === 'show-forecast')
+    }, 20_000)
+    expect(known.ui.resourceUri).toBe('ui://forecast/page')
+    const call = { server: `hosts-${era}`, tool: 'show-forecast', arguments: {} }
+    const { body } = await hub.api('POST', '/api/tools/call', call)
+    expect(body).toMatchObject({ result: { content: [{ text: 'show-forecast to a host with apps' }] } })
+  })
 })
