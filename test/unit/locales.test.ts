@@ -6,6 +6,7 @@ import * as contract from '../../hub/contract/index.ts'
 import desktopEn from '../../renderer/locales/desktop.en.json' with { type: 'json' }
 import desktopZh from '../../renderer/locales/desktop.zh-CN.json' with { type: 'json' }
 import en from '../../renderer/locales/en.json' with { type: 'json' }
+import hubZh from '../../renderer/locales/hub.zh-CN.json' with { type: 'json' }
 import zhCN from '../../renderer/locales/zh-CN.json' with { type: 'json' }
 import { snippetKinds } from '../../preload/contract.ts'
 
@@ -140,6 +141,28 @@ describe('the two languages', () => {
       expect(text, key).not.toMatch(/\||\{'|(?<!\$)\{\w+\}/)
       for (const name of placeholders(message.split(' | ').at(-1)!)) expect(text, key).toContain(`<${name}>`)
     }
+  })
+
+  it.each([
+    ['你', /您/],
+    ['密钥库', /保险库/],
+    ['API 密钥', /访问密钥/],
+    ['协议世代', /协议时代/],
+    ['跟踪', /追踪/],
+    ['部署包', /发布包/],
+    ['本机', /这台电脑|这台计算机/],
+    ['Hub', /(?<![A-Za-z.\-/“])hub(?![A-Za-z.\-])/],
+    ['密钥, and 机密 for nothing', /机密/],
+    ['token, where a model counts them', /令牌数|个令牌/],
+  ])('Chinese says %s', (_word, other) => {
+    const texts = [...chinese, ...flatten(desktopZh), ...Object.entries(hubZh)]
+    // A host’s key is 主机密钥, too.
+    expect(texts.filter(([, text]) => other.test(text.replaceAll('主机密钥', '')))).toEqual([])
+  })
+
+  it('Chinese says 提示词 of a prompt', () => {
+    const ofPrompts = [...flatten(zhCN.offers.prompts)].filter(([, text]) => /提示(?!词)/.test(text))
+    expect(ofPrompts).toEqual([])
   })
 
   it('English and Chinese are not mixed up', () => {
