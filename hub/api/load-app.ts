@@ -100,6 +100,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
     () => config.system.server?.allowRuntimeStdio ?? defaultOf('server.allowRuntimeStdio', parts.where),
   )
   const programs = createProgramsConsent(() => config.servers, checkExec, parts.consents)
+  const cases = createSavedCases(parts.savedCases)
   const applied = async (): Promise<void> => {
     await parts.apply()
     parts.profilesChanged()
@@ -115,11 +116,21 @@ export async function loadApp(parts: AppParts): Promise<Express> {
       apply: parts.apply,
       checkExec,
       consents: parts.consents,
-      renamed: async (from, to) => (await parts.accounts.open()).rename(from, to),
+      renamed: async (from, to) => {
+        await (await parts.accounts.open()).rename(from, to)
+        // The server has its new name by now, whatever becomes of what people saved of it.
+        await cases.moveServer(from, to).catch((error: unknown) => {
+          parts.log.log('warn', 'The saved cases of a server that was renamed are still under its old name', {
+            from,
+            to,
+            error: error instanceof Error ? error.message : String(error),
+          })
+        })
+      },
     },
     accounts: { accounts: parts.accounts, baseUrl: parts.baseUrl },
     catalog: { supervisor, pins, onExchange },
-    cases: { cases: createSavedCases(parts.savedCases), redactor },
+    cases: { cases, redactor },
     config: { config, versions: parts.versions, programs, applied },
     adminConfig: {
       config,

@@ -19,6 +19,8 @@ export interface SavedCases {
   /** `check` sees the case as it is now and may throw. */
   edit: (id: string, changes: CaseChanges, check: (found: CaseRecord) => void) => Promise<CaseRecord>
   remove: (id: string, check: (found: CaseRecord) => void) => Promise<void>
+  /** A server has another name, and its cases with it. One whose name a case there has already gets a number. */
+  moveServer: (from: string, to: string) => Promise<void>
 }
 
 export function createSavedCases(options: { text: KeptText; place: string; now?: () => number }): SavedCases {
@@ -66,6 +68,13 @@ export function createSavedCases(options: { text: KeptText; place: string; now?:
         check(cases[at] as CaseRecord)
         cases.splice(at, 1)
       }),
+    moveServer: (from, to) =>
+      change((cases) => {
+        for (const one of cases.filter(({ server }) => server === from)) {
+          one.server = to
+          one.name = freeName(cases, one)
+        }
+      }),
   }
 }
 
@@ -99,6 +108,17 @@ function checkName(cases: readonly CaseRecord[], saved: Subject & { name: string
     throw new HubError('HUB_NAME_COLLISION', say`${saved.target} has a case named ${saved.name} already`, {
       cure: say`Choose another name, or overwrite that one.`,
     })
+}
+
+/** Where a server of that name was before, its cases are still there. */
+function freeName(cases: readonly CaseRecord[], moved: CaseRecord): string {
+  const taken = new Set(cases.filter((one) => one.id !== moved.id && isOf(one, moved)).map(({ name }) => name))
+  let name = moved.name
+  for (let n = 2; taken.has(name); n++) {
+    const mark = ` (${n})`
+    name = moved.name.slice(0, caseLimits.nameLength - mark.length) + mark
+  }
+  return name
 }
 
 function written(cases: readonly CaseRecord[]): string {

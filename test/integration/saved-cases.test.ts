@@ -71,6 +71,29 @@ describe('a saved case', () => {
     expect((await save(bob, { name: 'twice', method: 'prompts/get' })).status).toBe(201)
   })
 
+  it('follows its server to another name, beside what a server of that name has left there', async () => {
+    const rename = async (from: string, to: string): Promise<void> => {
+      const body = { name: to, config: fixtureServer('echo.ts') }
+      expect((await ask(hub, `PUT /api/servers/${from}`, { token: TOKEN, body })).status).toBe(200)
+      await hub.until(to, 'running')
+    }
+    const namesAt = async (server: string): Promise<string[]> =>
+      (await list(ann, `?server=${server}&target=follow`)).map(({ name }) => name)
+    const long = 'n'.repeat(caseLimits.nameLength)
+    const { id } = (await save(ann, { name: 'same', target: 'follow', arguments: '{"text":"follows"}' })).body
+    await save(bob, { name: long, target: 'follow' })
+    for (const name of ['same', 'same (2)', long]) await save(bob, { name, target: 'follow', server: 'two' })
+    await rename('one', 'two')
+    expect(await namesAt('one')).toEqual([])
+    const numbered = `${'n'.repeat(caseLimits.nameLength - 4)} (2)`
+    expect((await namesAt('two')).toSorted()).toEqual([long, numbered, 'same', 'same (2)', 'same (3)'].toSorted())
+    const { body } = await ask<SavedCaseDetail>(hub, `GET /api/cases/${id}`, { token: bob })
+    expect(body).toMatchObject({ server: 'two', name: 'same (3)', arguments: '{"text":"follows"}', savedBy: 'ann' })
+    await rename('two', 'one')
+    expect(await namesAt('two')).toEqual([])
+    expect(await namesAt('one')).toHaveLength(5)
+  })
+
   it('is not for who may not call, nor for who is narrowed to other servers or tools', async () => {
     expect((await ask(hub, 'GET /api/cases', { token: VIEWER_TOKEN })).status).toBe(403)
     const { id } = (await save(ann, { name: 'scoped' })).body

@@ -82,7 +82,20 @@ test('arguments of a prompt are completed as one types, by the keyboard', async 
   await expect(page.getByRole('region', { name: 'Result', exact: true })).toContainText('Kim')
 })
 
-test('a prompt is filled in, a resource and one made of a template are read', async ({ admin: page }) => {
+test('a prompt is filled in, a resource and one made of a template are read, also from a saved case', async ({
+  admin: page,
+}) => {
+  const cases = page.getByRole('region', { name: 'Saved cases' })
+  /** What was typed is saved, and filled in again by a page that knows nothing of it. */
+  const saveAs = async (name: string): Promise<void> => {
+    await page.keyboard.press('Control+s')
+    await page.getByRole('dialog').getByLabel('Name').fill(name)
+    await page.keyboard.press('Enter')
+    await expect(cases.getByRole('button', { name: `Load ${name}` })).toHaveAttribute('aria-current', 'true')
+    await page.evaluate(() => sessionStorage.clear())
+    await page.reload()
+    await cases.getByRole('button', { name: `Run ${name}` }).click()
+  }
   const result = page.getByRole('region', { name: 'Result', exact: true })
   await page.goto('/prompts')
   await page.getByLabel('Filter prompts').fill('args')
@@ -92,6 +105,9 @@ test('a prompt is filled in, a resource and one made of a template are read', as
   await page.getByRole('button', { name: 'Run' }).click()
   await expect(result).toContainText('Lisbon')
   await expect(result.getByRole('heading', { name: 'User' })).toBeVisible()
+  await saveAs('in Lisbon')
+  await expect(page.getByLabel('city', { exact: true })).toHaveValue('Lisbon')
+  await expect(result).toContainText('Lisbon')
 
   await page.goto('/resources')
   const grid = page.getByRole('grid', { name: 'Resources' })
@@ -105,6 +121,9 @@ test('a prompt is filled in, a resource and one made of a template are read', as
   await grid.getByRole('link').first().click()
   await page.getByLabel('resourceId', { exact: true }).fill('7')
   await page.getByRole('button', { name: 'Run' }).click()
+  await expect(result).toContainText('resource/dynamic/text/7')
+  await saveAs('the seventh')
+  await expect(page.getByLabel('resourceId', { exact: true })).toHaveValue('7')
   await expect(result).toContainText('resource/dynamic/text/7')
   await page.goto('/resources/everything?uri=no:such')
   await expect(page.getByText('everything offers no resource no:such')).toBeVisible()
