@@ -6,6 +6,7 @@ import { buildStale } from './lib/build-stale.mjs'
 import { answerAsDesktop, desktopAnswers } from './lib/example-targets.ts'
 import { root } from './lib/paths.mjs'
 import {
+  appServers,
   exampleCalls,
   examplePeople,
   exampleProfiles,
@@ -101,6 +102,7 @@ const browser = await chromium.launch({
 const example = await startHub(exampleServers, exampleProfiles)
 const empty = await startHub(() => ({}))
 const fresh = await startHub(() => ({}), {}, null)
+const apps = await startHub(() => appServers)
 const first = await browser.newContext()
 await logIn(first, example.url)
 await exampleCalls(first.request, example.url)
@@ -108,7 +110,7 @@ await examplePeople(first.request, example.url)
 await exampleWebhooks(first.request, example.url)
 await first.request.post(`${example.url}/api/backups`, { headers: { origin: example.url } })
 await first.close()
-const hubs = { example, empty, new: fresh }
+const hubs = { example, empty, new: fresh, apps }
 const groups = Object.entries(hubs).flatMap(([name, hub]) =>
   [true, false].map((anonymous) => ({
     hub,
@@ -130,13 +132,9 @@ try {
         for (const { hub, members, anonymous } of groups) {
           if (members.length === 0) continue
           const context = await browser.newContext({ viewport, colorScheme: theme, reducedMotion: 'reduce', locale })
-          await context.addInitScript(
-            ([theme, locale]) => {
-              localStorage.setItem('mcp-hub.theme', theme)
-              localStorage.setItem('mcp-hub.locale', locale)
-            },
-            [theme, locale] as const,
-          )
+          // Only of the page: the frame of an app has no storage.
+          const store = `localStorage.setItem('mcp-hub.theme', '${theme}'); localStorage.setItem('mcp-hub.locale', '${locale}')`
+          await context.addInitScript({ content: `if (self === top) { ${store} }` })
           if (!anonymous) await logIn(context, hub.url)
           for (const screen of members) {
             const name = `${screen.name}.${look}`

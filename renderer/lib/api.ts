@@ -2,7 +2,6 @@ import { z } from 'zod'
 import {
   accountSchema,
   callEventSchema,
-  doctorProgressSchema,
   dryRunResultSchema,
   execConsentSchema,
   hubStatusSchema,
@@ -17,7 +16,6 @@ import {
   resourceEntrySchema,
   serverDetailSchema,
   serverStatusSchema,
-  runtimesSchema,
   secretsSchema,
   sessionSchema,
   setSecretResultSchema,
@@ -28,14 +26,11 @@ import {
   type CallEvent,
   type CallResult,
   type CallTool,
-  type DoctorProgress,
-  type DoctorReport,
   type EditServer,
   type GetPrompt,
   type LogsQuery,
   type Profile,
   type ReadResource,
-  type ServerConfig,
 } from '../../hub/contract/index.ts'
 import type { BodyOf, RouteKey } from '../../hub/contract/operations/table.ts'
 import { perform, renewSession, request, requestLines } from './client.ts'
@@ -93,24 +88,6 @@ export const api = {
     request('POST /api/servers/dry-run', dryRunResultSchema, { body, signal }),
   parsePaste: (text: string, signal?: AbortSignal) =>
     request('POST /api/servers/parse', parsedPasteSchema, { body: { text }, signal }),
-  examine: async (
-    name: string,
-    config: ServerConfig | undefined,
-    signal: AbortSignal,
-    onProgress: (progress: DoctorProgress) => void,
-  ): Promise<DoctorReport> => {
-    const route = 'POST /api/servers/:name/doctor'
-    const input = { params: { name }, body: config === undefined ? {} : { config }, signal }
-    const reports: DoctorReport[] = []
-    await requestLines(route, doctorProgressSchema, input, (progress) => {
-      if (progress.type === 'report') reports.push(progress.report)
-      else onProgress(progress)
-    })
-    const [report] = reports
-    if (report !== undefined) return report
-    throw new ApiError({ kind: 'unexpected', request: route, message: 'The answer ended before its report' })
-  },
-  refreshRuntimes: () => request('POST /api/runtimes/refresh', runtimesSchema),
   logs: (name: string, query: LogsQuery, signal?: AbortSignal) =>
     request('GET /api/servers/:name/logs', logsSchema, { params: { name }, query, signal }),
 

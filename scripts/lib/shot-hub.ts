@@ -24,6 +24,11 @@ export function exampleServers(folder: string): Record<string, unknown> {
   }
 }
 
+/** One whose tools have apps. */
+export const appServers = {
+  weather: { command: 'node', args: [path.join(root, 'test', 'fixtures', 'mcp-servers', 'apps.ts')] },
+}
+
 /** Two profiles: one chosen by hand, one with tool search over everything. */
 export const exampleProfiles = {
   research: {

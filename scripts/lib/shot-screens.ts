@@ -10,8 +10,8 @@ export interface Trouble {
 export interface Screen {
   name: string
   path: string
-  /** On a hub without servers, or one that nobody has set up, instead of on the example. */
-  hub?: 'empty' | 'new'
+  /** On a hub without servers, one that nobody has set up, or one whose tools have apps, instead of on the example. */
+  hub?: 'empty' | 'new' | 'apps'
   anonymous?: boolean
   /** By somebody who was given a password for once. */
   newcomer?: boolean
@@ -42,6 +42,21 @@ async function refuseWebhook(page: Page): Promise<void> {
   await dialog.getByText('169.254.169.254').waitFor()
 }
 
+/** The app of a tool, once it runs; with a press of one of its buttons. */
+const app = (name: string, button?: string): Screen => ({
+  name,
+  path: '/tools/weather/weather',
+  hub: 'apps',
+  act: async (page) => {
+    await page.getByLabel('city', { exact: true }).fill('Lisbon')
+    await page.keyboard.press('Control+Enter')
+    const frame = page.frameLocator('iframe')
+    await frame.getByText('21 degrees').waitFor()
+    if (button !== undefined) await frame.getByRole('button', { name: button }).click()
+    await page.locator('iframe').scrollIntoViewIfNeeded()
+  },
+})
+
 const full: Screen[] = [
   { name: 'overview', path: '/' },
   { name: 'servers', path: '/servers' },
@@ -54,6 +69,10 @@ const full: Screen[] = [
   { name: 'server-settings', path: '/servers/everything/settings' },
   { name: 'tools', path: '/tools' },
   { name: 'try', path: '/tools/everything/get-sum' },
+  app('app'),
+  app('app-files', 'Export'),
+  app('app-model', 'Ask'),
+  app('app-fullscreen', 'Widen'),
   { name: 'prompts', path: '/prompts' },
   { name: 'prompt', path: '/prompts/everything/args-prompt' },
   { name: 'resources', path: '/resources' },

@@ -112,11 +112,26 @@ it('keeps the last 200 messages, and shows them at intervals', () => {
   vi.useRealTimers()
 })
 
-it('tells an app the theme with colors that need no color-scheme', () => {
-  const options = { locale: 'en', desktop: false, font: 'sans', token: () => ' light-dark(#ffffff, rgb(0 0 0 / 0.6))' }
+it('tells an app how it is shown, and the theme with colors that need no color-scheme', () => {
+  const options = {
+    locale: 'en',
+    desktop: false,
+    font: 'sans',
+    filling: null,
+    token: () => ' light-dark(#ffffff, rgb(0 0 0 / 0.6))',
+  }
   expect(hostContext({ ...options, dark: false })).toMatchObject({
     theme: 'light',
     styles: { variables: { '--color-background-primary': '#ffffff', '--font-sans': 'sans' } },
+  })
+  expect(hostContext({ ...options, dark: false })).toMatchObject({
+    displayMode: 'inline',
+    containerDimensions: { maxHeight: MAX_HEIGHT },
+  })
+  const filling = { width: 800, height: 600 }
+  expect(hostContext({ ...options, dark: false, filling })).toMatchObject({
+    displayMode: 'fullscreen',
+    containerDimensions: filling,
   })
   expect(hostContext({ ...options, dark: true }).styles?.variables?.['--color-text-primary']).toBe('rgb(0 0 0 / 0.6)')
   expect(hostContext({ ...options, dark: true, token: () => '#abc' }).styles?.variables?.['--color-text-primary']).toBe(

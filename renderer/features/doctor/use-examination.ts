@@ -1,6 +1,6 @@
 import { onScopeDispose, shallowRef, type ShallowRef } from 'vue'
 import type { DoctorReport, DoctorStepId, DoctorStepResult, ServerConfig } from '../../../hub/contract/index.ts'
-import { api } from '../../lib/api.ts'
+import { doctorApi } from './doctor-api.ts'
 
 export type ExaminationState =
   | { readonly kind: 'idle' | 'canceled' }
@@ -42,7 +42,7 @@ export function useExamination(): Examination {
       const steps = new Map<DoctorStepId, DoctorStepResult>()
       state.value = { kind: 'running', expected, steps }
       try {
-        const report = await api.examine(name, config, mine.signal, (progress) => {
+        const report = await doctorApi.examine(name, config, mine.signal, (progress) => {
           if (abort !== mine) return
           if (progress.type === 'expected') expected = progress.steps
           else if (progress.type === 'step') steps.set(progress.step.id, progress.step)

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import type { Page } from '@playwright/test'
 import { expect, expectAccessible, mcpServer, test as base } from './fixtures.ts'
 import { startWebHub, type WebHub } from './hub.ts'
@@ -13,13 +14,17 @@ const test = base.extend<object, { hub: WebHub }>({
     { scope: 'worker' },
   ],
 })
-// A snapshot of the trace asks each frame, and the one that never rests does not answer.
-test.use({ trace: { mode: 'retain-on-failure', snapshots: false } })
 const appOf = (page: Page) => page.frameLocator('iframe')
 
 async function run(page: Page, tool: string): Promise<void> {
   await page.goto(`/tools/apps/${tool}`)
   await page.getByRole('button', { name: 'Run' }).click()
+}
+
+/** What the hub was asked for, the newest first. */
+async function called(page: Page): Promise<string[]> {
+  const history = (await (await page.request.get('/api/history')).json()) as { items: { name: string }[] }
+  return history.items.map(({ name }) => name)
 }
 
 test('the app of a tool runs in its frame, asks before it changes anything, and follows the page', async ({
@@ -86,12 +91,57 @@ test('the app of a tool runs in its frame, asks before it changes anything, and 
   const log = page.getByRole('region', { name: 'Messages between app and page' })
   await expect(log).toContainText('ui/initialize')
   await expect(log).toContainText('tools/call')
+  await app.getByRole('button', { name: 'Listing' }).click()
+  await expect(said).toContainText('note://apps')
+  await app.getByRole('button', { name: 'Export' }).click()
+  const files = page.getByRole('region', { name: 'The app wants to save files' })
+  await expect(files.getByRole('listitem')).toHaveText([
+    /weather\.csv.*22 byte/,
+    /note\.txt.*from the server: note:\/\/apps/,
+  ])
+  const downloads: string[] = []
+  page.on('download', (download) => {
+    void download
+      .path()
+      .then(async (path) => downloads.push(`${download.suggestedFilename()}: ${await readFile(path, 'utf8')}`))
+  })
+  await files.getByRole('button', { name: 'Save' }).click()
+  await expect.poll(() => downloads.toSorted()).toEqual(['note.txt: a note', 'weather.csv: city,degrees\nLisbon,21'])
+  await expect(said).toHaveText('{}')
+
+  await app.getByRole('button', { name: 'Widen' }).click()
+  await expect(app.locator('#host')).toHaveText('dark en fullscreen')
+  await app.getByRole('button', { name: 'Ask' }).click()
+  const asks = page.getByRole('region', { name: 'The app asks your model' })
+  await expect(asks).toContainText('Will it rain?')
+  await expectAccessible(page)
+  await asks.getByLabel('Answer of the model').fill('Not before noon')
+  await asks.getByRole('button', { name: 'Send answer' }).click()
+  await expect(said).toHaveText('Not before noon')
+  const whole = page.viewportSize()
+  await expect.poll(async () => (await frame.boundingBox())?.width).toBe(whole?.width)
+  await page.getByRole('button', { name: 'Leave full screen' }).click()
+  await expect(app.locator('#host')).toHaveText('dark en inline')
+  await page.getByRole('button', { name: 'Full screen' }).click()
+  await expect(app.locator('#host')).toHaveText('dark en fullscreen')
+  await page.getByRole('button', { name: 'Leave full screen' }).press('Escape')
+  await expect(app.locator('#host')).toHaveText('dark en inline')
+  await expect(app.locator('#times')).toHaveText('1')
+
+  // What an app does when it is told that it ends: also of the page that is left.
+  const seen = async (): Promise<number> => (await called(page)).filter((name) => name === 'seen').length
+  expect(await seen()).toBe(1)
   await app.getByRole('button', { name: 'Close' }).click()
   await expect(page.getByText('The app is closed.')).toBeVisible()
   await expect(frame).toHaveCount(0)
+  await expect.poll(seen).toBe(2)
+  await page.getByRole('button', { name: 'Run' }).click()
+  await expect(app.locator('p')).toContainText('21 degrees')
+  await page.getByRole('link', { name: 'Servers' }).click()
+  await expect.poll(seen).toBe(3)
+  await expect(frame).toHaveCount(0)
 
-  const history = (await (await page.request.get('/api/history')).json()) as { items: { name: string }[] }
-  const names = history.items.map(({ name }) => name)
+  const names = await called(page)
   for (const name of ['weather', 'ui://apps/weather', 'seen', 'note://apps', 'save']) expect(names).toContain(name)
   expect(names).not.toContain('secret')
 })
@@ -135,6 +185,9 @@ test.describe('an app that means harm', () => {
     await expect(page.getByRole('list', { name: 'What the app may reach' })).toContainText('http://127.0.0.1:1 *')
     await expect(page.getByRole('list', { name: 'What the app may reach' })).toContainText('camera')
 
+    await run(page, 'harm-fill')
+    await expect(output).toHaveText('inline')
+
     await run(page, 'harm-giant')
     await expect.poll(async () => (await page.locator('iframe').boundingBox())?.height).toBe(900)
     const alert = page.getByRole('alert')
@@ -172,10 +225,18 @@ test('an app that cannot be shown says why, and what to do', async ({ admin: pag
   await expect(alert).toContainText('It did not say ui/initialize within 10 seconds')
 })
 
-test('an app that never rests leaves the page alive, and is closed by it', async ({ admin: page }) => {
-  await run(page, 'harm-spin')
-  await expect(page.getByText('From now on I never rest')).toBeVisible()
-  await page.getByRole('button', { name: 'Close app' }).click()
+test('an app that never rests leaves the page alive, and is closed by it', async ({ admin: page, context }) => {
+  await page.goto('/tools/apps/harm-spin')
+  await expect(page.getByRole('button', { name: 'Run' })).toBeEnabled()
+  // Not by locators: a trace takes a picture of every frame with each, and the one that never rests does not answer.
+  const devtools = await context.newCDPSession(page)
+  const inPage = async (expression: string): Promise<unknown> =>
+    (await devtools.send('Runtime.evaluate', { expression, returnByValue: true })).result.value
+  const press = (name: string): Promise<unknown> =>
+    inPage(`[...document.querySelectorAll('button')].find((button) => button.textContent.trim() === '${name}').click()`)
+  await press('Run')
+  await expect.poll(() => inPage(`document.body.innerText.includes('From now on I never rest')`)).toBe(true)
+  await press('Close app')
+  await expect.poll(() => inPage(`document.querySelector('iframe')`)).toBe(null)
   await expect(page.getByText('The app is closed.')).toBeVisible()
-  await expect(page.locator('iframe')).toHaveCount(0)
 })

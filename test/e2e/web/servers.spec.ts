@@ -54,7 +54,7 @@ test('a pasted server is tried without being saved, added, and from then on can 
     await page.getByLabel('message').fill('hello from the page')
     await page.getByRole('button', { name: 'Run' }).click()
     await expect(page.getByRole('status').filter({ hasText: 'Done' })).toBeVisible()
-    await expect(page.getByRole('region', { name: 'Text' })).toHaveText('Echo: hello from the page')
+    await expect(page.getByRole('group', { name: 'Text' })).toHaveText('Echo: hello from the page')
   })
 
   await test.step('what it wrote to stderr', async () => {

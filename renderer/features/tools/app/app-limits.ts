@@ -6,8 +6,15 @@ export const MAX_HEIGHT = 900
 /** Calls of an app that run at once, and what it may ask of the person meanwhile. */
 export const MAX_CALLS = 8
 export const MAX_QUESTIONS = 5
+/** Files that it may hand over at once. */
+export const MAX_FILES = 10
 /** How long an app has to say `ui/initialize`, and its frame to be there. */
 export const START_MS = 10_000
+
+/** Codes of what it is refused, as JSON-RPC and MCP have them. */
+export const INVALID_PARAMS = -32602
+export const REFUSED = -32000
+export const REFUSED_BY_USER = -1
 
 const BURST = 600
 const PER_SECOND = 150

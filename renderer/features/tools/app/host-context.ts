@@ -32,6 +32,8 @@ export function hostContext(options: {
   /** A token of the page, by its name. */
   token: (name: string) => string
   font: string
+  /** The size of its frame while it fills the window. */
+  filling: { readonly width: number; readonly height: number } | null
 }): McpUiHostContext {
   const variables = Object.fromEntries(
     Object.entries(VARIABLES).map(([name, token]) => [name, ofTheme(options.token(token), options.dark)]),
@@ -41,9 +43,9 @@ export function hostContext(options: {
     styles: { variables: { ...variables, '--font-sans': options.font } as McpUiStyles },
     locale: options.locale,
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-    displayMode: 'inline',
-    availableDisplayModes: ['inline'],
-    containerDimensions: { maxHeight: MAX_HEIGHT },
+    displayMode: options.filling === null ? 'inline' : 'fullscreen',
+    availableDisplayModes: ['inline', 'fullscreen'],
+    containerDimensions: options.filling ?? { maxHeight: MAX_HEIGHT },
     platform: options.desktop ? 'desktop' : 'web',
     userAgent: 'mcp-hub',
   }

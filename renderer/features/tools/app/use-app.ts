@@ -1,10 +1,10 @@
 import { AppBridge, type McpUiHostContext } from '@modelcontextprotocol/ext-apps/app-bridge'
 import { onScopeDispose, shallowRef, watch, type Ref, type ShallowRef } from 'vue'
 import { appFrameUrl } from '../../../../hub/contract/app-frame.ts'
-import type { ListedTool, ToolEntry } from '../../../../hub/contract/index.ts'
+import type { ToolEntry } from '../../../../hub/contract/index.ts'
 import { isObject, type JsonObject } from '../../../lib/json.ts'
 import { readBlock, type Block } from '../result/content.ts'
-import { createAppCalls, type AppCalls } from './app-calls.ts'
+import { createAppCalls, type AppCalls, type AppPage } from './app-calls.ts'
 import { frameHeight, MIN_HEIGHT, START_MS } from './app-limits.ts'
 import { createAppMessages, type AppMessages } from './app-messages.ts'
 import type { AppResource } from './app-resource.ts'
@@ -17,6 +17,8 @@ export interface App {
   /** The frame's address, once somebody listens to it. */
   readonly src: Readonly<ShallowRef<string | undefined>>
   readonly height: Readonly<ShallowRef<number>>
+  /** Whether it says that it can. */
+  readonly canFill: Readonly<ShallowRef<boolean>>
   readonly state: Readonly<ShallowRef<'starting' | 'running' | 'closed'>>
   readonly failure: Readonly<ShallowRef<AppFailure | null>>
   readonly messages: AppMessages
@@ -37,7 +39,11 @@ export function useApp(options: {
   args: JsonObject
   result: unknown
   context: () => McpUiHostContext
-  tools: () => readonly ListedTool[]
+  /** Whether it fills the window. */
+  fills: Ref<boolean>
+  /** Whether the person did something in the frame just now. */
+  isActive: () => boolean
+  page: AppPage
 }): App & { start: () => Promise<void> } {
   const { resource, tool } = options
   const src = shallowRef<string>()
@@ -46,9 +52,13 @@ export function useApp(options: {
   const failure = shallowRef<AppFailure | null>(null)
   const said = shallowRef<readonly Block[]>([])
   const messages = createAppMessages()
-  const calls = createAppCalls(tool.server, options.tools)
+  const { fills } = options
+  const canFill = shallowRef(false)
+  const calls = createAppCalls(tool.server, options.page)
   const frame = { ready: false, loaded: false, handedOver: false }
   let timer: ReturnType<typeof setTimeout> | undefined
+  /** The frame on its last way, once its page is left. */
+  let parting: HTMLIFrameElement | null = null
 
   const bridge = new AppBridge(
     null,
@@ -57,6 +67,8 @@ export function useApp(options: {
       openLinks: {},
       serverTools: {},
       serverResources: {},
+      downloadFile: {},
+      sampling: {},
       logging: {},
       message: { text: {}, image: {}, audio: {}, resource: {}, resourceLink: {}, structuredContent: {} },
       updateModelContext: { text: {}, structuredContent: {} },
@@ -68,6 +80,7 @@ export function useApp(options: {
   function end(why: AppFailure | null): void {
     clearTimeout(timer)
     state.value = 'closed'
+    fills.value = false
     failure.value = why
     calls.stop()
     void bridge.close()
@@ -103,6 +116,7 @@ export function useApp(options: {
     clearTimeout(timer)
     failure.value = null
     state.value = 'running'
+    canFill.value = modesOf(bridge)?.includes('fullscreen') === true
     void bridge.sendToolInput({ arguments: options.args })
     if (isObject(options.result))
       void bridge.sendToolResult(options.result as Parameters<typeof bridge.sendToolResult>[0])
@@ -111,6 +125,18 @@ export function useApp(options: {
   bridge.addEventListener('requestteardown', () => void close())
   bridge.oncalltool = (params, { mcpReq }) => calls.callTool(params.name, params.arguments ?? {}, mcpReq.signal)
   bridge.onreadresource = (params, { mcpReq }) => calls.readResource(params.uri, mcpReq.signal)
+  bridge.onlistresources = (_params, { mcpReq }) => calls.listResources(mcpReq.signal)
+  bridge.onlistresourcetemplates = (_params, { mcpReq }) => calls.listTemplates(mcpReq.signal)
+  bridge.oncreatesamplingmessage = async (params, { mcpReq }) =>
+    (await calls.createMessage(params, mcpReq.signal)) as unknown as ModelAnswer
+  bridge.ondownloadfile = async ({ contents }, { mcpReq }) =>
+    (await calls.saveFiles(contents, mcpReq.signal)) ? {} : { isError: true }
+  bridge.onrequestdisplaymode = ({ mode }) => {
+    // Not by itself: what somebody is about to type is meant for the page.
+    const mayFill = options.isActive() && modesOf(bridge)?.includes('fullscreen') !== false
+    if (mode === 'inline' || (mode === 'fullscreen' && mayFill)) fills.value = mode === 'fullscreen'
+    return Promise.resolve({ mode: fills.value ? 'fullscreen' : 'inline' })
+  }
   bridge.onopenlink = async ({ url }, { mcpReq }) =>
     (await calls.openLink(url, mcpReq.signal)) ? {} : { isError: true }
   bridge.onmessage = ({ content }) => {
@@ -127,16 +153,33 @@ export function useApp(options: {
     if (state.value !== 'closed') end(null)
   }
 
+  /**
+   * Its page is left, which must not wait for it: it gets its second out of sight, in browsers that can move a frame without
+   * loading it anew.
+   */
+  async function leave(): Promise<void> {
+    const frame = options.frame.value
+    if (state.value !== 'running' || frame === null || !('moveBefore' in document.body)) {
+      if (state.value !== 'closed') end(null)
+      return
+    }
+    parting = frame
+    frame.hidden = true
+    document.body.moveBefore(frame, null)
+    calls.leave()
+    await close()
+    frame.remove()
+  }
+
   watch(options.context, (context) => {
     if (state.value === 'running') bridge.setHostContext({ ...context, toolInfo: { tool: definition(tool) } })
   })
-  onScopeDispose(() => {
-    if (state.value !== 'closed') end(null)
-  })
+  onScopeDispose(() => void leave())
 
   return {
     src,
     height,
+    canFill,
     state,
     failure,
     messages,
@@ -146,7 +189,7 @@ export function useApp(options: {
     close,
     start: async () => {
       const transport = createAppTransport({
-        frame: () => options.frame.value?.contentWindow ?? null,
+        frame: () => (parting ?? options.frame.value)?.contentWindow ?? null,
         page: window,
         record: messages.record,
         onExcess: end,
@@ -158,6 +201,11 @@ export function useApp(options: {
     },
   }
 }
+
+type ModelAnswer = Awaited<ReturnType<NonNullable<AppBridge['oncreatesamplingmessage']>>>
+
+/** How an app can be shown; undefined when it does not say. */
+const modesOf = (bridge: AppBridge): readonly string[] | undefined => bridge.getAppCapabilities()?.availableDisplayModes
 
 /** As the library's types have it. */
 const mutable = (domains: AppResource['domains']['allowed']): Record<string, string[]> =>
