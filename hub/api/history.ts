@@ -45,6 +45,9 @@ const requestColumns = [
   'notifiedMs',
   'repliedMs',
   'notifications',
+  'firstByteMs',
+  'askedMs',
+  'clientMs',
 ] as const satisfies readonly (keyof RequestRecord)[]
 const auditColumns = [
   'seq',

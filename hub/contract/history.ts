@@ -41,6 +41,11 @@ export const requestRecordSchema = z.object({
   repliedMs: z.number().nullable(),
   /** Notifications within it, its progress among them; null for a request of a hub that did not record any of this. */
   notifications: z.number().int().nullable(),
+  /** When the first byte of the server's answer came; null where a pipe brought all of it at once. */
+  firstByteMs: z.number().nullable(),
+  /** When the server's first question (elicitation, sampling) went to the client, and how long all of them waited for answers. */
+  askedMs: z.number().nullable(),
+  clientMs: z.number().nullable(),
 })
 export type RequestRecord = z.infer<typeof requestRecordSchema>
 

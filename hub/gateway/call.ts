@@ -12,6 +12,12 @@ export interface CallMoments {
   waits: () => void
   /** It goes to the server now, by `performance.now()`. */
   sent: (now: number) => void
+  /** The first byte of what the server answered came, by `performance.now()`. */
+  heard: (at: number) => void
+  /** A question of the server goes to the client. */
+  asks: () => void
+  /** The client has answered what it was asked. */
+  told: () => void
 }
 
 /** A request of a server to the client of a call that runs there. */

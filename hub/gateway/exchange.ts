@@ -23,13 +23,19 @@ export class Exchange {
   /** The tool, prompt or resource, as the server knows it. */
   name: string | null = null
   /**
-   * When it began to wait, went to the server, had its first notification and its answer: in hundredths of a millisecond
-   * after its arrival, -1 for never. As small integers they cost no memory of their own; after six hours there is no right one.
+   * When it began to wait, went to the server, had the first byte from there, its first question to the client, its first
+   * notification and its answer: in hundredths of a millisecond after its arrival, -1 for never. As small integers they cost no
+   * memory of their own; after six hours there is no right one.
    */
   waitedAt = -1
   sentAt = -1
+  heardAt = -1
+  askedAt = -1
   notifiedAt = -1
   repliedAt = -1
+  /** How long it waited for its client, in the same unit. */
+  clientTime = 0
+  #asksSince = -1
   notifications = 0
   durationMs = 0
   bytesOut = 0
@@ -70,6 +76,22 @@ export class Exchange {
   /** Of a call in several rounds the first counts. */
   sent(now: number): void {
     if (this.sentAt === -1) this.sentAt = this.#since(now)
+  }
+
+  /** Of an answer in several rounds the first counts. */
+  heard(at: number): void {
+    if (this.heardAt === -1) this.heardAt = this.#since(at)
+  }
+
+  asks(): void {
+    this.#asksSince = this.#since(performance.now())
+    if (this.askedAt === -1) this.askedAt = this.#asksSince
+  }
+
+  told(): void {
+    if (this.#asksSince === -1) return
+    this.clientTime += this.#since(performance.now()) - this.#asksSince
+    this.#asksSince = -1
   }
 
   /** A notification within it goes to the client. */
@@ -113,6 +135,8 @@ export class Exchange {
   }
 
   #end(bytesOut: number): void {
+    // Who is asked may be gone, or the server not wait for the answer.
+    this.told()
     this.durationMs = performance.now() - this.startedAt
     this.bytesOut = bytesOut
   }

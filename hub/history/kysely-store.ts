@@ -55,6 +55,9 @@ const recordColumns = [
   'notified_ms',
   'replied_ms',
   'notifications',
+  'first_byte_ms',
+  'asked_ms',
+  'client_ms',
 ] as const
 
 /** Adds to what the span has already: the same statement in both databases. */

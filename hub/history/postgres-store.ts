@@ -48,6 +48,10 @@ const migrations: Migrations = {
       ADD COLUMN notified_ms double precision, ADD COLUMN replied_ms double precision,
       ADD COLUMN notifications integer`.execute(db)
   },
+  '005-first-byte-and-client': async (db) => {
+    await sql`ALTER TABLE hub_requests ADD COLUMN first_byte_ms double precision, ADD COLUMN asked_ms double precision,
+      ADD COLUMN client_ms double precision`.execute(db)
+  },
 }
 
 /** How each column of a request travels in the JSON of a batch. */
@@ -74,6 +78,9 @@ const columnTypes: Record<(typeof requestColumns)[number], string> = {
   notified_ms: 'double precision',
   replied_ms: 'double precision',
   notifications: 'integer',
+  first_byte_ms: 'double precision',
+  asked_ms: 'double precision',
+  client_ms: 'double precision',
 }
 
 /** History and audit in PostgreSQL, shared by several hubs: requests in one partition a day (UTC). */

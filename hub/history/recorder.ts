@@ -144,6 +144,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
       notifiedMs: momentOf(exchange.notifiedAt),
       repliedMs: momentOf(exchange.repliedAt),
       notifications: exchange.notifications,
+      firstByteMs: momentOf(exchange.heardAt),
+      askedMs: momentOf(exchange.askedAt),
+      clientMs: exchange.askedAt < 0 ? null : momentOf(exchange.clientTime),
       request: clean(payload?.request ?? null),
       response: clean(payload?.response ?? null),
     }

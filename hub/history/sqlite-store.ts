@@ -40,6 +40,10 @@ const historyMigrations: Migrations = {
       await sql`ALTER TABLE hub_requests ADD COLUMN ${sql.id(column)} REAL`.execute(db)
     await sql`ALTER TABLE hub_requests ADD COLUMN notifications INTEGER`.execute(db)
   },
+  '004-first-byte-and-client': async (db) => {
+    for (const column of ['first_byte_ms', 'asked_ms', 'client_ms'])
+      await sql`ALTER TABLE hub_requests ADD COLUMN ${sql.id(column)} REAL`.execute(db)
+  },
 }
 
 const auditMigrations: Migrations = {

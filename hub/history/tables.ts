@@ -27,6 +27,9 @@ export interface HistoryTables {
     notified_ms: number | null
     replied_ms: number | null
     notifications: number | null
+    first_byte_ms: number | null
+    asked_ms: number | null
+    client_ms: number | null
   }
   hub_traffic: TrafficRow
 }
@@ -93,6 +96,9 @@ export const requestColumns = [
   'notified_ms',
   'replied_ms',
   'notifications',
+  'first_byte_ms',
+  'asked_ms',
+  'client_ms',
 ] as const
 
 /** A request as it is written: what came from outside is bounded and clean. */
@@ -122,6 +128,9 @@ export function requestValues(request: NewRequest): (string | number | null)[] {
     request.notifiedMs,
     request.repliedMs,
     request.notifications,
+    request.firstByteMs,
+    request.askedMs,
+    request.clientMs,
   ]
 }
 
@@ -148,6 +157,9 @@ export function toRequest(row: Omit<RequestsRow, 'request' | 'response'>): Omit<
     notifiedMs: row.notified_ms,
     repliedMs: row.replied_ms,
     notifications: row.notifications,
+    firstByteMs: row.first_byte_ms,
+    askedMs: row.asked_ms,
+    clientMs: row.client_ms,
   }
 }
 

@@ -12,7 +12,8 @@ export interface RequestHints {
 }
 
 export interface ChannelHandlers {
-  onReply: (hop: number, reply: Reply) => void
+  /** `heardAt` is when its first byte came, where that was before it was whole: by `performance.now()`. */
+  onReply: (hop: number, reply: Reply, heardAt?: number) => void
   /** This request failed, and it alone. `undelivered` means that the server never saw it. */
   onFailure: (hop: number, error: RpcError, undelivered: boolean, reason: Reason | null, status?: number) => void
   /** A notification or a request of the server. `hop` names the exchange on whose stream it came, when the transport tells. */

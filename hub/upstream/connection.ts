@@ -92,10 +92,10 @@ export function createConnection(options: ConnectionOptions): Connection {
   let received = 0
 
   const handlers: ChannelHandlers = {
-    onReply: (hop, reply) => {
+    onReply: (hop, reply, heardAt) => {
       received++
       if (reply.size > options.maxResponseBytes) onOversize(hop, 'limits.maxResponseBytes', options.maxResponseBytes)
-      else finish(hop, reply)
+      else finish(hop, reply, heardAt)
     },
     onFailure: (hop, error, _undelivered, reason, status) => {
       lastFailure = reason
@@ -191,10 +191,11 @@ export function createConnection(options: ConnectionOptions): Connection {
     fail: (hop, message) => finish(hop, Reply.error({ code: rpc.serverUnavailable, message })),
   })
 
-  function finish(hop: number, reply: Reply): void {
+  function finish(hop: number, reply: Reply, heardAt?: number): void {
     const entry = pending.get(hop)
     if (entry === undefined) return
     pending.delete(hop)
+    if (heardAt !== undefined) entry.call.moments?.heard(heardAt)
     if (entry.asked > 0) questions.endOf(entry)
     entry.call.finish(reply)
     if (!closed) options.onSettled()

@@ -27,6 +27,8 @@ interface Exchange {
   text: string
   hints: RequestHints
   startedAt: number
+  /** When an answer to it began; 0 until then. */
+  heardAt: number
   /** The session that it was sent in. */
   session: string | null
   controller: Dispatcher.DispatchController | null
@@ -107,7 +109,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
     if (exchange.done) return
     exchange.done = true
     exchanges.delete(exchange.hop)
-    handlers.onReply(exchange.hop, reply)
+    handlers.onReply(exchange.hop, reply, exchange.heardAt)
   }
 
   /** One message that came on an exchange's stream, or on the stream for unasked messages (null). */
@@ -161,6 +163,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
       onResponseStart: (_controller, statusCode, headers) => {
         status = statusCode
         reached = true
+        if (exchange.resumes === 0) exchange.heardAt = performance.now()
         const session = headers['mcp-session-id']
         if (typeof session === 'string' && exchange.hints.method === 'initialize') sessionId = session
         if (String(headers['content-type'] ?? '').startsWith('text/event-stream') && statusCode === 200) {
@@ -331,6 +334,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
         text,
         hints,
         startedAt: performance.now(),
+        heardAt: 0,
         session: sessionId,
         controller: null,
         done: false,

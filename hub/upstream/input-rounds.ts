@@ -56,6 +56,7 @@ export function driveInputRounds(
       return
     }
     const requests = isObject(result['inputRequests']) ? result['inputRequests'] : {}
+    if (Object.keys(requests).length > 0) call.moments?.asks()
     try {
       const answers = await Promise.all(
         Object.entries(requests).map(async ([key, request]) => {
@@ -65,6 +66,7 @@ export function driveInputRounds(
         }),
       )
       if (cancelled) return
+      call.moments?.told()
       start({
         ...(answers.length > 0 ? { inputResponses: Object.fromEntries(answers) } : {}),
         ...('requestState' in result ? { requestState: result['requestState'] } : {}),

@@ -1,6 +1,7 @@
 export interface LineReaderOptions {
   maxBytes: number
-  onLine: (line: Buffer) => void
+  /** `begunAt` is when a line began that came in several pieces, by `performance.now()`. */
+  onLine: (line: Buffer, begunAt?: number) => void
   /** A line was too long: how it began and how it ended. */
   onOverflow: (head: Buffer, tail: Buffer) => void
   /** Whether the beginning of a long line is worth keeping the rest for; when not, it alone is given as the line. */
@@ -14,6 +15,7 @@ const SHOWN = 128
 export function createLineReader(options: LineReaderOptions): (chunk: Buffer) => void {
   let parts: Buffer[] = []
   let held = 0
+  let begunAt = 0
   /** Set while the rest of a line is not kept; `head` is null when nobody wants to hear of it. */
   let skipping: { head: Buffer | null; tail: Buffer } | null = null
 
@@ -30,14 +32,16 @@ export function createLineReader(options: LineReaderOptions): (chunk: Buffer) =>
       return
     }
     let line = piece
+    let begun: number | undefined
     if (parts.length > 0) {
+      begun = begunAt
       parts.push(piece)
       line = Buffer.concat(parts, held + piece.length)
       parts = []
       held = 0
     }
     if (line.length > options.maxBytes) options.onOverflow(line.subarray(0, SHOWN), line.subarray(-SHOWN))
-    else if (line.length > 0) options.onLine(line.at(-1) === 0x0d ? line.subarray(0, -1) : line)
+    else if (line.length > 0) options.onLine(line.at(-1) === 0x0d ? line.subarray(0, -1) : line, begun)
   }
 
   function keep(rest: Buffer): void {
@@ -50,6 +54,7 @@ export function createLineReader(options: LineReaderOptions): (chunk: Buffer) =>
       options.onLine(rest)
       return
     }
+    if (parts.length === 0) begunAt = performance.now()
     parts.push(rest)
     held += rest.length
     if (held <= options.maxBytes) return

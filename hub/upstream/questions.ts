@@ -93,6 +93,7 @@ export function createQuestions<Entry extends Asked>(options: QuestionsOptions<E
     open.set(id, { owner: entry, controller })
     if (entry !== null && entry.asked++ === 0) {
       waiting++
+      entry.call.moments?.asks()
       options.onWaiting()
     }
     void asked
@@ -103,7 +104,10 @@ export function createQuestions<Entry extends Asked>(options: QuestionsOptions<E
       .then((body) => {
         open.delete(id)
         if (entry !== null) {
-          if (--entry.asked === 0) waiting--
+          if (--entry.asked === 0) {
+            waiting--
+            entry.call.moments?.told()
+          }
           options.onAnswered(entry)
         }
         // What was taken back has no answer.

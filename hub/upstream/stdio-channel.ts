@@ -63,10 +63,10 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
     setImmediate(flush)
   }
 
-  function onLine(line: Buffer): void {
+  function onLine(line: Buffer, begunAt?: number): void {
     const reply = Reply.fromBytes(line)
     if (reply !== null) {
-      handlers.onReply(reply.hopId as number, reply)
+      handlers.onReply(reply.hopId as number, reply, begunAt)
       return
     }
     let parsed: unknown
@@ -85,7 +85,7 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
       else {
         const id = typeof message['id'] === 'number' ? message['id'] : null
         const reply = id === null ? null : Reply.fromMessage(message, id)
-        if (id !== null && reply !== null) handlers.onReply(id, reply)
+        if (id !== null && reply !== null) handlers.onReply(id, reply, begunAt)
         else onGarbage(`A message that answers nothing on stdout: ${line.subarray(0, SHOWN_GARBAGE).toString()}`)
       }
     }

@@ -19,9 +19,9 @@ export function watchChannel(
   if (watch === null) return create(handlers)
   const channel = create({
     ...handlers,
-    onReply: (hop, reply) => {
+    onReply: (hop, reply, heardAt) => {
       watch.onData()
-      handlers.onReply(hop, reply)
+      handlers.onReply(hop, reply, heardAt)
     },
     onMessage: (message, hop) => {
       watch.onData()

@@ -42,6 +42,9 @@ function request(values: Partial<NewRequest> = {}): NewRequest {
     notifiedMs: 3.25,
     repliedMs: 12.25,
     notifications: 2,
+    firstByteMs: 11.5,
+    askedMs: 2.5,
+    clientMs: 6.25,
     request: null,
     response: null,
     ...values,
@@ -77,7 +80,8 @@ async function sqliteSubject(): Promise<Subject> {
   return {
     open: () => openSqliteStore({ dataDir: folder.path, onDamaged: () => undefined }),
     tamper: (sql) => {
-      const database = new DatabaseSync(path.join(folder.path, 'audit.db'))
+      const file = sql.includes('hub_audit') ? 'audit.db' : 'history.db'
+      const database = new DatabaseSync(path.join(folder.path, file))
       database.exec(sql)
       database.close()
       return Promise.resolve()
@@ -144,6 +148,33 @@ describe.each([
       expect(await store.findRequest(newest!.id)).toEqual({ id: newest!.id, ...rest, request: params, response })
       expect(await store.findRequest(newest!.id + 1)).toBeNull()
     }))
+
+  test('takes over the rows of an older hub, whose moments nobody knows', async () => {
+    const subject = await create()
+    const before = await subject.open()
+    await before.appendRequests([request({ name: 'old_tool', requestId: 'r1' })], [])
+    await before.close()
+    // As it was before moments were recorded: the same rows without these columns, and without the steps that added them.
+    const added = ['waited', 'sent', 'notified', 'replied', 'first_byte', 'asked', 'client'].map((name) => `${name}_ms`)
+    const drops = [...added, 'notifications'].map((column) => `ALTER TABLE hub_requests DROP COLUMN ${column};`)
+    const steps = `name LIKE '%-moments' OR name LIKE '%-first-byte-and-client'`
+    await subject.tamper(`${drops.join(' ')} DELETE FROM hub_migrations WHERE ${steps}`)
+    const store = await subject.open()
+    try {
+      const unknown = { waitedMs: null, sentMs: null, notifiedMs: null, repliedMs: null, notifications: null }
+      const [old] = await store.findRequests({ q: 'old_tool' }, { limit: 5 })
+      const nothing = { firstByteMs: null, askedMs: null, clientMs: null }
+      expect(old).toMatchObject({ name: 'old_tool', requestId: 'r1', durationMs: 12.5, ...unknown, ...nothing })
+      await store.appendRequests([request({ name: 'new_tool' })], [])
+      expect((await store.findRequests({}, { limit: 5 })).map(({ name, askedMs }) => [name, askedMs])).toEqual([
+        ['new_tool', 2.5],
+        ['old_tool', null],
+      ])
+    } finally {
+      await store.close()
+      await subject.dispose()
+    }
+  })
 
   test('keeps records and chain over a restart', () =>
     withStore(async (first, subject) => {

@@ -1,6 +1,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from '@modelcontextprotocol/client'
+import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bootstrapCaller, fixedCaller } from '../../hub/auth/caller.ts'
@@ -16,6 +17,7 @@ import {
   type Stats,
 } from '../../hub/contract/index.ts'
 import { fixtureServer, startHub, TOKEN, type TestHub } from '../fixtures/hub.ts'
+import { startHttpFixture } from '../fixtures/mcp-servers/fixtures.ts'
 import { startPostgres, type TestPostgres } from '../fixtures/postgres.ts'
 
 const ANNA = 'annas-token-0123456789'
@@ -81,16 +83,69 @@ it('knows when a call waited, went to the server, was told of and was answered, 
     const order = [first!.sentMs!, first!.notifiedMs!, first!.repliedMs!, first!.durationMs + 0.01]
     expect(order).toEqual(order.toSorted((a, b) => a - b))
     expect(first!.repliedMs! - first!.sentMs!).toBeGreaterThan(190)
-    // The server takes one call at a time.
-    expect(second!.sentMs! - second!.waitedMs!).toBeGreaterThan(100)
-    expect(second).toMatchObject({ notifications: 0, notifiedMs: null })
+    // The server takes one call at a time; `at` is in whole milliseconds.
+    expect(second!.waitedMs).not.toBeNull()
+    expect(second!.at + second!.sentMs!).toBeGreaterThan(first!.at + first!.repliedMs! - 2)
+    expect(second).toMatchObject({
+      notifications: 0,
+      notifiedMs: null,
+      firstByteMs: null,
+      askedMs: null,
+      clientMs: null,
+    })
   }
   const csv = await fetch(`${hub.url}/api/history/export?format=csv&name=slow`, {
     headers: hub.headers,
   })
-  expect((await csv.text()).split('\r\n')[0]).toContain('waitedMs,sentMs,notifiedMs,repliedMs,notifications')
+  expect((await csv.text()).split('\r\n')[0]).toContain(
+    'waitedMs,sentMs,notifiedMs,repliedMs,notifications,firstByteMs,askedMs,clientMs',
+  )
   await Promise.all([legacy.close(), modern.close()])
   await hub.close()
+})
+
+it('knows when an answer began that came in pieces, and how long a client was waited for', async () => {
+  const remote = await startHttpFixture('interactive', '--http', '--era', 'modern')
+  const hub = await startHub({
+    pipe: fixtureServer('echo.ts'),
+    remote: { type: 'http', url: remote.url },
+    asking: fixtureServer('interactive.ts', '--era', 'legacy'),
+  })
+  await Promise.all(['pipe', 'remote', 'asking'].map((name) => hub.until(name, 'running')))
+  const client = new Client({ name: 'slow-person', version: '1' }, { capabilities: { elicitation: {} } })
+  const taken = 150
+  client.setRequestHandler(ElicitRequestSchema, async () => {
+    await new Promise((resolve) => setTimeout(resolve, taken))
+    return { action: 'accept', content: { answer: 'yes' } }
+  })
+  const requestInit = { headers: hub.headers }
+  await client.connect(new StreamableHTTPClientTransport(new URL(`${hub.url}/mcp`), { requestInit }))
+  await client.callTool({ name: 'pipe__echo', arguments: { text: 'x'.repeat(1_000_000) } })
+  await client.callTool({ name: 'remote__ask_twice', arguments: {} })
+  await client.callTool({ name: 'asking__ask_user', arguments: { message: 'Sure?' } })
+  const of = async (server: string): Promise<RequestRecord> =>
+    (await history(hub, `server=${server}&method=tools/call`, 1))[0]!
+  const expectOrder = (...moments: (number | null)[]): void => {
+    expect(moments).not.toContain(null)
+    expect(moments).toEqual(moments.toSorted((a, b) => a! - b!))
+  }
+  const large = await of('pipe')
+  expectOrder(large.sentMs, large.firstByteMs, large.repliedMs)
+  expect(large).toMatchObject({ askedMs: null, clientMs: null })
+  for (const [server, questions] of [
+    ['asking', 1],
+    ['remote', 2],
+  ] as const) {
+    const asked = await of(server)
+    expectOrder(asked.sentMs, asked.askedMs, asked.repliedMs)
+    expect(asked.clientMs).toBeGreaterThan(questions * (taken - 10))
+    expect(asked.clientMs).toBeLessThan(asked.repliedMs! - asked.askedMs! + 0.02)
+  }
+  const first = await of('remote')
+  expectOrder(first.sentMs, first.firstByteMs, first.askedMs)
+  await client.close()
+  await hub.close()
+  await remote.stop()
 })
 
 describe('the history of requests', () => {
@@ -209,7 +264,7 @@ describe('the history of requests', () => {
     ).text()
     const [head, row] = csv.split('\r\n')
     expect(head).toBe(
-      'id,at,durationMs,principal,client,endpoint,server,method,name,bytesIn,bytesOut,outcome,errorCode,errorMessage,traceId,requestId,waitedMs,sentMs,notifiedMs,repliedMs,notifications',
+      'id,at,durationMs,principal,client,endpoint,server,method,name,bytesIn,bytesOut,outcome,errorCode,errorMessage,traceId,requestId,waitedMs,sentMs,notifiedMs,repliedMs,notifications,firstByteMs,askedMs,clientMs',
     )
     expect(row).toContain(`"'=HYPERLINK(""http://evil"")"`)
     await client.close()

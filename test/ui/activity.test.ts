@@ -28,6 +28,9 @@ const record = (id: number): RequestRecord => ({
   notifiedMs: null,
   repliedMs: null,
   notifications: null,
+  firstByteMs: null,
+  askedMs: null,
+  clientMs: null,
 })
 
 /** What the hub's history holds, newest first. */

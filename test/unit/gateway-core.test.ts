@@ -118,6 +118,18 @@ describe('lines of a pipe', () => {
       ),
     )
   })
+  it('that come in pieces tell when they began, and the others nothing', () => {
+    const begun: (number | undefined)[] = []
+    const onLine = (_line: Buffer, begunAt?: number): unknown => begun.push(begunAt)
+    const feed = createLineReader({ maxBytes: 100, onLine, onOverflow: () => undefined, accepts: () => true })
+    const before = performance.now()
+    feed(Buffer.from('whole\npie'))
+    const between = performance.now()
+    feed(Buffer.from('ces\nwhole\n'))
+    expect(begun).toEqual([undefined, expect.any(Number), undefined])
+    expect(begun[1]).toBeGreaterThanOrEqual(before)
+    expect(begun[1]).toBeLessThanOrEqual(between)
+  })
   it('that are too long are dropped, and the next one is read', () => {
     expect(read([Buffer.from('x'.repeat(30)), Buffer.from(`${'x'.repeat(30)}\nnext\n`)], 20)).toEqual({
       lines: ['next'],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { phasesOf, ticksOf } from '../../renderer/features/activity/timing/phases.ts'
+import { partsOf, phasesOf, ticksOf } from '../../renderer/features/activity/timing/phases.ts'
 
 const none = {
   waitedMs: null,
@@ -43,6 +43,16 @@ describe('the phases of a request', () => {
       to: 1,
     })
   })
+})
+
+it('what is known of the time at the server is in order, and ends with the request', () => {
+  const asked = { durationMs: 100, firstByteMs: 60, askedMs: 20, clientMs: 30 }
+  expect(partsOf(asked)).toEqual([
+    { kind: 'client', from: 20, to: 50 },
+    { kind: 'firstByte', from: 60, to: 60 },
+  ])
+  expect(partsOf({ ...asked, firstByteMs: null, clientMs: 90 })).toEqual([{ kind: 'client', from: 20, to: 100 }])
+  expect(partsOf({ durationMs: 1, firstByteMs: null, askedMs: null, clientMs: null })).toEqual([])
 })
 
 it('an axis has few ticks, at round numbers', () => {

@@ -297,6 +297,9 @@ const history: HistoryPage = {
       notifiedMs: null,
       repliedMs: 1.2,
       notifications: 0,
+      firstByteMs: null,
+      askedMs: null,
+      clientMs: null,
       traceId: null,
       requestId: `request-${index}`,
     }

@@ -12,6 +12,28 @@ type Moments = Pick<
   'durationMs' | 'waitedMs' | 'sentMs' | 'notifiedMs' | 'repliedMs' | 'notifications' | 'outcome'
 >
 
+/** What is known of its time at the server. */
+export interface Part {
+  /** `firstByte` is a moment. `client`: the server waited for the client's answers. */
+  readonly kind: 'firstByte' | 'client'
+  readonly from: number
+  readonly to: number
+}
+
+/** In the order in which they began. Several questions are one part, as long as all of them waited. */
+export function partsOf({
+  durationMs,
+  firstByteMs,
+  askedMs,
+  clientMs,
+}: Pick<RequestRecord, 'durationMs' | 'firstByteMs' | 'askedMs' | 'clientMs'>): Part[] {
+  const parts: Part[] = []
+  if (firstByteMs !== null) parts.push({ kind: 'firstByte', from: firstByteMs, to: firstByteMs })
+  if (askedMs !== null && clientMs !== null)
+    parts.push({ kind: 'client', from: askedMs, to: Math.min(askedMs + clientMs, durationMs) })
+  return parts.sort((a, b) => a.from - b.from)
+}
+
 /** What a request spent its time on, in order and without gaps; null for one whose moments were not recorded. */
 export function phasesOf({ durationMs, waitedMs, sentMs, repliedMs, notifications, outcome }: Moments): Phase[] | null {
   if (notifications === null) return null
