@@ -23,6 +23,16 @@ const STEPS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 1_000],
 ]
 
+/** What is to come is rounded: of an hour that has just begun an hour is left, and not 59 minutes. */
+function ahead(distance: number): [count: number, unit: Intl.RelativeTimeFormatUnit] {
+  for (const [index, [unit, step]] of STEPS.entries()) {
+    const finer = STEPS[index + 1]?.[1] ?? step
+    const rounded = Math.round(distance / finer) * finer
+    if (rounded >= step) return [Math.round(rounded / step), unit]
+  }
+  return [0, 'second']
+}
+
 interface Formatters {
   number: Intl.NumberFormat
   percent: Intl.NumberFormat
@@ -85,7 +95,8 @@ export function createFormat(locale: string, now: () => number): Format {
     dateTime: (at) => dateTime.format(at),
     ago(at) {
       const distance = at - now()
-      const [name, ms] = STEPS.find(([, step]) => Math.abs(distance) >= step) ?? ['second', 1_000]
+      if (distance > 0) return relative.format(...ahead(distance))
+      const [name, ms] = STEPS.find(([, step]) => -distance >= step) ?? ['second', 1_000]
       return relative.format(Math.trunc(distance / ms), name)
     },
     list: (items) => list.format(items),

@@ -1,4 +1,4 @@
-import { expect, test } from './fixtures.ts'
+import { expect, expectAccessible, test } from './fixtures.ts'
 import { PASSWORD, startWebHub } from './hub.ts'
 
 test('a wrong password is told without telling whether the user exists, and the right one leads where one wanted to go', async ({
@@ -29,6 +29,25 @@ test('a wrong password is told without telling whether the user exists, and the 
   await expect(page).toHaveURL(/\/login/)
   await page.goto('/servers')
   await expect(page).toHaveURL(/\/login/)
+})
+
+test('a hub that cannot say who is signed in shows that and no page, until it can', async ({ admin: page }) => {
+  const failing = { status: 500, code: 'HUB_INTERNAL', title: 'Internal error', detail: 'the users cannot be read' }
+  await page.route('**/api/auth/me', (route) =>
+    route.fulfill({ status: 500, contentType: 'application/problem+json', json: { type: 'about:blank', ...failing } }),
+  )
+  await page.goto('/')
+  const alert = page.getByRole('alert')
+  await expect(alert).toContainText('The hub cannot say who is signed in')
+  await expect(alert).toContainText('the users cannot be read')
+  // Asked again and again: the page does not come and go with it.
+  await page.waitForResponse('**/api/auth/me')
+  await expect(alert.getByRole('button', { name: 'Try again' })).toBeVisible()
+  await expect(page.getByRole('heading', { name: 'Overview' })).toHaveCount(0)
+  await expectAccessible(page)
+  await page.unroute('**/api/auth/me')
+  await expect(page.getByRole('heading', { name: 'Overview', level: 1 })).toBeVisible()
+  await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible()
 })
 
 test('a link may not send somebody who signs in elsewhere', async ({ page }) => {

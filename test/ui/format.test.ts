@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest'
+import { createFormat } from '../../renderer/lib/format.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const format = createFormat('en', () => 1_000 * HOUR)
+const at = (distance: number): string => format.ago(1_000 * HOUR + distance)
+
+describe('a moment', () => {
+  it.each([
+    [HOUR, 'in 1 hr.'],
+    [HOUR - 1, 'in 1 hr.'],
+    [HOUR - 400, 'in 1 hr.'],
+    [31 * MINUTE, 'in 31 min.'],
+    [59 * MINUTE + 29_000, 'in 59 min.'],
+    [24 * HOUR - 1, 'tomorrow'],
+    [30 * 24 * HOUR - 20 * MINUTE, 'in 30 days'],
+    [59_600, 'in 1 min.'],
+    [400, 'now'],
+  ])('to come in %i ms is rounded: %s', (distance, text) => expect(at(distance)).toBe(text))
+
+  it.each([
+    [-HOUR + 1, '59 min. ago'],
+    [-HOUR, '1 hr. ago'],
+    [-400, 'now'],
+  ])('of %i ms is over: %s', (distance, text) => expect(at(distance)).toBe(text))
+})
