@@ -225,6 +225,28 @@ test('an app that cannot be shown says why, and what to do', async ({ admin: pag
   await expect(alert).toContainText('It did not say ui/initialize within 10 seconds')
 })
 
+test('a description with markup, control marks and 100,000 letters, and a result of 10 MB, are text like any other', async ({
+  admin: page,
+}) => {
+  await page.goto('/tools?q=loud')
+  const row = page.getByRole('row').filter({ has: page.getByRole('link', { name: 'loud' }) })
+  await expect(row).toContainText(`<img src="x" onerror="document.title='owned'">`)
+  expect((await row.boundingBox())?.height).toBeLessThan(50)
+  await row.getByRole('link').click()
+  await expect(page.getByRole('main').getByText('<img src="x"')).toBeVisible()
+  await page.getByRole('button', { name: 'Run' }).click()
+  const result = page.getByRole('region', { name: 'Result', exact: true })
+  await expect(result).toContainText('10 MB')
+  const body = result.getByRole('group', { name: 'Text' })
+  await expect(body).toContainText('<b>bold</b> yyy')
+  expect((await body.innerText()).length).toBe(20_000)
+  await expect(result.getByRole('button', { name: 'Show all' })).toBeVisible()
+  await expect(page.locator('main img, main b')).toHaveCount(0)
+  await expect(page).toHaveTitle(/MCP Hub$/)
+  // Nothing of it makes the page wider than the window.
+  expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true)
+})
+
 test('an app that never rests leaves the page alive, and is closed by it', async ({ admin: page, context }) => {
   await page.goto('/tools/apps/harm-spin')
   await expect(page.getByRole('button', { name: 'Run' })).toBeEnabled()
