@@ -146,12 +146,17 @@ const routes = [
     '/access/sessions',
     '/access/audit',
   ],
-  ...['/settings', '/settings/versions?version=1', '/settings/backups', '/no-such-page'],
+  ...['/settings', '/settings/versions?version=1', '/settings/versions?of=users', '/settings/backups', '/no-such-page'],
 ]
 
-test('no page shows a text that has no translation', async ({ admin: page }) => {
+test('no page shows a text that has no translation', async ({ admin: page, hub }) => {
   test.setTimeout(180_000)
   const inspect = inspector(page)
+  const headers = { origin: hub.url }
+  const { name } = (await (await page.request.post('/api/backups', { headers })).json()) as { name: string }
+  await page.request.put('/api/profiles/reworded', { headers, data: { config: { servers: {} } } })
+  await page.request.post(`/api/backups/${name}/restore`, { headers })
+  await page.request.delete(`/api/backups/${name}`, { headers })
   for (const route of routes) {
     await open(page, route)
     await inspect(route)
@@ -168,11 +173,22 @@ test('nor does a state, a dialog or a refusal', async ({ admin: page, context })
     .click()
   await expect(page.getByRole('heading', { name: /Fáíls/ })).toBeVisible()
   await inspect('the doctor')
-  for (const route of ['/access/users', '/access/keys']) {
+  for (const [route, button] of [
+    ['/access/users', en.access.users.new],
+    ['/access/keys', en.access.keys.new],
+    ['/access/keys', en.access.enrol.title],
+    ['/profiles', en.profiles.new],
+    ['/settings', en.secrets.add],
+    ['/settings', en.webhooks.add],
+  ] as const) {
     await open(page, route)
-    await page.getByRole('main').getByRole('button').first().click()
+    await page
+      .getByRole('main')
+      .getByRole('button', { name: pseudo(button) as string, exact: true })
+      .first()
+      .click()
     await expect(page.getByRole('dialog')).toBeVisible()
-    await inspect(`the dialog of ${route}`)
+    await inspect(`the dialog of ${button}`)
     await page.keyboard.press('Escape')
   }
   await page.keyboard.press('Control+k')
@@ -183,6 +199,10 @@ test('nor does a state, a dialog or a refusal', async ({ admin: page, context })
   await page.keyboard.press('?')
   await expect(page.getByRole('dialog')).toBeVisible()
   await inspect('the help')
+  await page.route('**/api/tools*', (route) => route.abort())
+  await open(page, '/tools')
+  await expect(page.getByRole('alert')).toBeVisible()
+  await inspect('a list that failed')
   await context.clearCookies()
   await open(page, '/login')
   await inspect('the login')
@@ -191,4 +211,8 @@ test('nor does a state, a dialog or a refusal', async ({ admin: page, context })
   await page.getByRole('button', { name: /^⟦/ }).last().click()
   await expect(page.getByRole('alert')).toBeVisible()
   await inspect('a refused login')
+  await page.route('**/api/**', (route) => route.abort())
+  await open(page, '/')
+  await expect(page.getByRole('alert')).toBeVisible()
+  await inspect('a hub that cannot be reached')
 })
