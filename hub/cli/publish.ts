@@ -26,6 +26,11 @@ export const publishCommand: Command = {
       value: 'KEY,…',
       help: 'public keys of age (age1…) for which ops/backup.sh encrypts its archives (default: not encrypted)',
     },
+    'image-digests': {
+      type: 'string',
+      value: 'IMAGE,…',
+      help: 'base images of Docker by their content: name:version@sha256:… (README.md of a bundle has the command that finds them)',
+    },
     'log-level': { type: 'string', value: 'LEVEL', help: 'LOG_LEVEL of the hubs (default: that of system.json)' },
     config: folderOptions.config,
     'install-dir': { type: 'string', value: 'DIR', help: 'where everything lies on the target (default /opt/mcp-hub)' },
@@ -80,6 +85,7 @@ const optionOf: Readonly<Record<string, string>> = {
   instances: 'instances',
   services: 'services',
   backupRecipients: 'backup-recipients',
+  imageDigests: 'image-digests',
   logLevel: 'log-level',
   basePort: 'base-port',
   httpPort: 'http-port',
@@ -98,7 +104,7 @@ export function targetOf(values: Values): Target {
   for (const [field, option] of Object.entries(optionOf)) {
     const given = values[option]
     const value =
-      ['services', 'backupRecipients'].includes(field) && typeof given === 'string'
+      ['services', 'backupRecipients', 'imageDigests'].includes(field) && typeof given === 'string'
         ? given.split(',').filter((name) => name !== '')
         : ['instances', 'basePort', 'httpPort', 'httpsPort'].includes(field)
           ? number(given)

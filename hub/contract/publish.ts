@@ -53,6 +53,19 @@ const targetShape = z.strictObject({
   services: z.array(z.enum(targetServices)).max(targetServices.length).default([]),
   /** Whose private keys open the backups that are made on the target; they are not encrypted when there is none. */
   backupRecipients: z.array(ageRecipientSchema).max(16).default([]),
+  /** Images of Docker by their content, such as `node:24.21.0-trixie-slim@sha256:…`; of other versions than the bundle's they do nothing. */
+  imageDigests: z
+    .array(
+      z
+        .string()
+        .max(300)
+        .regex(
+          /^[a-z0-9][a-z0-9._/-]*:[A-Za-z0-9_][A-Za-z0-9._-]*@sha256:[0-9a-f]{64}$/,
+          'an image with version and digest: name:version@sha256: and 64 hexadecimal digits',
+        ),
+    )
+    .max(16)
+    .default([]),
   /** `LOG_LEVEL` of each hub; `logging.level` of system.json, which can change while it runs, when absent. */
   logLevel: z.enum(['error', 'warn', 'info', 'debug']).optional(),
 })

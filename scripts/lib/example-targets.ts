@@ -24,6 +24,7 @@ const target: Omit<SavedTarget['target'], 'domain'> = {
   tls: {},
   services: [],
   backupRecipients: [],
+  imageDigests: [],
 }
 const host = { port: 22, user: 'root', signIn: { method: 'agent' } } as const
 const connection = { ...host, sudo: false }

@@ -8,7 +8,7 @@ import { startPostgres, type TestPostgres } from '../fixtures/postgres.ts'
 import { publishTo } from '../fixtures/target-bundle.ts'
 import { openMachine, type Ended, type Machine } from '../fixtures/target-machine.ts'
 
-/** Backup and restore of a published hub that has its configuration, users and history in PostgreSQL. */
+/** Backup and restore of published hubs that have configuration, users and history in PostgreSQL, over TLS, its address in a file. */
 
 const MINUTE = 60_000
 let postgres: TestPostgres
@@ -22,11 +22,12 @@ const ops = (script: string, args: string[] = [], env: Record<string, string> = 
 const remote = (name: string) => ({ url: `https://${name}.example.com/mcp`, hub: { enabled: false } })
 
 beforeAll(async () => {
-  ;[postgres, machine] = await Promise.all([startPostgres(), openMachine()])
+  ;[postgres, machine] = await Promise.all([startPostgres(), openMachine({ instances: 2 })])
   archive = path.join(machine.folder, 'kept.tar')
-  bundle = await publishTo(machine, 'bundle', { one: remote('one') }, { services: ['database'] })
+  bundle = await publishTo(machine, 'bundle', { one: remote('one') }, { instances: 2, services: ['database'] })
   await mkdir(machine.root, { recursive: true })
-  await writeFile(at('.env'), `DATABASE_URL=${postgres.url}\n`)
+  await writeFile(at('.env'), `DATABASE_URL_FILE=${at('database-url')}\n`)
+  await writeFile(at('database-url'), `${postgres.verifiedUrl}\n`)
   const deployed = await ops('deploy.sh')
   expect(deployed.code, deployed.stderr).toBe(0)
 }, MINUTE)
@@ -100,7 +101,7 @@ async function overwrite(file: string, place: number): Promise<void> {
   await handle.close()
 }
 
-describe('with DATABASE_URL', () => {
+describe('with a database', () => {
   it('a backup holds a dump of the database that can be read, and a trial finds it whole', async () => {
     await add('kept')
     await api('POST', '/api/users', { name: 'anna', password: 'correct horse battery staple', role: 'user' })
@@ -110,7 +111,7 @@ describe('with DATABASE_URL', () => {
     await cp(at('backups/latest'), archive, { dereference: true })
     const members = execFileSync('tar', ['-tf', archive], { encoding: 'utf8' })
     expect(members.split('\n').filter(Boolean).sort()).toEqual(
-      ['.env', 'SHA256SUMS', 'database.dump', `hub-${machine.basePort}.tar.gz`].sort(),
+      [...['.env', 'SHA256SUMS', 'database.dump'], ...[0, 1].map((n) => `hub-${machine.basePort + n}.tar.gz`)].sort(),
     )
     const dump = execFileSync('tar', ['-xOf', archive, 'database.dump'])
     const script = execFileSync('pg_restore', ['--file=-'], { input: dump, encoding: 'utf8' })
@@ -134,6 +135,18 @@ describe('with DATABASE_URL', () => {
     expect(result).toMatchObject({ code: 69, stderr: expect.stringContaining('postgresql-client') as string })
     expect(result.stderr).toContain(missing)
     expect(await readdir(at('backups'))).toEqual(before)
+  })
+
+  it('a backup of a database that another certificate proves fails aloud', async () => {
+    const stranger = path.join(machine.folder, 'stranger.pem')
+    await cp(at('tls/fullchain.pem'), stranger)
+    // In .env itself, where it stands for most.
+    const before = await readFile(at('.env'), 'utf8')
+    const other = `DATABASE_URL=${postgres.url}?sslmode=verify-full&sslrootcert=${stranger}`
+    await writeFile(at('.env'), before.replace(/^DATABASE_URL=$/m, '').replace(/^DATABASE_URL_FILE=.*$/m, other))
+    const result = await ops('backup.sh')
+    await writeFile(at('.env'), before)
+    expect(result).toMatchObject({ code: 73, stderr: expect.stringMatching(/certificate.*No older backup/s) as string })
   })
 
   it('a backup of a database that does not answer fails aloud', async () => {

@@ -40,10 +40,12 @@ function bundleFor(target: Partial<TargetInput> = {}, command = 'uvx'): Promise<
   })
 }
 
+function textOf({ files }: Bundle, wanted: string): string {
+  return files.find(({ path }) => path === wanted)?.text ?? ''
+}
+
 async function composeOf(target: Partial<TargetInput> = {}): Promise<z.infer<typeof file>> {
-  const { files } = await bundleFor(target)
-  const text = files.find(({ path }) => path === 'docker/compose.yaml')?.text ?? ''
-  return file.parse(parse(text, { merge: true }))
+  return file.parse(parse(textOf(await bundleFor(target), 'docker/compose.yaml'), { merge: true }))
 }
 
 const many = { instances: 2, services: ['database', 'redis'] } satisfies Partial<TargetInput>
@@ -96,6 +98,32 @@ describe('the compose file', () => {
     const plain = (await bundleFor()).files.find(({ path }) => path === 'README.md')?.text
     expect(plain).not.toContain('COMPOSE_PROFILES')
   })
+})
+
+it('images are fetched by content where the target says so for their very version', async () => {
+  const digest = `sha256:${'5f'.repeat(32)}`
+  const services = ['database', 'redis'] as const
+  const plain = await bundleFor({ mode: 'docker', services: [...services] })
+  const readme = textOf(plain, 'README.md')
+  const images = /for image in (.*); do/.exec(readme)?.[1]?.split(' ') ?? []
+  expect(images.map((image) => image.split(':')[0])).toEqual([...['node', 'nginx', 'python', 'postgres', 'redis']])
+  const imageDigests = [...images.map((image) => `${image}@${digest}`), `node:1.2.3@${digest}`]
+  const pinned = await bundleFor({ mode: 'docker', services: [...services], imageDigests })
+  const written = textOf(pinned, 'docker/Dockerfile') + textOf(pinned, 'docker/compose.yaml')
+  for (const image of images) {
+    expect(written).toContain(`${image}@${digest}`)
+    expect(written.split(image)).toHaveLength(written.split(`${image}@${digest}`).length)
+  }
+  expect(written).not.toContain('node:1.2.3')
+  expect(await checkDockerfile(pinned)).toMatchObject({ outcome: 'passed' })
+  for (const wrong of [
+    'node:24',
+    `node@${digest}`,
+    `node:24@sha256:12`,
+    `node:24@${digest}\nRUN x`,
+    'node:24 @sha256:',
+  ])
+    expect(targetSchema.safeParse({ domain: 'x.org', imageDigests: [wrong] }).success, wrong).toBe(false)
 })
 
 describe('the check of the Dockerfile', () => {

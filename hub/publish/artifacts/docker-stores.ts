@@ -1,13 +1,16 @@
 import type { Target } from '../../contract/publish.ts'
 import type { TargetPaths } from '../context.ts'
 import { serviceVariables } from '../variables.ts'
-
-const POSTGRES_IMAGE = 'postgres:17.6-bookworm'
-const REDIS_IMAGE = 'redis:8.2.1-bookworm'
+import { pinned } from './base-images.ts'
 
 /** What of a target's services compose can run beside the hubs, for who has none elsewhere: each is a profile of that name. */
 const kinds = ['database', 'redis'] as const
 export type Store = (typeof kinds)[number]
+
+export const storeImages: Readonly<Record<Store, string>> = {
+  database: 'postgres:17.6-bookworm',
+  redis: 'redis:8.2.1-bookworm',
+}
 
 export function storesOf({ services }: Target): Store[] {
   return kinds.filter((store) => services.includes(store))
@@ -39,8 +42,7 @@ x-store: &store
 `
 
 const services: Readonly<Record<Store, string>> = {
-  database: `    image: ${POSTGRES_IMAGE}
-    environment:
+  database: `    environment:
       POSTGRES_USER: mcp_hub
       POSTGRES_DB: mcp_hub
       POSTGRES_PASSWORD_FILE: /run/secrets/database_password
@@ -53,8 +55,7 @@ const services: Readonly<Record<Store, string>> = {
     healthcheck:
       test: ["CMD", "pg_isready", "--quiet", "--username=mcp_hub", "--host=127.0.0.1"]
 `,
-  redis: `    image: ${REDIS_IMAGE}
-    # It reads its password from the file: an argument could be seen by every user of the machine.
+  redis: `    # It reads its password from the file: an argument could be seen by every user of the machine.
     entrypoint:
       - bash
       - -c
@@ -67,12 +68,13 @@ const services: Readonly<Record<Store, string>> = {
 `,
 }
 
-export function storeService(store: Store): string {
+export function storeService(store: Store, target: Target): string {
   return `
   # Runs where COMPOSE_PROFILES in .env names ${store}; elsewhere ${serviceVariables[store].name} names a server of yours.
   ${store}:
     <<: *store
     profiles: [${store}]
+    image: ${pinned(target, storeImages[store])}
 ${services[store]}      interval: 5s
       timeout: 5s
       start_period: 60s

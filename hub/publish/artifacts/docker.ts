@@ -2,15 +2,13 @@ import { isRemote } from '../../contract/index.ts'
 import { targetPaths, type Artifact, type BundleContext } from '../context.ts'
 import { commandName } from '../portability.ts'
 import { serviceVariables } from '../variables.ts'
-import { storeDefaults, storePassword, storeService, storesOf, type Store } from './docker-stores.ts'
+import { baseImages, pinned } from './base-images.ts'
+import { storeDefaults, storeImages, storePassword, storeService, storesOf, type Store } from './docker-stores.ts'
 import { renderComplete, renderSite } from './nginx.ts'
 
 /** The hub's port inside its container; each hub has an address of its own there. */
 export const CONTAINER_PORT = 3000
 
-const NODE_IMAGE = 'node:24.21.0-trixie-slim'
-const NGINX_IMAGE = 'nginx:1.30.6-trixie'
-const PYTHON_IMAGE = 'python:3.13-slim-trixie'
 const UV_VERSION = '0.13.8'
 
 /** Where a hub has its folders inside its container. */
@@ -29,7 +27,7 @@ export const dockerfile: Artifact = {
     const python = commands.has('python') || commands.has('python3')
     const uvStage = uv
       ? `
-FROM ${PYTHON_IMAGE} AS uv
+FROM ${pinned(context.target, baseImages.python)} AS uv
 RUN pip install --no-cache-dir --root-user-action=ignore uv==${UV_VERSION}
 `
       : ''
@@ -41,9 +39,9 @@ RUN pip install --no-cache-dir --root-user-action=ignore uv==${UV_VERSION}
 `
       : ''
     return `# Build with the bundle as context: docker compose -f docker/compose.yaml build
-# To pin a base by content, give its digest: --build-arg NODE_IMAGE=node@sha256:…
-ARG NODE_IMAGE=${NODE_IMAGE}
-ARG NGINX_IMAGE=${NGINX_IMAGE}
+# README.md says how bases are pinned by content (@sha256:…).
+ARG NODE_IMAGE=${pinned(context.target, baseImages.node)}
+ARG NGINX_IMAGE=${pinned(context.target, baseImages.nginx)}
 ${uvStage}
 # Folders that belong to the hub's user; a new volume takes over their content and owner.
 FROM \${NODE_IMAGE} AS folders
@@ -207,7 +205,7 @@ ${names.map((name) => `      ${name}: { condition: service_healthy }`).join('\n'
       - { type: bind, source: ${paths.acme}, target: /var/www/acme, read_only: true, bind: { create_host_path: false } }
     networks: [internal, edge]
     logging: *logging
-${stores.map(storeService).join('')}
+${stores.map((store) => storeService(store, target)).join('')}
   # Never started: it makes compose refuse to do anything while one of these is empty.
   required:
     image: ${image('hub')}
@@ -241,6 +239,14 @@ function requiredLine(name: string, file: string): string {
 
 export function hubNames({ target }: BundleContext): string[] {
   return Array.from({ length: target.instances }, (_, index) => (target.instances === 1 ? 'hub' : `hub-${index + 1}`))
+}
+
+/** The images that compose and Dockerfile of this bundle begin with. */
+export function imagesOf(context: BundleContext): string[] {
+  const commands = commandsOf(context)
+  const { node, nginx, python } = baseImages
+  const needsUv = commands.has('uv') || commands.has('uvx')
+  return [node, nginx, ...(needsUv ? [python] : []), ...storesOf(context.target).map((store) => storeImages[store])]
 }
 
 function commandsOf({ servers }: BundleContext): Set<string> {

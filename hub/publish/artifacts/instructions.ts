@@ -1,7 +1,7 @@
 import { hubPorts, type BundleContext } from '../context.ts'
 import { serviceVariables } from '../variables.ts'
 import { storePassword, storesOf, storeUrl } from './docker-stores.ts'
-import { NGINX_UID } from './docker.ts'
+import { imagesOf, NGINX_UID } from './docker.ts'
 
 /** The commands of both READMEs, so that the two languages can never tell different steps. All are run as root on the target. */
 export interface Instructions {
@@ -14,6 +14,8 @@ export interface Instructions {
   edit: string
   /** Makes compose run the stores beside the hubs; null where the target asks for none. */
   stores: string | null
+  /** Says what to publish with, so that base images are pinned by content; null where there are none. */
+  pin: string | null
   certificate: string
   check: string
   rollback: string
@@ -56,6 +58,11 @@ install -d -m 0755 ${paths.root} ${paths.root}/releases`,
     edit: `editor ${paths.environment}
 ${docker ? `bash ${paths.root}/releases/${release}/ops/deploy.sh` : `bash ${ops}/hubs.sh start`}`,
     stores: docker ? storesBeside(context) : null,
+    pin: docker
+      ? `for image in ${imagesOf(context).join(' ')}; do
+  echo "$image@$(docker buildx imagetools inspect "$image" --format '{{.Manifest.Digest}}')"
+done | paste -sd,`
+      : null,
     certificate: docker
       ? certificate(` -o ${NGINX_UID} -g ${NGINX_UID}`, `${compose} up -d --force-recreate --no-deps web`)
       : certificate('', 'nginx -t && systemctl reload nginx'),

@@ -140,7 +140,22 @@ ${run.rollback}
 The configuration from before the deploy comes back with it, unless it was changed since; data stays as it is. Called again it goes
 forward again; the name of a release in \`${paths.root}/releases\` leads to that one. The newest five are kept.
 
-## Backup and restore
+${
+  run.pin === null
+    ? ''
+    : `## Base images by content
+
+A version such as \`node:24…\` can be built anew by who publishes it. This finds, where Docker reaches the registry, what each is now:
+
+\`\`\`sh
+${run.pin}
+\`\`\`
+
+Publish with \`--image-digests\` and that line: Dockerfile and compose file then name each by its digest, and nothing else can be fetched. Do it again for
+fixes of the same version, and whenever a bundle names other versions, for which older digests do nothing.
+
+`
+}## Backup and restore
 
 \`\`\`sh
 ${run.backup}

@@ -253,6 +253,7 @@ all_ready() {
 }
 
 # Each hub says that it is ready, is a process of the release in use, and is still there and ready a second after it first said so.
+# With BELIEVED, for what was healthy before with the same configuration, the first time is enough.
 wait_healthy() {
   local deadline=$((SECONDS + ${HEALTH_SECONDS:-60})) release now='' since left
   release=$(readlink -f -- "$CURRENT")
@@ -263,6 +264,7 @@ wait_healthy() {
       now=$(manager_status) || now=''
       # One of the old release that is still about to end would answer as well.
       if [[ $(grep -c . <<<"$now") == "${#HUB_PORTS[@]}" ]] && ! grep -qv ' running$' <<<"$now" && of_release "$release" <<<"$now"; then
+        if [[ -n ${BELIEVED:-} ]]; then return 0; fi
         left=$((since + 1000000 - ${EPOCHREALTIME/./}))
         if ((left > 0)); then sleep "$(printf '%d.%06d' $((left / 1000000)) $((left % 1000000)))"; fi
         if all_ready && of_release "$release" <<<"$now"; then return 0; fi
@@ -270,7 +272,7 @@ wait_healthy() {
     elif now=$(manager_status) && grep -q ' failed$' <<<"$now"; then
       break
     fi
-    sleep 0.3
+    sleep 0.05
   done
   say "Not healthy: ${now:-no hub runs}"
   return 1

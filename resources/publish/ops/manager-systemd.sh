@@ -27,7 +27,7 @@ manager_start() {
   done
   # One that was given up is started again; starting the target alone would not do that.
   for port in "${HUB_PORTS[@]}"; do wanted+=("mcp-hub@$port.socket" "mcp-hub@$port.service"); done
-  for name in "$CURRENT"/systemd/*.timer; do wanted+=("$(basename -- "$name")"); done
+  for name in "$CURRENT"/systemd/*.timer; do wanted+=("${name##*/}"); done
   "$SYSTEMCTL" reset-failed 'mcp-hub*' >/dev/null 2>&1 9>&- || true
   systemctl_ start mcp-hub.target "${wanted[@]}"
 }

@@ -59,6 +59,7 @@ begun=yes
 switch_to "$to" "$config_folder"
 manager_reload || die 75 'The hubs could not be started. The reason is above.'
 reload_nginx || die 75 'nginx does not take the site. The reason is above.'
+BELIEVED=$was_healthy
 wait_healthy || die 75 'That release did not become healthy.'
 settle
 begun=''

@@ -1,14 +1,13 @@
 import { execFile } from 'node:child_process'
-import { existsSync, realpathSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { cache as kept } from './images.ts'
 
 const run = promisify(execFile)
-/** podman remembers where its store is. */
-const modules = realpathSync(path.resolve(import.meta.dirname, '../../../node_modules'))
-/** Kept from run to run: making a Debian takes a minute. */
-const cache = path.join(modules, '.cache/bundle-long')
+/** Kept from run to run: making a Debian takes a minute. podman remembers where its store is, and takes no long path. */
+const cache = path.join(kept, 'machine')
 const IMAGE = 'mcp-hub-test-debian'
 const PACKAGES = 'systemd,systemd-sysv,dbus,nginx-light,openssl,curl,procps,iproute2'
 

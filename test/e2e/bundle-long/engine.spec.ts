@@ -1,11 +1,14 @@
-import { appendFile, copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { test as base, expect } from '@playwright/test'
+import { anotherRelease } from '../../fixtures/another-release.ts'
 import { startEngine, type Engine } from './engine.ts'
 import { buildImages, run, saveImage } from './images.ts'
 import { createNetwork, type Network } from './network.ts'
+import { openProofs } from './proofs.ts'
 import { DOMAIN, publish } from './published.ts'
+import { timeRollbacks } from './rollbacks.ts'
 import { callsAToolInBothEras, fetchAt, receivesAnEvent, refusesStrangers, signsIn, type Place } from './uses.ts'
 
 /** A bundle for Docker, installed by its own deploy.sh with Docker Compose on a real engine; the images were built beside it. */
@@ -14,11 +17,14 @@ interface Installed {
   engine: Engine
   compose: (...args: string[]) => Promise<string>
   script: (name: string, ...args: string[]) => Promise<string>
+  /** deploy.sh of another bundle. */
+  deploy: (bundle: string) => Promise<string>
   /** What deploy.sh said. */
   deployed: string
   root: string
 }
 
+const proofs = openProofs('Docker')
 const USER = { name: 'nobody', id: 65_534 }
 const ROOT = path.join(os.tmpdir(), `mcp-hub-compose-${process.pid}`)
 
@@ -53,6 +59,8 @@ const test = base.extend<object, { network: Network; installed: Installed }>({
       // In the network of the engine, where its ports are on loopback; as a user that every machine has.
       const script = (name: string, ...args: string[]): Promise<string> =>
         run(...network.enter('bash', path.join(ROOT, 'current/ops', name), ...args), ROOT, scriptEnvironment(engine))
+      const deploy = (bundle: string): Promise<string> =>
+        run(...network.enter('bash', path.join(bundle, 'ops/deploy.sh')), bundle, scriptEnvironment(engine))
       try {
         await buildImages(published.bundle, published.version)
         for (const name of ['hub', 'web']) {
@@ -77,7 +85,7 @@ const test = base.extend<object, { network: Network; installed: Installed }>({
           password: published.environment['MCP_HUB_ADMIN_PASSWORD'] ?? '',
           fetch: await fetchAt(network.address, published.certificate),
         }
-        await use({ place, engine, compose, script, deployed, root: ROOT })
+        await use({ place, engine, compose, script, deploy, deployed, root: ROOT })
       } finally {
         await compose('down', '--volumes').catch(() => undefined)
         await engine.dispose()
@@ -96,6 +104,25 @@ const test = base.extend<object, { network: Network; installed: Installed }>({
   ],
 })
 test.describe.configure({ mode: 'serial' })
+test.afterAll(() => proofs.write())
+
+/** The longest time in seconds for which a person at the page would have waited for an answer. */
+async function silenceDuring(place: Place, work: () => Promise<unknown>): Promise<number> {
+  let [ended, longest, answered] = [false, 0, performance.now()]
+  const done = work().finally(() => (ended = true))
+  while (!ended) {
+    const ok = await place.fetch(`${place.origin}/health`, { signal: AbortSignal.timeout(1_000) }).then(
+      (answer) => answer.ok,
+      () => false,
+    )
+    const now = performance.now()
+    longest = Math.max(longest, now - answered)
+    if (ok) answered = now
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  await done
+  return longest / 1_000
+}
 
 function scriptEnvironment({ environment }: Engine): Record<string, string> {
   return { ...environment, NODE: process.execPath, HUB_USER: USER.name }
@@ -171,6 +198,25 @@ test('a hub that is killed is started again', async ({ installed }) => {
 test('deploy.sh takes the same release again, and keeps a backup before', async ({ installed }) => {
   await installed.script('deploy.sh')
   expect((await readdir(path.join(installed.root, 'backups'))).filter((name) => name.endsWith('.tar'))).toHaveLength(1)
+  await callsAToolInBothEras(installed.place)
+})
+
+test('another release and the way back: how long, and how long nobody answers', async ({ installed }) => {
+  const { engine, root } = installed
+  const current = async (): Promise<string> => path.basename(await realpath(path.join(root, 'current')))
+  const first = await current()
+  const folder = await anotherRelease(path.join(root, 'releases', first), 'another')
+  for (const name of ['hub', 'web']) await engine.docker('tag', `mcp-hub-${name}:${first}`, `mcp-hub-${name}:another`)
+  await installed.deploy(folder)
+  expect(await current()).toBe('another')
+  const gaps: number[] = []
+  const measured = await timeRollbacks(async () => {
+    const before = await current()
+    gaps.push(await silenceDuring(installed.place, () => installed.script('rollback.sh')))
+    expect(await current()).not.toBe(before)
+  })
+  proofs.note('ops/rollback.sh of an idle hub under Docker, to its very end', measured)
+  proofs.note('meanwhile nobody answers for at most', `${Math.max(...gaps).toFixed(1)} s`)
   await callsAToolInBothEras(installed.place)
 })
 

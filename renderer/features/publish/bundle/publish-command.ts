@@ -11,6 +11,7 @@ export function publishCommand(target: TargetInput): string {
     ['--instances', set('instances')],
     ['--services', target.services?.join(',')],
     ['--backup-recipients', target.backupRecipients?.join(',')],
+    ['--image-digests', target.imageDigests?.join(',')],
     ['--log-level', target.logLevel],
     ['--nginx', set('nginxVersion')],
     ['--install-dir', set('installDir')],
