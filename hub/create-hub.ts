@@ -74,6 +74,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   })
   const pushes = createPushSource({
     text: keptText(documents, 'pushes'),
+    dataDir: options.dataDir,
     shared: documents.shared,
     config,
     consents,

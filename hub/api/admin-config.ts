@@ -17,6 +17,7 @@ import {
 } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import type { Redactor } from '../observe/redactor.ts'
+import { saidOf, say } from '../say.ts'
 import type { ProgramsConsent } from './exec-check.ts'
 import { bodyOf, callerOf, queryOf, type On } from './routes.ts'
 
@@ -64,7 +65,10 @@ export function adminConfigRoutes(
     if (ifMatch === null || differences.length === 0) {
       const answer: PushResult = {
         ...{ dryRun: isDry, etag: entityTag(config.texts), differences, kept, missing },
-        refusal: refusal && { code: refusal.code, message: refusal.message, cure: refusal.cure ?? null },
+        refusal: refusal && {
+          ...{ code: refusal.code, message: refusal.message, cure: refusal.cure ?? null },
+          ...saidOf(refusal),
+        },
         push: null,
       }
       response.json(answer)
@@ -83,22 +87,20 @@ export function adminConfigRoutes(
   async function matching(request: Request): Promise<string> {
     const ifMatch = request.get('if-match')
     if (ifMatch === undefined)
-      throw new HubError('HUB_PRECONDITION_NEEDED', 'A push must say which configuration it was made for', {
-        cure: 'Send the ETag of GET /api/admin/config as If-Match.',
+      throw new HubError('HUB_PRECONDITION_NEEDED', say`A push must say which configuration it was made for`, {
+        cure: say`Send the ETag of GET /api/admin/config as If-Match.`,
       })
     const tags = ifMatch.split(',').map((tag) => tag.trim())
     const present = entityTag(config.texts)
     if (tags.includes(present)) return present
     const version = await newest()
-    const who = version?.by ?? 'somebody with access to its files'
+    const who = version?.by ?? say`somebody with access to its files`
     const why = version?.reason ? ` (${version.reason})` : ''
-    const when = version === null ? '' : ` at ${new Date(version.at).toISOString()}, version ${version.id}${why}`
+    const when = version === null ? '' : say` at ${new Date(version.at).toISOString()}, version ${version.id}${why}`
     throw new HubError(
       'HUB_CHANGED_MEANWHILE',
-      `The configuration is another than If-Match names: ${who} changed it${when}`,
-      {
-        cure: 'Read it again, compare, and push what is to be in force now.',
-      },
+      say`The configuration is another than If-Match names: ${who} changed it${when}`,
+      { cure: say`Read it again, compare, and push what is to be in force now.` },
     )
   }
 
@@ -120,8 +122,8 @@ export function adminConfigRoutes(
     const id = String(request.params['id'])
     const push = await (await options.openPushes()).get(id)
     if (push === null)
-      throw new HubError('HUB_PUSH_NOT_FOUND', `There is no push ${id}`, {
-        cure: 'GET /api/admin/config/pushes lists the newest; the audit log has all of them.',
+      throw new HubError('HUB_PUSH_NOT_FOUND', say`There is no push ${id}`, {
+        cure: say`GET /api/admin/config/pushes lists the newest; the audit log has all of them.`,
       })
     response.json(push)
   })

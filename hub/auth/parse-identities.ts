@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { fault, parseJsonc, positionOf, type Parsed, type Position } from '../config/jsonc.ts'
-import { faultsOf } from '../config/schema-faults.ts'
+import { faultsOf, UNKNOWN_KEY_CURE } from '../config/schema-faults.ts'
 import { permissionSchema, roleSchema, scopeSchema, userNameSchema, type Fault } from '../contract/index.ts'
 import { say, told } from '../say.ts'
 import { idOf, type Identities } from './identity-entries.ts'
@@ -49,7 +49,7 @@ export function parseIdentities(text: string, file: string): Parsed<Identities> 
   const where = (path: (string | number)[]): Position => positionOf(text, root, path)
   const result = identitySchema.safeParse(value)
   if (!result.success)
-    return { ok: false, faults: faultsOf(result.error, [], identitySchema, file, where).map(withCureOfHash) }
+    return { ok: false, faults: faultsOf(result.error, [], identitySchema, file, where).map(withCure) }
   const faults = (['users', 'keys'] as const).flatMap((list) => {
     const ids = result.data[list].map(idOf)
     const at = ids.findIndex((id, index) => ids.indexOf(id) !== index)
@@ -60,7 +60,14 @@ export function parseIdentities(text: string, file: string): Parsed<Identities> 
   return faults.length > 0 ? { ok: false, faults } : { ok: true, value: result.data }
 }
 
-const withCureOfHash = (found: Fault): Fault =>
-  found.path.endsWith('.passwordHash')
-    ? told({ ...found, cure: say`Make one with: mcp-hub user passwd NAME, or htpasswd -B.` })
-    : found
+function withCure(found: Fault): Fault {
+  if (found.path.endsWith('.passwordHash'))
+    return told({ ...found, cure: say`Make one with: mcp-hub user passwd NAME, or htpasswd -B.` })
+  // Hubs write this file themselves: what one does not know is seldom a slip of a person.
+  if (found.said?.['cure']?.code === UNKNOWN_KEY_CURE)
+    return told({
+      ...found,
+      cure: say`Remove it, or correct its spelling. If a newer version of the hub wrote it, start that version again, or restore a backup from before the upgrade.`,
+    })
+  return found
+}

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { Fault } from '../contract/index.ts'
-import { saidOfIssue, say, wordsFrom, type Said } from '../say.ts'
+import { saidOfIssue, say, saying, wordsFrom, type Said } from '../say.ts'
 import { interpolate, referencesInText, type Sources } from './interpolate.ts'
 import { fault, parseJsonc, positionOf, type Parsed, type Position } from './jsonc.ts'
 import { keysAt } from './schema-shape.ts'
@@ -83,11 +83,15 @@ export function faultsOf(
         [...path, key],
         where([...path, key]),
         say`Unknown key ${key}`,
-        guess === null ? say`Remove it, or correct its spelling.` : say`Did you mean ${guess}?`,
+        guess === null ? unknownKeyCure() : say`Did you mean ${guess}?`,
       )
     })
   })
 }
+
+/** Where nothing that is known is like it. */
+export const UNKNOWN_KEY_CURE = 'Remove it, or correct its spelling.'
+const unknownKeyCure = saying('Remove it, or correct its spelling.')
 
 const rank = ({ code }: z.core.$ZodIssue): number => (code === 'unrecognized_keys' ? 0 : 1)
 

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { meaningSchema } from './meanings.ts'
 import { serverStateSchema } from './servers.ts'
 import { configChangeSchema } from './versions.ts'
+import { wordingsSchema } from './wording.ts'
 
 const entries = z.record(z.string(), z.unknown())
 
@@ -48,7 +49,12 @@ export const pushStatusSchema = z.object({
   decidedAt: z.number().nullable(),
   /** Why it was taken back; empty for one that was kept. */
   failures: z.array(
-    z.object({ server: z.string().nullable(), state: serverStateSchema.nullable(), message: z.string() }),
+    z.object({
+      server: z.string().nullable(),
+      state: serverStateSchema.nullable(),
+      message: z.string(),
+      said: wordingsSchema.optional(),
+    }),
   ),
   changes: z.array(configChangeSchema),
 })
@@ -64,9 +70,24 @@ export const pushResultSchema = z.object({
   /** Settings of the pushed `system.json` that belong to a machine, and were left as they are here. */
   kept: z.array(z.string()),
   /** References of the pushed servers that have no value on this hub. */
-  missing: z.array(z.object({ server: z.string(), path: z.string(), message: z.string(), cure: z.string() })),
+  missing: z.array(
+    z.object({
+      server: z.string(),
+      path: z.string(),
+      message: z.string(),
+      cure: z.string(),
+      said: wordingsSchema.optional(),
+    }),
+  ),
   /** Why this caller would be refused; only in a dry run, which is refused nothing. */
-  refusal: z.object({ code: z.string(), message: z.string(), cure: z.string().nullable() }).nullable(),
+  refusal: z
+    .object({
+      code: z.string(),
+      message: z.string(),
+      cure: z.string().nullable(),
+      said: wordingsSchema.optional(),
+    })
+    .nullable(),
   /** Null when there was nothing to change, and in a dry run. */
   push: pushStatusSchema.nullable(),
 })

@@ -2,6 +2,7 @@ import type { Act } from '../auth/audit.ts'
 import type { PushStatus } from '../contract/index.ts'
 import { PRUNED, type AuditAct, type ChainEnd } from './audit-chain.ts'
 import { clean } from './clean-text.ts'
+import { unsaid } from '../say.ts'
 
 const MAX_TARGET = 300
 
@@ -47,7 +48,7 @@ export function pushAct({ id, by, state, failures }: PushStatus): AuditAct {
     action: `config.push-${state}`,
     target: id,
     outcome: state === 'kept' || state === 'watching' ? 'done' : 'failed',
-    details: JSON.stringify({ by, ...(failures.length === 0 ? {} : { failures }) }),
+    details: JSON.stringify({ by, ...(failures.length === 0 ? {} : { failures: failures.map(unsaid) }) }),
   }
 }
 

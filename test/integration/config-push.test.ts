@@ -1,11 +1,15 @@
 import { once } from 'node:events'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCli } from '../../hub/cli/main.ts'
+import { openFiles } from '../../hub/config/documents.ts'
+import { keptText } from '../../hub/config/kept-text.ts'
+import { adoptOldRecord } from '../../hub/config/push/old-record.ts'
+import { openPushRecord } from '../../hub/config/push/push-record.ts'
 import type {
   AuditPage,
   ConfigVersion,
@@ -356,6 +360,31 @@ it('a hub that is killed while it watches takes the push back when it is there a
   expect(await readFile(file, 'utf8')).toBe(before)
   await waitFor(() => state(second, 'running'), 20_000)
   await second.end()
+  await folder.dispose()
+})
+
+it('a push that a hub of before left under watch is taken over, with those that were decided', async () => {
+  const folder = await temporaryFolder()
+  const { path: dir } = folder
+  const texts = { servers: '{}', system: '{}', profiles: '{}' }
+  const status: PushStatus = {
+    ...{ id: 'old', by: 'ci', reason: null, at: 1, state: 'watching', until: 2, decidedAt: null },
+    ...{ failures: [], changes: [] },
+  }
+  const earlier: PushStatus = { ...status, id: 'earlier', state: 'kept', decidedAt: 1 }
+  await writeFile(
+    path.join(dir, 'config-push.json'),
+    JSON.stringify({ status, before: texts, after: texts, ran: ['one'] }),
+  )
+  await writeFile(path.join(dir, 'config-pushes.json'), JSON.stringify([earlier]))
+  const text = keptText(await openFiles(dir), 'pushes')
+  await adoptOldRecord(text, dir)
+  await adoptOldRecord(text, dir)
+  expect(await readdir(dir)).toEqual(['pushes.json'])
+  const record = await openPushRecord(text, 'me')
+  expect([record.open?.status.id, record.open?.ran, record.decided]).toEqual(['old', ['one'], [earlier]])
+  expect(await record.takeOver(record.pulse)).toBe(true)
+  expect(await record.end({ ...status, state: 'not-applied' })).toBe(true)
   await folder.dispose()
 })
 

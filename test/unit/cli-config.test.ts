@@ -116,5 +116,12 @@ describe('config check', () => {
     const { code, err } = await run(['config', 'check', '--config', config])
     expect(code).toBe(78)
     expect(err).toContain('users.json')
+
+    // What a newer hub wrote is refused by name, with what to do about it.
+    const key = { id: '0123456789ab', name: 'ci', hash: '0'.repeat(64), owner: null, permissions: [], createdAt: 1 }
+    await writeFile(path.join(config, 'users.json'), JSON.stringify({ keys: [{ ...key, rotation: 'weekly' }] }))
+    const newer = await run(['config', 'check', '--config', config])
+    expect(newer).toMatchObject({ code: 78, err: expect.stringContaining('Unknown key rotation') as string })
+    expect(newer.err).toContain('If a newer version of the hub wrote it, start that version again')
   })
 })

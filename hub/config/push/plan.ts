@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { applyEdits, modify, parse } from 'jsonc-parser'
 import type { ConfigTexts, Fault, PushConfig, PushResult, ServerConfig } from '../../contract/index.ts'
 import { HubError } from '../../hub-error.ts'
+import { saidOf, say, told, wordsFrom } from '../../say.ts'
 import { changeTexts } from '../../secrets/lift.ts'
 import { leavesOf } from '../changes.ts'
 import type { Sources } from '../interpolate.ts'
@@ -51,7 +52,10 @@ export function planPush(
     differences: differencesBetween(before, portableOf(texts, redact)),
     kept: settings.flatMap(([path]) => (travels(path) || path === '$schema' ? [] : [path])),
     missing: touched.flatMap(([server, entry]) =>
-      resolveReferences(entry, sources).faults.map(({ path, message, cure }) => ({ server, path, message, cure })),
+      resolveReferences(entry, sources).faults.map(({ path, message, cure, said }) => ({
+        ...{ server, path, message, cure },
+        ...saidOf({ said }),
+      })),
     ),
   }
 }
@@ -88,14 +92,16 @@ function secretsIn(server: string, entry: ServerConfig): Fault[] {
   const faults: Fault[] = []
   changeTexts(entry, (key, path, value) => {
     if (splitSecrets(key, value).some(({ secret }) => secret))
-      faults.push({
-        file: 'servers.json',
-        path: `mcpServers.${server}.${path}`,
-        line: null,
-        column: null,
-        message: 'It looks like the value of a secret, and those are never pushed',
-        cure: 'Write ${secret:NAME} in its place, and set NAME on the hub.',
-      })
+      faults.push(
+        told({
+          file: 'servers.json',
+          path: `mcpServers.${server}.${path}`,
+          line: null,
+          column: null,
+          message: say`It looks like the value of a secret, and those are never pushed`,
+          cure: say`Write \${secret:NAME} in its place, and set NAME on the hub.`,
+        }),
+      )
     return value
   })
   return faults
@@ -104,5 +110,8 @@ function secretsIn(server: string, entry: ServerConfig): Fault[] {
 function refuse(faults: Fault[]): void {
   const [first] = faults
   if (first !== undefined)
-    throw new HubError('HUB_INVALID_CONFIG', `${first.path}: ${first.message}`, { faults, cure: first.cure })
+    throw new HubError('HUB_INVALID_CONFIG', say`${first.path}: ${wordsFrom(first, 'message')}`, {
+      faults,
+      cure: wordsFrom(first, 'cure'),
+    })
 }

@@ -1,5 +1,6 @@
 import type { ConfigTexts, PushStatus } from '../../contract/index.ts'
 import { HubError } from '../../hub-error.ts'
+import { say } from '../../say.ts'
 import type { KeptText } from '../kept-text.ts'
 
 const MAX_DECIDED = 20
@@ -100,13 +101,19 @@ export async function openPushRecord(text: KeptText, self: string): Promise<Push
   }
 }
 
+/** A record that no hub watches yet. */
+export function recordText(open: OpenPush | null, decided: PushStatus[]): string {
+  const kept: Kept = { open: open && { ...open, watcher: '', beat: 0 }, decided }
+  return JSON.stringify(kept)
+}
+
 /** Written by this hub or one like it, and by nobody else. */
 function parse(text: string | null): Kept {
   return text === null || text === '' ? { open: null, decided: [] } : (JSON.parse(text) as Kept)
 }
 
 function stillWatched({ status: { by, until } }: OpenPush): HubError {
-  return new HubError('HUB_CONFLICT', `What ${by} pushed is still being watched`, {
-    cure: `Wait until ${new Date(until).toISOString()}, and read the configuration again.`,
+  return new HubError('HUB_CONFLICT', say`What ${by} pushed is still being watched`, {
+    cure: say`Wait until ${new Date(until).toISOString()}, and read the configuration again.`,
   })
 }

@@ -1,8 +1,13 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { parse } from 'jsonc-parser'
 import type { ExecConsents } from '../../auth/exec-consents.ts'
 import type { ServersFile } from '../../contract/index.ts'
 import type { Log } from '../../observe/log.ts'
 import type { Pushes, PushesOptions } from './pushes.ts'
+
+/** Of hubs of before; `old-record.ts` reads them. */
+const OLD_FILES = ['config-push.json', 'config-pushes.json']
 
 export interface PushSource {
   /** Loaded with the first call. */
@@ -13,12 +18,22 @@ export interface PushSource {
 }
 
 export function createPushSource(
-  options: Omit<PushesOptions, 'agree' | 'onFailure'> & { consents: ExecConsents; log: Log },
+  options: Omit<PushesOptions, 'agree' | 'onFailure'> & { dataDir: string; consents: ExecConsents; log: Log },
 ): PushSource {
   const { consents, log } = options
   let pushes: Promise<Pushes> | null = null
 
+  /** Once, before anything of it is read. */
+  let adopted: Promise<void> | null = null
+  const adopt = (): Promise<void> => (adopted ??= adoptOld())
+  async function adoptOld(): Promise<void> {
+    const { text, dataDir } = options
+    if (OLD_FILES.some((name) => existsSync(join(dataDir, name))))
+      await (await import('./old-record.ts')).adoptOldRecord(text, dataDir)
+  }
+
   async function load(): Promise<Pushes> {
+    await adopt()
     const { openPushes } = await import('./pushes.ts')
     return openPushes({
       ...options,
@@ -39,6 +54,7 @@ export function createPushSource(
 
   async function goOn(): Promise<void> {
     try {
+      await adopt()
       const text = await options.text.read()
       // As `push-record.ts` writes it: nearly always there is nothing to finish.
       if (text === null || text.startsWith('{"open":null')) return

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { isEnabled, type ConfigTexts, type PushStatus, type ServerStatus } from '../../contract/index.ts'
 import { HubError } from '../../hub-error.ts'
-import { say } from '../../say.ts'
+import { say, told as toldOf, wordsFrom } from '../../say.ts'
 import { changesBetween } from '../changes.ts'
 import { entityTag } from '../entity-tag.ts'
 import type { KeptText } from '../kept-text.ts'
@@ -52,6 +52,8 @@ const PATIENCE = 4
 /** So often may a server end in the window and still count as one that runs. */
 const MAX_ENDS = 1
 
+type Failure = PushStatus['failures'][number] & { final: boolean }
+
 /** Goes on with a push that was watched when the hub ended, this one or another. */
 export async function openPushes(options: PushesOptions): Promise<Pushes> {
   const { config, watchMs, told, now = Date.now } = options
@@ -100,8 +102,6 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
     if (due && failures.length === 0) return decide(push, 'kept')
   }
 
-  type Failure = PushStatus['failures'][number] & { final: boolean }
-
   function failuresOf({ ran }: OpenPush): Failure[] {
     const found = ran.flatMap((name): Failure[] => {
       const entry = Object.hasOwn(config.servers.mcpServers, name) ? config.servers.mcpServers[name] : undefined
@@ -110,13 +110,21 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
       const status = options.servers().find((one) => one.name === name)
       const state = status?.state ?? null
       const ends = (status?.restarts ?? 0) - Math.min(endsBefore.get(name) ?? 0, status?.restarts ?? 0)
-      if (ends > MAX_ENDS) return [{ server: name, state, message: `${name} ended ${ends} times`, final: true }]
+      if (ends > MAX_ENDS)
+        return [toldOf({ server: name, state, message: say`${name} ended ${ends} times`, final: true })]
       if (state === 'running' || state === 'degraded' || state === 'idle') return []
-      const why = status?.reason?.message ?? `it is ${state ?? 'not there'}`
-      return [{ server: name, state, message: why, final: state === 'failed' || state === 'needs-auth' }]
+      const reason = status?.reason ?? null
+      const message =
+        reason !== null
+          ? wordsFrom(reason, 'message')
+          : state === null
+            ? say`it is not there`
+            : say`its state is ${state}`
+      return [toldOf({ server: name, state, message, final: state === 'failed' || state === 'needs-auth' })]
     })
     const reason = options.unready()
-    return reason === null ? found : [...found, { server: null, state: null, message: reason, final: false }]
+    if (reason === null) return found
+    return [...found, toldOf({ server: null, state: null, message: say`it can take no work: ${reason}`, final: false })]
   }
 
   /** Nothing failed yet, but something has not come up: fetching a program takes its time. */
@@ -265,11 +273,7 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
   }
 }
 
-const plain = ({ server, state, message }: PushStatus['failures'][number]): PushStatus['failures'][number] => ({
-  server,
-  state,
-  message,
-})
+const plain = ({ final: _, ...failure }: Failure): PushStatus['failures'][number] => failure
 
 /** Of several files only some were written. */
 const isBetween = (texts: ConfigTexts, { before, after }: OpenPush): boolean =>

@@ -3,6 +3,7 @@ import { expect, expectAccessible, test } from './fixtures.ts'
 interface Portable {
   etag: string
   profiles: { profiles: Record<string, unknown> }
+  servers: { mcpServers: Record<string, unknown> }
 }
 
 test('a change is a version; going back brings the old configuration into force', async ({ admin: page, hub }) => {
@@ -59,7 +60,34 @@ test('users go back to a version of theirs, without a hash on the page, and push
   // Somebody changes it meanwhile, which ends the watch.
   expect((await page.request.delete('/api/profiles/pushed', { headers })).ok()).toBe(true)
   await expect(row).toContainText('replaced by a later change')
+
+  // With the program of a server that runs gone, the hub takes the push back, and says why.
+  const before = (await (await page.request.get('/api/admin/config')).json()) as Portable
+  const everything = { command: 'gone-since-then' }
+  const bad = await page.request.put('/api/admin/config', {
+    headers: { ...headers, 'if-match': before.etag },
+    data: { servers: { mcpServers: { ...before.servers.mcpServers, everything } }, reason: 'It worked on my computer' },
+  })
+  expect(bad.ok()).toBe(true)
+  await expect(row).toContainText('It worked on my computer')
+  await expect(row).toContainText('taken back', { timeout: 30_000 })
+  await expect(row.getByRole('list', { name: 'Why' })).toContainText(
+    'everything: The command gone-since-then was not found',
+  )
   await expectAccessible(page)
+  const after = (await (await page.request.get('/api/admin/config')).json()) as Portable
+  expect(after.servers).toEqual(before.servers)
+  await page.evaluate(() => localStorage.setItem('mcp-hub.locale', 'zh-CN'))
+  await page.reload()
+  const reason = page.getByRole('list', { name: '原因' })
+  await expect(reason.first()).toContainText('everything: 找不到命令 gone-since-then')
+  await page.evaluate(() => localStorage.removeItem('mcp-hub.locale'))
+  // Other tests of this hub call it.
+  await expect
+    .poll(async () => ((await (await page.request.get('/api/servers/everything')).json()) as { state: string }).state, {
+      timeout: 30_000,
+    })
+    .toBe('running')
 })
 
 test('a save over somebody else’s change is refused, and what was typed stays', async ({ admin: page }) => {
