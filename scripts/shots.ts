@@ -108,7 +108,8 @@ await logIn(first, example.url)
 await exampleCalls(first.request, example.url)
 await examplePeople(first.request, example.url)
 await exampleWebhooks(first.request, example.url)
-await first.request.post(`${example.url}/api/backups`, { headers: { origin: example.url } })
+const kept = await first.request.post(`${example.url}/api/backups`, { headers: { origin: example.url } })
+if (!kept.ok()) throw new Error(`backup: ${String(kept.status())} ${await kept.text()}`)
 await first.close()
 const hubs = { example, empty, new: fresh, apps }
 const groups = Object.entries(hubs).flatMap(([name, hub]) =>

@@ -20,12 +20,17 @@ export function parseWith<T>(
   const { root, value } = parsed.value
   const where = (path: (string | number)[]): Position => positionOf(text, root, path)
   const faults: Fault[] = []
-  const resolved = sources === undefined || sources === 'unresolved' ? value : resolveTexts(value, sources, [])
-  const result = schema.safeParse(sources === 'unresolved' ? withoutReferences(value) : resolved)
+  if (sources === 'unresolved') {
+    const result = schema.safeParse(withoutReferences(value))
+    const issues = (result.error?.issues ?? []).filter(({ path }) => !isReference(valueAt(value, path)))
+    if (issues.length > 0) return { ok: false, faults: faultsOf({ issues }, [], schema, file, where) }
+    return { ok: true, value: (result.success ? withTexts(result.data, value) : value) as T }
+  }
+  const result = schema.safeParse(sources === undefined ? value : resolveTexts(value, sources, []))
   // A value that is missing is told once, as that.
   if (!result.success && faults.length === 0) faults.push(...faultsOf(result.error, [], schema, file, where))
   if (faults.length > 0 || !result.success) return { ok: false, faults }
-  return { ok: true, value: sources === 'unresolved' ? (withTexts(result.data, value) as T) : result.data }
+  return { ok: true, value: result.data }
 
   function resolveTexts(inner: unknown, from: Sources, path: (string | number)[]): unknown {
     if (typeof inner === 'string') {
@@ -47,6 +52,9 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 const isReference = (value: unknown): boolean => typeof value === 'string' && referencesInText(value).length > 0
 
+const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[key], value)
+
 function withoutReferences(value: unknown): unknown {
   if (!isObject(value)) return value
   return Object.fromEntries(
@@ -64,7 +72,7 @@ function withTexts(checked: unknown, written: unknown): unknown {
 }
 
 export function faultsOf(
-  error: z.ZodError,
+  error: Pick<z.ZodError, 'issues'>,
   base: (string | number)[],
   schema: z.ZodType,
   file: string | null,

@@ -56,6 +56,19 @@ it('system.json names unknown keys', () => {
   ])
 })
 
+it('system.json of another machine may hold references where a value must be, and nothing else that is wrong', () => {
+  const hook = { url: 'https://chat.example/hook', secret: '${secret:WEBHOOK_CHAT}' }
+  const parse = (webhook: object) =>
+    parseSystemFile(JSON.stringify({ monitoring: { webhooks: { chat: webhook } } }), '/c/system.json')
+  expect(parse(hook)).toMatchObject({ ok: true, value: { monitoring: { webhooks: { chat: hook } } } })
+  expect(parse({ ...hook, url: '${CHAT_HOOK}' })).toMatchObject({ ok: true })
+  expect(parse({ ...hook, enabled: 'yes' })).toMatchObject({
+    ok: false,
+    faults: [{ path: 'monitoring.webhooks.chat.enabled' }],
+  })
+  expect(parse({ url: hook.url })).toMatchObject({ ok: false, faults: [{ path: 'monitoring.webhooks.chat.secret' }] })
+})
+
 it('prefixes keep names of other scripts apart', () => {
   expect(serverPrefix('My Server!')).toBe('My_Server')
   expect(serverPrefix('天气')).not.toBe(serverPrefix('地图'))
