@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -86,6 +86,15 @@ export async function exampleWebhooks(request: APIRequestContext, url: string): 
   for (const id of ['chat', 'on-call']) await request.post(`${url}/api/webhooks/${id}/test`, { headers, data: {} })
 }
 
+/** The example's servers by their names: a picture must not carry a path of the machine that made it. */
+async function linkPrograms(bin: string): Promise<string> {
+  await mkdir(bin)
+  await symlink(process.execPath, path.join(bin, 'node'))
+  for (const name of ['mcp-server-everything', 'mcp-server-memory', 'mcp-server-filesystem'])
+    await symlink(path.join(modules, '.bin', name), path.join(bin, name))
+  return bin
+}
+
 /** The built hub in server mode on a free port, with folders of its own that go with it. */
 export async function startHub(
   servers: (folder: string) => Record<string, unknown>,
@@ -99,10 +108,11 @@ export async function startHub(
   await writeFile(path.join(configDir, 'servers.json'), JSON.stringify({ mcpServers: servers(folder) }, null, 2))
   await writeFile(path.join(configDir, 'system.json'), JSON.stringify({ history: { payloads: 'redacted' } }))
   await writeFile(path.join(configDir, 'profiles.json'), JSON.stringify({ profiles }, null, 2))
+  const bin = await linkPrograms(path.join(folder, 'bin'))
   const child = spawn(process.execPath, [path.join(root, 'dist', 'hub', 'server.js')], {
     env: {
-      // The example's servers by their names: a picture must not carry a path of the machine that made it.
-      PATH: [path.join(modules, '.bin'), path.dirname(process.execPath), process.env['PATH']].join(path.delimiter),
+      // Where it looked for a program that is not there is part of a picture.
+      PATH: [bin, '/usr/bin', '/bin'].join(path.delimiter),
       HOME: folder,
       PORT: '0',
       CONFIG_DIR: configDir,
