@@ -121,8 +121,6 @@ export default defineConfig({
                   priority: 1,
                 },
                 { name: 'vue', test: /[\\/]node_modules[\\/](?:@vue|vue|vue-router|vue-i18n|@intlify|pinia)[\\/]/ },
-                // What nearly every page needs: in dozens of tiny files it cost each page's opening more than it saved the first load.
-                { name: 'shared', minShareCount: 6, priority: -1 },
               ],
             },
           },
