@@ -137,7 +137,7 @@ export function renderSite({ target, system }: BundleContext, place: NginxPlace)
   const resolver =
     place.resolver === null
       ? ''
-      : `  # A container that is made anew may have another address.\n  resolver ${place.resolver} valid=10s;\n`
+      : `  # A container that is made anew may have another address, and nobody answers until it is known.\n  resolver ${place.resolver} valid=1s;\n`
   const server = (address: string, more = ''): string =>
     `  server ${address} fail_timeout=2s${place.resolver === null ? '' : ' resolve'}${more};\n`
   const instances = place.upstreams.map(({ address, instance }) => ({

@@ -18,6 +18,14 @@ compose() {
 }
 
 manager_start() {
+  make_ready || return 1
+  rm -f -- "$INSTALL_DIR/.services"
+  quietly compose up --detach --no-build --remove-orphans || return 1
+  note "$INSTALL_DIR/.services" "$(services)"
+}
+
+# What must be there before a container is touched.
+make_ready() {
   local image
   # Its ports are those of the nginx in the container.
   leave_site || return 1
@@ -26,10 +34,47 @@ manager_start() {
   for image in hub web; do
     "$DOCKER" image inspect "mcp-hub-$image:$(name_of "$CURRENT")" >/dev/null 2>&1 9>&- || quietly compose build "$image" || return 1
   done
-  quietly compose up --detach --no-build --remove-orphans
 }
 
-manager_reload() { manager_start; }
+# Where the services are the same but for their images, each hub by itself: compose would start web anew with them, and only after
+# Docker's own look at them, every ten seconds. Of several hubs one after the other, so that the others answer meanwhile.
+manager_reload() {
+  local at=0 port web
+  web=$(compose ps --quiet web 2>/dev/null)
+  if [[ -z $web ]] || ! is_noted "$INSTALL_DIR/.services" "$(services)"; then
+    manager_start
+    return
+  fi
+  make_ready || return 1
+  for port in "${HUB_PORTS[@]}"; do
+    at=$((at + 1))
+    quietly compose up --detach --no-build --no-deps "$(hub_service "$at")" || return 1
+    if ((at < ${#HUB_PORTS[@]})); then until_ready "$port" || return 1; fi
+  done
+  # The same web under the name of another release stays; it finds the new address of a hub within a second.
+  [[ $(image_of "$web") == "$(image_of "mcp-hub-web:$(name_of "$CURRENT")")" ]] || quietly compose up --detach --no-build --no-deps web
+}
+
+# What compose would make of the file and of .env, whatever release it is of.
+services() {
+  { sed 's/:-[^}]*}/}/' -- "$CURRENT/docker/compose.yaml" && cat -- "$ENV_FILE" && id -u "$HUB_USER" && id -g "$HUB_USER"; } | sha256sum
+}
+
+# image_of CONTAINER|IMAGE: by content.
+image_of() {
+  "$DOCKER" container inspect --format '{{.Image}}' "$1" 2>/dev/null 9>&- || "$DOCKER" image inspect --format '{{.Id}}' "$1" 2>/dev/null 9>&-
+}
+
+until_ready() {
+  local deadline=$((SECONDS + ${HEALTH_SECONDS:-60}))
+  until hub_ready "$1"; do
+    if ((SECONDS >= deadline)); then
+      say "The hub of port $1 did not become ready, and the others were left as they are."
+      return 1
+    fi
+    sleep 0.1
+  done
+}
 
 manager_stop() { quietly compose down --remove-orphans; }
 
@@ -44,10 +89,10 @@ manager_status() {
 }
 
 hub_container() {
-  local service=hub
-  ((${#HUB_PORTS[@]} == 1)) || service=hub-$1
-  compose ps --all --quiet "$service" 2>/dev/null
+  compose ps --all --quiet "$(hub_service "$1")" 2>/dev/null
 }
+
+hub_service() { if ((${#HUB_PORTS[@]} == 1)); then echo hub; else echo "hub-$1"; fi; }
 
 container_state() {
   local status restarts code image
