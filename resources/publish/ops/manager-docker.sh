@@ -55,9 +55,12 @@ manager_reload() {
   [[ $(image_of "$web") == "$(image_of "mcp-hub-web:$(name_of "$CURRENT")")" ]] || quietly compose up --detach --no-build --no-deps web
 }
 
-# What compose would make of the file and of .env, whatever release it is of.
+# What compose would make of the file and of .env, whatever release it is of; and the certificate, which nginx reads at its start.
 services() {
-  { sed 's/:-[^}]*}/}/' -- "$CURRENT/docker/compose.yaml" && cat -- "$ENV_FILE" && id -u "$HUB_USER" && id -g "$HUB_USER"; } | sha256sum
+  {
+    sed 's/:-[^}]*}/}/' -- "$CURRENT/docker/compose.yaml" && cat -- "$ENV_FILE" && id -u "$HUB_USER" && id -g "$HUB_USER"
+    cat -- "$CERTIFICATE" 2>/dev/null || true
+  } | sha256sum
 }
 
 # image_of CONTAINER|IMAGE: by content.
