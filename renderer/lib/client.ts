@@ -151,7 +151,9 @@ async function renewing(path: string, label: string, init: RequestInit): Promise
     // An access token is good for minutes; what renews it is in a cookie that only /api/auth sees. A wrong password is 401
     // too, and must not be sent twice.
     const ended = response.status === 401 && response.headers.has('www-authenticate')
-    if (ended && (await renewSession())) return await fetch(path, init)
+    if (!ended) return response
+    if (await renewSession()) return await fetch(path, init)
+    tellEnd()
     return response
   } catch (error) {
     throw unreachable(error, label)
@@ -165,6 +167,13 @@ function unreachable(error: unknown, label: string): unknown {
     request: label,
     message: error instanceof Error ? error.message : String(error),
   })
+}
+
+let tellEnd: () => void = () => undefined
+
+/** Told when a request is refused because there is no session any more, whoever sent it. */
+export function onSessionEnd(listener: () => void): void {
+  tellEnd = listener
 }
 
 let renewal: Promise<boolean> | null = null

@@ -9,7 +9,7 @@ export interface EventStream {
   watchLogs: (server: string | null) => void
   /** Has the stream also carry what the servers consume, which is measured only then. */
   watchUsage: (on: boolean) => void
-  /** Tries at once instead of after the current delay. */
+  /** Tries at once instead of after the current delay, and again after a sign-in. */
   retry: () => void
   dispose: () => void
 }
@@ -38,6 +38,7 @@ export function createEventStream({ onEvent, onState, onGap }: Options): EventSt
   let abort = new AbortController()
   let wake: () => void = () => undefined
   let disposed = false
+  let signedOut = false
 
   async function readOnce(signal: AbortSignal): Promise<'ended' | 'signed-out'> {
     const query = { ...(logs === null ? {} : { logs }), ...(usage ? { usage: '1' as const } : {}) }
@@ -71,6 +72,7 @@ export function createEventStream({ onEvent, onState, onGap }: Options): EventSt
   }
 
   async function run(): Promise<void> {
+    signedOut = false
     onState('connecting')
     while (!disposed) {
       abort = new AbortController()
@@ -78,6 +80,7 @@ export function createEventStream({ onEvent, onState, onGap }: Options): EventSt
       try {
         const outcome = await readOnce(signal)
         if (outcome === 'signed-out') {
+          signedOut = true
           onState('signed-out')
           return
         }
@@ -116,7 +119,10 @@ export function createEventStream({ onEvent, onState, onGap }: Options): EventSt
       usage = on
       abort.abort()
     },
-    retry: () => wake(),
+    retry() {
+      if (signedOut) void run()
+      else wake()
+    },
     dispose() {
       disposed = true
       abort.abort()

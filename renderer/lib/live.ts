@@ -1,6 +1,7 @@
 import type { QueryClient } from '@tanstack/vue-query'
 import { inject, onScopeDispose, shallowRef, type InjectionKey, type ShallowRef } from 'vue'
 import type { HubEvent, ServerDetail, ServerStatus } from '../../hub/contract/index.ts'
+import { endSession } from './ended-session.ts'
 import { createEventStream, type StreamState } from './event-stream.ts'
 import { keys } from './queries.ts'
 
@@ -96,7 +97,7 @@ export function createLive(client: QueryClient): Live {
     onGap: () => void client.invalidateQueries(),
     onState(next) {
       state.value = next
-      if (next === 'signed-out') void client.invalidateQueries({ queryKey: keys.me })
+      if (next === 'signed-out') endSession(client)
     },
   })
 

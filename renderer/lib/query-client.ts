@@ -1,17 +1,10 @@
-import { MutationCache, QueryCache, QueryClient } from '@tanstack/vue-query'
+import { QueryClient } from '@tanstack/vue-query'
+import { onSessionEnd } from './client.ts'
+import { endSession } from './ended-session.ts'
 import { ApiError } from './problem.ts'
-import { keys } from './queries.ts'
 
 export function createQueryClient(): QueryClient {
-  // A session that ended shows at whatever was asked next; the answer to "who am I" decides where that leads.
-  const onError = (error: Error): void => {
-    if (error instanceof ApiError && error.code === 'HUB_UNAUTHENTICATED') {
-      void client.invalidateQueries({ queryKey: keys.me })
-    }
-  }
   const client = new QueryClient({
-    queryCache: new QueryCache({ onError }),
-    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
         // The event stream says when something changed.
@@ -28,5 +21,7 @@ export function createQueryClient(): QueryClient {
       mutations: { networkMode: 'always' },
     },
   })
+  // A session that ended shows at whatever was asked next.
+  onSessionEnd(() => endSession(client))
   return client
 }

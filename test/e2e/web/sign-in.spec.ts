@@ -50,6 +50,37 @@ test('a hub that cannot say who is signed in shows that and no page, until it ca
   await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible()
 })
 
+test('a session that ends in the middle of an edit is taken up again over the page, with all that was typed', async ({
+  admin: page,
+}) => {
+  await page.goto('/servers/add')
+  const typed = 'npx -y @acme/mcp-server-notes --read-only'
+  await page.getByRole('textbox').first().fill(typed)
+  await page.context().clearCookies()
+  await page.getByRole('button', { name: 'Review' }).click()
+
+  const dialog = page.getByRole('dialog', { name: 'Your session has ended' })
+  await expect(dialog).toContainText('Sign in again as admin')
+  await expect(dialog.getByLabel('Password')).toBeFocused()
+  await expectAccessible(page)
+  await page.keyboard.press('Escape')
+  await page.keyboard.type('wrong')
+  await page.keyboard.press('Enter')
+  await expect(dialog.getByRole('alert')).toContainText('You could not be signed in')
+  await dialog.getByLabel('Password').fill(PASSWORD)
+  await page.keyboard.press('Enter')
+  await expect(dialog).toBeHidden()
+
+  await expect(page.getByRole('textbox').first()).toHaveValue(typed)
+  await page.getByRole('button', { name: 'Review' }).click()
+  await expect(page.getByText('@acme/mcp-server-notes').first()).toBeVisible()
+  await expect(page.getByRole('button', { name: /^Add/ }).last()).toBeVisible()
+
+  await page.context().clearCookies()
+  await page.goto('/servers')
+  await expect(page).toHaveURL(/\/login/)
+})
+
 test('a link may not send somebody who signs in elsewhere', async ({ page }) => {
   await page.goto('/login?next=//example.com/')
   await page.getByLabel('User name').fill('admin')
