@@ -17,18 +17,20 @@ export default defineConfig({
   outputDir: 'test-results',
   reporter: 'list',
   forbidOnly: Boolean(process.env['CI']),
-  // Each test drives a whole app or a whole server: more at once mostly makes them wait for each other.
-  workers: 1,
+  // The most of any project; each says how many of these it takes.
+  workers: 2,
   timeout: 60_000,
   expect: { timeout: 10_000 },
   use: { trace: 'retain-on-failure', screenshot: 'only-on-failure' },
   projects: [
-    { name: 'desktop', testDir: 'test/e2e/desktop' },
+    // Each test drives a whole app or a whole server: more at once mostly makes them wait for each other.
+    { name: 'desktop', testDir: 'test/e2e/desktop', workers: 1 },
     // Each worker has a hub of its own; one is busy with the accessibility of every page while the other does all else.
     { name: 'web', testDir: 'test/e2e/web', use: browser, workers: 2 },
     {
       // Pictures that are compared: the same fonts, drawn in the same way, wherever they are made.
       name: 'visual',
+      workers: 1,
       testDir: 'test/e2e/visual',
       // Each takes many pictures.
       timeout: 240_000,
@@ -50,6 +52,7 @@ export default defineConfig({
     },
     {
       name: 'bundle',
+      workers: 1,
       testDir: 'test/e2e/bundle',
       // Builds, installs and starts what a production machine would.
       timeout: 180_000,
@@ -58,6 +61,7 @@ export default defineConfig({
     {
       // `npm run test:bundle:long`: with load, in containers, with the tools that `bundle` can do without.
       name: 'bundle-long',
+      workers: 1,
       testDir: 'test/e2e/bundle-long',
       timeout: 900_000,
       use: { ...browser, ignoreHTTPSErrors: true },
