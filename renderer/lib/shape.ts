@@ -27,7 +27,7 @@ const known = new WeakMap<z.ZodType, Holds | null>()
  */
 export function shapeOf(schema: z.ZodType): Holds | null {
   let holds = known.get(schema)
-  if (holds === undefined) known.set(schema, (holds = build(schema._zod.def as unknown as Def)))
+  if (holds === undefined) known.set(schema, (holds = build(schema._zod.def)))
   return holds
 }
 
@@ -55,7 +55,7 @@ function build(def: Def): Holds | null {
     case 'array':
       return within(def.element, (inner) => (value) => Array.isArray(value) && value.every(inner))
     case 'record':
-      if (def.keyType?._zod.def.type !== 'string' || build(def.keyType._zod.def as unknown as Def) === null) return null
+      if (def.keyType?._zod.def.type !== 'string' || build(def.keyType._zod.def) === null) return null
       return within(def.valueType, (inner) => (value) => isRecord(value) && Object.values(value).every(inner))
     case 'object':
       return def.catchall === undefined ? ofObject(Object.entries(def.shape ?? {})) : null

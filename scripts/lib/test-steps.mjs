@@ -41,7 +41,7 @@ function playwright(/** @type {string} */ name, /** @type {number} */ minutes) {
 /** In the order of how soon they tell something. The deadlines keep a whole run under half an hour. */
 export const steps = [
   check('typecheck', path.join(root, 'scripts', 'typecheck.ts'), []),
-  check('lint', ESLINT, ['.', '--max-warnings=0']),
+  check('lint', ESLINT, ['.', '--max-warnings=0'], 6),
   check('format', PRETTIER, ['--check', '--log-level=warn', '.'], 2),
   vitest('unit', 2),
   vitest('ui', 1),

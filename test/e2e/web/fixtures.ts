@@ -76,15 +76,12 @@ export async function signIn(context: BrowserContext, url: string): Promise<void
 /** WCAG 2.2 AA, as far as a program can tell. With `only` one rule: what another theme can change is contrast. */
 export async function expectAccessible(page: Page, only?: 'color-contrast'): Promise<void> {
   // What fades in or out is not what anybody reads.
-  await page.evaluate(() =>
-    Promise.allSettled(
-      document
-        .getAnimations()
-        .filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity)
-        .map(({ finished }) => finished),
-    ),
-  )
-  const axe = new AxeBuilder({ page })
+  await page.evaluate(() => {
+    for (const animation of document.getAnimations())
+      if (animation.effect?.getComputedTiming().endTime !== Infinity) animation.finish()
+  })
+  // The other mode opens a page of its own for each look, for frames of other origins: these pages have none.
+  const axe = new AxeBuilder({ page }).setLegacyMode()
   if (only === undefined) axe.withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
   else axe.withRules(only)
   const { violations } = await axe.analyze()
