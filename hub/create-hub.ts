@@ -23,6 +23,7 @@ import { identityAct, pushAct } from './history/acts.ts'
 import type { Hub, HubOptions } from './hub.ts'
 import { createLiveSettings } from './live-settings.ts'
 import { rememberLog } from './observe/recent-log.ts'
+import { say } from './say.ts'
 import { createSecretKeeper } from './secrets/keeper.ts'
 import { createSecretLifter } from './secrets/lifter.ts'
 import { createProcessJournal, journalFile } from './upstream/process/journal.ts'
@@ -295,7 +296,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       options.log('error', 'The API could not be loaded', { error: String(error) })
     },
     // A hub that cannot keep what it is told is taken out of the balance; only a database elsewhere can be away.
-    unready: () => (!door.open ? 'not serving' : options.databaseUrl === null ? null : history.failure),
+    unready: () => (!door.open ? say`not serving` : options.databaseUrl === null ? null : history.failure),
   })
 
   const live = createLiveSettings({

@@ -4,6 +4,7 @@ import { limitByAddress } from './address-limit.ts'
 import type { Endpoint, Limits } from './contract/index.ts'
 import { rpc } from './gateway/json-rpc.ts'
 import { HubResponse } from './http-answers.ts'
+import { say, told, type Said } from './say.ts'
 
 /** The listener that MCP clients use. It never moves by itself: clients hold its URL. */
 export interface EndpointListener {
@@ -53,19 +54,27 @@ export function createEndpointListener(options: {
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException
         const takenBy = code === 'EADDRINUSE' ? await holderOf(port) : null
-        set({
-          state: code === 'EADDRINUSE' ? 'port-in-use' : 'failed',
-          url: url(port),
-          port,
-          takenBy,
-          message:
-            code === 'EADDRINUSE' ? `Port ${port} is in use${takenBy === null ? '' : ` by ${takenBy}`}` : message,
-        })
+        set(
+          told({
+            state: code === 'EADDRINUSE' ? 'port-in-use' : 'failed',
+            url: url(port),
+            port,
+            takenBy,
+            message: causeOf(code, message, port, takenBy),
+          }),
+        )
       }
     },
     stopListening: () => server?.close(),
     close,
   }
+}
+
+function causeOf(code: string | undefined, message: string, port: number, takenBy: string | null): Said {
+  if (code === 'EADDRINUSE')
+    return takenBy === null ? say`Port ${port} is in use` : say`Port ${port} is in use by ${takenBy}`
+  if (code === 'EACCES') return say`The system does not let this account use port ${port}: ${message}`
+  return say`The system refuses port ${port}: ${message}`
 }
 
 /** What one connection may take, and how many there may be. */

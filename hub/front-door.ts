@@ -15,6 +15,7 @@ import { errorCodes } from './contract/index.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { rpc } from './gateway/json-rpc.ts'
 import { handOver, identifyRequest, refuseMcp, refusePlain, sendJson } from './http-answers.ts'
+import type { Words } from './say.ts'
 import type { AccountService } from './upstream/oauth/service.ts'
 
 /** What a listener serves: everything, or only the MCP endpoints. */
@@ -35,7 +36,7 @@ export interface FrontDoorOptions {
   /** The API and the page. Rejects when they cannot be loaded. */
   app: () => Promise<RequestListener>
   /** Why the hub should get no work; null when it should. */
-  unready: () => string | null
+  unready: () => Words | null
   onAppFailure: (error: unknown) => void
 }
 
@@ -46,7 +47,7 @@ export interface FrontDoor {
   /** Whether MCP requests are taken. */
   open: boolean
   /** Why the hub should get no work, as `/health/ready` says it; null when it should. */
-  unready: () => string | null
+  unready: () => Words | null
   /** Requests whose answer is not over. */
   readonly running: number
   /** An answer that may last: it is ended when its caller's credential is. */
@@ -132,7 +133,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   function sendReadiness(response: ServerResponse): void {
     const reason = options.unready()
     if (reason === null) sendJson(response, 200, '{"status":"ready"}')
-    else sendJson(response, 503, JSON.stringify({ status: 'not ready', reason }))
+    else sendJson(response, 503, JSON.stringify({ status: 'not ready', reason: String(reason) }))
   }
 
   const door: FrontDoor = {

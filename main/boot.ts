@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { BrowserWindow, Notification, app, clipboard, dialog, nativeTheme, safeStorage, session, shell } from 'electron'
-import { exportResultSchema, problemSchema, signInStartedSchema, type Overview } from '../hub/contract/index.ts'
+import { exportResultSchema, problemSchema, signInStartedSchema, textIn, type Overview } from '../hub/contract/index.ts'
 import { createFaultReports } from '../hub/observe/fault-reports.ts'
 import { createRedactor } from '../hub/observe/redactor.ts'
 import { reapLeftBehind } from '../hub/upstream/process/journal.ts'
@@ -19,7 +19,7 @@ import { openSecretBox } from './secret-box.ts'
 import { openVault } from './secrets.ts'
 import { hardenSession } from './security.ts'
 import { openSettings } from './settings.ts'
-import { createSignInNotices } from './sign-in-notices.ts'
+import { createSignInNotices, type SignInNotice } from './sign-in-notices.ts'
 import { clientSnippet } from './snippets.ts'
 import { chooseLocale, fill, textsOf, type Texts } from './texts.ts'
 import { trayModel, type TrayCommand } from './tray-menu.ts'
@@ -93,7 +93,7 @@ export async function start(): Promise<void> {
     onOverview: (overview) => {
       announce(overview)
       showTray()
-      for (const notice of signInNotices(overview)) notifySignIn(notice.server, notice.reason)
+      for (const notice of signInNotices(overview)) notifySignIn(notice)
     },
     onFaults: (faults) => log.scope('hub').error('Fatal configuration faults', faults),
     keepSecret: async (name, value) => {
@@ -129,23 +129,18 @@ export async function start(): Promise<void> {
 
   /** For whoever started the app in a terminal. */
   function announce({ endpoint }: Overview): void {
-    const line =
-      endpoint.state === 'listening'
-        ? `MCP endpoint: ${endpoint.url}`
-        : endpoint.state === 'port-in-use'
-          ? `MCP endpoint: ${endpoint.message ?? 'port in use'}`
-          : ''
-    if (line === announced || line === '') return
-    announced = line
-    process.stdout.write(`${line}\nMCP Hub UI: ${APP_URL}\n`)
+    const what = endpoint.state === 'listening' ? endpoint.url : textIn(texts().said, endpoint, 'message')
+    if (what === announced || what === null) return
+    announced = what
+    process.stdout.write(`${fill(texts().endpointLine, { what })}\nMCP Hub UI: ${APP_URL}\n`)
   }
 
   /** Somebody is needed, and may be elsewhere: whoever looks at the window sees it there. */
-  function notifySignIn(server: string, reason: string | null): void {
+  function notifySignIn({ server, reason }: SignInNotice): void {
     if (window?.isFocused() === true || !Notification.isSupported()) return
     const notification = new Notification({
       title: fill(texts().signInTitle, { server }),
-      body: reason ?? texts().signInBody,
+      body: reason === null ? texts().signInBody : textIn(texts().said, reason, 'message'),
     })
     notifications.add(notification)
     notification.on('click', () => void signIn(server))
@@ -210,7 +205,7 @@ export async function start(): Promise<void> {
 
   async function callHub(method: string, route: string, body?: unknown): Promise<unknown> {
     const { api } = supervisor
-    if (api === null) throw new Error('The hub is not running')
+    if (api === null) throw new Error(texts().hubNotRunning)
     const response = await fetch(`http://127.0.0.1:${api.port}${route}`, {
       method,
       headers: {
@@ -224,8 +219,10 @@ export async function start(): Promise<void> {
     const problem = problemSchema.safeParse(answer)
     throw new Error(
       problem.success
-        ? [problem.data.detail, problem.data.cure].filter(Boolean).join(' ')
-        : `The hub answered ${response.status}`,
+        ? [textIn(texts().said, problem.data, 'detail'), textIn(texts().said, problem.data, 'cure')]
+            .filter(Boolean)
+            .join(' ')
+        : fill(texts().hubAnswered, { status: response.status }),
     )
   }
 
@@ -273,7 +270,7 @@ export async function start(): Promise<void> {
     },
     'endpoint.copy': async ({ kind, server }) => {
       const endpoint = supervisor.overview?.endpoint
-      if (endpoint === undefined) throw new Error('The hub is not running')
+      if (endpoint === undefined) throw new Error(texts().hubNotRunning)
       await copy(clientSnippet(kind, endpoint.url, vault.clientToken, server))
       return null
     },

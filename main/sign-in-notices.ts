@@ -1,9 +1,9 @@
-import type { Overview } from '../hub/contract/index.ts'
+import type { Overview, Reason } from '../hub/contract/index.ts'
 
 export interface SignInNotice {
   server: string
   /** Why, where the server's state tells. */
-  reason: string | null
+  reason: Reason | null
 }
 
 /**
@@ -17,7 +17,7 @@ export function createSignInNotices(): (overview: Overview) => SignInNotice[] {
     told = new Set(signIns)
     return fresh.map((name) => ({
       server: name,
-      reason: servers.find((server) => server.name === name)?.reason?.message ?? null,
+      reason: servers.find((server) => server.name === name)?.reason ?? null,
     }))
   }
 }

@@ -1,7 +1,14 @@
 import en from '../renderer/locales/desktop.en.json' with { type: 'json' }
 import zhCN from '../renderer/locales/desktop.zh-CN.json' with { type: 'json' }
+import hubZhCN from '../renderer/locales/hub.zh-CN.json' with { type: 'json' }
+import type { Catalogue } from '../hub/contract/index.ts'
 
-export type Texts = typeof en
+export type Texts = typeof en & {
+  /** What the hub says in this language. */
+  said: Catalogue
+}
+const english: Texts = { ...en, said: {} }
+const chinese: Texts = { ...zhCN, said: hubZhCN }
 export type Locale = 'en' | 'zh-CN'
 
 export function chooseLocale(setting: 'system' | Locale, systemLocale: string): Locale {
@@ -11,7 +18,7 @@ export function chooseLocale(setting: 'system' | Locale, systemLocale: string): 
 
 /** The texts of tray, menus and dialogs, from the same files as the page's. */
 export function textsOf(locale: Locale): Texts {
-  return locale === 'zh-CN' ? zhCN : en
+  return locale === 'zh-CN' ? chinese : english
 }
 
 /** Puts values in place of `{name}`. */

@@ -1,4 +1,4 @@
-import type { Overview, ServerState } from '../hub/contract/index.ts'
+import { textIn, type Overview, type ServerState } from '../hub/contract/index.ts'
 import type { HubProcessState } from '../preload/contract.ts'
 import { fill, type Texts } from './texts.ts'
 
@@ -55,7 +55,10 @@ export function trayModel(state: TrayState, texts: Texts): TrayModel {
   if (up && endpoint?.state === 'port-in-use')
     items.push({
       id: 'port',
-      label: fill(texts.portInUse, { port: endpoint.port, by: endpoint.takenBy ?? '?' }),
+      label: fill(endpoint.takenBy === null ? texts.portTaken : texts.portInUse, {
+        port: endpoint.port,
+        by: endpoint.takenBy ?? '',
+      }),
       enabled: true,
       command: { type: 'open', path: '/settings' },
     })
@@ -80,7 +83,13 @@ export function trayModel(state: TrayState, texts: Texts): TrayModel {
         items: [
           ...(server.reason === null
             ? []
-            : [{ id: `reason:${server.name}`, label: shorten(server.reason.message), enabled: false }]),
+            : [
+                {
+                  id: `reason:${server.name}`,
+                  label: shorten(textIn(texts.said, server.reason, 'message')),
+                  enabled: false,
+                },
+              ]),
           {
             id: `restart:${server.name}`,
             label: texts.restart,

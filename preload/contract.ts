@@ -1,5 +1,21 @@
 import { z } from 'zod'
 
+/** `exited` tells no more than the code; `not-ready` and `silent` are ended by main; the others are Electron's. */
+export const exitReasons = [
+  'exited',
+  'not-ready',
+  'silent',
+  'clean-exit',
+  'abnormal-exit',
+  'killed',
+  'crashed',
+  'oom',
+  'launch-failed',
+  'integrity-failure',
+  'memory-eviction',
+] as const
+export type ExitReason = (typeof exitReasons)[number]
+
 /** State of the hub process as main sees it, also when the hub itself cannot answer. */
 export interface HubProcessState {
   state: 'starting' | 'running' | 'backoff' | 'stopped' | 'failed'
@@ -7,8 +23,8 @@ export interface HubProcessState {
   crashes: number
   /** Milliseconds since the epoch of the next start, in state `backoff`. */
   nextStartAt: number | null
-  /** Why it ended last: exit code or reason, with the last lines that it wrote. */
-  lastExit: { code: number | null; reason: string; lines: string[] } | null
+  /** Why it ended last, with the last lines that it wrote. */
+  lastExit: { code: number | null; reason: ExitReason; lines: string[] } | null
 }
 
 export const desktopSettingsSchema = z.strictObject({

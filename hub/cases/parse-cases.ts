@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { brokenFile } from '../broken-file.ts'
 import { caseMethods } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
@@ -25,10 +26,8 @@ export function parseCases(text: string, place: string): CaseRecord[] {
   try {
     return fileSchema.parse(JSON.parse(text)).cases
   } catch (error) {
-    throw new HubError(
-      'HUB_CONFIG_FILE_BROKEN',
-      say`${place} is broken: ${error instanceof Error ? error.message : String(error)}`,
-      { cure: say`Restore it from a backup, or move it away: then there are no saved cases.` },
-    )
+    throw new HubError('HUB_CONFIG_FILE_BROKEN', brokenFile(place, error), {
+      cure: say`Restore it from a backup, or move it away: then there are no saved cases.`,
+    })
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { brokenFile } from '../broken-file.ts'
 import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
 
@@ -24,11 +25,9 @@ export function parsePins(text: string, file: string): PinRecords {
   try {
     parsed = fileSchema.parse(JSON.parse(text))
   } catch (error) {
-    throw new HubError(
-      'HUB_CONFIG_FILE_BROKEN',
-      say`${file} is broken: ${error instanceof Error ? error.message : String(error)}`,
-      { cure: say`Restore it from a backup, or move it away: then all tools are approved anew by the policy.` },
-    )
+    throw new HubError('HUB_CONFIG_FILE_BROKEN', brokenFile(file, error), {
+      cure: say`Restore it from a backup, or move it away: then all tools are approved anew by the policy.`,
+    })
   }
   return new Map(Object.entries(parsed.servers).map(([name, tools]) => [name, new Map(Object.entries(tools))]))
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { faultSchema } from './problems.ts'
 import { reasonSchema, serverStateSchema } from './servers.ts'
+import { wordingsSchema } from './wording.ts'
 
 /** The address that MCP clients use. On the desktop it never moves by itself: clients hold its URL. */
 export const endpointSchema = z.object({
@@ -11,6 +12,7 @@ export const endpointSchema = z.object({
   /** Who holds the port, when it is taken and the system tells: `node (pid 4711)`. */
   takenBy: z.string().nullable(),
   message: z.string().nullable(),
+  said: wordingsSchema.optional(),
 })
 export type Endpoint = z.infer<typeof endpointSchema>
 

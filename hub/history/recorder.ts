@@ -1,6 +1,7 @@
 import type { AuditEntry } from '../contract/index.ts'
 import { MOMENTS_PER_MS, type Exchange, type OnExchange } from '../gateway/exchange.ts'
 import type { Log } from '../observe/log.ts'
+import { say, type Words } from '../say.ts'
 import type { AuditAct } from './audit-chain.ts'
 import { clean } from './clean-text.ts'
 import { capturePayloads, type PayloadOptions } from './payloads.ts'
@@ -32,7 +33,7 @@ export interface Recorder {
   /** Requests that were lost since the start, because the store was away for too long. */
   readonly dropped: number
   /** Why the store does not take what it is given; null when it does. */
-  readonly failure: string | null
+  readonly failure: Words | null
   /** Resolves once everything told so far is written, or `ms` have passed. */
   flush: (ms: number) => Promise<void>
   dispose: () => Promise<void>
@@ -67,7 +68,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   let held = 0
   let acts: AuditAct[] = []
   let dropped = 0
-  let failure: string | null = null
+  let failure: Words | null = null
   let store: Promise<HistoryStore> | null = null
   let pumping: Promise<void> | null = null
   let wake: (() => void) | null = null
@@ -250,7 +251,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   async function ping(): Promise<void> {
     // One that hangs answers nothing, not even that: the query itself is given up much later.
     const late = setTimeout(() => {
-      failure ??= `the database did not answer for ${PING_TIMEOUT_MS / 1_000} s`
+      failure ??= say`the database did not answer for ${PING_TIMEOUT_MS / 1_000} s`
     }, PING_TIMEOUT_MS)
     late.unref()
     try {

@@ -7,7 +7,7 @@ import {
   type Overview,
   type ToHub,
 } from '../../hub/contract/index.ts'
-import type { HubProcessState } from '../../preload/contract.ts'
+import type { ExitReason, HubProcessState } from '../../preload/contract.ts'
 import type { Redactor } from '../../hub/observe/redactor.ts'
 
 /** A running hub process, as the supervisor needs it; Electron's utility process behind it in the app. */
@@ -19,8 +19,8 @@ export interface HubProcess {
   kill: () => void
   onMessage: (listener: (message: unknown) => void) => void
   onLine: (listener: (line: string) => void) => void
-  /** `reason` is more than the code where the system tells it, e.g. `oom`. */
-  onExit: (listener: (code: number | null, reason: string) => void) => void
+  /** `reason` is more than `exited` where the system tells it, e.g. `oom`. */
+  onExit: (listener: (code: number | null, reason: ExitReason) => void) => void
 }
 
 export interface SupervisorOptions {
@@ -83,6 +83,8 @@ export function createHubSupervisor(options: SupervisorOptions): HubSupervisor {
   let api: { port: number; token: string } | null = null
   let crashes: number[] = []
   let lines: string[] = []
+  /** Why it is being ended, until it is. */
+  let endedFor: ExitReason | null = null
   let wanted = false
   let restarting = false
   let timers: NodeJS.Timeout[] = []
@@ -126,7 +128,7 @@ export function createHubSupervisor(options: SupervisorOptions): HubSupervisor {
     process.hello({ type: 'hello', protocol: CONTROL_PROTOCOL, ...hello })
     timers.push(
       setTimeout(() => {
-        if (state.state === 'starting') end(process, `did not become ready within ${READY_MS / 1_000} s`)
+        if (state.state === 'starting') end(process, 'not-ready')
       }, READY_MS),
     )
 
@@ -152,7 +154,7 @@ export function createHubSupervisor(options: SupervisorOptions): HubSupervisor {
     // A hub in a busy loop does not exit; only its silence tells.
     function watch(): void {
       const ping = setInterval(() => {
-        if (sentPing - answeredPing >= MISSED_PINGS) end(process, 'did not answer')
+        if (sentPing - answeredPing >= MISSED_PINGS) end(process, 'silent')
         else process.send({ type: 'ping', n: ++sentPing })
       }, PING_MS)
       timers.push(
@@ -165,12 +167,14 @@ export function createHubSupervisor(options: SupervisorOptions): HubSupervisor {
     }
   }
 
-  function end(process: HubProcess, why: string): void {
-    lines.push(`The hub ${why}; it is ended`)
+  function end(process: HubProcess, why: ExitReason): void {
+    endedFor = why
     process.kill()
   }
 
-  function onExit(code: number | null, reason: string): void {
+  function onExit(code: number | null, how: ExitReason): void {
+    const reason = endedFor ?? how
+    endedFor = null
     child = null
     api = null
     overview = null

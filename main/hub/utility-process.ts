@@ -20,7 +20,7 @@ export function forkHub(entry: string, compiled: string): HubProcess {
   const env = { ...process.env, NODE_COMPILE_CACHE: compiled }
   const child = utilityProcess.fork(entry, [], { serviceName, stdio: 'pipe', execArgv: [HEAP_FLAGS], env })
   let port: MessagePortMain | null = null
-  let gone = ''
+  let gone: Details['reason'] | null = null
   const messageListeners: ((message: unknown) => void)[] = []
 
   const onGone = (_event: unknown, details: Details): void => {
@@ -66,7 +66,7 @@ export function forkHub(entry: string, compiled: string): HubProcess {
         // `child-process-gone` comes with the reason, a moment before or after.
         setTimeout(() => {
           app.off('child-process-gone', onGone)
-          listener(code, gone === '' ? `exited with code ${code}` : gone)
+          listener(code, gone ?? 'exited')
         }, 50)
       })
     },

@@ -1,10 +1,10 @@
 import { shallowRef } from 'vue'
-import { fillIn, type Wording, type Wordings } from '../../hub/contract/index.ts'
+import { textIn, wordsIn, type Catalogue, type Wording, type Wordings } from '../../hub/contract/index.ts'
 
-/** The hub's texts in the language in use, by their code. Empty in English, in which they come. */
-const texts = shallowRef<Readonly<Record<string, string>>>({})
+/** The hub's texts in the language in use. */
+const texts = shallowRef<Catalogue>({})
 
-export function setHubTexts(catalogue: Readonly<Record<string, string>>): void {
+export function setHubTexts(catalogue: Catalogue): void {
   texts.value = catalogue
 }
 
@@ -13,17 +13,10 @@ export function hubText<F extends { said?: Wordings | undefined }, K extends key
   from: F,
   field: K,
 ): F[K] | string {
-  const wording = from.said?.[field]
-  return wording === undefined ? from[field] : (inWords(wording) ?? from[field])
+  return textIn(texts.value, from, field)
 }
 
 /** Null where the language in use has no words for it. */
-export function inWords({ code, params }: Wording): string | null {
-  // Not `in`: a code may be any text.
-  const pattern = Object.hasOwn(texts.value, code) ? texts.value[code] : undefined
-  if (pattern === undefined) return null
-  const words = params.map((param) =>
-    typeof param === 'string' ? param : (inWords(param) ?? fillIn(param.code, param.params)),
-  )
-  return fillIn(pattern, words)
+export function inWords(wording: Wording): string | null {
+  return wordsIn(texts.value, wording)
 }

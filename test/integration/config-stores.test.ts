@@ -510,7 +510,7 @@ describe('hubs on one PostgreSQL', () => {
     await postgres.hang()
     const since = performance.now()
     await Promise.all([
-      expect.poll(() => recorder.failure, { timeout: 5_000 }).toContain('did not answer'),
+      expect.poll(() => recorder.failure?.toString(), { timeout: 5_000 }).toContain('did not answer'),
       expect(one.store.saveServer('b', { command: 'x' })).rejects.toMatchObject({ code: 'HUB_STORE_UNAVAILABLE' }),
     ])
     expect(performance.now() - since).toBeLessThan(5_500)

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createRedactor } from '../../hub/observe/redactor.ts'
 import { createHubSupervisor, type HubProcess, type HubSupervisor } from '../../main/hub/supervisor.ts'
+import type { ExitReason } from '../../preload/contract.ts'
 
 interface Fork {
   sent: { type: string }[]
   killed: boolean
-  exit: (code: number | null, reason?: string) => void
+  exit: (code: number | null, reason?: ExitReason) => void
   ready: () => void
 }
 
@@ -76,6 +77,20 @@ it('ends at once what was left by a hub that cannot read its configuration', () 
   forks[0]!.exit(78)
   expect(supervisor.state.state).toBe('failed')
   expect(reaps).toBe(1)
+})
+
+it('tells of a hub that it ends itself why, not that it was killed', () => {
+  supervisor.start()
+  vi.advanceTimersByTime(15_000)
+  expect(supervisor.state.lastExit?.reason).toBe('not-ready')
+  vi.advanceTimersByTime(300)
+  forks[1]!.ready()
+  // It answers no ping.
+  vi.advanceTimersByTime(40_000)
+  expect(supervisor.state.lastExit?.reason).toBe('silent')
+  vi.advanceTimersByTime(700)
+  forks[2]!.exit(1)
+  expect(supervisor.state.lastExit).toMatchObject({ code: 1, reason: 'crashed' })
 })
 
 it.each([

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Wordings } from '../../hub/contract/index.ts'
+import { wordingOfIssue, wordsIn, type Wordings } from '../../hub/contract/index.ts'
 import { HubError } from '../../hub/hub-error.ts'
 import { wordsOfScript } from '../../hub/publish/push/script-words.ts'
 import { Said, say, saying, told, wordsFrom } from '../../hub/say.ts'
@@ -32,6 +32,25 @@ describe('the texts of the hub in Chinese', () => {
       [...chinese.values()].filter((text) => /\p{Script=Han}[,;:?!()]|[,;!]\s?\p{Script=Han}/u.test(text)),
     ).toEqual([])
   })
+})
+
+const NO_JSON = [
+  ...['', '{', '{a', '{"a"', '{"a":', '{"a":1', '{"a":1,}', '[1', '[1,]', '[1}', '"abc', '"a\nb"', '"\\x"', '"\\u12x"'],
+  ...['-', '1.', '1ex', '{} x', 'undefined', 'npx', '01', "{'a':1}", '{"command": npx\n}', '+1', '{"a" "b"}'],
+  `[${'1,'.repeat(40)}x${',1'.repeat(40)}]`,
+]
+
+it.each(NO_JSON)('what JSON.parse says of %j has its words in Chinese, with the place', (text) => {
+  let message = ''
+  try {
+    JSON.parse(text)
+  } catch (error) {
+    message = (error as SyntaxError).message
+  }
+  const place = /line (\d+) column (\d+)/.exec(message)
+  const words = wordsIn(zhCN, wordingOfIssue({ message }))
+  expect(words).toMatch(/\p{Script=Han}/u)
+  if (place !== null) expect(words).toContain(`第 ${place[1]} 行第 ${place[2]} 列`)
 })
 
 /** What a script tells as a step, or ends with, with § in the place of what only the target knows. */

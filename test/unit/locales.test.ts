@@ -8,7 +8,7 @@ import desktopZh from '../../renderer/locales/desktop.zh-CN.json' with { type: '
 import en from '../../renderer/locales/en.json' with { type: 'json' }
 import hubZh from '../../renderer/locales/hub.zh-CN.json' with { type: 'json' }
 import zhCN from '../../renderer/locales/zh-CN.json' with { type: 'json' }
-import { snippetKinds } from '../../preload/contract.ts'
+import { exitReasons, snippetKinds } from '../../preload/contract.ts'
 
 interface Messages {
   [key: string]: string | Messages
@@ -86,6 +86,7 @@ describe('the keys of the page', () => {
   it.each<[string, readonly string[]]>([
     ['state', contract.serverStates],
     ['transport', contract.serverStatusSchema.shape.transport.options],
+    ['hubProcess.exit', exitReasons],
     ['endpoint.state', contract.endpointSchema.shape.state.options],
     ['endpoint.kind', snippetKinds],
     ['settings.mcpAuthState', contract.hubStatusSchema.shape.mcpAuth.options],

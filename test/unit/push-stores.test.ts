@@ -1,9 +1,11 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { connectionSchema, targetSchema, type PublishRecordDetail } from '../../hub/contract/index.ts'
+import { connectionSchema, targetSchema, textIn, type PublishRecordDetail } from '../../hub/contract/index.ts'
+import type { HubError } from '../../hub/hub-error.ts'
 import { createPublishHistory, KEPT_PUBLISHES, publishId } from '../../hub/publish/push/history.ts'
 import { createTargets } from '../../hub/publish/push/targets.ts'
+import zhCN from '../../renderer/locales/hub.zh-CN.json' with { type: 'json' }
 import { temporaryFolder } from '../fixtures/built-program.ts'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
@@ -55,6 +57,22 @@ it('stores no field in which a password could be, and writes nothing over a brok
   await writeFile(join(folder.path, 'targets.json'), '{"targets": {"a": 1}}')
   await expect(targets.save('b', stored)).rejects.toMatchObject({ code: 'HUB_CONFIG_FILE_BROKEN' })
   expect(await readFile(join(folder.path, 'targets.json'), 'utf8')).toBe('{"targets": {"a": 1}}')
+})
+
+it.each([
+  ['{"targets": {"a": 1}}', 'targets.json 在 targets.a 处有错误：输入无效：应为 object，收到的是 number'],
+  ['{"targets": {}, "more": 1}', 'targets.json 有错误：未知的键："more"'],
+  ['{"targets": {"a": 1}', "targets.json 有错误：属性值之后应为 ',' 或 '}'（第 1 行第 21 列）"],
+])('says in the words of the page what is wrong in %s', async (text, words) => {
+  await writeFile(join(folder.path, 'targets.json'), text)
+  const error = await createTargets(folder.path)
+    .list()
+    .catch((reason: unknown) => reason as HubError)
+  expect(
+    textIn(zhCN, error as HubError, 'message')
+      .replace(folder.path, '')
+      .slice(1),
+  ).toBe(words)
 })
 
 it('keeps the newest publishes of a target, which go with its name', async () => {

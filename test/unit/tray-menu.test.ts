@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { Overview, ServerState } from '../../hub/contract/index.ts'
+import { textIn, type Overview, type ServerState } from '../../hub/contract/index.ts'
+import { say } from '../../hub/say.ts'
+import { needsSignIn } from '../../hub/upstream/oauth/failures.ts'
+import { exitReason } from '../../hub/upstream/process/exit-reason.ts'
 import { createSignInNotices } from '../../main/sign-in-notices.ts'
 import { textsOf } from '../../main/texts.ts'
 import { trayModel, type TrayItem, type TrayModel, type TrayState } from '../../main/tray-menu.ts'
@@ -89,6 +92,31 @@ it('puts broken servers first, each with its reason and its cures', () => {
   expect(find(model, 'reason:bad')).toMatchObject({ label: 'The server process exited with code 1', enabled: false })
   expect(find(model, 'restart:bad')?.command).toEqual({ type: 'restart-server', name: 'bad' })
   expect(find(model, 'logs:bad')?.command).toEqual({ type: 'open', path: '/servers/bad/logs' })
+})
+
+it('says in Chinese why servers are broken and who is needed, with nothing left in English', () => {
+  const exited = exitReason(1, null, ['Error: Cannot find module "left-pad"'])
+  const signIn = needsSignIn(say`${'c'} does not say where to sign in: ${'d'} has no OAuth metadata`)
+  const broken = overview(
+    { a: 'failed', b: 'backoff', c: 'needs-auth', ok: 'running' },
+    { signIns: ['c'], endpoint: { ...endpoint, state: 'port-in-use', takenBy: null } },
+  )
+  for (const server of broken.servers)
+    server.reason = server.name === 'ok' ? null : server.name === 'c' ? signIn : exited
+  const texts = textsOf('zh-CN')
+  const labels = (items: TrayModel['items']): string[] =>
+    items.flatMap((item) => (item === null ? [] : [item.label, ...labels(item.items ?? [])]))
+  for (const state of ['running', 'failed', 'backoff'] as const) {
+    const model = trayModel({ hub: { ...running, state }, overview: broken }, texts)
+    const shown = [model.tooltip, ...labels(model.items)].map((label) =>
+      label.replace(/MCP Hub|OAuth|left-pad|Hub/g, ''),
+    )
+    expect(shown.length).toBeGreaterThan(5)
+    expect(shown.filter((label) => /[A-Za-z]{2}/.test(label.replace(/^(?:ok|[abc]): /, '')))).toEqual([])
+  }
+  const [notice] = createSignInNotices()(broken)
+  expect(textIn(texts.said, notice!.reason!, 'message')).toBe('c 没有说明在哪里登录：d 没有 OAuth 元数据')
+  expect(Object.values(textsOf('en').said)).toEqual([])
 })
 
 it('offers to restart a hub that failed, and nothing that needs one', () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { isEnabled, type ConfigTexts, type PushStatus, type ServerStatus } from '../../contract/index.ts'
 import { HubError } from '../../hub-error.ts'
-import { say, told as toldOf, wordsFrom } from '../../say.ts'
+import { say, told as toldOf, wordsFrom, type Said, type Words } from '../../say.ts'
 import { changesBetween } from '../changes.ts'
 import { entityTag } from '../entity-tag.ts'
 import type { KeptText } from '../kept-text.ts'
@@ -15,7 +15,7 @@ export interface PushesOptions {
   config: Pick<ConfigStore, 'texts' | 'servers' | 'replace'>
   servers: () => readonly ServerStatus[]
   /** Why the hub should get no work; null when it should. */
-  unready: () => string | null
+  unready: () => Words | null
   /** Brings what was written into force. */
   applied: () => Promise<void>
   /** Whoever brings programs into force agrees to them. */
@@ -142,7 +142,7 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
       await options.agree(push.before)
       await config.replace(push.before, {
         by: 'MCP Hub',
-        reason: say`Takes back what ${by} pushed at ${new Date(at).toISOString()}: ${failures.map(({ message }) => message).join('; ')}`,
+        reason: takesBack(by, new Date(at).toISOString(), failures),
         // Never over what somebody else did meanwhile.
         ifMatch: entityTag(push.after),
       })
@@ -271,6 +271,16 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
       await looking
     },
   }
+}
+
+/** The first failure stands for all: the push itself lists them. */
+function takesBack(by: string, at: string, failures: PushStatus['failures']): Said {
+  const [first, ...others] = failures
+  if (first === undefined) return say`Takes back what ${by} pushed at ${at}`
+  const why = wordsFrom(first, 'message')
+  return others.length === 0
+    ? say`Takes back what ${by} pushed at ${at}: ${why}`
+    : say`Takes back what ${by} pushed at ${at}: ${why}; and ${others.length} more`
 }
 
 const plain = ({ final: _, ...failure }: Failure): PushStatus['failures'][number] => failure

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { brokenFile } from '../../broken-file.ts'
 import { writeFileAtomic } from '../../config/atomic-file.ts'
 import { connectionSchema, targetNameSchema, type Connection } from '../../contract/push.ts'
 import { targetSchema, type Target } from '../../contract/publish.ts'
@@ -38,8 +39,7 @@ export function createTargets(folder: string): Targets {
     try {
       return fileSchema.parse(JSON.parse(text))
     } catch (error) {
-      const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error)
-      throw new HubError('HUB_CONFIG_FILE_BROKEN', say`${file} is broken: ${why}`, {
+      throw new HubError('HUB_CONFIG_FILE_BROKEN', brokenFile(file, error), {
         cure: say`Correct the file, or move it away and save the targets again.`,
       })
     }

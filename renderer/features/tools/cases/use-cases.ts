@@ -5,6 +5,7 @@ import { toast } from 'vue-sonner'
 import type { EditCase, SavedCase, SavedCaseDetail } from '../../../../hub/contract/index.ts'
 import { equalJson, isObject, type JsonObject } from '../../../lib/json.ts'
 import { parsePayload } from '../../../lib/payload.ts'
+import { errorText } from '../../../lib/problem.ts'
 import type { JsonDraft } from '../../../lib/use-json-draft.ts'
 import type { Validate } from '../schema-form/validate.ts'
 import type { Call } from '../use-call.ts'
@@ -82,7 +83,7 @@ export function useCases(options: {
     try {
       await work()
     } catch (reason) {
-      toast.error(failed, { description: reason instanceof Error ? reason.message : String(reason) })
+      toast.error(failed, { description: errorText(reason) })
       // Somebody else may have changed what is listed here.
       await reload()
     }
