@@ -1,10 +1,12 @@
 import type { Pins } from '../catalog/pins.ts'
-import { setPinsSchema } from '../contract/index.ts'
+import { namesOfOthers, warningsOf } from '../catalog/warnings.ts'
+import { setPinsSchema, type Pin } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
 import type { Item } from '../upstream/catalog.ts'
 import { knownTool } from '../upstream/known-tools.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
+import { toolOwners } from './tool-owners.ts'
 import { bodyOf, callerOf, nameParam, type On } from './routes.ts'
 
 /** `/api/pins`: what of the tools' definitions a person has approved. */
@@ -29,7 +31,9 @@ export function pinRoutes(
 
   on('GET /api/servers/:name/tools/:tool/pin', (request, response) => {
     const server = nameParam(request)
-    response.json(pins.pin(server, toolOf(server, String(request.params['tool']))))
+    const tool = toolOf(server, String(request.params['tool']))
+    const warnings = [...warningsOf(tool), ...namesOfOthers(server, tool, toolOwners(supervisor.upstreams.values()))]
+    response.json({ ...pins.pin(server, tool), warnings } satisfies Pin)
   })
 
   on('POST /api/pins', (request, response) => {

@@ -1,5 +1,6 @@
 import { toolsQuerySchema, type PromptEntry, type ResourceEntry, type ToolEntry } from '../contract/index.ts'
 import type { Pins } from '../catalog/pins.ts'
+import { namesOfOthers, warningsOf } from '../catalog/warnings.ts'
 import { loadTokenizer, tokenCost } from '../catalog/token-cost.ts'
 import type { Request } from 'express'
 import { serverInScope, toolInScope } from '../auth/scope.ts'
@@ -9,6 +10,7 @@ import { SHOWS_APPS } from './shows-apps.ts'
 import type { Item, ListKind } from '../upstream/catalog.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { toolOwners } from './tool-owners.ts'
 import { callerOf, queryOf, type On } from './routes.ts'
 
 const VISIBLE_TO = ['model', 'app'] as const
@@ -72,6 +74,10 @@ export function catalogRoutes(on: On, options: { supervisor: Supervisor; pins: P
     lookForApps(request)
     const count = await loadTokenizer()
     const { server, name, schemas } = queryOf(request, toolsQuerySchema)
+    const owners = toolOwners(options.supervisor.upstreams.values())
+    const warnings = ({ name: of }: Upstream, tool: Item): ToolEntry['warnings'] => [
+      ...new Set([...warningsOf(tool), ...namesOfOthers(of, tool, owners)].map(({ kind }) => kind)),
+    ]
     const entry = (upstream: Upstream, tool: Item): ToolEntry => ({
       server: upstream.name,
       name: String(tool['name']),
@@ -82,6 +88,7 @@ export function catalogRoutes(on: On, options: { supervisor: Supervisor; pins: P
       ...(schemas === 'true' && 'outputSchema' in tool && { outputSchema: tool['outputSchema'] }),
       annotations: isObject(tool['annotations']) ? tool['annotations'] : null,
       pin: options.pins.state(upstream.name, tool),
+      warnings: warnings(upstream, tool),
       ui: userInterface(tool),
       tokens: tokenCost({ ...tool, name: exposedName(upstream.prefix, String(tool['name'])) }, count),
     })

@@ -18,7 +18,7 @@ export interface Pins {
   state: (server: string, tool: Item) => PinState
   /** Whether a tool may be shown and called. */
   admits: (server: string, tool: Item) => boolean
-  pin: (server: string, tool: Item) => Pin
+  pin: (server: string, tool: Item) => Omit<Pin, 'warnings'>
   approve: (server: string, tool: Item, by: string) => void
   quarantine: (server: string, tool: Item, by: string) => void
   /** Forgets a server that left the configuration. */

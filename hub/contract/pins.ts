@@ -20,6 +20,24 @@ export const pinStates = ['approved', 'new', 'changed', 'held', 'quarantined'] a
 export const pinStateSchema = z.enum(pinStates)
 export type PinState = z.infer<typeof pinStateSchema>
 
+/**
+ * What in a tool's definition a person should look at, by rules of thumb:
+ * - `hidden`: characters that nobody sees and a model reads.
+ * - `instructions`: tells the model what to do with others, or to keep something from its user.
+ * - `secrets`: asks for files and keys.
+ * - `otherServer`: speaks of a tool of another server.
+ */
+export const toolWarningKinds = ['hidden', 'instructions', 'secrets', 'otherServer'] as const
+export const toolWarningKindSchema = z.enum(toolWarningKinds)
+export const toolWarningSchema = z.object({
+  kind: toolWarningKindSchema,
+  /** Path within the definition, such as `inputSchema.properties.path.description`. */
+  where: z.string(),
+  /** The words around it, with what is not visible as its code point. */
+  excerpt: z.string(),
+})
+export type ToolWarning = z.infer<typeof toolWarningSchema>
+
 /** `GET /api/servers/:name/tools/:tool/pin`: both definitions, for a comparison. */
 export const pinSchema = z.object({
   server: z.string(),
@@ -31,6 +49,8 @@ export const pinSchema = z.object({
   current: z.record(z.string(), z.unknown()).nullable(),
   /** Hash of `current`, which an approval names: what a person looked at is what is approved. */
   hash: z.string().nullable(),
+  /** Of `current`; none is no proof that a tool is harmless. */
+  warnings: z.array(toolWarningSchema),
 })
 export type Pin = z.infer<typeof pinSchema>
 

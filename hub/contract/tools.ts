@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { pinStateSchema } from './pins.ts'
+import { pinStateSchema, toolWarningKindSchema } from './pins.ts'
 
 const annotationsSchema = z.record(z.string(), z.unknown())
 
@@ -17,6 +17,8 @@ export const toolEntrySchema = z.object({
   annotations: annotationsSchema.nullable(),
   /** Whether its definition is the one that was approved. */
   pin: pinStateSchema,
+  /** What of its definition is worth a look; `GET /api/servers/:name/tools/:tool/pin` says where. */
+  warnings: z.array(toolWarningKindSchema),
   /** Its user interface (MCP Apps), and who may call it: an app only what is visible to it. */
   ui: z.object({ resourceUri: z.string().nullable(), visibility: z.array(z.enum(['model', 'app'])) }),
   /** What its definition costs in a client's context. */

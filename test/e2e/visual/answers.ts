@@ -194,6 +194,7 @@ const tools: ToolEntry[] = (
   ui: { resourceUri: null, visibility: ['model', 'app'] },
   annotations,
   pin,
+  warnings: [],
   tokens,
 }))
 
