@@ -129,9 +129,9 @@ export default defineConfig({
     },
     main: nodeTarget('main', ['main'], 'es'),
     preload: nodeTarget('preload', ['preload'], 'cjs'),
-    hub: nodeTarget('hub', ['utility', 'server', 'cli', 'auth/password-worker'], 'es', [
+    hub: nodeTarget('hub', ['utility', 'server', 'serve', 'cli', 'auth/password-worker'], 'es', [
       {
-        name: startChunk(/[\\/]hub[\\/](?:utility|server)\.ts$/, /password-worker\.ts$/),
+        name: startChunk(/[\\/]hub[\\/](?:utility|serve)\.ts$/, /password-worker\.ts$/),
         includeDependenciesRecursively: false,
       },
     ]),

@@ -341,6 +341,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
       webhooks,
       cluster,
       watchdog,
+      journal,
       apply,
       profilesChanged,
       changed,

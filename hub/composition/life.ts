@@ -11,6 +11,7 @@ import type { Hub, HubOptions } from '../hub.ts'
 import type { Events } from '../observe/events.ts'
 import type { Webhooks } from '../observe/webhooks.ts'
 import { unsaid } from '../say.ts'
+import type { ProcessJournal } from '../upstream/process/journal.ts'
 import type { Access } from './access.ts'
 import type { Configuration } from './configuration.ts'
 import type { Servers } from './servers.ts'
@@ -31,6 +32,7 @@ export interface LifeOptions {
   webhooks: Webhooks
   cluster: ClusterSource
   watchdog: { dispose: () => void } | null
+  journal: ProcessJournal
   /** Brings servers.json into force. */
   apply: () => Promise<void>
   profilesChanged: () => void
@@ -92,6 +94,7 @@ export function createLife(parts: LifeOptions): Pick<Hub, 'start' | 'drain' | 's
       accounts.close()
       door.dispose()
       await supervisor.stop()
+      await parts.journal.end()
       parts.watchdog?.dispose()
       await serverLogs.flush()
       await pins.flush()

@@ -1,3 +1,4 @@
+import { cachedDataVersionTag, setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { createIdleMemory, type IdleMemory } from '../idle-memory.ts'
 import type { PackedRows } from './packed-rows.ts'
@@ -124,12 +125,27 @@ function serve(memory: IdleMemory): void {
   })
 }
 
+/**
+ * Has `gc` in a thread that is made now, where the launcher wanted it in the process: `server.ts` took the flag back. What is
+ * returned does so again, once.
+ */
+function exposeCollector(): () => void {
+  const without = cachedDataVersionTag()
+  if (globalThis.gc !== undefined) setFlagsFromString('--expose-gc')
+  let exposed = cachedDataVersionTag() !== without
+  return () => {
+    if (exposed) setFlagsFromString('--no-expose-gc')
+    exposed = false
+  }
+}
+
 export function createSqliteThread(): SqliteThread {
   let thread: { worker: Worker; exited: Promise<unknown> } | null = null
   const waiting = new Map<string, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>()
   const open = new Set<string>()
 
   function start(): { worker: Worker; exited: Promise<unknown> } {
+    const made = exposeCollector()
     const worker = new Worker(`(${serve.toString()})((${createIdleMemory.toString()})())`, {
       eval: true,
       name: 'sqlite',
@@ -138,6 +154,7 @@ export function createSqliteThread(): SqliteThread {
       env: {},
       execArgv: [],
     })
+    for (const event of ['online', 'exit']) worker.once(event, made)
     const exited = new Promise((resolve) => worker.once('exit', resolve))
     const lost = (error: Error): void => {
       if (thread?.worker !== worker) return

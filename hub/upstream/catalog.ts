@@ -76,13 +76,16 @@ export async function readCatalog(
   const read: Catalog = kinds.includes('tools')
     ? catalogOfLists(lists, (text) => warnings.push(text))
     : { ...previous, lists }
-  for (const kind of kinds)
-    if (isDeepStrictEqual(read.lists[kind], previous.lists[kind])) read.lists[kind] = previous.lists[kind]
+  for (const kind of kinds) if (areSame(read.lists[kind], previous.lists[kind])) read.lists[kind] = previous.lists[kind]
   const isSame = listKinds.every((kind) => read.lists[kind] === previous.lists[kind])
   if (isSame && previous !== emptyCatalog && isDeepStrictEqual(freshness, previous.freshness)) return previous
   for (const text of warnings) warn(text)
   return { ...read, freshness }
 }
+
+/** Most lists are compared with the empty one of a server that has just started. */
+const areSame = (one: readonly Item[], other: readonly Item[]): boolean =>
+  one.length === other.length && (one.length === 0 || isDeepStrictEqual(one, other))
 
 /** What is derived from the lists. Tools whose annotations for headers are not valid are left out. */
 export function catalogOfLists(

@@ -88,7 +88,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       [...upstreams.values()].map((upstream) => ({
         name: upstream.name,
         config: upstream.config,
-        pids: upstream.instances.flatMap(({ connection }) => connection.pid ?? []),
+        get pids() {
+          return upstream.instances.flatMap(({ connection }) => connection.pid ?? [])
+        },
         measured: upstream.measured,
         overLimit: upstream.overLimit,
       })),

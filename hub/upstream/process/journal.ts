@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join, parse } from 'node:path'
 import { systemProcessTable, type ProcessTable } from './process-table.ts'
@@ -11,6 +12,8 @@ import { createReaper, killAtOnce, MARK_VARIABLE, signal, type ProcessReaper } f
 export interface ProcessJournal {
   /** Ends what hubs left behind that were killed; the number of servers. */
   reap: () => Promise<number>
+  /** Nothing runs any more: the next hub need not look for it. */
+  end: () => Promise<void>
   /** What the marks of this hub's servers begin with. */
   readonly ownMarks: string
   /** The mark for a server that is about to be started. */
@@ -80,6 +83,21 @@ export async function createProcessJournal(
   let serial = 0
   let writing: Promise<void> = Promise.resolve()
   let queued = false
+  let begun = false
+
+  /**
+   * A hub with processes has a journal, from before the first of them: where there is none of a hub that is gone, nothing
+   * was left, and nobody need look at every process of the machine.
+   */
+  function begin(): void {
+    begun = true
+    try {
+      mkdirSync(dir, { recursive: true })
+      writeFileSync(own, JSON.stringify({ owner, processes: [] } satisfies Journal), { mode: 0o600 })
+    } catch {
+      // As a journal that cannot be written later.
+    }
+  }
 
   /** Servers that start together are written together. */
   function save(): void {
@@ -101,8 +119,9 @@ export async function createProcessJournal(
     writing = writing.catch(() => undefined)
   }
 
-  async function reapFiles(): Promise<number> {
-    let reaped = 0
+  /** Null when no hub is gone that had processes. */
+  async function reapFiles(): Promise<number | null> {
+    let reaped: number | null = null
     for (const { file: found, pid } of await journalsIn(dir, name, ext)) {
       if (pid === process.pid) continue
       const journal = await readJournal(found)
@@ -110,7 +129,7 @@ export async function createProcessJournal(
       const ended = await Promise.all(
         journal.processes.map(([left, startTime, mark]) => reaper.endLeft(left, startTime, mark, REAP_GRACE_MS)),
       )
-      reaped += ended.filter(Boolean).length
+      reaped = (reaped ?? 0) + ended.filter(Boolean).length
       await rm(found, { force: true })
     }
     return reaped
@@ -128,9 +147,19 @@ export async function createProcessJournal(
   }
 
   return {
-    reap: async () => (await reapFiles()) + (await reapMarked()),
+    reap: async () => {
+      const reaped = await reapFiles()
+      return reaped === null ? 0 : reaped + (await reapMarked())
+    },
+    end: async () => {
+      await writing
+      if (entries.size === 0) await rm(own, { force: true })
+    },
     ownMarks,
-    nextMark: () => `${ownMarks}${++serial}`,
+    nextMark: () => {
+      if (!begun) begin()
+      return `${ownMarks}${++serial}`
+    },
     add(pid, mark) {
       const entry = { startTime: '', known: table.startTimeOf(pid), mark }
       entries.set(pid, entry)

@@ -46,7 +46,7 @@ export function createUsageMonitor(options: UsageMonitorOptions): UsageMonitor {
   function interval(): number | null {
     if (disposed) return null
     if (options.isWatched()) return WATCHED_MS
-    return options.servers().some(({ config, pids }) => pids.length > 0 && hasLimit(config)) ? LIMITED_MS : null
+    return options.servers().some((server) => hasLimit(server.config) && server.pids.length > 0) ? LIMITED_MS : null
   }
 
   function schedule(): void {

@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises'
+import path from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { ServerStatus } from '../../../hub/contract/index.ts'
 import { temporaryFolder } from '../../fixtures/built-program.ts'
@@ -51,6 +53,8 @@ it(
       expect(await hub.quit()).toBe(0)
     }
     await nobodyLeft(2_000)
+    const journals = (await readdir(path.join(folder.path, 'data'))).filter((name) => name.startsWith('processes'))
+    expect(journals, 'nothing for the next hub to look for').toEqual([])
   },
   isLong ? 30 * 60_000 : 60_000,
 )

@@ -1,0 +1,263 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readFile, writeFile, mkdir } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { bootstrapCaller } from './auth/caller.ts'
+import { exitCodes, helpOf, parseOptions, UsageError, type Values } from './cli/command.ts'
+import { settingOptions } from './cli/setting-options.ts'
+import { takeEnvironment } from './config/environment.ts'
+import { givenFolder, givenText, readSettings, systemOverrides, withOverrides } from './config/read-settings.ts'
+import { fixedDefault, type SettingName } from './config/settings.ts'
+import type { Traces } from './gateway/trace-context.ts'
+import { createHub } from './create-hub.ts'
+import type { Hub } from './hub.ts'
+import { createDrainableServer } from './drainable-server.ts'
+import { holderOf } from './endpoint.ts'
+import { createIdleMemory } from './idle-memory.ts'
+import type { ReportFault } from './observe/fault-reports.ts'
+import { createHubLog } from './observe/log.ts'
+import { logSettings } from './observe/log-settings.ts'
+import { createRedactor } from './observe/redactor.ts'
+import {
+  BrokenFile,
+  endOnFaults,
+  EXIT_NO_PERMISSION,
+  EXIT_PORT_IN_USE,
+  EXIT_SOFTWARE,
+  EXIT_TEMPORARY,
+} from './faults.ts'
+import { HubError } from './hub-error.ts'
+import { openServerVault } from './secrets/server-vault.ts'
+import { openServiceManager } from './service-manager.ts'
+import { ownSearchPath } from './upstream/process/search-path.ts'
+import { version } from './version.ts'
+
+/** Server mode: the hub under node, configured by command line and environment (docs/settings.md). */
+
+const DRAIN_MS = 30_000
+/** Answers with `Connection: close` for this long before the listener closes, so that a proxy lets go of its connections. */
+const ANNOUNCE_MS = process.env['NODE_ENV'] === 'production' ? 3_000 : 200
+
+/** How long after the start pino takes over the log. */
+const HAND_OVER_MS = 5_000
+
+/** Known once the hub is there. */
+let reportFault: ReportFault = () => Promise.resolve()
+
+/** What nothing of this process writes anywhere. */
+const redactor = createRedactor()
+
+async function main(): Promise<void> {
+  const options = readOptions()
+  const manager = openServiceManager(process.env)
+  const environment = takeEnvironment(process.env)
+  if (environment.faults.length > 0) endOnFaults(environment.faults)
+  const { given, faults } = readSettings({ options, environment: environment.values })
+  if (faults.length > 0) endOnFaults(faults)
+  redactor.know('environment', environment.secrets)
+  const text = (name: SettingName): string | undefined => givenText(given, name)
+  const configDir = resolve(givenFolder(given, 'CONFIG_DIR'))
+  const dataDir = resolve(givenFolder(given, 'DATA_DIR'))
+  const secretsFile = text('MCP_HUB_SECRETS_FILE') ?? join(dataDir, 'secrets.json')
+  const secretsKey = text('MCP_HUB_SECRETS_KEY') ?? null
+  const overrides = systemOverrides(given)
+  const hubLog = createHubLog({
+    settings: logSettings(withOverrides({}, overrides).logging),
+    redactor,
+    onProblem: (text) => sayOnStderr(text),
+  })
+  const { log } = hubLog
+  const vault = await openServerVault({
+    file: { path: secretsFile, key: secretsKey, own: text('MCP_HUB_SECRETS_FILE') === undefined },
+    env: (name) => process.env[name],
+    onBroken: ({ faults }) => {
+      for (const fault of faults) log('error', 'Secrets file fault', { ...fault })
+    },
+  }).catch((error: unknown) => endOnBroken(error))
+  const dist = dirname(dirname(fileURLToPath(import.meta.url)))
+  const token = text('MCP_HUB_TOKEN')
+  const accountsDir = text('ACCOUNTS_DIR')
+  const hub = await createHub({
+    mode: 'server',
+    version,
+    configDir,
+    dataDir,
+    secretsFile,
+    databaseUrl: text('DATABASE_URL') ?? null,
+    traces: await openTraces(text('OTEL_EXPORTER_OTLP_ENDPOINT'), text('OTEL_SERVICE_NAME')),
+    // A published hub has it in `web`, where nginx serves it.
+    webDir: ['renderer', 'web'].map((name) => join(dist, name)).find((folder) => existsSync(folder)) ?? null,
+    distDir: dist,
+    tokens: token === undefined ? [] : [{ value: token, caller: bootstrapCaller }],
+    overrides,
+    keptJwtSecret: () => keptSecret(dataDir),
+    systemEnv: (name) => environment.values[name],
+    redisUrl: text('REDIS_URL') ?? null,
+    instance: text('MCP_HUB_INSTANCE') ?? null,
+    adminPassword: text('MCP_HUB_ADMIN_PASSWORD'),
+    vault,
+    env: (name) => process.env[name],
+    readSearchPath: () => Promise.resolve(ownSearchPath()),
+    log,
+    applyLogging: (logging) => hubLog.apply(logSettings(logging)),
+    isDebug: () => hubLog.level === 'debug',
+    worked: createIdleMemory().worked,
+    // Where LOG_FILE goes is the operator's; the newest entries are in memory.
+    logDir: null,
+    redactor,
+    ...(accountsDir === undefined ? {} : { sharedAccounts: { dir: accountsDir, key: secretsKey } }),
+  }).catch((error: unknown): Hub => endOnBroken(error))
+  if (hub.faults.length > 0) endOnFaults(hub.faults)
+  reportFault = hub.reportFault
+  process.on('exit', () => {
+    hub.abandon()
+    hubLog.end()
+  })
+
+  const { host } = hub
+  if (hub.mcpAuth === 'none' && !['127.0.0.1', '::1', 'localhost'].includes(host)) {
+    endOnFaults([
+      {
+        file: join(configDir, 'system.json'),
+        path: 'auth.mcp',
+        line: null,
+        column: null,
+        message: `"none" is for loopback only, but the hub listens on ${host}`,
+        cure: 'Set auth.mcp to "token".',
+      },
+    ])
+  }
+  const service = createDrainableServer(hub.connectionLimits, hub.requestListener('all'))
+  const wanted = hub.endpointPort
+  const bound = await service.listen(wanted, host).catch((error: unknown) => endOnRefusedPort(error, wanted))
+  const url = `http://${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}`
+  hub.setEndpoint({ state: 'listening', url: `${url}/mcp`, port: bound.port, takenBy: null, message: null })
+  // In the same turn: whoever connects first must be served.
+  const started = hub.start()
+  process.stdout.write(`MCP Hub listening on ${url}\n`)
+  if (hub.mcpAuth === 'none') log('warn', 'auth.mcp is "none": the MCP endpoints ask for no token')
+  const announced = new Set<string>()
+  hub.onSetupCode = (code) => {
+    if (announced.has(code)) return
+    announced.add(code)
+    process.stdout.write(`First run: create the administrator at ${url}/setup?code=${code} (within 15 minutes)\n`)
+  }
+  const setupCode = await hub.setupCode()
+  if (setupCode !== null) hub.onSetupCode(setupCode)
+  await started
+  process.send?.('ready')
+  manager.ready()
+  setTimeout(() => void hubLog.handOver().catch((error: unknown) => sayOnStderr(String(error))), HAND_OVER_MS).unref()
+  // logrotate's way to say that it put the file aside.
+  process.on('SIGUSR2', hubLog.reopen)
+
+  let ending = false
+  async function end(signal: string): Promise<void> {
+    if (ending) return
+    ending = true
+    log('info', 'Draining', { signal })
+    manager.stopping()
+    await service.announceEnd(ANNOUNCE_MS)
+    await hub.drain(DRAIN_MS)
+    service.server.closeAllConnections()
+    await hub.stop()
+    await hubLog.flush()
+    process.exit(0)
+  }
+  process.on('SIGTERM', (signal) => void end(signal))
+  process.on('SIGINT', (signal) => void end(signal))
+}
+
+/** The command line; ends where it asks for help or cannot be understood. */
+function readOptions(): Values {
+  const command = {
+    name: 'server',
+    program: 'node dist/hub/server.js',
+    summary: 'The hub in server mode. What is not set here comes from the environment, then from system.json.',
+    options: settingOptions,
+  }
+  try {
+    const values = parseOptions(command, process.argv.slice(2))
+    if (values['help'] !== true) return values
+    process.stdout.write(helpOf(command))
+    process.exit(exitCodes.ok)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(exitCodes.usage)
+  }
+}
+
+async function endOnRefusedPort(error: unknown, port: number): Promise<never> {
+  const { code = '', message } = error as NodeJS.ErrnoException
+  const holder = code === 'EADDRINUSE' ? await holderOf(port) : null
+  const fault = {
+    file: null,
+    path: 'environment PORT',
+    line: null,
+    column: null,
+    message: code === 'EADDRINUSE' ? `Port ${port} is in use${holder === null ? '' : ` by ${holder}`}` : message,
+    cure: 'Set PORT to another port, or end the program that holds it; PORT=0 takes a free one.',
+  }
+  const exits: Record<string, number> = { EADDRINUSE: EXIT_PORT_IN_USE, EACCES: EXIT_NO_PERMISSION }
+  endOnFaults([fault], exits[code])
+}
+
+function endOnBroken(error: unknown): never {
+  if (error instanceof BrokenFile) endOnFaults(error.faults)
+  if (error instanceof HubError && error.code === 'HUB_STORE_UNAVAILABLE')
+    endOnFaults(
+      [
+        {
+          file: null,
+          path: 'environment DATABASE_URL',
+          line: null,
+          column: null,
+          message: error.message,
+          cure: 'Start PostgreSQL, or correct the address, and start the hub again',
+        },
+      ],
+      EXIT_TEMPORARY,
+    )
+  throw error
+}
+
+/** Loaded only where traces are wanted: most hubs never pay for the SDK. */
+async function openTraces(
+  endpoint: string | undefined,
+  serviceName = fixedDefault('OTEL_SERVICE_NAME'),
+): Promise<Traces | null> {
+  if (endpoint === undefined) return null
+  const { createTraces } = await import('./observe/traces.ts')
+  return createTraces({ version, serviceName })
+}
+
+/** A signing key of our own, kept so that sign-ins outlast a restart. */
+async function keptSecret(dataDir: string): Promise<Uint8Array> {
+  const file = join(dataDir, 'jwt-secret')
+  const found = await readFile(file).catch(() => null)
+  if (found !== null && found.length >= 32) return found
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  // Of several hubs that start at once, the first one's counts.
+  await writeFile(file, randomBytes(48), { mode: 0o600, flag: 'wx' }).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  })
+  return readFile(file)
+}
+
+function sayOnStderr(text: string): void {
+  process.stderr.write(redactor.text(`${text}\n`))
+}
+
+// Whoever reads what the hub prints may go away, or have a full disk: that ends no hub.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+let failed = false
+for (const event of ['unhandledRejection', 'uncaughtException'])
+  process.on(event, (error: unknown) => {
+    process.stderr.write(redactor.text(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`))
+    if (failed) process.exit(EXIT_SOFTWARE)
+    failed = true
+    void reportFault(error).finally(() => process.exit(EXIT_SOFTWARE))
+  })
+await main()
