@@ -3,6 +3,7 @@ import { VueQueryPlugin } from '@tanstack/vue-query'
 import { createPinia } from 'pinia'
 import { createApp, watch } from 'vue'
 import App from './app/App.vue'
+import { loadAhead } from './app/load-ahead.ts'
 import { createAppRouter } from './app/router.ts'
 import { commandsKey, createCommandRegistry } from './lib/commands.ts'
 import { connectDesktop, reportPageErrors } from './lib/desktop-sync.ts'
@@ -29,3 +30,4 @@ app.use(pinia).use(i18n).use(VueQueryPlugin, { queryClient }).use(router)
 app.provide(commandsKey, createCommandRegistry())
 await router.isReady()
 app.mount('#app')
+loadAhead(router, document)

@@ -1,8 +1,10 @@
 import { flushPromises } from '@vue/test-utils'
-import { nextTick } from 'vue'
+import { h, nextTick } from 'vue'
+import { createMemoryHistory, createRouter } from 'vue-router'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ParsedPaste, ServerStatus } from '../../hub/contract/index.ts'
 import CommandPalette from '../../renderer/app/CommandPalette.vue'
+import { loadAhead } from '../../renderer/app/load-ahead.ts'
 import PasteBox from '../../renderer/features/servers/add/PasteBox.vue'
 import ServerRow from '../../renderer/features/servers/ServerRow.vue'
 import { ApiError } from '../../renderer/lib/problem.ts'
@@ -133,5 +135,65 @@ describe('the command palette', () => {
     press(field, 'Enter')
     await vi.waitFor(() => expect(shown.router.currentRoute.value.path).toBe('/servers/notes'))
     expect(run).not.toHaveBeenCalled()
+  })
+
+  it('takes what the arrows moved to, until other words are typed, and no key that an input method has', async () => {
+    shown = show(CommandPalette, { open: true, 'onUpdate:open': () => undefined })
+    await flushPromises()
+    const ran: string[] = []
+    for (const title of ['First thing', 'Second thing', 'Third thing'])
+      shown.commands.add(() => [{ id: title, group: 'act', title, run: () => ran.push(title) }])
+    const field = shown.get('combobox', 'Find a page, server, tool or action')
+    const active = (): string | undefined => {
+      const option = document.getElementById(field.getAttribute('aria-activedescendant') ?? '')
+      expect(option?.getAttribute('aria-selected')).toBe('true')
+      return option?.textContent.trim()
+    }
+    await nextTick()
+    for (const [key, then] of [
+      ['ArrowUp', 'First thing'],
+      ['ArrowDown', 'Second thing'],
+      ['End', 'Third thing'],
+      ['ArrowDown', 'Third thing'],
+    ] as const) {
+      press(field, key)
+      await nextTick()
+      expect(active()).toBe(then)
+    }
+    type(field, 'thing')
+    await nextTick()
+    expect(active()).toBe('First thing')
+    field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', isComposing: true, bubbles: true }))
+    await flushPromises()
+    expect(ran).toEqual([])
+    press(field, 'Enter')
+    await vi.waitFor(() => expect(ran).toEqual(['First thing']))
+  })
+})
+
+describe('a link', () => {
+  it('has the code of its page loaded once somebody points at it or moves the focus to it', async () => {
+    const page = { render: () => null }
+    const loaders = { '/pointed': vi.fn(() => Promise.resolve(page)), '/focused': vi.fn(() => Promise.resolve(page)) }
+    const router = createRouter({
+      history: createMemoryHistory(),
+      routes: Object.entries(loaders).map(([path, component]) => ({ path, component })),
+    })
+    shown = show(() => [
+      h('a', { href: '/pointed?q=1' }, h('b')),
+      h('a', { href: '/focused' }),
+      h('a', { href: 'https://example.com/focused' }),
+    ])
+    loadAhead(router, document)
+    const send = (element: Element | null, event: string): unknown =>
+      element?.dispatchEvent(new Event(event, { bubbles: true }))
+    send(document.querySelector('a[href^="https"]'), 'focusin')
+    expect(loaders['/focused']).not.toHaveBeenCalled()
+    send(document.querySelector('b'), 'pointerover')
+    expect(loaders['/pointed']).toHaveBeenCalledOnce()
+    send(document.querySelector('a[href="/focused"]'), 'focusin')
+    expect(loaders['/focused']).toHaveBeenCalledOnce()
+    await flushPromises()
+    expect(router.resolve('/pointed').matched[0]?.components?.['default']).toBe(page)
   })
 })
