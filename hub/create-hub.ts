@@ -193,6 +193,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     sources: references,
     redactor,
     servers: () => config.servers.mcpServers,
+    system: () => config.systemAsWritten,
     supervisor,
   })
 

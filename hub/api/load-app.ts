@@ -145,7 +145,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
     profiles: { config, supervisor, pins, changed: parts.profilesChanged },
     pins: { supervisor, pins, changed: parts.pinsChanged },
     hub: { status, events, moveEndpoint: parts.moveEndpoint, hold: parts.hold },
-    secrets: { vault: options.vault, keeper: parts.keeper, system: () => config.systemAsWritten },
+    secrets: { vault: options.vault, keeper: parts.keeper },
     diagnostics: {
       dataDir: options.dataDir,
       logDir: options.logDir,

@@ -4,7 +4,6 @@ import {
   setSecretSchema,
   type Secrets,
   type SetSecretResult,
-  type SystemFile,
 } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { saidOfIssue, say } from '../say.ts'
@@ -18,8 +17,6 @@ export function secretRoutes(
   options: {
     vault: SecretVault
     keeper: SecretKeeper
-    /** With its references. */
-    system: () => SystemFile
   },
 ): void {
   on('GET /api/secrets', (_request, response) => {
@@ -60,10 +57,7 @@ export function secretRoutes(
         say`${entry.usedBy.map(({ server }) => server).join(', ')} would not start without the secret ${name}`,
         { cure: say`Change those servers first, or delete it all the same with ?force=true.` },
       )
-    if (
-      JSON.stringify(options.system()).includes(`\${secret:${name}}`) &&
-      queryOf(request, deleteSecretQuerySchema).force !== 'true'
-    )
+    if (entry.usedBySettings.length > 0 && queryOf(request, deleteSecretQuerySchema).force !== 'true')
       throw new HubError(
         'HUB_SECRET_IN_USE',
         say`system.json refers to the secret ${name}, and the hub would not start without it`,

@@ -31,10 +31,12 @@ export type SecretSource = z.infer<typeof secretSourceSchema>
 /** One secret, never its value. */
 export const secretEntrySchema = z.object({
   name: z.string(),
-  /** `missing`: a server refers to it, and nothing has a value for it. */
+  /** `missing`: a server or a setting refers to it, and nothing has a value for it. */
   source: secretSourceSchema,
   /** The servers that refer to it, and where in their entries, e.g. `env.GITHUB_TOKEN`. */
   usedBy: z.array(z.object({ server: z.string(), paths: z.array(z.string()) })),
+  /** Keys of `system.json` that refer to it, e.g. `webhooks[0].secret`. */
+  usedBySettings: z.array(z.string()),
   /** False for a value so short that it cannot be masked in logs. */
   masked: z.boolean(),
 })

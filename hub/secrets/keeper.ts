@@ -1,13 +1,13 @@
 import { looksLikeSecret } from '../config/secret-patterns.ts'
 import { resolveReferences, type ReferenceSources } from '../config/references.ts'
-import type { SecretEntry, ServerConfig } from '../contract/index.ts'
+import type { SecretEntry, ServerConfig, SystemFile } from '../contract/index.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import { MIN_LENGTH } from '../observe/value-search.ts'
 import type { Supervisor } from '../upstream/supervisor.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { clearSecrets } from './lift.ts'
 import { isOwnName } from './names.ts'
-import { secretUsage } from './usage.ts'
+import { secretUsage, settingsUsage } from './usage.ts'
 import type { SecretVault } from './vault.ts'
 
 const UNTOUCHED = new Set(['disabled', 'idle', 'stopping'])
@@ -27,6 +27,8 @@ export function createSecretKeeper(options: {
   sources: ReferenceSources
   redactor: Redactor
   servers: () => Readonly<Record<string, ServerConfig>>
+  /** `system.json`, with its references. */
+  system: () => SystemFile
   supervisor: Pick<Supervisor, 'upstreams'>
 }): SecretKeeper {
   const { vault, sources, redactor } = options
@@ -59,13 +61,15 @@ export function createSecretKeeper(options: {
   return {
     entries: () => {
       const usage = secretUsage(options.servers())
-      return [...new Set([...vault.names(), ...usage.keys()])]
+      const settings = settingsUsage(options.system())
+      return [...new Set([...vault.names(), ...usage.keys(), ...settings.keys()])]
         .filter((name) => !isOwnName(name))
         .sort()
         .map((name) => ({
           name,
           source: vault.sourceOf(name),
           usedBy: usage.get(name) ?? [],
+          usedBySettings: settings.get(name) ?? [],
           masked: (vault.get(name)?.length ?? MIN_LENGTH) >= MIN_LENGTH,
         }))
     },

@@ -29,11 +29,18 @@ describe('secrets', () => {
   it('are listed with what uses them, and never with a value', async () => {
     const { body } = await hub.api('GET', '/api/secrets')
     expect((body as Secrets).secrets).toEqual([
-      { name: 'KNOWN', source: 'vault', usedBy: [{ server: 'first', paths: ['env.TOKEN'] }], masked: true },
+      {
+        name: 'KNOWN',
+        source: 'vault',
+        usedBy: [{ server: 'first', paths: ['env.TOKEN'] }],
+        usedBySettings: [],
+        masked: true,
+      },
       {
         name: 'LATER',
         source: 'missing',
         usedBy: [{ server: 'second', paths: ['env.TOKEN', 'env.AGAIN'] }],
+        usedBySettings: [],
         masked: true,
       },
     ])

@@ -58,6 +58,13 @@ test('an administrator sees what webhooks were sent, and tries one', async ({ pa
   await section.getByRole('button', { name: 'Send a test message to second' }).click()
   await expect(page.getByText('second took the test message')).toBeVisible()
 
+  await page.reload()
+  const secrets = page.getByRole('region', { name: 'Secrets' })
+  const key = secrets.getByRole('listitem').filter({ hasText: 'monitoring.webhooks.second.secret' })
+  await key.getByRole('button', { name: /^Delete/ }).click()
+  await expect(page.getByRole('alert')).toContainText('The settings refer to it (monitoring.webhooks.second.secret)')
+  await page.keyboard.press('Escape')
+
   await section.getByRole('button', { name: 'Change second' }).click()
   await expect(dialog.getByLabel('tools.changed')).not.toBeChecked()
   await dialog.getByLabel('Send messages').uncheck()
