@@ -103,7 +103,8 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
           take(text, after.value, false)
           return
         }
-        if (tries === MAX_TRIES) throw new HubError('HUB_BUSY', say`${file} is changed by others all the time`)
+        if (tries === MAX_TRIES)
+          throw new HubError('HUB_BUSY', say`${file} is changed by others all the time`, { retryAfterMs: 1_000 })
       }
     })
     queue = work.catch(() => undefined)

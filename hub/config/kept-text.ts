@@ -32,7 +32,9 @@ export function keptText(documents: Documents, document: KeptName): KeptText {
         const text = await change(over.text)
         if (text === over.text || (await documents.write([{ document, text, over }], null, null))) return
         if (tries === MAX_TRIES)
-          throw new HubError('HUB_BUSY', say`${documents.placeOf(document)} is changed by others all the time`)
+          throw new HubError('HUB_BUSY', say`${documents.placeOf(document)} is changed by others all the time`, {
+            retryAfterMs: 1_000,
+          })
       }
     },
     watch: (onChange) => (documents.shared ? documents.watch([document], onChange) : { close: () => undefined }),

@@ -177,7 +177,8 @@ export async function openConfigStore(
         const text = change(before, current.value)
         checkText(await parse(text, place))
         if ((over.ok && over.text === text) || (await write([{ name, text, over }], by, reason))) break
-        if (tries === MAX_TRIES) throw new HubError('HUB_BUSY', say`${place} is changed by others all the time`)
+        if (tries === MAX_TRIES)
+          throw new HubError('HUB_BUSY', say`${place} is changed by others all the time`, { retryAfterMs: 1_000 })
       }
       await load(by, reason)
     })
@@ -224,7 +225,10 @@ export async function openConfigStore(
         .map(({ name, over }) => ({ name, over, text: texts[name] }))
         .filter(({ name, over, text }) => !over.ok || (over.text ?? emptyTexts[name]) !== text)
       if (await write(changed, by, reason)) break
-      if (tries === MAX_TRIES) throw new HubError('HUB_BUSY', say`The configuration is changed by others all the time`)
+      if (tries === MAX_TRIES)
+        throw new HubError('HUB_BUSY', say`The configuration is changed by others all the time`, {
+          retryAfterMs: 1_000,
+        })
     }
     await load(by, reason)
   }

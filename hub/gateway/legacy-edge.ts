@@ -297,7 +297,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       try {
         session = create(http, { protocolVersion: '2024-11-05' })
       } catch (error) {
-        refuse(http.response, 503, rpc.limitExceeded, error instanceof Error ? error.message : String(error))
+        refuse(http.response, 429, rpc.limitExceeded, error instanceof Error ? error.message : String(error))
         return
       }
       // Nothing can be resumed in this old transport: its events have no ids.

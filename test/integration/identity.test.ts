@@ -337,14 +337,14 @@ it('sign-ins that would wait for long are told when to come back, and count as n
   const crowd = Array.from({ length: 24 }, async (_, at) => {
     while (!isOver) {
       const answer = await wrong(`192.0.2.${at}`, `nobody-${names++}`)
-      if (answer.status === 503) strangers.push(answer)
+      if (answer.status === 429) strangers.push(answer)
     }
   })
   await waitFor(() => strangers.length > 0, 20_000)
   const refused: Answer<Problem>[] = []
   for (let looked = 0; refused.length < 8;) {
     const answer = await wrong('198.51.100.1', 'ann')
-    if (answer.status === 503) refused.push(answer)
+    if (answer.status === 429) refused.push(answer)
     else expect(++looked).toBeLessThan(5)
   }
   isOver = true
@@ -361,7 +361,7 @@ it('sign-ins that would wait for long are told when to come back, and count as n
       headers: { 'x-forwarded-for': '198.51.100.1' },
     })
   expect(
-    (await waitFor(async () => await right().then((answer) => (answer.status === 503 ? null : answer)), 30_000)).status,
+    (await waitFor(async () => await right().then((answer) => (answer.status === 429 ? null : answer)), 30_000)).status,
   ).toBe(200)
   const metrics = await fetch(`${hub.url}/api/metrics`, { headers: hub.headers }).then((response) => response.text())
   const counted = Number(/^mcp_hub_sign_ins_refused_total (\d+)$/m.exec(metrics)?.[1])
