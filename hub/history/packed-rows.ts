@@ -29,13 +29,20 @@ export function packRows(rows: readonly (readonly Cell[])[], columns: number): P
     return texts.push(text) - 1
   }
 
+  /** Of the row before, whose texts most rows have: by column, the text and its place. */
+  const textBefore: string[] = []
+  const placeBefore: number[] = []
   let at = 0
   for (const row of rows)
     for (let column = 0; column < columns; column++, at++) {
       const cell = row[column] ?? null
       if (typeof cell === 'string') {
         isText[column] = true
-        cells[at] = placeOf(cell)
+        if (cell.length > MAX_SHARED_LENGTH || cell !== textBefore[column]) {
+          textBefore[column] = cell
+          placeBefore[column] = placeOf(cell)
+        }
+        cells[at] = placeBefore[column] ?? 0
       } else if (cell !== null) cells[at] = cell
     }
   return { columns, cells, isText, texts }

@@ -1,6 +1,7 @@
 import type { AuditEntry } from '../contract/index.ts'
 import { MOMENTS_PER_MS, type Exchange, type OnExchange } from '../gateway/exchange.ts'
 import type { Log } from '../observe/log.ts'
+import type { Redactor } from '../observe/redactor.ts'
 import { say, type Words } from '../say.ts'
 import type { AuditAct } from './audit-chain.ts'
 import { clean } from './clean-text.ts'
@@ -102,9 +103,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
     timer = null
     if (count === 0) return
     const requests: NewRequest[] = []
+    const { redactor } = options.payloads()
     for (let at = 0; at < count; at++) {
       const exchange = fresh[at]
-      if (exchange) requests.push(tidy(exchange))
+      if (exchange) requests.push(tidy(exchange, redactor))
       fresh[at] = null
     }
     count = 0
@@ -121,9 +123,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
     pump()
   }
 
-  function tidy(exchange: Exchange): NewRequest {
-    const payload = captured.get(exchange)
-    const { redactor } = options.payloads()
+  function tidy(exchange: Exchange, redactor: Redactor): NewRequest {
+    const payload = captured.size === 0 ? undefined : captured.get(exchange)
     return {
       at: exchange.at,
       durationMs: exchange.durationMs,

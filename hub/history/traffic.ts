@@ -11,6 +11,8 @@ export const trafficSteps = [
 /** Clients name themselves, so there may be any number of names; those beyond the limit are counted together. */
 const MAX_CLIENTS = 200
 const OTHER = 'other'
+/** The shortest of the steps. */
+const MINUTE_MS = 60_000
 
 export interface TrafficCounter {
   /** The sums of a batch, one row for each span of time, server, client and span of duration. */
@@ -29,33 +31,42 @@ export function createTrafficCounter(): TrafficCounter {
     return name
   }
 
+  function rowsFor(rows: Map<string, TrafficRow>, request: NewRequest, server: string, bucket: number): TrafficRow[] {
+    const client = clientOf(request.client)
+    const { principal } = request
+    return trafficSteps.map(({ step }) => {
+      const at = Math.floor(request.at / (step * 1_000)) * step * 1_000
+      const key = `${step} ${at} ${bucket} ${server}\n${client}\n${principal}`
+      const found = rows.get(key)
+      if (found !== undefined) return found
+      const sums = { calls: 0, errors: 0, bytes_in: 0, bytes_out: 0, last_at: 0 }
+      const row = { step, at, server, client, principal, bucket, ...sums }
+      rows.set(key, row)
+      return row
+    })
+  }
+
   return {
     count: (requests) => {
       const rows = new Map<string, TrafficRow>()
+      /** Most requests are of the same server, client and minute as the one before: their rows, by span of duration. */
+      let known: (TrafficRow[] | undefined)[] = []
+      let before: NewRequest | null = null
+      let minute = 0
       for (const request of requests) {
         if (request.server === null) continue
-        const client = clientOf(request.client)
         const bucket = bucketOf(request.durationMs)
-        for (const { step } of trafficSteps) {
-          const at = Math.floor(request.at / (step * 1_000)) * step * 1_000
-          const key = `${step} ${at} ${bucket} ${request.server}\n${client}\n${request.principal}`
-          let row = rows.get(key)
-          if (row === undefined) {
-            row = {
-              step,
-              at,
-              server: request.server,
-              client,
-              principal: request.principal,
-              bucket,
-              calls: 0,
-              errors: 0,
-              bytes_in: 0,
-              bytes_out: 0,
-              last_at: 0,
-            }
-            rows.set(key, row)
-          }
+        if (
+          request.server !== before?.server ||
+          request.client !== before.client ||
+          request.principal !== before.principal ||
+          Math.floor(request.at / MINUTE_MS) !== minute
+        ) {
+          known = []
+          before = request
+          minute = Math.floor(request.at / MINUTE_MS)
+        }
+        for (const row of (known[bucket] ??= rowsFor(rows, request, request.server, bucket))) {
           row.calls++
           if (isError(request.outcome)) row.errors++
           row.bytes_in += request.bytesIn

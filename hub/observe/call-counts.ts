@@ -78,8 +78,14 @@ export function createCallCounts(): {
 
   return {
     count: (requests) => {
+      // Most are of the tool of the one before.
+      let before: CountedRequest | null = null
+      let series: CallSeries | null = null
       for (const request of requests) {
-        const series = seriesOf(request)
+        const { server, method, name } = request
+        if (series === null || server !== before?.server || method !== before.method || name !== before.name)
+          series = seriesOf(request)
+        before = request
         series.outcomes.set(request.outcome, (series.outcomes.get(request.outcome) ?? 0) + 1)
         const found = callBounds.findIndex((bound) => request.durationMs <= bound * 1_000)
         const bucket = found === -1 ? callBounds.length : found
