@@ -38,6 +38,8 @@ import { version } from './version.ts'
 const DRAIN_MS = 30_000
 /** Answers with `Connection: close` for this long before the listener closes, so that a proxy lets go of its connections. */
 const ANNOUNCE_MS = process.env['NODE_ENV'] === 'production' ? 3_000 : 200
+/** By SIGINT ends it who sits before it, or who has started the next hub beside it already: then for no longer than this. */
+const SHORT_ANNOUNCE_MS = Math.min(ANNOUNCE_MS, 1_000)
 
 /** How long after the start pino takes over the log. */
 const HAND_OVER_MS = 5_000
@@ -158,7 +160,8 @@ async function main(): Promise<void> {
     ending = true
     log('info', 'Draining', { signal })
     manager.stopping()
-    await service.announceEnd(ANNOUNCE_MS)
+    // PM2 means the same by both signals; it has a channel to what it runs.
+    await service.announceEnd(signal === 'SIGINT' && process.channel === undefined ? SHORT_ANNOUNCE_MS : ANNOUNCE_MS)
     await hub.drain(DRAIN_MS)
     service.server.closeAllConnections()
     await hub.stop()

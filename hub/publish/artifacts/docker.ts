@@ -169,6 +169,8 @@ x-hub: &hub
   ulimits: { nofile: 16384 }
   stop_grace_period: 45s
   secrets: [hub_env]
+  # ops/deploy.sh names what is in that file by its hash, so that a hub is made anew with another one.
+  labels: { mcp-hub.environment: "\${MCP_HUB_ENVIRONMENT:-}" }
   tmpfs: ["/tmp:mode=1777"]
   # internal: only web and the hubs. outside: what the MCP servers themselves need to reach.
   networks: [internal, outside]

@@ -138,8 +138,14 @@ export function renderSite({ target, system }: BundleContext, place: NginxPlace)
     place.resolver === null
       ? ''
       : `  # A container that is made anew may have another address, and nobody answers until it is known.\n  resolver ${place.resolver} valid=1s;\n`
+  // Containers: a hub and the one that follows it have one name for a while, and either may refuse. nginx counts whole seconds: with 0
+  // it asks again in the next one, which is before the old hub has gone. Where that was nothing answers, until the name has forgotten it.
+  const times =
+    place.resolver === null
+      ? { failed: '2s', connect: '5s', idle: '2s', tries: 2 }
+      : { failed: '0', connect: '100ms', idle: '500ms', tries: 2 * place.upstreams.length }
   const server = (address: string, more = ''): string =>
-    `  server ${address} fail_timeout=2s${place.resolver === null ? '' : ' resolve'}${more};\n`
+    `  server ${address} fail_timeout=${times.failed}${place.resolver === null ? '' : ' resolve'}${more};\n`
   const instances = place.upstreams.map(({ address, instance }) => ({
     tag: instance,
     // When it is gone its sessions are, too: another hub says so, and the client opens a new one.
@@ -152,7 +158,7 @@ export function renderSite({ target, system }: BundleContext, place: NginxPlace)
   }))
   const keepalive = `  keepalive 32;
   # Shorter than the hub's drain, so that no request is sent on a connection that the hub is about to close.
-  keepalive_timeout 2s;
+  keepalive_timeout ${times.idle};
 `
   const pools = many
     ? `
@@ -271,10 +277,10 @@ ${cluster.proxies.map((address) => `  set_real_ip_from ${address};\n`).join('')}
   proxy_set_header X-Forwarded-Host $http_host;
   proxy_set_header X-Request-Id $request_id;
   proxy_set_header Upgrade "";
-  proxy_connect_timeout 5s;
+  proxy_connect_timeout ${times.connect};
   # A request that was sent is not sent again, except where a hub refuses the connection.
   proxy_next_upstream error timeout;
-  proxy_next_upstream_tries 2;
+  proxy_next_upstream_tries ${times.tries};
 
   # Never a prefix that ends in a slash before proxy_pass: nginx would answer the path without the slash with a 301.
   location = /health {
