@@ -240,6 +240,50 @@ describe('a deploy', () => {
   )
 })
 
+describe('a bundle for Docker where PM2 runs the hubs', () => {
+  let bundle: string
+  let before: string
+  beforeAll(async () => {
+    bundle = await publishTo(machine, 'docker', { three: remote('three') }, { mode: 'docker' })
+    before = await releaseOf('current')
+  }, MINUTE)
+
+  async function expectAsBefore(): Promise<void> {
+    expect(await releaseOf('current')).toBe(before)
+    expect(await runningHubs()).toBe(1)
+    expect(await servers()).toEqual(['one', 'two'])
+    const { ok } = await api('/health/ready')
+    expect(ok).toBe(true)
+  }
+
+  it('is refused where there is no Docker, and nothing is touched', async () => {
+    const given = { DOCKER: path.join(machine.folder, 'nothing') }
+    const result = await machine.ops(bundle, 'deploy.sh', ['--config', 'replace'], given)
+    expect(result).toMatchObject({ code: 69, stderr: expect.stringContaining('is missing on this machine') as string })
+    await expectAsBefore()
+  })
+
+  it(
+    'says that it takes the hubs over, and where it cannot start them PM2 has them again',
+    { timeout: MINUTE },
+    async () => {
+      const docker = path.join(machine.folder, 'bin/engine')
+      const text = `case "$1 $2" in 'info ' | 'compose version' | 'image inspect') exit 0 ;; esac
+echo 'no container starts here' >&2
+exit 1`
+      await writeFile(docker, `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+      const result = await machine.ops(bundle, 'deploy.sh', ['--config', 'replace'], { DOCKER: docker })
+      expect(result.stderr).toContain(
+        'pm2 runs the hubs of the release before: it is told to end them, and docker takes them over.',
+      )
+      expect(result.stderr).toContain('no container starts here')
+      expect(result.code).toBe(75)
+      await expectAsBefore()
+      expect(await machine.ops(at('current'), 'smoke.sh')).toMatchObject({ code: 0 })
+    },
+  )
+})
+
 /** Ends a deploy and all that it started at once, without a word, when it begins a step. */
 async function killAt(bundle: string, step: string): Promise<void> {
   const child = spawn('bash', [path.join(bundle, 'ops/deploy.sh'), '--config', 'replace'], {

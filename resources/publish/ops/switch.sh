@@ -124,10 +124,12 @@ keep_before() {
   mv -T -- "$BEFORE.new" "$BEFORE"
 }
 
-# Whether another program runs the hubs of that release.
+# Which program runs the hubs of that release, and whether it is another one than here.
+mode_of() { sed -n "s/^MODE='\(.*\)'$/\1/p" "$INSTALL_DIR/releases/$1/ops/target.env" 2>/dev/null; }
 other_manager() {
-  local file=$INSTALL_DIR/releases/$1/ops/target.env
-  [[ -f $file ]] && ! grep -qxF "MODE='$MODE'" "$file"
+  local mode
+  mode=$(mode_of "$1") || true
+  [[ -n $mode && $mode != "$MODE" ]]
 }
 
 # By its own scripts: another program may run them, and another number of them.
@@ -139,7 +141,7 @@ switch_to() {
   local from name
   from=$(proven_release)
   if [[ -n $from ]] && other_manager "$from"; then
-    say "Another program than $MODE runs the hubs: it is told to end them."
+    say "$(mode_of "$from") runs the hubs of the release before: it is told to end them, and $MODE takes them over."
     if ! hubs_of "$from" stop; then
       hubs_of "$from" start || true
       die 69 'It did not end them, and nothing was changed. The reason is above.'
