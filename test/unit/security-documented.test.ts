@@ -4,20 +4,22 @@ import { describe, expect, it } from 'vitest'
 
 const root = path.join(import.meta.dirname, '..', '..')
 const ADVISORY = /\b(?:CVE-\d{4}-\d+|GHSA(?:-\w{4}){3})\b/g
-const table = readFileSync(path.join(root, 'docs', 'security.md'), 'utf8')
+const rows = readFileSync(path.join(root, 'docs', 'security.md'), 'utf8')
   .split('\n')
-  .filter((line) => /^\| (?:CVE|GHSA)-/.test(line))
+  .filter((line) => line.startsWith('|'))
+const table = rows.filter((line) => /^\| (?:CVE|GHSA)-/.test(line))
+const lists = rows.filter((line) => /^\| (?:MCP|API)\d+/.test(line))
 const idsIn = (text: string): string[] => [...new Set(text.match(ADVISORY) ?? [])]
 
-describe('the table of advisories in docs/security.md', () => {
-  it('names tests that are there', () => {
-    expect(table.length).toBeGreaterThan(10)
-    for (const line of table)
+describe('the tables of docs/security.md', () => {
+  it('name tests that are there', () => {
+    expect([table.length > 10, lists.length > 10]).toEqual([true, true])
+    for (const line of [...table, ...lists])
       for (const [, file = ''] of line.matchAll(/`([\w/.-]+\.test\.ts)`/g))
         expect([file, existsSync(path.join(root, 'test', file))]).toEqual([file, true])
   })
 
-  it('has every advisory that a test is named after', () => {
+  it('have every advisory that a test is named after', () => {
     const named = globSync('test/{unit,integration}/**/*.test.ts', { cwd: root }).flatMap((file) =>
       idsIn(readFileSync(path.join(root, file), 'utf8')),
     )
