@@ -6,6 +6,8 @@ import type {
   RunStep,
   SavedTarget,
 } from '../../hub/contract/index.ts'
+import { wordsOfScript } from '../../hub/publish/push/script-words.ts'
+import { say, told, type Words } from '../../hub/say.ts'
 
 /**
  * Targets and runs as the page gets them on the desktop. A browser at a server's hub has none of them, and a picture of a push
@@ -49,11 +51,11 @@ const records = [
     before: OLD,
     outcome: 'rolled-back',
     durationMs: 74_200,
-    problem: {
+    problem: told({
       code: 'HUB_DEPLOY_FAILED',
-      detail: `${NEW} did not become healthy: /health/ready answered 503 for 30 s. ${OLD} is in use again.`,
-      cure: 'Read the last lines of the log below: the database could not be reached.',
-    },
+      detail: wordsOfScript('The new release did not become healthy.'),
+      cure: say`What was in use before was put back. The log of this run says why. Correct that, and push again.`,
+    }),
   }),
   record('r2', 50, {}),
   record('r1', 190, { release: '1.2.0-01c2aa9e', before: null }),
@@ -157,17 +159,21 @@ const plan: Plan = {
 }
 
 const started: RunEvent = { type: 'started', run: 'run-1', operation: 'push' }
-const taken = (step: string, seconds: number, message: string): RunEvent[] => [
-  { type: 'step', step, state: 'start', message, at: now },
-  { type: 'step', step, state: 'ok', message, at: now + seconds * 1_000 },
+const step = (name: string, state: RunStep['state'], message: Words, seconds = 0): RunEvent => ({
+  ...told({ type: 'step' as const, step: name, state, message }),
+  at: now + seconds * 1_000,
+})
+const taken = (name: string, seconds: number, message: Words): RunEvent[] => [
+  step(name, 'start', message),
+  step(name, 'ok', message, seconds),
 ]
 const looked = [
   started,
-  ...taken('connect', 0.4, 'Connected to hub.example.com through bastion.example.com'),
-  ...taken('inspect', 0.9, `Debian GNU/Linux 12, ${OLD} is in use`),
-  ...taken('check', 2.1, '12 checks passed, 2 not checked here'),
+  ...taken('connect', 0.4, say`Signed in as ${'deploy'}, root with sudo`),
+  ...taken('inspect', 0.9, say`${OLD} is in use`),
+  ...taken('check', 2.1, say`${48} files of release ${NEW}, ${'4.1 MB'} packed`),
 ]
-const uploaded = [...looked, ...taken('upload', 3.2, '4.1 MB')]
+const uploaded = [...looked, ...taken('upload', 3.2, say`${'4.1 MB'} are there`)]
 const steps: RunStep[] = uploaded.flatMap((event) => (event.type === 'step' ? [event] : []))
 
 /** What a run tells and then waits with; by the name of the picture. */
@@ -175,7 +181,7 @@ const runs: Record<string, RunEvent[]> = {
   confirm: [...looked, { type: 'question', question: 'q1', kind: 'confirm-push', plan }],
   'host-key': [
     started,
-    { type: 'step', step: 'connect', state: 'start', message: 'Connecting to hub.example.com', at: now },
+    step('connect', 'start', say`Connecting to ${'hub.example.com'}`),
     {
       type: 'question',
       question: 'q1',
@@ -189,16 +195,16 @@ const runs: Record<string, RunEvent[]> = {
   ],
   upload: [
     ...looked,
-    { type: 'step', step: 'upload', state: 'start', message: 'mcp-hub-1.3.0-5fd09c21.tar.gz', at: now },
+    step('upload', 'start', say`Uploading ${'4.1 MB'}`),
     { type: 'progress', step: 'upload', done: 2_600_000, total: 4_120_000 },
   ],
   failed: [
     ...uploaded,
-    ...taken('switch', 0.1, `current → ${NEW}`),
-    { type: 'step', step: 'health', state: 'start', message: 'Waiting for /health/ready', at: now },
+    ...taken('switch', 0.1, wordsOfScript(`Turning /opt/mcp-hub/current to ${NEW}`)),
+    step('health', 'start', wordsOfScript('Waiting until they are healthy')),
     { type: 'log', text: 'hub-0  database: connect ECONNREFUSED 127.0.0.1:5432' },
-    { type: 'step', step: 'health', state: 'failed', message: '503 for 30 s', at: now + 30_000 },
-    ...taken('rollback', 2.4, `current → ${OLD}`),
+    step('health', 'failed', wordsOfScript('The new release did not become healthy.'), 30),
+    ...taken('rollback', 2.4, wordsOfScript('Putting back what was in force before')),
     {
       type: 'result',
       operation: 'push',

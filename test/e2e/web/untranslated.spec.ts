@@ -1,4 +1,5 @@
 import type { Page } from '@playwright/test'
+import { answerAsDesktop, desktopAnswers } from '../../../scripts/lib/example-targets.ts'
 import en from '../../../renderer/locales/en.json' with { type: 'json' }
 import hubTexts from '../../../renderer/locales/hub.zh-CN.json' with { type: 'json' }
 import { expect, test } from './fixtures.ts'
@@ -21,7 +22,9 @@ const pseudoHub = Object.fromEntries(Object.keys(hubTexts).map((code) => [code, 
 /** What may be read in English, and why. */
 const ALLOWED = [
   // Names of products, protocols and formats.
-  /MCP Hub|MCP|JSON|URL|HTTP|SSE|stdio|npx|PM2|Docker|nginx|systemd|Kubernetes|OpenAPI|curl|TypeScript|Python|Markdown/g,
+  /MCP Hub|MCP|JSON|URL|HTTP|SSE|SSH|stdio|npx|PM2|Docker|nginx|systemd|Kubernetes|OpenAPI|curl|TypeScript|Python|Markdown/g,
+  // How an address begins, of which the rest is data.
+  /\bhttps:\/\//g,
   // What a key is called on the keyboard.
   /\b(?:Ctrl|Esc|Enter|Tab|Alt|Shift)\b/g,
   // Languages are named in themselves.
@@ -98,8 +101,9 @@ test.beforeEach(async ({ page }) => {
 })
 
 /** Collects what the hub answers, and tells what a page shows of no translation and no data. */
-function inspector(page: Page): (where: string) => Promise<void> {
+function inspector(page: Page, answers: unknown = null): (where: string) => Promise<void> {
   const data = new Set<string>(['admin', 'everything', 'broken'])
+  dataOf(answers, data)
   const reading = new Set<Promise<void>>()
   page.on('response', (response) => {
     if (!response.url().includes('/api/') || response.url().includes('/api/events')) return
@@ -115,9 +119,11 @@ function inspector(page: Page): (where: string) => Promise<void> {
     void read.finally(() => reading.delete(read))
   })
   return async (where) => {
+    const texts = await visibleTexts(page)
+    // Of all that they show, the answer came first.
     await Promise.allSettled(reading)
     for (const part of new URL(page.url()).pathname.split('/')) data.add(decodeURIComponent(part))
-    const found = (await visibleTexts(page)).flatMap((text) => {
+    const found = texts.flatMap((text) => {
       const rest = untranslated(text, data)
       return rest === '' ? [] : [text === rest ? text : `${text} (${rest})`]
     })
@@ -147,6 +153,7 @@ const routes = [
     '/access/audit',
   ],
   ...['/settings', '/settings/versions?version=1', '/settings/versions?of=users', '/settings/backups', '/no-such-page'],
+  '/reference?operation=postServers',
 ]
 
 test('no page shows a text that has no translation', async ({ admin: page, hub }) => {
@@ -161,6 +168,28 @@ test('no page shows a text that has no translation', async ({ admin: page, hub }
     await open(page, route)
     await inspect(route)
   }
+})
+
+test('nor do the pages of targets, as the app has them', async ({ admin: page }) => {
+  test.setTimeout(120_000)
+  const [failed, asks] = [desktopAnswers('failed'), desktopAnswers('confirm')]
+  const lines = `${failed.run}${asks.run}`.trim().split('\n')
+  const inspect = inspector(page, [failed.json, lines.map((line) => JSON.parse(line) as unknown)])
+  await page.addInitScript(answerAsDesktop, failed)
+  const target = '/publish/targets/production'
+  for (const route of ['/publish', '/publish/new', `${target}/history?publish=r3`, `${target}/settings`, target]) {
+    await open(page, route)
+    await inspect(route)
+  }
+  const push = page.getByRole('main').getByRole('button', { name: /…⟧$/ }).first()
+  await push.click()
+  await expect(page.getByRole('alert').filter({ hasText: /héálthy/ })).toBeVisible()
+  await inspect('a push that failed')
+  await page.addInitScript(answerAsDesktop, asks)
+  await open(page, target)
+  await push.click()
+  await expect(page.getByRole('radiogroup').or(page.getByText('1.3.0-5fd09c21')).first()).toBeVisible()
+  await inspect('a push that asks')
 })
 
 test('nor does a state, a dialog or a refusal', async ({ admin: page, context }) => {
@@ -206,6 +235,9 @@ test('nor does a state, a dialog or a refusal', async ({ admin: page, context })
   await context.clearCookies()
   await open(page, '/login')
   await inspect('the login')
+  await open(page, '/setup?code=wrong')
+  await inspect('the setup')
+  await open(page, '/login')
   await page.locator('input').nth(0).fill('admin')
   await page.locator('input').nth(1).fill('a wrong password')
   await page.getByRole('button', { name: /^⟦/ }).last().click()
