@@ -1,4 +1,5 @@
-import { expect, expectAccessible, test } from './fixtures.ts'
+import type { Route } from '@playwright/test'
+import { expect, expectAccessible, signIn, test } from './fixtures.ts'
 import { PASSWORD, startWebHub } from './hub.ts'
 
 test('a wrong password is told without telling whether the user exists, and the right one leads where one wanted to go', async ({
@@ -56,6 +57,10 @@ test('a session that ends in the middle of an edit is taken up again over the pa
   await page.goto('/servers/add')
   const typed = 'npx -y @acme/mcp-server-notes --read-only'
   await page.getByRole('textbox').first().fill(typed)
+  // A sign-out that fails is none: what ends later takes the person by surprise.
+  await page.route('**/api/auth/logout', (route) => route.abort())
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await expect(page.getByText('You could not be signed out')).toBeVisible()
   await page.context().clearCookies()
   await page.getByRole('button', { name: 'Review' }).click()
 
@@ -79,6 +84,68 @@ test('a session that ends in the middle of an edit is taken up again over the pa
   await page.context().clearCookies()
   await page.goto('/servers')
   await expect(page).toHaveURL(/\/login/)
+})
+
+test('a session that ends in a dialog is taken up again over it, left for good, or ended for all tabs', async ({
+  admin: page,
+  hub,
+}) => {
+  const again = page.getByRole('dialog', { name: 'Your session has ended' })
+  const edit = page.getByRole('dialog', { name: 'New user' })
+  const name = edit.getByLabel('Name')
+  async function endInDialog(): Promise<void> {
+    await page.getByRole('button', { name: 'New user' }).click()
+    await name.fill('carol')
+    await page.context().clearCookies()
+    await edit.getByRole('button', { name: 'Create user' }).click()
+    await expect(again.getByLabel('Password')).toBeFocused()
+  }
+
+  await test.step('the dialog below waits, out of reach, with what was typed', async () => {
+    await page.goto('/access/users')
+    await endInDialog()
+    await page.keyboard.press('Escape')
+    for (let presses = 0; presses < 4; presses++) {
+      await page.keyboard.press('Tab')
+      await expect(again.locator(':focus')).toHaveCount(1)
+    }
+    await again.getByLabel('Password').fill(PASSWORD)
+    await page.keyboard.press('Enter')
+    await expect(again).toBeHidden()
+    await expect(name).toHaveValue('carol')
+    await expect(edit.locator(':focus')).toHaveCount(1)
+    await page.keyboard.press('Escape')
+    await expect(edit).toBeHidden()
+  })
+
+  await test.step('who leaves is not asked again by what is refused meanwhile', async () => {
+    await endInDialog()
+    const asked = Promise.withResolvers<Route>()
+    await page.route('**/api/auth/me', (route) => asked.resolve(route), { times: 1 })
+    await again.getByRole('button', { name: 'Leave this page' }).click()
+    const held = await asked.promise
+    const refused = page.waitForResponse('**/api/auth/refresh')
+    await edit.getByRole('button', { name: 'Create user' }).click()
+    await refused
+    await expect(edit.getByRole('alert')).toBeVisible()
+    await expect(again).toBeHidden()
+    await held.continue()
+    await expect(page).toHaveURL(/\/login\?next=\/access\/users$/)
+    await expect(page.getByRole('dialog')).toHaveCount(0)
+  })
+
+  await test.step('a sign-out in another tab is meant for this one, too', async () => {
+    await signIn(page.context(), hub.url)
+    await page.goto('/access/users')
+    await expect(page.getByRole('button', { name: 'New user' })).toBeVisible()
+    const other = await page.context().newPage()
+    await other.goto('/settings')
+    await other.getByRole('button', { name: 'Sign out' }).click()
+    await expect(other).toHaveURL(/\/login/)
+    await page.getByRole('link', { name: 'Activity' }).click()
+    await expect(page).toHaveURL(/\/login/)
+    await expect(again).toHaveCount(0)
+  })
 })
 
 test('a link may not send somebody who signs in elsewhere', async ({ page }) => {
