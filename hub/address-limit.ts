@@ -17,12 +17,15 @@ export interface AddressLimit {
 /** Lets one address not take all the connections: what is beyond its limit never comes to the HTTP parser, and costs no call anything. */
 export function limitByAddress(server: Server, { max, isProxy, refusal }: AddressLimit): void {
   const open = new Map<string, number>()
+  /** Most come from where the one before came from: this computer, or a proxy. */
+  let before = { address: '', place: '' }
   const serve = server.listeners('connection') as ((this: Server, socket: Socket) => void)[]
   server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) => {
     const address = socket.remoteAddress ?? ''
     if (!isProxy(address)) {
-      const place = placeOf(address)
+      if (address !== before.address) before = { address, place: placeOf(address) }
+      const { place } = before
       const count = open.get(place) ?? 0
       if (count >= max) {
         refuse(socket, refusal)

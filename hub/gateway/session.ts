@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { ChurnMap } from '../churn-map.ts'
 import {
@@ -38,6 +38,21 @@ interface RecordedEvent {
   stream: number
   seq: number
   text: string
+}
+
+const ID_BYTES = 24
+/** For the next sessions: the system is asked for many bytes at the price of a few. */
+const randomness = Buffer.alloc(64 * ID_BYTES)
+let taken = randomness.length
+
+function randomId(): string {
+  if (taken === randomness.length) {
+    randomFillSync(randomness)
+    taken = 0
+  }
+  const at = taken
+  taken += ID_BYTES
+  return randomness.toString('base64url', at, taken)
 }
 
 interface Ask {
@@ -85,7 +100,7 @@ export class Session implements SessionClient {
   readonly outlets: OutletOptions
 
   constructor(instance: string | null, principal: string, view: View, reader: OutletOptions) {
-    this.id = (instance === null ? '' : `${instance}.`) + randomBytes(24).toString('base64url')
+    this.id = (instance === null ? '' : `${instance}.`) + randomId()
     this.principal = principal
     this.view = view
     this.viewer = this.#asViewer()

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
 import { coalesce } from './coalesce.ts'
 
 /** One process of the machine. */
@@ -72,12 +72,27 @@ function readStat(pid: number): ProcessInfo | null {
   return text === undefined ? null : parseProcStat(pid, text, pageSize())
 }
 
-/** A process may end while it is looked at, and those of other users keep their environment to themselves. */
+/** The files of /proc tell no size: `readFileSync` takes 64 kB for each of them, megabytes for one look at all processes. */
+let scratch = Buffer.alloc(0)
+
+/**
+ * The content, until the next file is read; null where there is none: a process may end while it is looked at, and those of
+ * other users keep their environment to themselves.
+ */
 function readOrNull(file: string): Buffer | null {
+  let descriptor: number | null = null
   try {
-    return readFileSync(file)
+    descriptor = openSync(file)
+    for (let length = 0; ;) {
+      if (length === scratch.length) scratch = Buffer.concat([scratch], Math.max(16_384, length * 2))
+      const read = readSync(descriptor, scratch, length, scratch.length - length, null)
+      if (read === 0) return scratch.subarray(0, length)
+      length += read
+    }
   } catch {
     return null
+  } finally {
+    if (descriptor !== null) closeSync(descriptor)
   }
 }
 
