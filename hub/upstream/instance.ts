@@ -5,7 +5,7 @@ import { UpstreamFailure } from './channel.ts'
 import { createConnection, type Connection, type ConnectionOptions } from './connection.ts'
 import { createOpenTasks, HEARS_OF_TASKS, type OpenTasks } from './open-tasks.ts'
 import { createProfileCatalogs, type ProfileCatalogs } from './profile-catalogs.ts'
-import { diagnose } from './process/diagnose.ts'
+import { diagnosisOf } from './process/exit-reason.ts'
 import type { Reason } from '../contract/index.ts'
 import { say, told } from '../say.ts'
 
@@ -332,7 +332,7 @@ export function createInstance(options: InstanceOptions): Instance {
         await readLists(listKinds)
       } catch (error) {
         const words = error instanceof Error ? error.message : String(error)
-        const found = diagnose([words])
+        const found = await diagnosisOf([words])
         throw new UpstreamFailure(
           told({
             code: 'protocol-error',

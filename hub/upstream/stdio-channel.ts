@@ -157,7 +157,8 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
           new Promise((resolve) => started.once('close', resolve)),
           new Promise((resolve) => setTimeout(resolve, DRAIN_MS)),
         ])
-        if (!closing) handlers.onClose(exitReason(code, signal, errors.lastLines()))
+        const reason = await exitReason(code, signal, errors.lastLines())
+        if (!closing) handlers.onClose(reason)
         closing = true
         // What the server started and left behind goes with it.
         await options.end(pid, options.mark.value, 0)

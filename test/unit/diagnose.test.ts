@@ -144,14 +144,14 @@ describe('the last words of a server are understood', () => {
     expect(diagnose(['Server running on stdio', 'Goodbye'])).toBeNull()
     expect(diagnose([])).toBeNull()
   })
-  it('a reason has the cause, the cure and the words themselves', () => {
-    expect(exitReason(1, null, ['npm error could not determine executable to run'])).toMatchObject({
+  it('a reason has the cause, the cure and the words themselves', async () => {
+    expect(await exitReason(1, null, ['npm error could not determine executable to run'])).toMatchObject({
       code: 'exited',
       message: 'The server process exited with code 1: the package brings no program',
       cure: expect.stringContaining('library') as string,
       detail: 'npm error could not determine executable to run',
     })
-    expect(exitReason(null, 'SIGKILL', [])).toMatchObject({
+    expect(await exitReason(null, 'SIGKILL', [])).toMatchObject({
       code: 'exited',
       message: 'The server process was ended by SIGKILL',
       cure: 'Run its command in a terminal to see what it says.',

@@ -94,8 +94,8 @@ it('puts broken servers first, each with its reason and its cures', () => {
   expect(find(model, 'logs:bad')?.command).toEqual({ type: 'open', path: '/servers/bad/logs' })
 })
 
-it('says in Chinese why servers are broken and who is needed, with nothing left in English', () => {
-  const exited = exitReason(1, null, ['Error: Cannot find module "left-pad"'])
+it('says in Chinese why servers are broken and who is needed, with nothing left in English', async () => {
+  const exited = await exitReason(1, null, ['Error: Cannot find module "left-pad"'])
   const signIn = needsSignIn(say`${'c'} does not say where to sign in: ${'d'} has no OAuth metadata`)
   const broken = overview(
     { a: 'failed', b: 'backoff', c: 'needs-auth', ok: 'running' },

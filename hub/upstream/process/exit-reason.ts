@@ -1,13 +1,23 @@
 import type { Reason } from '../../contract/index.ts'
 import { say, told } from '../../say.ts'
-import { diagnose } from './diagnose.ts'
+import type { Diagnosis } from './diagnose.ts'
 
 const SHOWN_LINES = 20
 
+/** What is known of these lines; null for nothing. Loaded when a server says something before it ends. */
+export function diagnosisOf(lines: readonly string[]): Promise<Diagnosis | null> {
+  if (lines.length === 0) return Promise.resolve(null)
+  // That it ended must be told in any case.
+  return import('./diagnose.ts').then(
+    ({ diagnose }) => diagnose(lines),
+    () => null,
+  )
+}
+
 /** Why a server process ended: what it wrote last tells more than its exit code. */
-export function exitReason(code: number | null, signal: NodeJS.Signals | null, lines: string[]): Reason {
+export async function exitReason(code: number | null, signal: NodeJS.Signals | null, lines: string[]): Promise<Reason> {
   const how = signal === null ? say`exited with code ${code ?? say`unknown`}` : say`was ended by ${signal}`
-  const found = diagnose(lines)
+  const found = await diagnosisOf(lines)
   const cure =
     found?.cure ??
     (lines.length > 0

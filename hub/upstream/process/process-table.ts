@@ -82,7 +82,7 @@ let scratch = Buffer.alloc(0)
 function readOrNull(file: string): Buffer | null {
   let descriptor: number | null = null
   try {
-    descriptor = openSync(file)
+    descriptor = openSync(file, 'r')
     for (let length = 0; ;) {
       if (length === scratch.length) scratch = Buffer.concat([scratch], Math.max(16_384, length * 2))
       const read = readSync(descriptor, scratch, length, scratch.length - length, null)
