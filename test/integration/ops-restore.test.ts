@@ -1,6 +1,19 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, cp, link, mkdir, readdir, readFile, realpath, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  cp,
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  symlink,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ServerStatus } from '../../hub/contract/index.ts'
@@ -314,10 +327,32 @@ describe('a deploy over a broken configuration', () => {
     expect(await servers()).toEqual(['one'])
     const aside = (await readdir(at('backups'))).filter((name) => name.startsWith('broken-config-'))
     expect(aside).toHaveLength(1)
-    const [folder = ''] = aside
-    expect(`${result.stdout}${result.stderr}`).toContain(at('backups', folder))
-    expect(await readFile(at('backups', folder, 'servers.json'), 'utf8')).toBe('{ "mcpServers": { "one"')
+    const [name = ''] = aside
+    expect(`${result.stdout}${result.stderr}`).toContain(at('backups', name))
+    expect((await stat(at('backups', name))).mode & 0o777).toBe(0o600)
+    expect(brokenServers(await readFile(at('backups', name)))).toBe('{ "mcpServers": { "one"')
     expect(await archives()).not.toEqual(before)
     expect((await ops('restore-drill.sh')).code).toBe(0)
+    await utimes(at('backups', name), 0, 0)
   })
+
+  it(
+    'encrypts it where backups are, and a backup deletes what was put aside long ago',
+    { timeout: 2 * MINUTE },
+    async () => {
+      await writeFile(at('config/servers.json'), '{ "mcpServers": { "canary"')
+      const result = await machine.ops(encrypting, 'deploy.sh', ['--config', 'replace'])
+      expect(result.code, result.stderr).toBe(0)
+      const aside = (await readdir(at('backups'))).filter((name) => name.startsWith('broken-config-'))
+      expect(aside).toEqual([expect.stringMatching(/\.tar\.age$/)])
+      const file = at('backups', aside[0] ?? '')
+      expect(await readFile(file, 'latin1')).not.toContain('canary')
+      const archive = execFileSync('age', ['--decrypt', '--identity', keys[0]?.file ?? '', file])
+      expect(brokenServers(archive)).toBe('{ "mcpServers": { "canary"')
+    },
+  )
 })
+
+function brokenServers(archive: Buffer): string {
+  return execFileSync('tar', ['-xO', './servers.json'], { input: archive, encoding: 'utf8' })
+}

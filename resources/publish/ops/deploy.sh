@@ -13,6 +13,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . "$OPS_DIR/switch.sh"
 . "$OPS_DIR/preflight.sh"
+. "$OPS_DIR/encryption.sh"
 load_manager
 
 config_choice=check rotate='' dry_run=''

@@ -85,21 +85,27 @@ config_of_before() {
   check_config "$staged"
 }
 
-# put_aside FOLDER: where the configuration here is one that no hub reads. What the published one replaces is kept as it is, and
-# sound_config has what a backup can read in its place.
+# put_aside FOLDER: where the configuration here is one that no hub reads. What the published one replaces is kept as it is, for the
+# hub's user alone, or encrypted where backups are; and sound_config has what a backup can read in its place.
 # shellcheck disable=SC2016
 put_aside() {
   local file
   sound_config='' aside=''
   if hub_cli config check --config "$1/live" >/dev/null 2>&1; then return 0; fi
-  aside=$INSTALL_DIR/backups/broken-config-$(date -u +%Y%m%dT%H%M%SZ)
+  aside=$INSTALL_DIR/backups/broken-config-$(date -u +%Y%m%dT%H%M%SZ).tar
   sound_config=$(as_hub mktemp -d)
+  mkdir -- "$1/broken"
   for file in "$1"/staged/*.json; do
     as_hub sh -c 'cat >"$1"' sh "$sound_config/${file##*/}" <"$file"
-    if [[ -f $1/new/${file##*/} && -f $1/live/${file##*/} ]]; then
-      as_hub sh -c 'umask 077 && mkdir -p "$1" && cat >"$1/$2"' sh "$aside" "${file##*/}" <"$1/live/${file##*/}"
-    fi
+    if [[ -f $1/new/${file##*/} && -f $1/live/${file##*/} ]]; then cp -- "$1/live/${file##*/}" "$1/broken"; fi
   done
+  tar --create --file="$1/broken.tar" --directory="$1/broken" --owner=0 --group=0 --numeric-owner .
+  if encrypts_backups; then
+    encrypt_file "$1/broken.tar" "$1/broken.age" || die 69 'What is broken could not be encrypted and kept, so nothing was changed. The reason is above.'
+    mv -f -- "$1/broken.age" "$1/broken.tar"
+    aside+=.age
+  fi
+  as_hub sh -c 'umask 077 && cat >"$1"' sh "$aside" <"$1/broken.tar"
   warn "The configuration here is broken. What it was is kept in $aside"
 }
 
