@@ -193,6 +193,8 @@ services:${names.map(service).join('')}
     pids_limit: 128
     mem_limit: 512m
     ulimits: { nofile: 16384 }
+    # So it is with the certificate, which nginx reads at its start.
+    labels: { mcp-hub.certificate: "\${MCP_HUB_CERTIFICATE:-}" }
     tmpfs: ["/tmp:mode=1777"]
     depends_on:
 ${names.map((name) => `      ${name}: { condition: service_healthy }`).join('\n')}

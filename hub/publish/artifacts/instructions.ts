@@ -64,7 +64,7 @@ ${docker ? `bash ${paths.root}/releases/${release}/ops/deploy.sh` : `bash ${ops}
 done | paste -sd,`
       : null,
     certificate: docker
-      ? certificate(` -o ${NGINX_UID} -g ${NGINX_UID}`, `${compose} up -d --force-recreate --no-deps web`)
+      ? certificate(` -o ${NGINX_UID} -g ${NGINX_UID}`, `bash ${ops}/hubs.sh start`)
       : certificate('', 'nginx -t && systemctl reload nginx'),
     check: `bash ${ops}/smoke.sh
 bash ${ops}/hubs.sh status`,

@@ -12,9 +12,9 @@ manager_preflight() {
 }
 
 # compose ARGUMENT…: with the file of the release in use, and images of its name, so that the way back needs no build. A hub reads
-# .env when it is made: with another one it is made anew.
+# .env when it is made, and web its certificate: with another one they are made anew.
 compose() {
-  MCP_HUB_ENVIRONMENT=$(sha256sum <"$ENV_FILE") HUB_UID=$(id -u "$HUB_USER") HUB_GID=$(id -g "$HUB_USER") MCP_HUB_RELEASE=$(name_of "$CURRENT") \
+  MCP_HUB_ENVIRONMENT=$(sha256sum <"$ENV_FILE") MCP_HUB_CERTIFICATE=$(sha256sum 2>/dev/null <"$CERTIFICATE") HUB_UID=$(id -u "$HUB_USER") HUB_GID=$(id -g "$HUB_USER") MCP_HUB_RELEASE=$(name_of "$CURRENT") \
     "$DOCKER" compose --env-file "$ENV_FILE" --file "$CURRENT/docker/compose.yaml" "$@" 9>&-
 }
 

@@ -1,4 +1,4 @@
-import { appendFile, copyFile, mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { test as base, expect } from '@playwright/test'
@@ -22,6 +22,7 @@ interface Installed {
   /** What deploy.sh said. */
   deployed: string
   root: string
+  address: string
 }
 
 const proofs = openProofs('Docker')
@@ -85,7 +86,7 @@ const test = base.extend<object, { network: Network; installed: Installed }>({
           password: published.environment['MCP_HUB_ADMIN_PASSWORD'] ?? '',
           fetch: await fetchAt(network.address, published.certificate),
         }
-        await use({ place, engine, compose, script, deploy, deployed, root: ROOT })
+        await use({ place, engine, compose, script, deploy, deployed, root: ROOT, address: network.address })
       } finally {
         await compose('down', '--volumes').catch(() => undefined)
         await engine.dispose()
@@ -221,6 +222,36 @@ test('another release and the way back: how long, and how long nobody answers', 
   proofs.note('meanwhile nobody answers for at most', `${longest.toFixed(1)} s`)
   proofs.note('requests without an answer, at 20 in a second', gaps.map(({ lost }) => lost).join(', '))
   await callsAToolInBothEras(installed.place)
+})
+
+test('a reload starts what was stopped', async ({ installed }) => {
+  await installed.compose('stop', 'web')
+  await installed.script('hubs.sh', 'start')
+  await callsAToolInBothEras(installed.place)
+})
+
+test('a reload shows another certificate, and one that nothing changed for touches no container', async ({
+  installed,
+}) => {
+  const { compose, script, engine, root } = installed
+  const containers = (): Promise<string> => compose('ps', '--quiet')
+  const before = await containers()
+  await script('hubs.sh', 'start')
+  expect(await containers()).toBe(before)
+
+  const file = (name: string): string => path.join(root, 'tls', name)
+  const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
+  const names = ['-subj', `/CN=${DOMAIN}`, '-addext', `subjectAltName=DNS:${DOMAIN}`]
+  const output = ['-keyout', file('new.key'), '-out', file('new.pem')]
+  await run('openssl', [...request, ...names, ...output])
+  await rename(file('new.key'), file('privkey.pem'))
+  await rename(file('new.pem'), file('fullchain.pem'))
+  await script('hubs.sh', 'start')
+  const web = (await compose('ps', '--quiet', 'web')).trim()
+  expect(await engine.docker('exec', web, 'cat', '/etc/nginx/tls/fullchain.pem')).toBe(
+    (await readFile(file('fullchain.pem'), 'utf8')).trim(),
+  )
+  await callsAToolInBothEras({ ...installed.place, fetch: await fetchAt(installed.address, file('fullchain.pem')) })
 })
 
 test('it stops well when it is told to', async ({ installed }) => {
