@@ -5,6 +5,7 @@ import { trustOf, type Trust } from './auth/client-address.ts'
 import { openExecConsents } from './auth/exec-consents.ts'
 import { createBackupSource } from './backup/backup-source.ts'
 import { openPins } from './catalog/pins.ts'
+import type { ClientSessions } from './cluster/cluster.ts'
 import { createClusterSource } from './cluster/cluster-source.ts'
 import { openAccess } from './composition/access.ts'
 import { openConfiguration } from './composition/configuration.ts'
@@ -168,6 +169,9 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   })
   const { supervisor, accounts, searchPath } = servers
 
+  const openClientSessions = async (): Promise<ClientSessions | null> => (await cluster.open()).clientSessions
+  const sessionRecords =
+    options.redisUrl === null ? null : (await import('./gateway/session-records.ts')).recordsIn(openClientSessions)
   const gateway = createGateway({
     hubInfo: { name: 'mcp-hub', version: options.version },
     limits,
@@ -182,6 +186,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     foreignSession: ({ id }, target) =>
       history.audit(identityAct({ action: 'mcp.session-foreign', by: { id, name: id }, target, ok: false })),
     taskOwners: async () => (await cluster.open()).notes('task-owners'),
+    sessionRecords,
     onBatch: (principal, more) => void rates.take('mcp', principal, '', more),
     warn: (text, data) => options.log('warn', text, data),
   })

@@ -9,7 +9,56 @@ export interface Cluster {
   /** Small facts for people to look at, by name of their kind. */
   notes: (kind: string) => Notes
   limiter: (policy: LimiterPolicy) => Limiter
+  /** What a hub needs to go on with the MCP sessions of another; null where there is no other. */
+  readonly clientSessions: ClientSessions | null
   dispose: () => Promise<void>
+}
+
+/** A client's MCP session of the legacy era, as far as it can be made anew: no stream, no call, no event, no secret. */
+export interface ClientSessionRecord {
+  version: string
+  capabilities: Record<string, unknown>
+  clientInfo?: unknown
+  logLevel: string | null
+  /** URIs of resources, as the client knows them. */
+  subscriptions: string[]
+}
+
+/**
+ * A session as one hub has it. The hub that opened it has generation 0, each that went on with it the next: whoever has a
+ * lower one than the record has it no more.
+ */
+export interface HeldSession {
+  readonly id: string
+  readonly generation: number
+}
+
+/** Whose a session is, and at which endpoint: `/mcp`, or that of a server or profile. */
+export interface SessionBond {
+  principal: string
+  path: string
+}
+
+export type Adoption =
+  | { outcome: 'adopted'; generation: number; record: ClientSessionRecord }
+  | { outcome: 'foreign'; principal: string }
+  | { outcome: 'unknown' }
+
+/** `missing`: the store does not have it as it is; `lost`: another hub went on with it; `unknown`: the store is down. */
+export type RecordState = 'kept' | 'missing' | 'lost' | 'unknown'
+
+/** Nothing here fails: while the store is down there are no records, and none is written. */
+export interface ClientSessions {
+  /** A hub went on with a session: another one that has it under a lower generation lets go of it. */
+  onAdopted: ((id: string, generation: number) => void) | null
+  /** What was told may not have been heard, and what was written may be lost. */
+  onReconnected: (() => void) | null
+  save: (held: HeldSession, bond: SessionBond, record: ClientSessionRecord, ttlMs: number) => Promise<RecordState>
+  /** Lets the records live on; the state of each, in their order. */
+  renew: (held: readonly HeldSession[], ttlMs: number) => Promise<RecordState[]>
+  /** Makes the session this hub's, whoever had it, if it is this principal's. */
+  adopt: (id: string, bond: SessionBond, ttlMs: number) => Promise<Adoption>
+  remove: (id: string, generation: number) => Promise<void>
 }
 
 /** One sign-in of a user: a family of refresh tokens, of which only the newest counts. */

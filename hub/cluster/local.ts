@@ -43,6 +43,7 @@ export function openLocalCluster(file: string, now: () => number = Date.now): Cl
 
   const cluster: Cluster = {
     onRevoked: null,
+    clientSessions: null,
     sessions: sqliteSessions(db, now),
     notes: (kind) => sqliteNotes(db, kind),
     limiter: (policy) => (policy.kind === 'lockout' ? sqliteLimiter(db, policy, now) : memoryLimiter(policy, now)),

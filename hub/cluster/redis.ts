@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible'
 import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
+import { adoptedChannel, hearAdopted, redisClientSessions } from './client-sessions.ts'
 import type { Cluster, SessionRecord, SessionStore } from './cluster.ts'
 import { flexibleLimiter } from './flexible-limiter.ts'
 
@@ -59,12 +60,16 @@ export async function openRedisCluster({ url, onState, now = Date.now }: RedisCl
     retryStrategy: (attempt) => Math.min(2_000, 100 * attempt),
   }) as Scripted
   redis.defineCommand('rotateSession', { numberOfKeys: 1, lua: ROTATE })
+  const clientSessions = redisClientSessions(redis, PREFIX)
   let last: 'up' | 'down' | null = null
   const report = (state: 'up' | 'down', message: string): void => {
     if (state !== last) onState(state, message)
     last = state
   }
-  redis.on('ready', () => report('up', 'Redis answers'))
+  redis.on('ready', () => {
+    report('up', 'Redis answers')
+    clientSessions.onReconnected?.()
+  })
   redis.on('error', (error: Error) => report('down', error.message))
   redis.on('close', () => report('down', 'The connection to Redis closed'))
 
@@ -101,16 +106,21 @@ export async function openRedisCluster({ url, onState, now = Date.now }: RedisCl
   const listener = redis.duplicate({ enableOfflineQueue: true, maxRetriesPerRequest: null, lazyConnect: true })
   // What fails here fails on the other connection, too, which says so.
   listener.on('error', () => undefined)
-  listener.on('message', (_channel, hub: string) => {
-    if (hub !== self) cluster.onRevoked?.()
+  listener.on('message', (channel, message: string) => {
+    if (channel !== REVOKED) hearAdopted(clientSessions, message)
+    else if (message !== self) cluster.onRevoked?.()
   })
   // What was told while it was away was not heard.
-  listener.on('ready', () => cluster.onRevoked?.())
-  void listener.subscribe(REVOKED).catch(() => undefined)
+  listener.on('ready', () => {
+    cluster.onRevoked?.()
+    clientSessions.onReconnected?.()
+  })
+  void listener.subscribe(REVOKED, adoptedChannel(PREFIX)).catch(() => undefined)
   const tell = (): Promise<unknown> => redis.publish(REVOKED, self).catch(() => 0)
 
   const cluster: Cluster = {
     onRevoked: null,
+    clientSessions,
     sessions: redisSessions(redis, now, tell),
     notes: (kind) => ({
       put: async (entries) => {

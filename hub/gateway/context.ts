@@ -5,6 +5,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import type { ListKind } from '../upstream/catalog.ts'
 import type { OnExchange } from './exchange.ts'
 import type { Traces } from './trace-context.ts'
+import type { SessionHolder, SessionRecords } from './session-records.ts'
 import type { Tasks } from './tasks.ts'
 import type { HubInfo, View } from './view.ts'
 
@@ -23,6 +24,8 @@ export interface GatewayContext {
   limits: GatewayLimits
   /** Stands before the ids of sessions, where several hubs have some. */
   instance: string | null
+  /** What other hubs can know of its sessions, to go on with them; null where there are no others. */
+  sessionRecords: ((context: GatewayContext, holder: SessionHolder) => SessionRecords) | null
   upstreams: () => ReadonlyMap<string, Upstream>
   tasks: Tasks
   /** Tells the gateway that somebody's wish for updates of tasks changed. */

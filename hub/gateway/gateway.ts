@@ -50,6 +50,7 @@ export interface GatewayOptions {
   foreignSession: GatewayContext['foreignSession']
   /** Where it is kept whose the tasks are; opened when there is one. */
   taskOwners: () => Promise<Notes>
+  sessionRecords: GatewayContext['sessionRecords']
   warn: (text: string, data: Record<string, unknown>) => void
 }
 
@@ -89,6 +90,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     hubInfo,
     limits,
     instance: options.instance,
+    sessionRecords: options.sessionRecords,
     upstreams: options.upstreams,
     tasks: createTasks(createTaskOwners(options.taskOwners, (text) => options.warn(text, {}))),
     tasksChanged,

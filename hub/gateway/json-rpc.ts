@@ -27,6 +27,8 @@ export interface JsonRpcMessage {
 
 export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const
 export const MODERN_VERSIONS = ['2026-07-28'] as const
+/** The only one with batches. */
+export const BATCH_VERSION = '2025-03-26'
 export const LATEST_LEGACY: string = LEGACY_VERSIONS[0]
 export const LATEST_MODERN: string = MODERN_VERSIONS[0]
 
@@ -90,6 +92,10 @@ function asRpcError(error: unknown): RpcError {
 
 export function isObject(value: unknown): value is Params {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function isRequest(message: JsonRpcMessage): boolean {
+  return typeof message.method === 'string' && message.id !== undefined && message.id !== null
 }
 
 declare const coding: unique symbol

@@ -13,7 +13,7 @@ import {
   type JsonRpcMessage,
   type Params,
 } from './json-rpc.ts'
-import { canAnswer, logLevels, type Call, type CancelCall, type LogLevel, type Question } from './call.ts'
+import { canAnswer, type Call, type CancelCall, type Question } from './call.ts'
 import { passNotification } from './client-notifications.ts'
 import type { GatewayContext } from './context.ts'
 import { Exchange, sizeOf } from './exchange.ts'
@@ -33,6 +33,8 @@ const LISTS: Record<string, ListKind> = {
   'resources/templates/list': 'resourceTemplates',
 }
 const EMPTY_RESULT = Buffer.from('{}')
+/** What a session wants to hear. */
+const WISHES = new Set(['logging/setLevel', 'resources/subscribe', 'resources/unsubscribe'])
 /** Methods of the modern era alone, and the one that only opens a session. */
 const FOREIGN = new Set(['initialize', 'server/discover', 'subscriptions/listen', 'tasks/update'])
 
@@ -53,8 +55,11 @@ export interface LegacyRequests {
   notification: (session: Session, method: string, params: Params | undefined) => void
 }
 
-/** What a legacy session asks, whatever transport brought it: answered here, or carried to a server. */
-export function createLegacyRequests(context: GatewayContext): LegacyRequests {
+/**
+ * What a legacy session asks, whatever transport brought it: answered here, or carried to a server. `changed` is told when what
+ * a session wants to hear is another thing now.
+ */
+export function createLegacyRequests(context: GatewayContext, changed: (session: Session) => void): LegacyRequests {
   function notification(session: Session, method: string, params: Params | undefined): void {
     if (method === 'notifications/cancelled') {
       const id = params?.['requestId'] as JsonRpcId
@@ -101,18 +106,13 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
     if (params !== undefined && !isObject(params)) fail(new McpError(rpc.invalidParams, 'params must be an object'))
     else if (Object.hasOwn(LISTS, method)) list(session, LISTS[method] ?? 'tools', params, respond, fail)
     else if (method === 'ping') respond(EMPTY_RESULT)
-    else if (method === 'logging/setLevel') {
-      void setLevel(session, params).then(() => respond(EMPTY_RESULT), fail)
-    } else if (method === 'resources/subscribe' || method === 'resources/unsubscribe') {
-      if (typeof params?.['uri'] !== 'string') fail(new McpError(rpc.invalidParams, 'uri must be a string'))
-      else {
-        if (method === 'resources/subscribe')
-          session.subscriptions.add(params['uri']).then(() => respond(EMPTY_RESULT), fail)
-        else {
-          session.subscriptions.remove(params['uri'])
+    else if (WISHES.has(method)) {
+      void import('./session-wishes.ts')
+        .then(({ wish }) => wish(session, method, params))
+        .then(() => {
           respond(EMPTY_RESULT)
-        }
-      }
+          changed(session)
+        }, fail)
     } else if (FOREIGN.has(method)) fail(new McpError(rpc.methodNotFound, `Method not found: ${method}`))
     else {
       const recalled = context.tasks.recall(session.view, method, params)
@@ -140,25 +140,6 @@ export function createLegacyRequests(context: GatewayContext): LegacyRequests {
     } catch (error) {
       fail(error)
     }
-  }
-
-  /** A server logs from the lowest level that a session wants; each session's own is applied to what comes. */
-  async function setLevel(session: Session, params: Params | undefined): Promise<void> {
-    const level = params?.['level'] as LogLevel
-    if (!logLevels.includes(level))
-      throw new McpError(rpc.invalidParams, `level must be one of ${logLevels.join(', ')}`)
-    const wantedLogs = session.logLevel !== undefined
-    session.logLevel = level
-    // On a pipe another connection serves the client then.
-    if (!wantedLogs) await session.subscriptions.renew()
-    await Promise.all(
-      session.view.upstreams.map((upstream) =>
-        upstream.instanceFor(session.principal, session.capabilities, session.viewer.resident).then(
-          (instance) => instance.wantLogs(level),
-          () => undefined,
-        ),
-      ),
-    )
   }
 
   function forward(

@@ -1,16 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { memoize } from '../memo.ts'
-import { rpc } from './json-rpc.ts'
+import { rpc, type JsonRpcId } from './json-rpc.ts'
 
 /** How long a client may go on sending what was refused. */
 const LINGER_MS = 2_000
 
 const isJson = memoize((contentType) => /^application\/json\b/i.test(contentType))
 
-/** An answer to what could not be read as a message: a JSON-RPC error without an id. */
-export function refuse(response: ServerResponse, status: number, code: number, message: string): void {
+/** A JSON-RPC error with a status; without an id for what could not be read as a message. */
+export function refuse(
+  response: ServerResponse,
+  status: number,
+  code: number,
+  message: string,
+  id: JsonRpcId | null = null,
+): void {
   if (response.headersSent || response.destroyed) return
-  const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message } })
+  const body = JSON.stringify({ jsonrpc: '2.0', id, error: { code, message } })
   response
     .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
     .end(body)

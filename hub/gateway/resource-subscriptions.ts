@@ -19,6 +19,10 @@ export class ResourceSubscriptions {
     this.#options = options
   }
 
+  get uris(): string[] {
+    return [...this.#made.keys()]
+  }
+
   /** Resolves once the server has taken it. Rejects with McpError. */
   async add(uri: string): Promise<void> {
     const known = this.#made.get(uri)

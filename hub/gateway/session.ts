@@ -26,12 +26,17 @@ import { clientLabel } from './exchange.ts'
 import { Outlet, type OutletOptions, type Recorder } from './outlet.ts'
 import { ListWatch } from './list-watch.ts'
 import { ResourceSubscriptions } from './resource-subscriptions.ts'
+import { listKinds } from '../upstream/catalog.ts'
 import type { ServedClient } from '../upstream/subscriptions.ts'
 import type { View, Viewer } from './view.ts'
 
 const MAX_EVENTS = 500
 const MAX_EVENT_BYTES = 1_048_576
 const MAX_PAGES = 100
+/** Stream and place in it; `g` for one that belongs to no request. */
+const EVENT_ID = /^(\d+)(g?)-(\d+)$/
+/** No hub gives so many ids in one session: each that goes on with it begins with the next. */
+const IDS_PER_GENERATION = 1e9
 const ASK_TIMEOUT_MS = 10 * 60_000
 
 interface RecordedEvent {
@@ -55,6 +60,12 @@ function randomId(): string {
   return randomness.toString('base64url', at, taken)
 }
 
+/** A session that another hub had until now. */
+export interface Continued {
+  id: string
+  generation: number
+}
+
 interface Ask {
   token: unknown
   onProgress: (params: Params) => void
@@ -66,7 +77,10 @@ interface Ask {
  * flight and the events that a reconnecting client may ask for again; it owns no server object.
  */
 export class Session implements SessionClient {
+  /** Of the hub that opened it: another one that goes on with it keeps the id. */
   readonly id: string
+  /** How many hubs had it before. */
+  readonly generation: number
   readonly principal: string
   readonly view: View
   version: string = LATEST_LEGACY
@@ -89,8 +103,10 @@ export class Session implements SessionClient {
   readonly #asks = new Map<string, Ask>()
   /** Pages that its user was sent to, by the id of the visit. */
   readonly #pages = new Set<unknown>()
-  #askCounter = 0
-  #streamCounter = 0
+  #askCounter: number
+  #streamCounter: number
+  /** Another hub has it now. */
+  #left = false
   #events: RecordedEvent[] = []
   #eventBytes = 0
   readonly #outlets = new Map<number, Outlet>()
@@ -99,8 +115,16 @@ export class Session implements SessionClient {
   /** For the outlets of its POSTs and of its own stream. */
   readonly outlets: OutletOptions
 
-  constructor(instance: string | null, principal: string, view: View, reader: OutletOptions) {
-    this.id = (instance === null ? '' : `${instance}.`) + randomId()
+  constructor(
+    instance: string | null,
+    principal: string,
+    view: View,
+    reader: OutletOptions,
+    continued: Continued | null = null,
+  ) {
+    this.id = continued?.id ?? (instance === null ? '' : `${instance}.`) + randomId()
+    this.generation = continued?.generation ?? 0
+    this.#askCounter = this.#streamCounter = this.#firstId
     this.principal = principal
     this.view = view
     this.viewer = this.#asViewer()
@@ -112,6 +136,11 @@ export class Session implements SessionClient {
     })
     this.reader = reader
     this.outlets = { ...reader, recorderFor: (outlet) => this.#recorderFor(outlet) }
+  }
+
+  /** Ids up to here were given by the hubs that had it before. */
+  get #firstId(): number {
+    return this.generation * IDS_PER_GENERATION
   }
 
   /** Whether the client reads messages that belong to no request. */
@@ -146,15 +175,17 @@ export class Session implements SessionClient {
     const stream = ++this.#streamCounter
     for (const [key, known] of this.#outlets) if (known.ended) this.#outlets.delete(key)
     this.#outlets.set(stream, outlet)
+    // Of a stream that another hub had no more is known than its events say: whether it belonged to a call.
+    const name = outlet === this.general ? `${stream}g` : String(stream)
     let seq = 0
     return {
       record: (data) => {
-        const id = `${stream}-${++seq}`
+        const id = `${name}-${++seq}`
         this.#keep({ stream, seq, text: `event: message\nid: ${id}\ndata: ${data}\n\n` })
         return id
       },
       // An id before the first message, so that a stream cut off early can be resumed too (SEP-1699).
-      preamble: this.version >= '2025-11-25' ? `id: ${stream}-0\nretry: 1000\ndata: \n\n` : '',
+      preamble: this.version >= '2025-11-25' ? `id: ${name}-0\nretry: 1000\ndata: \n\n` : '',
     }
   }
 
@@ -171,28 +202,33 @@ export class Session implements SessionClient {
     this.general?.end()
     this.general = outlet
     outlet.openStream()
-    for (const method of this.lists.begin()) this.tell(method)
+    // Which lists the client has of another hub is not known: it looks again at what it did not get here.
+    for (const method of this.generation === 0 ? this.lists.begin() : this.lists.changes(listKinds)) this.tell(method)
     this.settleRoots()
   }
 
-  /** Goes on after an event on its stream; false when the id is none of this session's. */
-  resume(lastEventId: string, response: ServerResponse): boolean {
-    const match = /^(\d+)-(\d+)$/.exec(lastEventId)
-    if (match === null || Number(match[1]) > this.#streamCounter) return false
-    const stream = Number(match[1])
+  /**
+   * Goes on after an event on its stream. `unknown`: the id is none of this session's, or of a stream for messages that belong
+   * to no request; `lost`: of a call at a hub that had the session before.
+   */
+  resume(lastEventId: string, response: ServerResponse): 'resumed' | 'unknown' | 'lost' {
+    const match = EVENT_ID.exec(lastEventId)
+    const stream = Number(match?.[1])
+    if (match === null || stream > this.#streamCounter) return 'unknown'
+    if (stream <= this.#firstId && this.generation > 0) return match[2] === '' ? 'lost' : 'unknown'
     const missed = this.#events
-      .filter((event) => event.stream === stream && event.seq > Number(match[2]))
+      .filter((event) => event.stream === stream && event.seq > Number(match[3]))
       .map((event) => event.text)
     const known = this.#outlets.get(stream)
     if (known !== undefined) {
       known.resume(response, missed)
-      return true
+      return 'resumed'
     }
     // Nothing feeds this stream any more: what came after the event is all there will be.
     const replay = new Outlet(null, true, this.reader)
     replay.resume(response, missed)
     replay.end()
-    return true
+    return 'resumed'
   }
 
   /** Puts a question to the client on the given stream; its answer comes as a POST. */
@@ -237,6 +273,7 @@ export class Session implements SessionClient {
 
   /** Where a question can go out: on the stream of its call, or else on the session's own. */
   carrierFor(outlet: Outlet | null): Outlet | null {
+    if (this.#left) return null
     if (outlet !== null && outlet.acceptsStream && outlet.reachable) return outlet
     return this.isListening ? this.general : null
   }
@@ -281,15 +318,20 @@ export class Session implements SessionClient {
       this.tell(method, params)
   }
 
+  /** Another hub has it now: calls that are under way here are answered, but nothing that comes from the client gets here. */
+  leave(why = 'The session goes on at another hub'): void {
+    this.#left = true
+    this.subscriptions.close()
+    for (const ask of [...this.#asks.values()]) ask.settle({ error: new McpError(rpc.internalError, why) })
+    this.general?.retire()
+  }
+
   close(): void {
     for (const [id, cancel] of this.inFlight.entries()) {
       this.inFlight.delete(id)
       cancel('the session ended')
     }
-    this.subscriptions.close()
-    for (const ask of [...this.#asks.values()])
-      ask.settle({ error: new McpError(rpc.internalError, 'The session ended') })
-    this.general?.retire()
+    this.leave('The session ended')
     for (const outlet of this.#outlets.values()) if (!outlet.ended) outlet.end()
   }
 }

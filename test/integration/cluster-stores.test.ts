@@ -213,6 +213,48 @@ describe.each([
   })
 })
 
+it('an MCP session in Redis belongs to the hub that went on with it last', async () => {
+  const stand = await shared()
+  const [one, other] = [stand.one.clientSessions!, stand.other.clientSessions!]
+  const [mine, bond] = [
+    { id: 'hub.session', generation: 0 },
+    { principal: 'key:a', path: '/mcp' },
+  ]
+  const record = {
+    version: '2025-11-25',
+    capabilities: {},
+    clientInfo: {},
+    logLevel: null,
+    subscriptions: ['note://a'],
+  }
+  const told: [string, number][] = []
+  one.onAdopted = (...adopted) => told.push(adopted)
+  expect(await one.save(mine, bond, record, HOUR)).toBe('kept')
+  expect(await other.adopt(mine.id, { ...bond, principal: 'key:b' }, HOUR)).toEqual({
+    outcome: 'foreign',
+    principal: 'key:a',
+  })
+  expect(await other.adopt(mine.id, { ...bond, path: '/mcp/a' }, HOUR)).toEqual({ outcome: 'unknown' })
+  expect(await other.adopt('hub.another', bond, HOUR)).toEqual({ outcome: 'unknown' })
+
+  expect(await other.adopt(mine.id, bond, HOUR)).toEqual({ outcome: 'adopted', generation: 1, record })
+  await expect.poll(() => told, { timeout: 10_000 }).toEqual([[mine.id, 1]])
+  // What the one before still thinks of it does not count.
+  expect(await one.save(mine, bond, { ...record, subscriptions: [] }, HOUR)).toBe('lost')
+  expect(await one.renew([mine, { id: 'hub.another', generation: 0 }], HOUR)).toEqual(['lost', 'missing'])
+  await one.remove(mine.id, 0)
+  expect(await other.renew([{ id: mine.id, generation: 1 }], HOUR)).toEqual(['kept'])
+
+  const both = await Promise.all([one, other].map((hub) => hub.adopt(mine.id, bond, HOUR)))
+  expect(both.map((answer) => (answer.outcome === 'adopted' ? answer.generation : 0)).sort()).toEqual([2, 3])
+  await one.remove(mine.id, 3)
+  expect(await one.adopt(mine.id, bond, HOUR)).toEqual({ outcome: 'unknown' })
+  // It ends by itself when nobody renews it.
+  await one.save(mine, bond, record, 50)
+  await expect.poll(() => other.renew([mine], 50), { interval: 100, timeout: 10_000 }).toEqual(['missing'])
+  await stand.dispose()
+})
+
 it('a session in SQLite ends when it is idle, and at its end', async () => {
   const stand = await sqlite()
   const [idle, used] = [session('ann'), session('ann', { endsAt: now() + 2 * HOUR })]

@@ -87,6 +87,8 @@ async function at(
 const authorization = (token = ''): Record<string, string> => ({ authorization: `Bearer ${token}` })
 const get = async <T>(hub: StandHub, path: string): Promise<T> => (await (await at(hub, `GET ${path}`)).json()) as T
 
+const sessionsAt = async (hub: StandHub): Promise<number> => (await get<{ sessions: number }>(hub, '/api/hub')).sessions
+
 const callHeaders = (name: string): Record<string, string> => ({
   ...accept,
   'mcp-protocol-version': '2026-07-28',
@@ -269,12 +271,13 @@ it('drop nothing when one of them is told to end under load', async () => {
   // Some sessions of hub 2, each with a call under way that outlasts the hub's last request.
   const { token } = takeKey()
   const sessions = await many(3, () => openSessionAt(two, token))
+  const idle = await many(5, () => openSessionAt(two, token))
   const slow = { name: 'a__slow', arguments: { ms: 5_000 } }
   const long = sessions.map(async (id) => note(await inSession(token, id, 1, 'tools/call', slow), 'slept'))
   const stream = fetch(`${two.url}/api/events`, { headers: { authorization: `Bearer ${ADMIN}` } }).then((response) =>
     response.text(),
   )
-  await waitFor(async () => (await get<{ sessions: number }>(two, '/api/hub')).sessions >= 3)
+  await waitFor(async () => (await sessionsAt(two)) >= 8)
   const ready = (): Promise<number> => fetch(`${two.url}/health/ready`).then(({ status }) => status)
   expect(await ready()).toBe(200)
 
@@ -284,13 +287,23 @@ it('drop nothing when one of them is told to end under load', async () => {
   expect(await stream).toContain('retry: 1000')
   expect(await ended).toBe(0)
   await Promise.all(long)
+  // Its sessions go on at another one, always the same, and at itself when it is back.
+  const pingAll = async (): Promise<void> => {
+    for (const id of [...sessions, ...idle]) note(await inSession(token, id, elsewhere(count), 'ping'), '"result"')
+  }
+  const before = [await sessionsAt(one), await sessionsAt(three)] as const
+  for (let round = 0; round < 3; round++) await pingAll()
+  expect([await sessionsAt(one), await sessionsAt(three)]).toEqual([before[0], before[1] + 8])
   await two.start()
+  await waitFor(async () => {
+    await pingAll()
+    return (await sessionsAt(two)) === 8
+  }, 10_000)
+  await waitFor(async () => (await sessionsAt(three)) === before[1], 10_000)
   done = true
   await load
   expect(count).toBeGreaterThan(100)
   expect(bad).toEqual([])
-  // Its sessions are gone with it: their clients are told to open new ones.
-  expect((await inSession(token, sessions[0] ?? '', 1, 'ping')).status).toBe(404)
 }, 60_000)
 
 it('go on without Redis, more carefully, and as before when it is back', async () => {

@@ -228,12 +228,12 @@ describe('a bundle', () => {
       'server 127.0.0.1:4101',
       'server 127.0.0.1:4102',
     ])
-    // A session goes to the hub that has it, and to another one only while that is away.
+    // A session goes to the hub that has it, and while that is away to one that goes on with it, always the same.
     expect(all).toContain('~^4101\\. mcp_hub_4101;')
     expect(pools[1]?.match(/server .*;/g)).toEqual([
       'server 127.0.0.1:4101 fail_timeout=2s;',
+      'server 127.0.0.1:4102 fail_timeout=2s backup weight=1000000;',
       'server 127.0.0.1:4100 fail_timeout=2s backup;',
-      'server 127.0.0.1:4102 fail_timeout=2s backup;',
     ])
     expect(text(three, 'pm2/ecosystem.config.cjs')).toContain('MCP_HUB_INSTANCE: String(port)')
     expect(text(three, 'docker/compose.yaml')).toContain('MCP_HUB_INSTANCE: "3"')

@@ -146,14 +146,13 @@ export function renderSite({ target, system }: BundleContext, place: NginxPlace)
       : { failed: '0', connect: '100ms', idle: '500ms', tries: 2 * place.upstreams.length }
   const server = (address: string, more = ''): string =>
     `  server ${address} fail_timeout=${times.failed}${place.resolver === null ? '' : ' resolve'}${more};\n`
-  const instances = place.upstreams.map(({ address, instance }) => ({
+  const instances = place.upstreams.map(({ address, instance }, at) => ({
     tag: instance,
-    // When it is gone its sessions are, too: another hub says so, and the client opens a new one.
+    // When it is gone another one goes on with its sessions: the next, by its weight, for nginx would take them by turns.
     servers:
       server(address) +
-      place.upstreams
-        .filter((other) => other.address !== address)
-        .map((other) => server(other.address, ' backup'))
+      [...place.upstreams.slice(at + 1), ...place.upstreams.slice(0, at)]
+        .map((other, order) => server(other.address, order === 0 ? ' backup weight=1000000' : ' backup'))
         .join(''),
   }))
   const keepalive = `  keepalive 32;

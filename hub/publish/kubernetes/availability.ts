@@ -13,7 +13,7 @@ export function disruptionBudgets(): IPodDisruptionBudget[] {
   }))
 }
 
-/** Only for hubs that share a database. Down slowly: each hub that goes ends the sessions of older clients. */
+/** Only for hubs that share a database. Down slowly: each hub that goes costs what servers keep for a session. */
 export function autoscaler({ replicas }: ClusterValues): IHorizontalPodAutoscaler {
   return {
     apiVersion: 'autoscaling/v2',

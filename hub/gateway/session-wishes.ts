@@ -1,0 +1,37 @@
+import type { ClientSessionRecord } from '../cluster/cluster.ts'
+import { logLevels, type LogLevel } from './call.ts'
+import { McpError, rpc, type Params } from './json-rpc.ts'
+import type { Session } from './session.ts'
+
+/** What a session asks for that it wants to hear. Rejects with McpError. */
+export async function wish(session: Session, method: string, params: Params | undefined): Promise<void> {
+  if (method === 'logging/setLevel') await setLevel(session, params)
+  else if (typeof params?.['uri'] !== 'string') throw new McpError(rpc.invalidParams, 'uri must be a string')
+  else if (method === 'resources/subscribe') await session.subscriptions.add(params['uri'])
+  else session.subscriptions.remove(params['uri'])
+}
+
+/** A server logs from the lowest level that a session wants; each session's own is applied to what comes. */
+async function setLevel(session: Session, params: Params | undefined): Promise<void> {
+  const level = params?.['level'] as LogLevel
+  if (!logLevels.includes(level)) throw new McpError(rpc.invalidParams, `level must be one of ${logLevels.join(', ')}`)
+  const wantedLogs = session.logLevel !== undefined
+  session.logLevel = level
+  // On a pipe another connection serves the client then.
+  if (!wantedLogs) await session.subscriptions.renew()
+  await Promise.all(
+    session.view.upstreams.map((upstream) =>
+      upstream.instanceFor(session.principal, session.capabilities, session.viewer.resident).then(
+        (instance) => instance.wantLogs(level),
+        () => undefined,
+      ),
+    ),
+  )
+}
+
+/** Asks the servers again for what a session wants to hear that another hub had. */
+export function restore(session: Session, { logLevel, subscriptions }: ClientSessionRecord): void {
+  if (logLevel !== null) setLevel(session, { level: logLevel }).catch(() => undefined)
+  // What a server refuses now is not subscribed any more.
+  void Promise.allSettled(subscriptions.map((uri) => session.subscriptions.add(uri)))
+}
