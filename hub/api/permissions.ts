@@ -39,6 +39,7 @@ export const routeNeeds = {
   'POST /api/hub/endpoint': 'host:access',
   'GET /api/events': 'hub:read',
   'GET /api/diagnostics': 'hub:configure',
+  'POST /api/diagnostics/cpu-profile': 'hub:configure',
   'GET /api/webhooks': 'hub:configure',
   'PUT /api/webhooks/:id': 'hub:configure',
   'DELETE /api/webhooks/:id': 'hub:configure',

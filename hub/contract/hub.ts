@@ -48,3 +48,19 @@ export const overviewSchema = z.object({
   signIns: z.array(z.string()),
 })
 export type Overview = z.infer<typeof overviewSchema>
+
+/** `POST /api/diagnostics/cpu-profile` */
+export const cpuProfileOptionsSchema = z.strictObject({
+  /** Less than the minute that a proxy usually waits for an answer. */
+  seconds: z.number().min(1).max(30),
+})
+
+/** A `Profiler.Profile` of the DevTools protocol; times are microseconds. */
+export const cpuProfileSchema = z.object({
+  nodes: z.array(z.object({ id: z.number(), callFrame: z.object({ functionName: z.string(), url: z.string() }) })),
+  startTime: z.number(),
+  endTime: z.number(),
+  samples: z.array(z.number()).optional(),
+  timeDeltas: z.array(z.number()).optional(),
+})
+export type CpuProfile = z.infer<typeof cpuProfileSchema>

@@ -35,7 +35,7 @@ export const secretEntrySchema = z.object({
   source: secretSourceSchema,
   /** The servers that refer to it, and where in their entries, e.g. `env.GITHUB_TOKEN`. */
   usedBy: z.array(z.object({ server: z.string(), paths: z.array(z.string()) })),
-  /** Keys of `system.json` that refer to it, e.g. `webhooks[0].secret`. */
+  /** Keys of `system.json` that refer to it, e.g. `monitoring.webhooks.ops.secret`. */
   usedBySettings: z.array(z.string()),
   /** False for a value so short that it cannot be masked in logs. */
   masked: z.boolean(),

@@ -1,6 +1,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { CpuProfile } from '../../hub/contract/index.ts'
 import { fixtureServer, startHub, VIEWER_TOKEN, type TestHub } from '../fixtures/hub.ts'
 
 interface Sample {
@@ -116,4 +117,22 @@ it('is not for everybody', async () => {
   const headers = { authorization: `Bearer ${VIEWER_TOKEN}` }
   expect((await fetch(`${hub.url}/api/metrics`, { headers })).status).toBe(403)
   expect((await fetch(`${hub.url}/api/metrics`)).status).toBe(401)
+})
+
+it('a CPU profile tells which functions of the hub ran, one at a time', async () => {
+  const record = (seconds: number) => hub.api('POST', '/api/diagnostics/cpu-profile', { seconds })
+  const [first, second] = await Promise.all([record(1), record(1)])
+  expect([first.status, second.status].sort()).toEqual([200, 409])
+  const { nodes, samples } = (first.status === 200 ? first : second).body as CpuProfile
+  expect(samples?.length).toBeGreaterThan(10)
+  expect(nodes.map(({ callFrame }) => callFrame.functionName)).toContain('(root)')
+  expect(await record(0)).toMatchObject({ status: 400, body: { code: 'HUB_BAD_REQUEST' } })
+  // One that nobody waits for is over.
+  const left = new AbortController()
+  const body = JSON.stringify({ seconds: 30 })
+  const headers = { ...hub.headers, 'content-type': 'application/json' }
+  const gone = fetch(`${hub.url}/api/diagnostics/cpu-profile`, { method: 'POST', body, headers, signal: left.signal })
+  setTimeout(() => left.abort(), 100)
+  await expect(gone).rejects.toThrow('aborted')
+  await expect.poll(async () => (await record(1)).status).toBe(200)
 })

@@ -12,7 +12,7 @@ import {
   pushStatusSchema,
 } from '../config-push.ts'
 import { eventsQuerySchema } from '../events.ts'
-import { hubStatusSchema, moveEndpointSchema } from '../hub.ts'
+import { cpuProfileOptionsSchema, cpuProfileSchema, hubStatusSchema, moveEndpointSchema } from '../hub.ts'
 import { identityVersionDetailSchema, identityVersionsSchema } from '../identity-versions.ts'
 import { configVersionDetailSchema, configVersionsSchema, restoreVersionSchema } from '../versions.ts'
 import {
@@ -35,6 +35,11 @@ export const hubOperations = {
   'GET /api/diagnostics': {
     summary: 'Versions, configuration, states and logs as tar.gz, without secrets',
     answer: 'application/gzip',
+  },
+  'POST /api/diagnostics/cpu-profile': {
+    summary: 'What the hub’s process spends its time on, for some seconds, as Chromium’s developer tools read it',
+    body: cpuProfileOptionsSchema,
+    answer: cpuProfileSchema,
   },
   'GET /api/events': {
     summary: 'What happens, as it happens; each event’s data is a HubEvent',
