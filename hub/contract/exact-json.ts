@@ -90,9 +90,16 @@ function canonical(text: string): string {
   if (match === null) return text
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = match
   const digits = (whole + fraction).replace(/^0+/, '')
-  const trimmed = digits.replace(/0+$/, '')
+  const trimmed = withoutTrailingZeros(digits)
   if (trimmed === '') return '0'
   return `${sign}${trimmed}e${Number(exponent) - fraction.length + (digits.length - trimmed.length)}`
+}
+
+/** No pattern: of one that is not bound to the beginning, many zeros in the middle cost their number squared. */
+function withoutTrailingZeros(digits: string): string {
+  let end = digits.length
+  while (digits[end - 1] === '0') end--
+  return digits.slice(0, end)
 }
 
 /** Walks without recursion: what may be nested as deep as `JSON.parse` reads it. */

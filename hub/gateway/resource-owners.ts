@@ -48,7 +48,7 @@ function marked(uri: string, { prefix }: Upstream): string {
 export function createResourceOwners(members: readonly ResourceMember[]): ResourceOwners {
   const owners = new Map<string, Upstream>()
   /** By what they match. */
-  const patterns = new Map<string, { upstream: Upstream; pattern: RegExp }>()
+  const patterns = new Map<string, { upstream: Upstream; pattern: UriPattern }>()
   const templates = new Map<string, ResourceOwner>()
   const withMarks = new Set<Upstream>()
   for (const { upstream, uris, templates: own } of members) {
@@ -99,15 +99,62 @@ export function createResourceOwners(members: readonly ResourceMember[]): Resour
   }
 }
 
-/** A URI template (RFC 6570) as a pattern that its expansions match. */
-export function templatePattern(template: string): RegExp {
-  const parts = template.split(/(\{[^}]*\})/).map((part) => {
-    if (!part.startsWith('{')) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-    return /^\{[+#]|\*\}$/.test(part) || part.startsWith('{/')
-      ? '.*'
-      : part.startsWith('{?') || part.startsWith('{&')
-        ? '(?:[?&].*)?'
-        : '[^/]*'
-  })
-  return new RegExp(`^${parts.join('')}$`)
+/** What the expansions of a URI template match. */
+export interface UriPattern {
+  /** The same for templates that match the same URIs, whatever their variables are called. */
+  readonly source: string
+  test: (uri: string) => boolean
+}
+
+/** What an expression of a template stands for: anything, one segment of a path, or a query that may not be there. */
+type Gap = 'any' | 'segment' | 'query'
+
+/** A longer template matches no URI but itself, and a longer URI no template: the work is the product of both. */
+const MAX_TEMPLATE = 2_000
+const MAX_URI = 8_192
+
+/**
+ * A URI template (RFC 6570) as a pattern that its expansions match. Servers choose templates, so it is no regular expression:
+ * one with many gaps would try the places of each for each place of the others.
+ */
+export function templatePattern(template: string): UriPattern {
+  if (template.length > MAX_TEMPLATE) return { source: template, test: (uri) => uri === template }
+  const parts = template.split(/(\{[^}]*\})/).map((text) => ({ text, gap: gapOf(text) }))
+  return {
+    source: JSON.stringify(parts.map(({ text, gap }) => (gap === null ? [text] : gap))),
+    test: (uri) => {
+      if (uri.length > MAX_URI) return false
+      let reached = new Uint8Array(uri.length + 1)
+      reached[0] = 1
+      for (const { text, gap } of parts) reached = gap === null ? after(text, uri, reached) : beyond(gap, uri, reached)
+      return reached[uri.length] === 1
+    },
+  }
+}
+
+function gapOf(piece: string): Gap | null {
+  if (!/^\{.*\}$/s.test(piece)) return null
+  if (/^\{[+#/]|\*\}$/.test(piece)) return 'any'
+  return /^\{[?&]/.test(piece) ? 'query' : 'segment'
+}
+
+/** Where in a URI one may be after a text, from where one may be before it. */
+function after(text: string, uri: string, from: Uint8Array): Uint8Array<ArrayBuffer> {
+  const to = new Uint8Array(from.length)
+  for (let at = from.indexOf(1); at !== -1; at = from.indexOf(1, at + 1))
+    if (uri.startsWith(text, at)) to[at + text.length] = 1
+  return to
+}
+
+/** The same for a gap, which may be empty. */
+function beyond(gap: Gap, uri: string, from: Uint8Array): Uint8Array<ArrayBuffer> {
+  const to = Uint8Array.from(from)
+  let open = false
+  for (let at = 1; at < to.length; at++) {
+    const character = uri[at - 1]
+    if (gap === 'query') open ||= from[at - 1] === 1 && (character === '?' || character === '&')
+    else open = to[at - 1] === 1 && (gap === 'any' || character !== '/')
+    if (open) to[at] = 1
+  }
+  return to
 }

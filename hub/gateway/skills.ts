@@ -42,11 +42,15 @@ export function createSkills(
 
   /** The server of the innermost skill that a URI is the folder or a file of. */
   function ownerOf(uri: string): Upstream | null {
-    for (let end = uri.length; end > 0; end = uri.lastIndexOf('/', end - 1)) {
-      const owner = roots.get(uri.slice(0, end))
-      if (owner !== undefined && members().includes(owner)) return owner
+    let innermost = ''
+    let found: Upstream | null = null
+    for (const [root, owner] of roots) {
+      const isIn = uri.startsWith(root) && (uri.length === root.length || uri[root.length] === '/')
+      if (!isIn || root.length < innermost.length || !members().includes(owner)) continue
+      innermost = root
+      found = owner
     }
-    return null
+    return found
   }
 
   function tellHidden(upstream: Upstream, uri: string): void {

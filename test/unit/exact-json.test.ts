@@ -52,6 +52,11 @@ describe('JSON that is passed on', () => {
     )
   })
 
+  it('costs no more than its length, whatever zeros it has in the middle', () => {
+    const text = `[1.${'0'.repeat(300_000)}1]`
+    expect(again(text) === text).toBe(true)
+  })
+
   it('keeps integers of any length anywhere', () => {
     const integer = fc.bigInt().map((value) => ({ number: String(value) }))
     const document = fc.letrec((tie) => ({
