@@ -53,6 +53,15 @@ export function nestingDepth(text: string, limit: number): number {
   return deepest
 }
 
+/** What a server says is taken no deeper: it can then be written, compared and merged without running out of stack. */
+export const MAX_SERVER_DEPTH = 500
+
+/** Whether a value has more levels of objects and arrays than that. */
+export function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((child) => isDeeperThan(levels - 1, child))
+}
+
 function endOfString(text: string, start: number): number {
   for (let at = start + 1; ;) {
     const quote = text.indexOf('"', at)

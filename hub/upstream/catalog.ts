@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { McpError, isObject, rpc, type Params } from '../gateway/json-rpc.ts'
+import { MAX_SERVER_DEPTH, isDeeperThan } from '../gateway/message-shape.ts'
 import { headerParams, type HeaderParam } from '../gateway/mcp-headers.ts'
 import type { Connection } from './connection.ts'
 
@@ -134,6 +135,8 @@ async function readList(
       const key = isObject(item) ? item[keyOf[kind]] : undefined
       if (!isObject(item) || typeof key !== 'string' || key === '')
         warn(`An item of ${listMethods[kind]} without ${keyOf[kind]} is left out`)
+      else if (isDeeperThan(MAX_SERVER_DEPTH, item))
+        warn(`${key} of ${listMethods[kind]} is left out: it is nested deeper than ${MAX_SERVER_DEPTH} levels`)
       else if (!items.has(key)) items.set(key, item)
     }
     // An empty string is a cursor like any other; only its absence ends the list.

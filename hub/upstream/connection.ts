@@ -1,6 +1,8 @@
+import { numberText } from '../contract/exact-json.ts'
 import type { Reason } from '../contract/index.ts'
 import { WITH_INPUT, capabilitiesOfProfile, type Call, type CancelCall, type Question } from '../gateway/call.ts'
-import { Reply, rpc, type JsonRpcMessage, type Params } from '../gateway/json-rpc.ts'
+import { Reply, rpc, type JsonRpcId, type JsonRpcMessage, type Params, type RpcError } from '../gateway/json-rpc.ts'
+import { MAX_SERVER_DEPTH, isDeeperThan } from '../gateway/message-shape.ts'
 import { traceHeaders } from '../gateway/trace-context.ts'
 import { UpstreamFailure, type ChannelHandlers, type RequestHints } from './channel.ts'
 import { legacyParams, modernParams, nameOf } from './envelope.ts'
@@ -131,9 +133,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   let channel = options.openChannel(handlers)
   const questions = createQuestions<Pending>({
     inFlight: pending,
-    answer: (id, body) => {
-      if (!closed) channel.answer(id, JSON.stringify({ jsonrpc: '2.0', id, ...body }))
-    },
+    answer,
     notify: (method, params) => {
       if (!closed) notify(method, params)
     },
@@ -276,10 +276,22 @@ export function createConnection(options: ConnectionOptions): Connection {
     return hop
   }
 
-  function onMessage(message: JsonRpcMessage, hop: number | null): void {
-    const method = message.method ?? ''
-    if (message.id !== undefined && message.id !== null) questions.ask(message.id, method, message.params, hop)
-    else notifications.receive(method, message.params, hop)
+  function onMessage({ id, method = '', params }: JsonRpcMessage, hop: number | null): void {
+    const isQuestion = id !== undefined && id !== null
+    if (isQuestion && typeof id !== 'string' && typeof id !== 'number' && numberText(id) === null)
+      throw new Error('the id of a request is a string or a number')
+    if (!isDeeperThan(MAX_SERVER_DEPTH, params)) {
+      if (isQuestion) questions.ask(id, method, params, hop)
+      else notifications.receive(method, params, hop)
+      return
+    }
+    const message = `${method} is nested deeper than ${MAX_SERVER_DEPTH} levels`
+    if (isQuestion) answer(id, { error: { code: rpc.invalidRequest, message } })
+    throw new Error(message)
+  }
+
+  function answer(id: JsonRpcId, body: { result: unknown } | { error: RpcError }): void {
+    if (!closed) channel.answer(id, JSON.stringify({ jsonrpc: '2.0', id, ...body }))
   }
 
   function notify(method: string, params?: Params): void {

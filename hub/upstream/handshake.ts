@@ -11,6 +11,7 @@ import {
   rpc,
   type Params,
 } from '../gateway/json-rpc.ts'
+import { MAX_SERVER_DEPTH, isDeeperThan } from '../gateway/message-shape.ts'
 import { say, told, type Said } from '../say.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import type { Root } from './roots.ts'
@@ -191,10 +192,15 @@ function helloOf(era: Era, version: string, result: Params, serverInfo: unknown)
   return {
     era,
     version,
-    capabilities: isObject(capabilities) ? capabilities : {},
-    serverInfo: isObject(serverInfo) ? serverInfo : null,
+    capabilities: isShallow(capabilities) ? capabilities : {},
+    serverInfo: isShallow(serverInfo) ? serverInfo : null,
     instructions: typeof instructions === 'string' ? instructions : null,
   }
+}
+
+/** All clients are told what it says of itself, together with others. */
+function isShallow(value: unknown): value is Params {
+  return isObject(value) && !isDeeperThan(MAX_SERVER_DEPTH, value)
 }
 
 function versionsOf(data: unknown): unknown[] {

@@ -9,7 +9,7 @@ import { encodeHeaderValue } from '../gateway/mcp-headers.ts'
 import { bodyText, failureReason, isUndelivered, statusReason } from './http-failures.ts'
 import { createHttpRequester, type HttpTarget, type ResponseHandler } from './http-requester.ts'
 import { IdTable } from './id-table.ts'
-import { createUnaskedStream } from './unasked-stream.ts'
+import { createUnaskedStream, isMessage, waitBefore } from './unasked-stream.ts'
 
 export interface HttpOptions {
   maxResponseBytes: number
@@ -18,7 +18,7 @@ export interface HttpOptions {
 /** Calls that a server which was there does not see (connection refused: it restarts) are tried again for this long. */
 const HOLD_MS = 3_000
 const HOLD_STEP_MS = 50
-const MAX_RESUMES = 5
+const MAX_VAIN_RESUMES = 5
 /** undici wants every handler to be there. */
 const ignore = (): void => undefined
 
@@ -35,7 +35,9 @@ interface Exchange {
   done: boolean
   lastEventId: string
   retryMs: number
+  /** How often the rest of its stream was asked for, and in vain since it came last. */
   resumes: number
+  vain: number
 }
 
 /**
@@ -167,11 +169,12 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
         const session = headers['mcp-session-id']
         if (typeof session === 'string' && exchange.hints.method === 'initialize') sessionId = session
         if (String(headers['content-type'] ?? '').startsWith('text/event-stream') && statusCode === 200) {
+          exchange.vain = 0
           decoder = new StringDecoder('utf8')
           parser = createParser({
             onEvent: (event) => {
               if (event.id !== undefined) exchange.lastEventId = event.id
-              if (event.data !== '') receive(Buffer.from(event.data), exchange)
+              if (isMessage(event)) receive(Buffer.from(event.data), exchange)
             },
             onRetry: (ms) => (exchange.retryMs = ms),
             onError: ({ type }) => {
@@ -204,7 +207,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
           return
         }
         const undelivered = status === 0 && isUndelivered(error)
-        if (undelivered && exchange.resumes > 0) {
+        if (status === 0 && exchange.resumes > 0) {
           streamEnded(exchange)
           return
         }
@@ -253,16 +256,17 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
 
   /** A stream that closed before its answer: a server of the legacy era may ask to be polled (SEP-1699). */
   function streamEnded(exchange: Exchange): void {
-    if (modern || exchange.lastEventId === '' || exchange.resumes >= MAX_RESUMES || closed) {
+    if (modern || exchange.lastEventId === '' || exchange.vain >= MAX_VAIN_RESUMES || closed) {
       fail(exchange, 'The server closed the stream before it answered', false, null)
       return
     }
     exchange.resumes++
+    exchange.vain++
     setTimeout(() => {
       if (exchange.done || closed) return
       const headers = { ...headersFor(null, 'text/event-stream'), 'last-event-id': exchange.lastEventId }
       requester.send({ method: 'GET', headers }, handlerFor(exchange))
-    }, exchange.retryMs).unref()
+    }, waitBefore(exchange.retryMs)).unref()
   }
 
   function dispatch(exchange: Exchange): void {
@@ -341,6 +345,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
         lastEventId: '',
         retryMs: 1_000,
         resumes: 0,
+        vain: 0,
       }
       exchanges.add(hop, exchange)
       dispatch(exchange)

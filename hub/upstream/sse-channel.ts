@@ -9,6 +9,7 @@ import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.t
 import { bodyText, failureReason, statusReason } from './http-failures.ts'
 import type { HttpOptions } from './http-channel.ts'
 import { createHttpRequester, type HttpTarget } from './http-requester.ts'
+import { isMessage } from './unasked-stream.ts'
 
 /** HTTP+SSE of 2024-11-05: one stream brings everything; messages are posted to the address that it names first. */
 export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, options: HttpOptions): Channel {
@@ -58,7 +59,7 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
       const parser = createParser({
         onEvent: (event) => {
           if (event.event !== 'endpoint') {
-            receive(event.data)
+            if (isMessage(event)) receive(event.data)
             return
           }
           // Only the first one counts: on an open connection messages do not go elsewhere all of a sudden.

@@ -1,8 +1,11 @@
 import { StringDecoder } from 'node:string_decoder'
-import { createParser } from 'eventsource-parser'
+import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import type { Dispatcher } from 'undici'
 import type { ChannelHandlers } from './channel.ts'
 import type { HttpRequester, ResponseHandler } from './http-requester.ts'
+
+/** Whatever a server names: one that ends each stream at once is not asked again all the time. */
+const MIN_RETRY_MS = 50
 
 export interface UnaskedStreamOptions {
   requester: HttpRequester
@@ -15,6 +18,16 @@ export interface UnaskedStreamOptions {
   headers: () => Record<string, string>
   receive: (message: Buffer) => void
   onRefused: NonNullable<ResponseHandler['onRefused']>
+}
+
+/** Other events, such as a `ping` to keep the stream open, are no messages of MCP. */
+export function isMessage({ event, data }: EventSourceMessage): boolean {
+  return data !== '' && (event === undefined || event === 'message')
+}
+
+/** How long a stream is waited with that ended, by the time that its server names; timers count no further. */
+export function waitBefore(retryMs: number): number {
+  return Math.min(Math.max(retryMs, MIN_RETRY_MS), 2 ** 31 - 1)
 }
 
 /** The stream of a legacy server for messages that belong to no request; one without it answers 405. */
@@ -40,7 +53,7 @@ export function createUnaskedStream(options: UnaskedStreamOptions): UnaskedStrea
     const parser = createParser({
       onEvent: (event) => {
         if (event.id !== undefined) last = event.id
-        if (event.data !== '') options.receive(Buffer.from(event.data))
+        if (isMessage(event)) options.receive(Buffer.from(event.data))
       },
       onRetry: (ms) => (retryMs = ms),
       onError: ({ type }) => {
@@ -53,7 +66,7 @@ export function createUnaskedStream(options: UnaskedStreamOptions): UnaskedStrea
     const again = (): void => {
       controller = null
       if (!options.isWanted() || listened !== session() || !(opened || wasOpen)) return
-      timer = setTimeout(() => listen(last, opened ? 0 : attempt + 1, true), retryMs).unref()
+      timer = setTimeout(() => listen(last, opened ? 0 : attempt + 1, true), waitBefore(retryMs)).unref()
     }
     const headers = { ...options.headers(), ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }) }
     requester.send(

@@ -87,6 +87,32 @@ describe('a legacy server that closes the stream of a call', () => {
     expect(calls).toBe(2)
   })
 
+  it('is polled for as long as its call takes; events that are no messages, and connections that break, end nothing', async () => {
+    const last = 9
+    let polls = 0
+    const { hub, server } = await before((asked) => {
+      const { response, message, request } = asked
+      if (answerBasics(asked, { era: 'legacy', tools: ['t'], session: 's1' })) return
+      const polled = request.headers['last-event-id']
+      if (message?.method !== 'tools/call' && polled === undefined) {
+        response.writeHead(405).end()
+        return
+      }
+      if (polled !== undefined && ++polls === 3) {
+        request.socket.destroy()
+        return
+      }
+      openStream(response)
+      response.write('retry: 0\nevent: ping\ndata: still at it\n\n')
+      const id = server.requests.findLast((known) => known.message?.method === 'tools/call')?.message?.id
+      if (polls === last) sendEvent(response, { jsonrpc: '2.0', id, result: content('polled') })
+      else sendEvent(response, '', `e${polls}`)
+      response.end()
+    })
+    expect(textOf(await (await legacy(hub)).request('tools/call', { name: 't' }))).toBe('polled')
+    expect(polls).toBe(last)
+  })
+
   it('and then forgets the session gets no second call: whether the first was done is not known', async () => {
     let calls = 0
     let sessions = 0
@@ -292,6 +318,64 @@ describe('an answer', () => {
     expect((await client.request('tools/call', { name: 't' })).error?.message).toContain('cannot be passed on')
     expect((await modern(hub).request('tools/call', { name: 't' })).error?.message).toContain('cannot be passed on')
     expect(textOf(await client.request('tools/call', { name: 'good' }))).toBe('good')
+  })
+})
+
+describe('what a server nests too deep to be written again', () => {
+  const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
+
+  it('as a question or as its id is refused; the hub and the call go on', async () => {
+    let done = (): void => undefined
+    const { hub } = await before((asked) => {
+      if (answerBasics(asked, { era: 'legacy', tools: ['params', 'id'], session: 's1' })) return
+      const { response, message } = asked
+      if (message?.method !== 'tools/call') {
+        response.writeHead(message === null ? 405 : 202).end()
+        if (message?.error !== undefined) done()
+        return
+      }
+      done = () => {
+        sendEvent(response, { jsonrpc: '2.0', id: message.id, result: content('done') })
+        response.end()
+      }
+      const isId = message.params?.['name'] === 'id'
+      const question = `"jsonrpc":"2.0","id":${isId ? deep : '"q"'},"method":"elicitation/create"`
+      openStream(response)
+      response.write(`data: {${question},"params":{"message":${isId ? '"?"' : deep}}}\n\n`)
+      if (isId) done()
+    })
+    const capabilities = { elicitation: {} }
+    const clients = [
+      new ModernWire(`${hub.url}/mcp/s`, { headers: hub.headers, capabilities }),
+      await LegacyWire.open(`${hub.url}/mcp/s`, { headers: hub.headers, capabilities }),
+    ]
+    for (const client of clients)
+      for (const name of ['params', 'id']) expect(textOf(await client.request('tools/call', { name }))).toBe('done')
+  })
+
+  it('spoils no list and no greeting, of several servers neither', async () => {
+    const { hub } = await before((asked) => {
+      const { response, message } = asked
+      const capabilities = { tools: {}, prompts: {} }
+      if (message?.method === 'initialize')
+        response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(
+            `{"jsonrpc":"2.0","id":${String(message.id)},"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"prompts":{}},"serverInfo":{"name":"s","version":"1","deep":${deep}}}}`,
+          )
+      else if (message?.method === 'prompts/list')
+        response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(
+            `{"jsonrpc":"2.0","id":${String(message.id)},"result":{"prompts":[{"name":"bad","_meta":{"deep":${deep}}},{"name":"good"}]}}`,
+          )
+      else if (!answerBasics(asked, { era: 'legacy', tools: ['t'], capabilities })) response.writeHead(405).end()
+    })
+    for (const path of ['/mcp', '/mcp/s']) {
+      const client = await LegacyWire.open(hub.url + path, { headers: hub.headers })
+      const { result } = await client.request('prompts/list')
+      expect((result?.['prompts'] as { name: string }[]).map(({ name }) => name.replace('s__', ''))).toEqual(['good'])
+    }
   })
 })
 
