@@ -87,7 +87,7 @@ function asRpcError(error: unknown): RpcError {
   const { code, message } = isObject(error) ? error : {}
   return Number.isInteger(code) && typeof message === 'string'
     ? (error as RpcError)
-    : { code: rpc.internalError, message: `The server answered with an error that is none of JSON-RPC`, data: error }
+    : { code: rpc.internalError, message: 'The answer is an error that is none of JSON-RPC', data: error }
 }
 
 export function isObject(value: unknown): value is Params {
@@ -109,10 +109,12 @@ const SHORT_BYTES = 16_000
 const NOT_ASCII = /[^\x00-\x7f]/
 
 const HEAD = Buffer.from('{"jsonrpc":"2.0","id":')
-const TAIL = '"jsonrpc":"2.0","id":'
+const TAIL = ',"jsonrpc":"2.0","id":'
 const IS_ERROR = Buffer.from('"isError"')
 /** Where a tool's result says that it failed: before its content or after it. */
 const IS_ERROR_WINDOW = 1_024
+/** With the brace of the result. */
+const OPEN = '{"result":{'
 const OPEN_RESULT = Buffer.from('{"result":')
 const NEXT_RESULT = Buffer.from(',"result":')
 
@@ -128,31 +130,28 @@ export function fieldName(name: string): FieldName {
 
 /**
  * The answer to one request. When it came as bytes whose envelope has one of the two common orders of keys it is not
- * parsed: only the place of its id is known, and the id is spliced. `message` parses when somebody must look inside.
+ * parsed: only the place of its result is known, and that is copied. `message` parses when somebody must look inside.
  */
 export class Reply {
   readonly bytes: Buffer | null
   readonly isError: boolean
   readonly hopId: JsonRpcId | null
-  readonly #idStart: number
-  readonly #idEnd: number
-  /** Offset of the value of `result`, when the reply is bytes. */
+  /** Where the value of `result` begins and the last key of the envelope ends, when the reply is bytes. */
   readonly #resultStart: number
+  readonly #resultEnd: number
   #message: JsonRpcResponse | null
 
   private constructor(
     bytes: Buffer | null,
-    idStart: number,
-    idEnd: number,
     resultStart: number,
+    resultEnd: number,
     hopId: JsonRpcId | null,
     isError: boolean,
     message: JsonRpcResponse | null,
   ) {
     this.bytes = bytes
-    this.#idStart = idStart
-    this.#idEnd = idEnd
     this.#resultStart = resultStart
+    this.#resultEnd = resultEnd
     this.hopId = hopId
     this.isError = isError
     this.#message = message
@@ -167,34 +166,34 @@ export class Reply {
   }
 
   static of(message: JsonRpcResponse): Reply {
-    return new Reply(null, 0, 0, 0, message.id, message.error !== undefined, message)
+    return new Reply(null, 0, 0, message.id, message.error !== undefined, message)
   }
 
   /**
-   * Recognises a response whose envelope is `{"jsonrpc":"2.0","id":N,"result":…}` or `{"result":…,"jsonrpc":"2.0","id":N}`
+   * Recognises a response whose envelope is `{"jsonrpc":"2.0","id":N,"result":{…}}` or `{"result":{…},"jsonrpc":"2.0","id":N}`
    * with an integer id. Both tests are exact: a number right before the last brace cannot be inside a string. Null for
-   * anything else, errors too, which must then be parsed.
+   * anything else, errors too, which must then be parsed: `"error":null` behind a result, which clients' SDKs refuse, as well.
    */
   static fromBytes(bytes: Buffer): Reply | null {
     const length = bytes.length
     if (length < 30 || bytes[0] !== 0x7b || bytes[length - 1] !== 0x7d) return null
     if (startsWith(bytes, HEAD, 0)) {
-      const idStart = HEAD.length
-      const idEnd = endOfDigits(bytes, idStart)
-      if (idEnd === idStart) return null
-      if (!startsWith(bytes, NEXT_RESULT, idEnd)) return null
-      return new Reply(bytes, idStart, idEnd, idEnd + NEXT_RESULT.length, numberIn(bytes, idStart, idEnd), false, null)
+      const idEnd = endOfDigits(bytes, HEAD.length)
+      if (idEnd === HEAD.length || !startsWith(bytes, NEXT_RESULT, idEnd)) return null
+      return Reply.#fromResult(bytes, idEnd + NEXT_RESULT.length, length - 1, numberIn(bytes, HEAD.length, idEnd))
     }
     if (!startsWith(bytes, OPEN_RESULT, 0)) return null
     let idStart = length - 1
     while (idStart > 0 && isDigit(bytes[idStart - 1])) idStart--
-    if (
-      idStart === length - 1 ||
-      idStart < TAIL.length ||
-      bytes.toString('latin1', idStart - TAIL.length, idStart) !== TAIL
-    )
-      return null
-    return new Reply(bytes, idStart, length - 1, OPEN_RESULT.length, numberIn(bytes, idStart, length - 1), false, null)
+    const end = idStart - TAIL.length
+    if (idStart === length - 1 || end < 0 || bytes.toString('latin1', end, idStart) !== TAIL) return null
+    return Reply.#fromResult(bytes, OPEN_RESULT.length, end, numberIn(bytes, idStart, length - 1))
+  }
+
+  /** Only what begins and ends as an object can be one; behind a space fields cannot be put without a look. */
+  static #fromResult(bytes: Buffer, start: number, end: number, hopId: number): Reply | null {
+    if (bytes[start] !== 0x7b || bytes[end - 1] !== 0x7d || (bytes[start + 1] ?? 0) <= 0x20) return null
+    return new Reply(bytes, start, end, hopId, false, null)
   }
 
   /**
@@ -226,37 +225,21 @@ export class Reply {
     return this.bytes?.length ?? 0
   }
 
-  /** The reply under another id. `fields` (ASCII, ending in a comma) go first into an object result. */
+  /**
+   * The reply under another id. `fields` (ASCII, ending in a comma) go first into the result. The id comes last, where it
+   * counts: whatever else a server wrote for one behind its result would be taken for it.
+   */
   render(idText: string, fields = ''): Body {
     const { bytes } = this
-    if (bytes === null || (fields !== '' && bytes[this.#resultStart] !== 0x7b)) {
-      return [Buffer.from(JSON.stringify(this.#withFields(JSON.parse(idText) as JsonRpcId, fields)))]
-    }
+    if (bytes === null) return [Buffer.from(JSON.stringify(this.#withFields(JSON.parse(idText) as JsonRpcId, fields)))]
     const at = this.#resultStart + 1
+    const end = this.#resultEnd
     const inserted = fields !== '' && bytes[at] === 0x7d ? fields.slice(0, -1) : fields
     if (bytes.length <= SHORT_BYTES) {
-      const part = (start: number, end?: number): string => bytes.toString('latin1', start, end)
       const id = NOT_ASCII.test(idText) ? Buffer.from(idText).toString('latin1') : idText
-      const text =
-        fields === ''
-          ? part(0, this.#idStart) + id + part(this.#idEnd)
-          : at <= this.#idStart
-            ? part(0, at) + inserted + part(at, this.#idStart) + id + part(this.#idEnd)
-            : part(0, this.#idStart) + id + part(this.#idEnd, at) + inserted + part(at)
-      return text as Latin1
+      return `${OPEN}${inserted}${bytes.toString('latin1', at, end)}${TAIL}${id}}` as Latin1
     }
-    const id = Buffer.from(idText)
-    const before = bytes.subarray(0, this.#idStart)
-    if (fields === '') return [before, id, bytes.subarray(this.#idEnd)]
-    return at <= this.#idStart
-      ? [
-          bytes.subarray(0, at),
-          Buffer.from(inserted),
-          bytes.subarray(at, this.#idStart),
-          id,
-          bytes.subarray(this.#idEnd),
-        ]
-      : [before, id, bytes.subarray(this.#idEnd, at), Buffer.from(inserted), bytes.subarray(at)]
+    return [Buffer.from(OPEN + inserted), bytes.subarray(at, end), Buffer.from(`${TAIL}${idText}}`)]
   }
 
   #withFields(id: JsonRpcId, fields: string): JsonRpcResponse {

@@ -17,7 +17,7 @@ export function decodeHeaderValue(value: string): string | null {
   if (!BASE64.test(encoded)) return null
   const bytes = Buffer.from(encoded, 'base64')
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
     return null
   }

@@ -17,7 +17,10 @@ const CACHEABLE = new Set([
 
 const RESULT_TYPE = fieldName('resultType')
 const META_FIELD = fieldName('_meta')
-const SERVER_INFO = fieldName(META.serverInfo).quoted
+const ONLY_SERVER_INFO = Buffer.from(`"_meta":{"${META.serverInfo}":`)
+/** What stands behind the name then, in either order of the envelope. */
+const LAST_FIELD = /^\}\}(?:,"jsonrpc":"2\.0","id":\d+)?\}$/
+const MAX_TAIL = 64
 const COMPLETE = '"resultType":"complete",'
 const NOT_CACHED = '"ttlMs":0,"cacheScope":"private",'
 
@@ -57,13 +60,16 @@ function ascii(json: string): string {
   return json.replace(/[\u0080-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-/** The answer under another name, without being parsed; null when the place of the name is not sure. */
+/**
+ * The answer under another name, without being parsed; null when the place of the name is not sure: what a tool returned may
+ * have one, too. It is the answer's own where a `_meta` that has nothing else is the last field of the result.
+ */
 function withServerInfo({ bytes }: Reply, serverInfo: Params): Reply | null {
-  const at = bytes?.indexOf(SERVER_INFO) ?? -1
-  if (bytes === null || at === -1 || bytes.includes(SERVER_INFO, at + 1)) return null
-  const start = at + SERVER_INFO.length + 1
-  const end = bytes[start - 1] === 0x3a ? endOfObject(bytes, start) : -1
-  if (end === -1) return null
+  const at = bytes?.indexOf(ONLY_SERVER_INFO) ?? -1
+  if (bytes === null || at === -1) return null
+  const start = at + ONLY_SERVER_INFO.length
+  const end = endOfObject(bytes, start)
+  if (end === -1 || bytes.length - end > MAX_TAIL || !LAST_FIELD.test(bytes.toString('latin1', end))) return null
   return Reply.fromBytes(
     Buffer.concat([bytes.subarray(0, start), Buffer.from(ascii(JSON.stringify(serverInfo))), bytes.subarray(end)]),
   )

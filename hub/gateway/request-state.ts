@@ -40,10 +40,12 @@ export function createStateSeal(keys: readonly Uint8Array[]): StateSeal {
       return `${first.kid}.${Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url')}`
     },
     open: (text) => {
-      const [kid = '', rest = ''] = typeof text === 'string' ? text.split('.') : []
+      const [kid = '', rest = '', ...more] = typeof text === 'string' ? text.split('.') : []
       const known = sealing.find((one) => one.kid === kid)
       const bytes = Buffer.from(rest, 'base64url')
       if (known === undefined || bytes.length <= IV_BYTES + TAG_BYTES) return null
+      // Node reads over what is no base64, and over the last bits: it must be the very text that was sealed.
+      if (more.length > 0 || bytes.toString('base64url') !== rest) return null
       const decipher = createDecipheriv('aes-256-gcm', known.key, bytes.subarray(0, IV_BYTES))
         .setAAD(Buffer.from(kid))
         .setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES))

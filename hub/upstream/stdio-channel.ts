@@ -33,6 +33,8 @@ const MAX_UNREAD_BYTES = 64 * 1_048_576
 const MAX_GARBAGE = 100
 const GARBAGE_PAUSE_MS = 250
 const SHOWN_GARBAGE = 300
+/** So much of either end of a line holds its envelope. */
+const ENVELOPE = 128
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
@@ -77,6 +79,8 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
     }
     if (parsed === undefined) {
       onGarbage(`Not a JSON-RPC message on stdout: ${line.subarray(0, SHOWN_GARBAGE).toString()}`)
+      const hop = idAtEitherEnd(line.subarray(0, ENVELOPE), line.subarray(-ENVELOPE))
+      if (hop !== null) handlers.onReply(hop, notJson(), begunAt)
       return
     }
     for (const message of Array.isArray(parsed) ? (parsed as unknown[]) : [parsed]) {
@@ -219,6 +223,14 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
 /** Objects and arrays are all that a message can be. */
 function isLikeJson(line: Buffer): boolean {
   return /^\s*(?:[[{]|$)/.test(line.toString('latin1', 0, 64))
+}
+
+/** The call need not wait for another answer. */
+function notJson(): Reply {
+  return Reply.error({
+    code: rpc.internalError,
+    message: 'The server answered something that is not JSON; its log has it',
+  })
 }
 
 /** The id of an answer of which only the ends are known. */

@@ -30,7 +30,9 @@ describe('a reply is passed on as bytes', () => {
     const reply = Reply.fromBytes(Buffer.from(line))
     expect(reply?.hopId).toBe(7)
     expect(reply?.isError).toBe(false)
-    expect(text(reply?.render('"client-é"') ?? [])).toBe(line.replace('"id":7', '"id":"client-é"'))
+    expect(text(reply?.render('"client-é"') ?? [])).toBe(
+      `{"result":${JSON.stringify((JSON.parse(line) as { result: unknown }).result)},"jsonrpc":"2.0","id":"client-é"}`,
+    )
   })
 
   it.each([
@@ -40,22 +42,34 @@ describe('a reply is passed on as bytes', () => {
     '{"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"m"}}',
     '{"error":no JSON,"jsonrpc":"2.0","id":7}',
     '{"jsonrpc": "2.0", "id": 7, "result": {}}',
+    '{"jsonrpc":"2.0","id":7,"result":{ }}',
+    '{"jsonrpc":"2.0","id":7,"result":{"a":1},"error":null}',
+    '{"result":{"a":1},"error":null,"jsonrpc":"2.0","id":7}',
+    '{"jsonrpc":"2.0","id":7,"result":null,"error":{"code":1,"message":"m"}}',
+    '{"result":null,"error":{"code":1,"message":"m"},"jsonrpc":"2.0","id":7}',
+    '{"jsonrpc":"2.0","id":7,"result":{},"id":8}',
     '[]',
     '',
   ])('leaves %j to the parser', (line) => {
     expect(Reply.fromBytes(Buffer.from(line))).toBeNull()
   })
 
-  it.each(['{"a":1}}', 'no JSON', '{"a":1},"error":"no"', '{"a":1},"error":null'])(
+  it.each(['{"a":1}}', '{no JSON}', '{"a":1},"error":{"no":1}'])(
     'and to who looks inside it is read, whatever %s stands there for a result',
     (result) => {
       const reply = Reply.fromBytes(Buffer.from(`{"jsonrpc":"2.0","id":7,"result":${result}}`))
-      expect(reply?.message).toMatchObject(
-        result.endsWith('null')
-          ? { result: { a: 1 } }
-          : { error: { code: -32603, message: expect.any(String) as string } },
-      )
-      expect(reply?.message).not.toHaveProperty('error', null)
+      expect(reply?.message).toMatchObject({ error: { code: -32603, message: expect.any(String) as string } })
+    },
+  )
+
+  it.each(['"id":9,"x":{}', '"\\u0069d":9,"x":{}', `"id":9,"x":{"a":"${LONG}"}`])(
+    'under the id of its client, whatever other its server wrote behind the result (%#)',
+    (more) => {
+      for (const line of [`"jsonrpc":"2.0","id":7,"result":{},${more}`, `"result":{},${more},"jsonrpc":"2.0","id":7`]) {
+        const reply = Reply.fromBytes(Buffer.from(`{${line}}`))
+        expect(reply?.hopId).toBe(7)
+        expect(JSON.parse(text(reply?.render('1') ?? []))).toMatchObject({ id: 1, result: {} })
+      }
     },
   )
 
@@ -172,6 +186,7 @@ describe('header values', () => {
         expect(encoded).toMatch(/^[\x20-\x7e]*$/)
         if (value !== '') expect(decodeHeaderValue(encoded)).toBe(value)
       }),
+      { examples: [['\ufeffa']] },
     )
   })
   it.each(['=?base64?YQ?=', '=?base64?Y Q==?=', '=?base64?YQ=?=', '=?base64?_w==?=', '=?base64?/w==?='])(
@@ -221,6 +236,22 @@ it('a URI template matches its expansions', () => {
   expect(templatePattern('file:///{path}').test('file:///a/b')).toBe(false)
   expect(templatePattern('file:///{+path}').test('file:///a/b')).toBe(true)
   expect(templatePattern('db://t/{id}{?q}').test('db://t/1?q=2')).toBe(true)
+  for (const uri of ['db://t/1', 'db://t/', 'db://t/1&x/y'])
+    expect(templatePattern('db://t/{id}{&q}').test(uri)).toBe(true)
+  expect(templatePattern('db://{+a}x{b}').test('db://x/xy')).toBe(true)
+  expect(templatePattern('a.c{x}').test('abc')).toBe(false)
+  expect(templatePattern('a{/x*}').test('a/b/c')).toBe(true)
+  expect(templatePattern('a{x*}').test('a/b/c')).toBe(true)
+})
+
+it.each([
+  ['{a}', 'a'],
+  ['{a}-', '-'],
+  ['{+a}-', '-'],
+])('a URI template of many %s takes no longer than others', (gap, character) => {
+  const pattern = templatePattern(`x${gap.repeat(100)}!`)
+  expect(pattern.test(`x${character.repeat(4_000)}`)).toBe(false)
+  expect(pattern.test(`x${character.repeat(4_000)}!`)).toBe(true)
 })
 
 it('nesting is counted outside strings', () => {
@@ -266,7 +297,15 @@ describe('a parked call', () => {
     ] as const) {
       expect(() => lot.find(requestState, principal, method, name)).toThrow(McpError)
     }
-    for (const forged of ['', 'x.1.y', undefined, 7, `${String(requestState)}x`])
+    for (const forged of [
+      '',
+      'x.1.y',
+      undefined,
+      7,
+      `${String(requestState)}x`,
+      `${String(requestState)}.x`,
+      `${String(requestState)}=`,
+    ])
       expect(() => lot.find(forged, 'p', 'tools/call', 't')).toThrow(McpError)
     expect(lot.find(requestState, 'p', 'tools/call', 't')).toBe(parked)
     expect(lot.answer(parked, { unknown: 1 })).toBe(false)

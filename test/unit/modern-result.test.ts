@@ -16,7 +16,7 @@ describe('a result for a modern client', () => {
   const own = fc.record({ name: fc.string(), version: fc.string() })
   const results = fc.record(
     {
-      structuredContent: fc.jsonValue(),
+      structuredContent: fc.oneof(fc.jsonValue(), fc.record({ _meta: fc.record({ [META.serverInfo]: own }) })),
       resultType: fc.constantFrom('complete', 'task'),
       _meta: fc.record({ [META.serverInfo]: own, other: fc.jsonValue() }, { requiredKeys: [] }),
     },
