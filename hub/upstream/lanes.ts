@@ -168,11 +168,16 @@ export function createLanes(options: LaneOptions): Lanes {
         )
       }
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, deadline - Date.now())
-        waiting.push(() => {
+        const wake = (): void => {
           clearTimeout(timer)
           resolve()
-        })
+        }
+        const timer = setTimeout(() => {
+          // Else it would be woken in place of somebody who still waits.
+          waiting.splice(waiting.indexOf(wake), 1)
+          resolve()
+        }, deadline - Date.now())
+        waiting.push(wake)
       })
       if (left) throw new McpError(rpc.serverUnavailable, 'The server went away before it had room for this call')
       lane = free(resident)

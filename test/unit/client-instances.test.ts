@@ -1,5 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Instance } from '../../hub/upstream/instance.ts'
+import { createLanes } from '../../hub/upstream/lanes.ts'
 import { memoryUpstream } from '../fixtures/memory-upstream.ts'
 
 const elicitation = { elicitation: {} }
@@ -85,4 +87,32 @@ it('what a client’s own connection offers is told once it is known', async () 
   await until('running')
   await upstream.instanceFor('person', capabilities)
   expect(known).toEqual([false, true])
+})
+
+describe('clients that wait for a connection', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  it('are served in turn, and one that gave up takes no turn', async () => {
+    const instance = { lastUsed: 0 } as unknown as Instance
+    const lanes = createLanes({
+      open: () => ({ instance, ready: Promise.resolve() }),
+      onReady: () => undefined,
+      exclusive: true,
+      personal: false,
+      max: 1,
+      waitMs: 1_000,
+    })
+    const first = await lanes.take({ owner: 'first' })
+    const late = lanes.take({ owner: 'late' }).catch((error: unknown) => String(error))
+    await vi.advanceTimersByTimeAsync(500)
+    let served = false
+    const next = lanes.take({ owner: 'next' }).then(() => (served = true))
+    await vi.advanceTimersByTimeAsync(500)
+    expect(await late).toContain('wait for input')
+    first.release()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(served).toBe(true)
+    await next
+  })
 })
