@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parseExactly } from '../contract/exact-json.ts'
@@ -176,6 +177,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       )
       return
     }
+    // What is no UTF-8 would be passed on as other text than was sent.
+    if (text.includes('\ufffd') && !isUtf8(http.body)) {
+      refuse(http.response, 400, rpc.parseError, 'Parse error: the body is not UTF-8')
+      return
+    }
     let body: unknown
     try {
       body = parseExactly(text)
@@ -232,7 +238,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     const http: HttpRequest = { request, response, body: Buffer.alloc(0), principal, view, overLimit }
     if (place.sse) {
       if (request.method === 'GET') legacy.openSse(http, '/messages')
-      else refuse(response, 405, rpc.invalidRequest, 'Use GET to open the stream')
+      else {
+        response.setHeader('allow', 'GET')
+        refuse(response, 405, rpc.invalidRequest, 'Use GET to open the stream')
+      }
     } else if (request.method === 'POST') {
       readBody(request, response, limits.maxRequestBytes, (body) => {
         http.body = body
@@ -243,7 +252,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         })
       })
     } else if (isModern(null, request.headers) || (request.method !== 'GET' && request.method !== 'DELETE')) {
-      response.setHeader('allow', 'POST')
+      response.setHeader('allow', isModern(null, request.headers) ? 'POST' : 'GET, POST, DELETE')
       refuse(response, 405, rpc.invalidRequest, `Method ${request.method ?? ''} is not allowed here`)
     } else if (request.method === 'GET') legacy.get(http)
     else legacy.remove(http)

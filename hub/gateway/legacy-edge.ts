@@ -153,6 +153,8 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
         throw new McpError(rpc.invalidParams, 'params.protocolVersion is missing')
       session = sessions.create(http, body['params'])
       const text = JSON.stringify({ jsonrpc: '2.0', id, result: await initializeResult(session) })
+      // Nobody would ever know the session's id.
+      if (http.response.destroyed) throw new McpError(rpc.internalError, 'The client went away before it was greeted')
       http.response.writeHead(200, {
         'content-type': 'application/json',
         'mcp-session-id': session.id,

@@ -64,6 +64,8 @@ interface Carrier {
   readonly view: View
   outlet: Outlet
   id: JsonRpcId
+  /** Under which the client hears of progress. */
+  progressToken: unknown
   parked: ParkedCall | null
 }
 
@@ -109,18 +111,24 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       const done =
         recalled === null
           ? dispatch(http, id, exchange, params, viewer, outlet)
-          : recalled.then(() => dispatch(http, id, exchange, params, viewer, outlet))
+          : recalled.then(() => (isGone(http, exchange) ? null : dispatch(http, id, exchange, params, viewer, outlet)))
       done?.catch((error: unknown) => fail(outlet, id, exchange, error))
     } catch (error) {
       fail(outlet, id, exchange, error)
     }
   }
 
+  /** Whether the client went away while something had to be waited for; then nothing more is done. */
+  function isGone({ response }: HttpRequest, exchange: Exchange): boolean {
+    if (!response.destroyed) return false
+    exchange.cancelled()
+    context.onExchange(exchange, undefined, null)
+    return true
+  }
+
   function fail(outlet: Outlet, id: JsonRpcId, exchange: Exchange, error: unknown): void {
     const failure = toRpcError(error)
-    const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: failure }))
-    outlet.finish([body], statusOf(failure.code, error instanceof BadEnvelope))
-    exchange.failed(failure, body.length)
+    exchange.failed(failure, sendError(outlet, id, failure, error instanceof BadEnvelope))
     context.onExchange(exchange, undefined, null)
   }
 
@@ -208,7 +216,9 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     const route = context.tasks.route(http.view, method, params, viewer) ?? http.view.route(method, params, viewer)
     if (route instanceof Promise) {
       exchange.waits()
-      return route.then(start)
+      return route.then((found) => {
+        if (!isGone(http, exchange)) start(found)
+      })
     }
     start(route)
     return null
@@ -244,9 +254,10 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     callsOf.set(principal, running + 1)
     exchange.routed(upstream.name, params)
     params = traced(context.traces, exchange, http.request.headers, params)
-    const carrier: Carrier = { view: http.view, outlet, id, parked: null }
-    let finished = false
     const meta = params?.['_meta'] as Params
+    const progressToken = meta['progressToken'] as string | number | undefined
+    const carrier: Carrier = { view: http.view, outlet, id, progressToken, parked: null }
+    let finished = false
     const call: Call = {
       method,
       params,
@@ -255,7 +266,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       principal,
       capabilities: viewer.capabilities,
       clientInfo: meta[META.clientInfo],
-      progressToken: meta['progressToken'] as string | number | undefined,
+      progressToken,
       logLevel: meta[META.logLevel] as LogLevel | undefined,
       wantsLogs: meta[META.logLevel] !== undefined,
       paramHeaders: headers,
@@ -263,10 +274,12 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       notify: (name, body) => {
         // Between rounds there is no response to carry a notification.
         if (carrier.outlet.ended || !carrier.outlet.acceptsStream || name === ELICITATION_COMPLETE) return
+        // Each round of a client has a token of its own, or none.
+        const isProgress = name === 'notifications/progress'
+        if (isProgress && carrier.progressToken === undefined) return
+        const params = isProgress ? { ...body, progressToken: carrier.progressToken } : body
         exchange.notified()
-        carrier.outlet.send(
-          JSON.stringify({ jsonrpc: '2.0', method: name, ...(body === undefined ? {} : { params: body }) }),
-        )
+        carrier.outlet.send(JSON.stringify({ jsonrpc: '2.0', method: name, params }))
       },
       ask: (question) => {
         if (
@@ -348,6 +361,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     if (carrier === undefined) throw staleState
     carrier.outlet = outlet
     carrier.id = id
+    carrier.progressToken = (params['_meta'] as Params)['progressToken']
     watchClose(http, carrier, () => parked.expire())
     if (!parking.answer(parked, params['inputResponses'])) present(parked, carrier)
   }
@@ -365,9 +379,9 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     }
   }
 
-  function sendError(outlet: Outlet, id: JsonRpcId, error: RpcError | undefined): number {
+  function sendError(outlet: Outlet, id: JsonRpcId, error: RpcError | undefined, badEnvelope = false): number {
     const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error }))
-    outlet.finish([body], statusOf(error?.code ?? rpc.internalError, false))
+    outlet.finish([body], statusOf(error?.code ?? rpc.internalError, badEnvelope))
     return body.length
   }
 

@@ -5,7 +5,7 @@ import { rpc, type JsonRpcId } from './json-rpc.ts'
 /** How long a client may go on sending what was refused. */
 const LINGER_MS = 2_000
 
-const isJson = memoize((contentType) => /^application\/json\b/i.test(contentType))
+const isJson = memoize((contentType) => /^application\/json\s*(?:;|$)/i.test(contentType))
 
 /** A JSON-RPC error with a status; without an id for what could not be read as a message. */
 export function refuse(
@@ -31,6 +31,13 @@ export function readBody(
 ): void {
   if (!isJson(request.headers['content-type'] ?? '')) {
     refuse(response, 415, rpc.invalidRequest, 'Content-Type must be application/json')
+    request.resume()
+    return
+  }
+  const encoding = request.headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity') {
+    response.setHeader('accept-encoding', 'identity')
+    refuse(response, 415, rpc.invalidRequest, `Content-Encoding ${encoding} is not supported: send the body as it is`)
     request.resume()
     return
   }

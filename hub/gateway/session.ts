@@ -16,6 +16,7 @@ import {
   LATEST_LEGACY,
   LEGACY_VERSIONS,
   McpError,
+  Reply,
   isObject,
   rpc,
   type JsonRpcId,
@@ -296,9 +297,9 @@ export class Session implements SessionClient {
 
   answered(message: JsonRpcMessage): void {
     const ask = typeof message.id === 'string' ? this.#asks.get(message.id) : undefined
-    if (message.error !== undefined && isObject(message.error))
-      ask?.settle({ error: new McpError(message.error.code, message.error.message, message.error.data) })
-    else ask?.settle({ result: message.result })
+    const reply = Reply.fromMessage({ ...message }, message.id ?? '')
+    const { result, error } = reply?.message ?? { error: { code: rpc.internalError, message: 'There is no result' } }
+    ask?.settle(error === undefined ? { result } : { error: new McpError(error.code, error.message, error.data) })
   }
 
   /** The client's progress with a question, under the token that the server gave it. */

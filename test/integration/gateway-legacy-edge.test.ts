@@ -31,6 +31,12 @@ async function cancel(client: LegacyWire, id: number, pending: Promise<unknown>)
   while (!(await Promise.race([done, again()])));
 }
 
+/** How many sessions the hub has. */
+async function sessions(): Promise<number> {
+  const text = await (await fetch(`${hub.url}/metrics`, { headers: hub.headers })).text()
+  return Number(/^mcp_hub_sessions(?:\{[^}]*\})? (\d+)$/m.exec(text)?.[1])
+}
+
 const call = (id: number, name: string, args: object): object => ({
   jsonrpc: '2.0',
   id,
@@ -83,13 +89,26 @@ describe('a cancelled request', () => {
     const client = await open('/mcp')
     const config = fixtureServer('slow-start.ts', '--delay', '1500')
     await hub.api('POST', '/api/servers', { name: 'slow', config })
-    const response = client.post(call(8, 'slow__write', { uri: 'note://first', text: 'must not be written' }))
+    const args = { uri: 'note://first', text: 'must not be written' }
+    // In the modern era who closes the response cancels; a client that goes before it is greeted leaves no session behind.
+    const before = await sessions()
+    const away = new AbortController()
+    const write = { name: 'slow__write', arguments: args }
+    const left = [
+      new ModernWire(`${hub.url}/mcp`, { headers: hub.headers }).request('tools/call', write, { signal: away.signal }),
+      LegacyWire.open(`${hub.url}/mcp/slow`, { headers: hub.headers, signal: away.signal }),
+    ]
+    const response = client.post(call(8, 'slow__write', args))
     await cancel(client, 8, response)
     expect((await response).status).toBe(202)
+    away.abort()
+    await Promise.allSettled(left)
     expect((await hub.until('slow', 'starting')).state).toBe('starting')
     await hub.until('slow', 'running')
     const note = await (await open('/mcp/slow')).request('resources/read', { uri: 'note://first' })
     expect(note.result?.['contents']).toMatchObject([{ text: 'The first note' }])
+    // The one that has just read.
+    expect(await sessions()).toBe(before + 1)
   })
 
   it('leaves the stream of an HTTP+SSE session open', async () => {
@@ -201,6 +220,31 @@ it('a number that JavaScript cannot hold is refused as an id, not answered under
   expect(await response.text()).toContain('id must be')
 })
 
+it.each([
+  [{ 'content-encoding': 'gzip' }, 415, 'Content-Encoding gzip'],
+  [{ 'content-type': 'application/json-patch' }, 415, 'Content-Type'],
+  [{}, 400, 'not UTF-8'],
+])('a body that is something else than JSON in UTF-8 is refused as such (%j)', async (headers, status, why) => {
+  const client = await open('/mcp/echo')
+  const bytes = Buffer.from('{"jsonrpc":"2.0","id":1,"method":"x\\ufffd\xff"}', 'latin1')
+  const response = await fetch(client.url, {
+    method: 'POST',
+    headers: { ...client.headers, 'content-type': 'application/json', ...headers },
+    body: bytes,
+  })
+  expect(response.status).toBe(status)
+  expect(await response.text()).toContain(why)
+})
+
+it.each([
+  ['/mcp', {}, 'GET, POST, DELETE'],
+  ['/mcp', { 'mcp-protocol-version': '2026-07-28' }, 'POST'],
+  ['/sse', {}, 'GET'],
+])('what %s does not take is refused with what it does (%j)', async (path, headers, allowed) => {
+  const response = await fetch(hub.url + path, { method: 'PUT', headers: { ...hub.headers, ...headers } })
+  expect([response.status, response.headers.get('allow')]).toEqual([405, allowed])
+})
+
 describe('the stream of a session', () => {
   it('brings after a reconnect what was sent in between, once, and then what is new', async () => {
     const client = await open('/mcp/echo')
@@ -270,6 +314,19 @@ describe('a question of a server', () => {
     await response
     expect(seen.at(-1)).toMatchObject({ method: 'notifications/cancelled', params: { requestId: question.id } })
   })
+
+  it.each([{ error: 'no' }, { error: {} }, { error: null }])(
+    'that is answered with %j fails at the server, which need not wait',
+    async (body) => {
+      const client = await open('/mcp/interactive', { capabilities: elicitation })
+      const answer = await client.request(
+        'tools/call',
+        { name: 'ask_user', arguments: { message: '?' } },
+        { onMessage: ({ method, id }) => void (method !== undefined && client.send({ jsonrpc: '2.0', id, ...body })) },
+      )
+      expect(textOf(answer)).toMatch(/none of JSON-RPC|no result/)
+    },
+  )
 
   it('never goes to a client that cannot answer its kind', async () => {
     const client = await open('/mcp/interactive', {

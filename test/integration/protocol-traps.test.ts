@@ -2,7 +2,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
-import { answerBasics, sendJson, startScripted, type ScriptedServer } from '../fixtures/scripted-server.ts'
+import { answerBasics, sendEvent, sendJson, startScripted, type ScriptedServer } from '../fixtures/scripted-server.ts'
 import { LegacyWire, ModernWire, textOf, waitFor } from '../fixtures/wire.ts'
 
 /** Ends itself at any request before `initialize`, as some servers do, and lists one tool otherwise. */
@@ -20,6 +20,8 @@ let hub: TestHub
 let modernServer: ScriptedServer
 let legacyServer: ScriptedServer
 const cancelled: unknown[] = []
+/** Ends a call of the legacy server, by the id of its question. */
+const finish = new Map<unknown, () => void>()
 beforeAll(async () => {
   const items = { type: 'array', items: { type: 'number' } }
   modernServer = await startScripted((asked) => {
@@ -37,16 +39,30 @@ beforeAll(async () => {
   legacyServer = await startScripted((asked) => {
     const { response, message } = asked
     if (message?.method === 'notifications/cancelled') cancelled.push(message.params?.['requestId'])
+    if (message?.result !== undefined) finish.get(message.id)?.()
+    if (message !== null && message.method === undefined) {
+      response.writeHead(202).end()
+      return
+    }
     if (answerBasics(asked, { era: 'legacy', tools: ['ask'], session: 's' })) return
     if (message?.method !== 'tools/call') {
       response.writeHead(405).end()
       return
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' })
+    const { id, params } = message
     const question = { message: '?', requestedSchema: { type: 'object', properties: {} } }
-    response.write(
-      `data: ${JSON.stringify({ jsonrpc: '2.0', id: `q${String(message.id)}`, method: 'elicitation/create', params: question })}\n\n`,
-    )
+    const progressToken = (params?.['_meta'] as Record<string, unknown> | undefined)?.['progressToken']
+    const progress = (done: number): void =>
+      sendEvent(response, { method: 'notifications/progress', params: { progressToken, progress: done } })
+    progress(1)
+    sendEvent(response, { jsonrpc: '2.0', id: `q${String(id)}`, method: 'elicitation/create', params: question })
+    if (progressToken !== undefined)
+      finish.set(`q${String(id)}`, () => {
+        progress(2)
+        sendEvent(response, { jsonrpc: '2.0', id, result: { content: [] } })
+        response.end()
+      })
   })
   const servers = {
     paged: { type: 'http', url: modernServer.url },
@@ -98,6 +114,21 @@ it('a parked call whose client does not come back is cancelled at its server, an
   const retry = { name: 'ask', requestState: result?.['requestState'], inputResponses: { 'elicitation-1': {} } }
   expect((await client.request('tools/call', retry)).error).toMatchObject({ code: -32602 })
 })
+
+it.each(['second', undefined])(
+  'progress after an input round comes under the token of that round (%s)',
+  async (second) => {
+    const client = modern('/mcp/asking', { elicitation: {} })
+    const asked = await client.request('tools/call', { name: 'ask', _meta: { progressToken: 'first' } })
+    const { requestState } = asked.result ?? {}
+    const retry = { name: 'ask', requestState, inputResponses: { 'elicitation-1': { action: 'decline' } } }
+    const _meta = second === undefined ? {} : { progressToken: second }
+    const done = await client.request('tools/call', { ...retry, _meta })
+    expect(done.result).toMatchObject({ content: [] })
+    const tokens = [asked, done].map(({ before }) => before.map(({ params }) => params?.['progressToken']))
+    expect(tokens).toEqual([['first'], second === undefined ? [] : [second]])
+  },
+)
 
 it('a server that exits on the probe is started once more, without it', async () => {
   const { result } = await (await legacy('/mcp/shy')).request('tools/list')
