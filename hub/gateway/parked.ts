@@ -72,7 +72,8 @@ export function createParkingLot(options: {
   const sweeper = setInterval(() => {
     const now = Date.now()
     for (const parked of calls.values()) {
-      if (parked.expiresAt > now) continue
+      // Without an open question it is the server that is waited for, and the client is there.
+      if (parked.expiresAt > now || parked.questions.size === 0) continue
       end(parked)
       parked.expire()
     }
@@ -110,6 +111,7 @@ export function createParkingLot(options: {
       new Promise((resolve, reject) => {
         const id = `${method.split('/')[0] ?? 'input'}-${++parked.counter}`
         parked.questions.set(id, { method, params, resolve, reject })
+        parked.expiresAt = Date.now() + options.ttlMs
         signal.addEventListener('abort', () => {
           if (parked.questions.delete(id)) reject(new McpError(rpc.internalError, `${method} was withdrawn`))
         })

@@ -3,7 +3,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
 import { answerBasics, sendEvent, sendJson, startScripted, type ScriptedServer } from '../fixtures/scripted-server.ts'
-import { LegacyWire, ModernWire, textOf, waitFor } from '../fixtures/wire.ts'
+import { LegacyWire, ModernWire, textOf, waitFor, type Answer } from '../fixtures/wire.ts'
 
 /** Ends itself at any request before `initialize`, as some servers do, and lists one tool otherwise. */
 const exitsOnProbe = `
@@ -19,6 +19,7 @@ require('node:readline').createInterface({ input: process.stdin }).on('line', (l
 let hub: TestHub
 let modernServer: ScriptedServer
 let legacyServer: ScriptedServer
+const PARKED_TTL_MS = 500
 const cancelled: unknown[] = []
 /** Ends a call of the legacy server, by the id of its question. */
 const finish = new Map<unknown, () => void>()
@@ -57,12 +58,13 @@ beforeAll(async () => {
       sendEvent(response, { method: 'notifications/progress', params: { progressToken, progress: done } })
     progress(1)
     sendEvent(response, { jsonrpc: '2.0', id: `q${String(id)}`, method: 'elicitation/create', params: question })
-    if (progressToken !== undefined)
-      finish.set(`q${String(id)}`, () => {
-        progress(2)
-        sendEvent(response, { jsonrpc: '2.0', id, result: { content: [] } })
-        response.end()
-      })
+    const { workMs } = (params?.['arguments'] ?? {}) as { workMs?: number }
+    const end = (): void => {
+      progress(2)
+      sendEvent(response, { jsonrpc: '2.0', id, result: { content: [] } })
+      response.end()
+    }
+    if (workMs !== undefined) finish.set(`q${String(id)}`, () => setTimeout(end, workMs))
   })
   const servers = {
     paged: { type: 'http', url: modernServer.url },
@@ -70,7 +72,7 @@ beforeAll(async () => {
     shy: { command: process.execPath, args: ['-e', exitsOnProbe] },
     echo: fixtureServer('echo.ts'),
   }
-  hub = await startHub(servers, { limits: { parkedCallTtlMs: 500 } })
+  hub = await startHub(servers, { limits: { parkedCallTtlMs: PARKED_TTL_MS } })
   await Promise.all(Object.keys(servers).map((name) => hub.until(name, 'running')))
 })
 afterAll(async () => {
@@ -115,20 +117,28 @@ it('a parked call whose client does not come back is cancelled at its server, an
   expect((await client.request('tools/call', retry)).error).toMatchObject({ code: -32602 })
 })
 
-it.each(['second', undefined])(
-  'progress after an input round comes under the token of that round (%s)',
-  async (second) => {
+describe('a call of a legacy server that goes on after an input round', () => {
+  const goesOn = async (workMs: number, progressToken?: string): Promise<{ asked: Answer; done: Answer }> => {
     const client = modern('/mcp/asking', { elicitation: {} })
-    const asked = await client.request('tools/call', { name: 'ask', _meta: { progressToken: 'first' } })
+    const params = { name: 'ask', arguments: { workMs } }
+    const asked = await client.request('tools/call', { ...params, _meta: { progressToken: 'first' } })
     const { requestState } = asked.result ?? {}
-    const retry = { name: 'ask', requestState, inputResponses: { 'elicitation-1': { action: 'decline' } } }
-    const _meta = second === undefined ? {} : { progressToken: second }
-    const done = await client.request('tools/call', { ...retry, _meta })
-    expect(done.result).toMatchObject({ content: [] })
+    const inputResponses = { 'elicitation-1': { action: 'decline' } }
+    const _meta = progressToken === undefined ? {} : { progressToken }
+    return { asked, done: await client.request('tools/call', { ...params, requestState, inputResponses, _meta }) }
+  }
+
+  it.each(['second', undefined])('tells of progress under the token of that round (%s)', async (second) => {
+    const { asked, done } = await goesOn(0, second)
     const tokens = [asked, done].map(({ before }) => before.map(({ params }) => params?.['progressToken']))
     expect(tokens).toEqual([['first'], second === undefined ? [] : [second]])
-  },
-)
+  })
+
+  it('may work on it for longer than its client would be waited for', async () => {
+    const { done } = await goesOn(4 * PARKED_TTL_MS)
+    expect(done.result).toMatchObject({ content: [] })
+  })
+})
 
 it('a server that exits on the probe is started once more, without it', async () => {
   const { result } = await (await legacy('/mcp/shy')).request('tools/list')
