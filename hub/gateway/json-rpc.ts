@@ -175,7 +175,9 @@ export class Reply {
    * anything else, errors too, which must then be parsed: `"error":null` behind a result, which clients' SDKs refuse, as well.
    */
   static fromBytes(bytes: Buffer): Reply | null {
-    const length = bytes.length
+    let length = bytes.length
+    // Some end what they write with a line.
+    while ((bytes[length - 1] ?? 0x7d) <= 0x20) length--
     if (length < 30 || bytes[0] !== 0x7b || bytes[length - 1] !== 0x7d) return null
     if (startsWith(bytes, HEAD, 0)) {
       const idEnd = endOfDigits(bytes, HEAD.length)

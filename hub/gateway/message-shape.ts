@@ -23,7 +23,7 @@ export function shapeFault(body: unknown): string | null {
   const id = body['id']
   if (numberText(id) !== null) return LARGE_ID
   if (id !== undefined && typeof id !== 'string' && !(typeof id === 'number' && Number.isFinite(id))) {
-    if (!(id === null && 'error' in body)) return 'id must be a string or a number'
+    if (!(id === null && 'error' in body && !('method' in body))) return 'id must be a string or a number'
   }
   if (Number.isInteger(id) && !Number.isSafeInteger(id)) return LARGE_ID
   if ('method' in body) {

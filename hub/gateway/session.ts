@@ -191,6 +191,8 @@ export class Session implements SessionClient {
   }
 
   #keep(event: RecordedEvent): void {
+    // One that has no room at all takes none from others.
+    if (event.text.length > MAX_EVENT_BYTES) return
     this.#events.push(event)
     this.#eventBytes += event.text.length
     while (this.#events.length > MAX_EVENTS || this.#eventBytes > MAX_EVENT_BYTES)

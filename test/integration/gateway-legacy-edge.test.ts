@@ -259,6 +259,9 @@ describe('the stream of a session', () => {
     // The hub reads the list anew before it tells of it.
     const names = async (): Promise<string> => JSON.stringify((await client.request('tools/list')).result)
     await expect.poll(names).not.toContain('"extra"')
+    // There is no room to keep this for whom it belongs to, and that takes nothing from others.
+    const large = { name: 'big', arguments: { bytes: 1_100_000 } }
+    await client.request('tools/call', large, { accept: 'text/event-stream, application/json' })
 
     const second = await client.listen({ 'last-event-id': seen })
     await waitFor(() => second.messages.length === 1)

@@ -30,6 +30,7 @@ describe('a reply is passed on as bytes', () => {
     const reply = Reply.fromBytes(Buffer.from(line))
     expect(reply?.hopId).toBe(7)
     expect(reply?.isError).toBe(false)
+    expect(Reply.fromBytes(Buffer.from(`${line}\r\n`))?.render('1')).toBe(reply?.render('1'))
     expect(text(reply?.render('"client-é"') ?? [])).toBe(
       `{"result":${JSON.stringify((JSON.parse(line) as { result: unknown }).result)},"jsonrpc":"2.0","id":"client-é"}`,
     )
