@@ -166,7 +166,8 @@ export function createSqliteThread(): SqliteThread {
     worker.on('message', ({ file, answer }: { file: string; answer: Answer }) => {
       waiting.get(file)?.resolve(answer)
       waiting.delete(file)
-      if (waiting.size === 0) worker.unref()
+      // One that was told to end is waited for: a program with nothing else to do would end in the middle of that.
+      if (waiting.size === 0 && thread?.worker === worker) worker.unref()
     })
     worker.on('error', lost)
     void exited.then(() => lost(new Error('The database thread ended')))

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { DatabaseSync } from 'node:sqlite'
 import { readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -390,6 +392,20 @@ async function append20000(store: HistoryStore): Promise<void> {
 }
 
 describe('SQLite alone', () => {
+  test('is closed before a program ends that has nothing else to do', async () => {
+    const folder = await temporaryFolder()
+    const store = path.join(import.meta.dirname, '..', '..', 'hub', 'history', 'sqlite-store.ts')
+    const program = `
+      import { openSqliteStore } from ${JSON.stringify(store)}
+      const store = await openSqliteStore({ dataDir: ${JSON.stringify(folder.path)}, onDamaged: () => undefined })
+      await store.close()
+      console.log('closed')`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program])
+    expect(stdout).toBe('closed\n')
+    expect(await readdir(folder.path)).not.toContain('history.db-wal')
+    await folder.dispose()
+  })
+
   test('reads each page along the key from its cursor on, or by the index of words, and sorts nothing', async () => {
     const folder = await temporaryFolder()
     const store = await openSqliteStore({ dataDir: folder.path, onDamaged: () => undefined })
