@@ -134,11 +134,17 @@ function rawAnswer(status: string, code: number, message: string, headers = ''):
   return `HTTP/1.1 ${status}\r\nconnection: close\r\n${headers}content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 }
 
+/**
+ * So many may wait to be accepted, where the system allows it. Whoever comes beyond that is not told by Linux, and tries again
+ * after a second.
+ */
+const BACKLOG = 4_096
+
 /** Resolves with the port that was bound; port 0 takes a free one. */
 export function listenOn(server: Server, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, host, () => {
+    server.listen(port, host, BACKLOG, () => {
       server.off('error', reject)
       const address = server.address()
       resolve(typeof address === 'object' && address !== null ? address.port : port)
