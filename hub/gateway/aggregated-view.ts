@@ -18,7 +18,6 @@ import {
   listKey,
   listText,
   profileKey,
-  sameParts,
   started,
   type Admission,
   type HubInfo,
@@ -30,6 +29,8 @@ import {
 interface Index {
   upstreams: readonly Upstream[]
   shape: Shape
+  /** What the admission was. */
+  revision: number
   /** Everything that it was made of. */
   parts: readonly unknown[]
   catalogs: Catalog[]
@@ -64,8 +65,29 @@ export function createAggregatedView(
     (upstream, uri) => currentShape().show('resources', upstream, [{ uri }]).length > 0,
   )
 
+  /**
+   * What was found last for such a viewer, if everything that it was made of is the same; null when not, or when what a member
+   * offers is not known yet and `whole` is wanted. Each list and each call asks for it.
+   */
+  function unchanged(viewer: Viewer, whole: boolean): Index | null {
+    const before = indexes.get(profileKey(viewer))
+    const upstreams = members()
+    if (before?.upstreams !== upstreams || before.shape !== currentShape() || before.revision !== admission.revision)
+      return null
+    for (let position = 0; position < upstreams.length; position++) {
+      const upstream = upstreams[position]
+      if (upstream === undefined) return null
+      const offered = catalogNow(upstream, viewer)
+      if (offered === null && whole) return null
+      if ((offered ?? upstream.catalog) !== before.catalogs[position]) return null
+    }
+    return before
+  }
+
   /** What the members offer, as far as it is known: of one whose connection for this client starts, what all are offered. */
   function indexNow(viewer: Viewer): Index {
+    const before = unchanged(viewer, false)
+    if (before !== null) return before
     const upstreams = members()
     return indexOf(
       upstreams,
@@ -81,16 +103,15 @@ export function createAggregatedView(
 
   /** What the members offer, those included that are quick to start. */
   function wholeIndex(viewer: Viewer, ms: number): Index | Promise<Index> {
+    const before = unchanged(viewer, true)
+    if (before !== null) return before
     const unknown = pending(viewer)
     return unknown.length === 0 ? indexNow(viewer) : known(unknown, viewer, ms).then(() => indexNow(viewer))
   }
 
   function indexOf(upstreams: readonly Upstream[], catalogs: Catalog[], viewer: Viewer): Index {
     const shape = currentShape()
-    const parts = [upstreams, shape, admission.revision, ...catalogs]
-    const key = profileKey(viewer)
-    const before = indexes.get(key)
-    if (before !== undefined && sameParts(before.parts, parts)) return before
+    const { revision } = admission
     if (indexes.size > 100) indexes.clear()
     const shown = (kind: ListKind, position: number): Shown[] => {
       const upstream = upstreams[position]
@@ -99,7 +120,8 @@ export function createAggregatedView(
     const index: Index = {
       upstreams,
       shape,
-      parts,
+      revision,
+      parts: [upstreams, shape, revision, ...catalogs],
       catalogs,
       tools: new Map(),
       held: new Map(),
@@ -133,7 +155,7 @@ export function createAggregatedView(
           } else index.held.set(String(item['name']), { server: upstream.name, tool: name })
         }
     })
-    indexes.set(key, index)
+    indexes.set(profileKey(viewer), index)
     return index
   }
 

@@ -108,9 +108,14 @@ export function capabilityProfile(capabilities: ClientCapabilities): string {
   return profile
 }
 
+/** Asked for each server at each request: names that are written out are found sooner than those of a list. */
 export function hasProfile(capabilities: ClientCapabilities): boolean {
-  for (const key of SHAPING) if (declares(capabilities, key)) return true
-  return false
+  const { elicitation, sampling, roots, extensions, experimental } = capabilities
+  return (
+    (elicitation ?? sampling ?? roots ?? null) !== null ||
+    ((extensions ?? experimental ?? null) !== null &&
+      (declares(capabilities, 'extensions') || declares(capabilities, 'experimental')))
+  )
 }
 
 function declares(capabilities: ClientCapabilities, key: (typeof SHAPING)[number]): boolean {

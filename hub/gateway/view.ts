@@ -75,7 +75,8 @@ export async function started(upstream: Upstream, ms: number): Promise<void> {
 
 /** What a viewer is offered by a server when nothing must be waited for; null when something must. */
 export function catalogNow(upstream: Upstream, viewer: Viewer): Catalog | null {
-  if (upstream.instance !== null) return upstream.catalogFor(viewer.principal, viewer.capabilities)
+  const offered = upstream.catalogFor(viewer.principal, viewer.capabilities)
+  if (offered !== null || upstream.instance !== null) return offered
   return upstream.startingSince === null ? upstream.catalog : null
 }
 
@@ -158,7 +159,7 @@ export function createListCache(): (key: string, parts: readonly unknown[], make
 }
 
 export function sameParts(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && a.every((part, position) => part === b[position])
+  return a === b || (a.length === b.length && a.every((part, position) => part === b[position]))
 }
 
 /** Capabilities towards a client: those of all servers, without what its era does not have, or not in this form. */

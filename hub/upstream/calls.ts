@@ -203,7 +203,8 @@ export function createCalls(target: CallTarget): Calls {
       const plain = target.instance
       if (plain === null) return
       plain.freshen()
-      for (const instance of lanesFor(plain, principal, capabilities, false)?.instances ?? []) instance.freshen()
+      const lanes = lanesFor(plain, principal, capabilities, false)
+      if (lanes !== null) for (const instance of lanes.instances) instance.freshen()
     },
     settled: queue.settled,
     flush: queue.flush,

@@ -55,6 +55,8 @@ const REFRESH_DELAY_MS = 50
 const UNTOLD_TTL_MS = 60_000
 /** However short a server says that its list is good for. */
 const MIN_TTL_MS = 5_000
+/** Clients ask more often than it is worth a look how old the lists are. */
+const FRESHNESS_LOOK_MS = 1_000
 const changedKinds: Record<string, readonly ListKind[]> = {
   'notifications/tools/list_changed': ['tools'],
   'notifications/prompts/list_changed': ['prompts'],
@@ -72,6 +74,8 @@ export function createInstance(options: InstanceOptions): Instance {
   let reading: Promise<unknown> = Promise.resolve()
   /** When each list was asked for last. */
   const readAt: Record<ListKind, number> = { tools: 0, prompts: 0, resources: 0, resourceTemplates: 0 }
+  /** Until then no list is too old. */
+  let freshUntil = 0
   const startedAt = options.now()
   let lastUsed = startedAt
   let isStarted = false
@@ -171,6 +175,8 @@ export function createInstance(options: InstanceOptions): Instance {
   function freshen(): void {
     if (!isStarted || closed) return
     const now = options.now()
+    if (now < freshUntil) return
+    freshUntil = now + FRESHNESS_LOOK_MS
     const due = listKinds.filter((kind) => now - readAt[kind] > ttlOf(kind))
     if (due.length > 0) void read(due)
   }
