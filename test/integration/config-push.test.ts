@@ -385,6 +385,15 @@ it('a push that a hub of before left under watch is taken over, with those that 
   expect([record.open?.status.id, record.open?.ran, record.decided]).toEqual(['old', ['one'], [earlier]])
   expect(await record.takeOver(record.pulse)).toBe(true)
   expect(await record.end({ ...status, state: 'not-applied' })).toBe(true)
+
+  // A hub of before was in use once more in between, and ended while it watched another one.
+  const another = { status: { ...status, id: 'another', at: 3 }, before: texts, after: texts, ran: [] }
+  await writeFile(path.join(dir, 'config-push.json'), JSON.stringify(another))
+  await writeFile(path.join(dir, 'config-pushes.json'), JSON.stringify([earlier]))
+  await adoptOldRecord(text, dir)
+  await record.load()
+  expect([record.open?.status.id, record.isMine]).toEqual(['another', false])
+  expect(record.decided.map(({ id, state }) => `${id} ${state}`)).toEqual(['old not-applied', 'earlier kept'])
   await folder.dispose()
 })
 

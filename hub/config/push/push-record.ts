@@ -101,9 +101,16 @@ export async function openPushRecord(text: KeptText, self: string): Promise<Push
   }
 }
 
-/** A record that no hub watches yet. */
-export function recordText(open: OpenPush | null, decided: PushStatus[]): string {
-  const kept: Kept = { open: open && { ...open, watcher: '', beat: 0 }, decided }
+/** A record with what is to be watched, by no hub yet, and decided besides what it has. */
+export function withOld(text: string | null, open: OpenPush | null, decided: PushStatus[]): string {
+  const now = parse(text)
+  const known = new Set(now.decided.map(({ id }) => id))
+  const all = [...now.decided, ...decided.filter(({ id }) => !known.has(id))].sort((a, b) => b.at - a.at)
+  const kept: Kept = {
+    // Decided meanwhile, e.g. by the hub that took it over before it went away.
+    open: now.open ?? (open === null || known.has(open.status.id) ? null : { ...open, watcher: '', beat: 0 }),
+    decided: all.slice(0, MAX_DECIDED),
+  }
   return JSON.stringify(kept)
 }
 
