@@ -18,13 +18,24 @@ test('the preview shows each generated file and follows the form', async ({ admi
   await files.getByRole('link', { name: 'nginx/mcp-hub.conf' }).click()
   await expect(page).toHaveURL(/file=nginx/)
   const text = files.getByRole('region', { name: 'nginx/mcp-hub.conf' })
-  await expect(text).toContainText('server_name mcp.example.org')
+  await expect(text).toContainText('server_name mcp.example.org', { timeout: 20_000 })
   await expect(text.locator('.code-name').first()).toBeVisible()
   await expect(page.getByText('--domain mcp.example.org')).toBeVisible()
 
   await page.getByText('Docker', { exact: true }).click()
   await page.getByRole('searchbox', { name: 'Find a file' }).fill('compose')
   await expect(files.getByRole('link', { name: /compose\.yaml/ })).toBeVisible({ timeout: 20_000 })
+  await page.getByText('Ports, folder, log level and backups').click()
+  const digests = page.getByLabel('Base images by content')
+  await digests.fill('node:24')
+  await expect(page.getByText('Images with version and digest, one a line')).toBeVisible()
+  const image = `nginx:1.30.6-trixie@sha256:${'5f'.repeat(32)}`
+  await digests.fill(image)
+  await expect(page.getByText(`--image-digests ${image}`)).toBeVisible()
+  await page.getByText('PM2', { exact: true }).click()
+  // What was given can be taken away.
+  await digests.fill('')
+  await expect(digests).toBeHidden()
 
   await page.getByLabel('Domain').fill('10.0.0.1')
   await expect(page.getByText('A domain name such as hub.example.com, not an IP address.')).toBeVisible()

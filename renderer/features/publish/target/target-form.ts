@@ -13,5 +13,8 @@ export function targetFaults(target: TargetInput): ReadonlySet<string> {
 /** Of a list, the field that has it. */
 const fieldOf = (path: readonly PropertyKey[]): string => path.filter((part) => typeof part === 'string').join('.')
 
+/** Whether its hubs run in images that are made from the bundle. */
+export const buildsImages = ({ mode }: TargetInput): boolean => mode === 'docker' || mode === 'kubernetes'
+
 /** A cluster takes manifests; everything else is pushed over SSH. */
 export const isPushed = ({ mode }: TargetInput): boolean => mode !== 'kubernetes'
