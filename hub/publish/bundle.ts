@@ -116,7 +116,9 @@ export async function createBundle({
     paths: targetPaths(target),
   }
   const files: BundleEntry[] = [
-    ...artifacts.map((artifact) => generated(artifact.path, artifact.render(context), artifact.why)),
+    ...artifacts
+      .filter(({ when }) => when?.(context) !== false)
+      .map((artifact) => generated(artifact.path, artifact.render(context), artifact.why)),
     ...(await listBuiltFiles(distDir)),
   ]
   // Read where they are needed: the command line also runs from source, where nothing takes text files into a module.

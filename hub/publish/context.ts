@@ -19,6 +19,8 @@ export interface BundleContext {
 export interface Artifact {
   path: string
   why: string
+  /** Whether the bundle has it; always, when absent. */
+  when?: (context: BundleContext) => boolean
   render(context: BundleContext): string
 }
 

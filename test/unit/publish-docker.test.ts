@@ -63,6 +63,14 @@ describe('the compose file', () => {
     }
   })
 
+  it('lets a hub see the archives that are made beside it, so that nobody is told that there is none', async () => {
+    const bundle = await bundleFor()
+    const { backup } = z
+      .object({ backup: z.object({ folder: z.string() }) })
+      .parse(JSON.parse(textOf(bundle, 'config/system.json')))
+    expect(textOf(bundle, 'docker/compose.yaml')).toContain(`source: /opt/mcp-hub/backups, target: ${backup.folder},`)
+  })
+
   it('runs PostgreSQL and Redis only where their profile is chosen, out of reach and with secrets of their own', async () => {
     const { services, volumes, secrets } = await composeOf(many)
     for (const store of ['database', 'redis']) {

@@ -47,6 +47,7 @@ function bundleFor(target: Partial<TargetInput> = {}): Promise<Bundle> {
       remote: { url: 'https://mcp.example.com:8443/mcp' },
     },
     system: {},
+    profiles: { work: { servers: { remote: {} } } },
     target: targetSchema.parse({ domain: 'hub.example.com', mode: 'kubernetes', ...target }),
     distDir: folder.path,
     version: '1.2.3',
@@ -197,6 +198,39 @@ describe('a cluster', () => {
     expect(hub.spec).toMatchObject({ strategy: { rollingUpdate: { maxUnavailable: 0 } } })
     expect(one(bundle, 'HorizontalPodAutoscaler', 'mcp-hub').spec).toMatchObject({ minReplicas: 2, maxReplicas: 8 })
     expect(one(bundle, 'PersistentVolumeClaim', 'mcp-hub-state').spec).toMatchObject({ accessModes: ['ReadWriteMany'] })
+  })
+
+  it('goes by requests as well only where somebody says so', async () => {
+    const bundle = await bundleFor(shared)
+    const scaler = (name: string) =>
+      objectsIn(text(bundle, name)).find(({ kind }) => kind === 'HorizontalPodAutoscaler')
+    const kinds = (object?: Loose) => (object?.spec as { metrics: { type: string }[] }).metrics.map(({ type }) => type)
+    const patch = scaler('k8s/optional/autoscaler-by-requests.yaml')
+    expect([kinds(scaler('k8s/availability.yaml')), kinds(patch)]).toEqual([['Resource'], ['Resource', 'Pods']])
+    expect(patch?.metadata.name).toBe(scaler('k8s/availability.yaml')?.metadata.name)
+    expect(text(bundle, 'k8s/kustomization.yaml')).not.toContain('optional/')
+    for (const name of ['README.md', 'README.zh-CN.md'])
+      expect(text(bundle, name)).toContain('- path: optional/autoscaler-by-requests.yaml')
+    const alone = await bundleFor()
+    expect(alone.files.map(({ path: name }) => name)).not.toContain('k8s/optional/autoscaler-by-requests.yaml')
+  })
+
+  it('gives a hub that has no configuration yet all of the published one', async () => {
+    const bundle = await bundleFor()
+    const { data = {} } = one(bundle, 'ConfigMap', 'mcp-hub-config')
+    expect(Object.keys(data)).toEqual(['servers.json', 'system.json', 'profiles.json'])
+    expect(JSON.parse(data['profiles.json'] ?? '')).toMatchObject({ profiles: { work: { servers: { remote: {} } } } })
+    const [init] = podsOf(one(bundle, 'Deployment', 'mcp-hub'))[0]?.initContainers ?? []
+    for (const name of Object.keys(data)) expect(init?.command?.join(' ')).toContain(name)
+  })
+
+  it('is watched by its own means: pods by discovery, backups by their job', async () => {
+    const bundle = await bundleFor(shared)
+    expect(text(bundle, 'ops/prometheus.yml')).toContain('kubernetes_sd_configs:')
+    for (const name of ['ops/alerts.yml', 'ops/alerts.test.yml', 'ops/grafana-dashboard.json']) {
+      expect(text(bundle, name), name).toContain('kube_cronjob_status_last_successful_time')
+      expect(text(bundle, name), name).not.toContain('mcp_hub_backup_timestamp_seconds')
+    }
   })
 
   it('lets the hubs reach the ports of servers and services, and nothing reach the hubs but nginx and Prometheus', async () => {

@@ -1,4 +1,5 @@
 import type { Artifact } from '../context.ts'
+import { NEWEST_BACKUP, newestBackup } from './alerts.ts'
 import { HUB_JOB, OUTSIDE_JOB } from './prometheus.ts'
 
 /** One situation: what is scraped each minute, and which alerts there are then. */
@@ -34,7 +35,7 @@ const cases: readonly Case[] = [
       'mcp_hub_server_state{server="files",state="failed"}': '0x430',
       mcp_hub_lockouts_total: '0+1x2 2x430',
       mcp_hub_history_dropped_total: '7x430',
-      mcp_hub_backup_timestamp_seconds: '0+60x430',
+      [NEWEST_BACKUP]: '0+60x430',
     },
     at: '7h',
     firing: [],
@@ -98,7 +99,7 @@ const cases: readonly Case[] = [
   },
   {
     what: 'The last backup is of the day before yesterday',
-    series: { mcp_hub_backup_timestamp_seconds: '-90000x120' },
+    series: { [NEWEST_BACKUP]: '-90000x120' },
     at: '2h',
     firing: ['McpHubBackupOld'],
   },
@@ -113,11 +114,11 @@ const cases: readonly Case[] = [
 export const alertTests: Artifact = {
   path: 'ops/alerts.test.yml',
   why: 'Situations, and which alerts there must be in each, and which not; promtool tries them.',
-  render: () => `# promtool test rules alerts.test.yml
+  render: (context) => `# promtool test rules alerts.test.yml
 rule_files: [alerts.yml]
 evaluation_interval: 1m
 tests:
-${cases.map(testOf).join('')}`,
+${cases.map(testOf).join('').replaceAll(NEWEST_BACKUP, newestBackup(context))}`,
 }
 
 function testOf({ what, series, at, firing }: Case): string {

@@ -1,5 +1,11 @@
-import type { Artifact } from '../context.ts'
+import type { Artifact, BundleContext } from '../context.ts'
+import { names } from '../kubernetes/names.ts'
 import { HUB_JOB, OUTSIDE_JOB } from './prometheus.ts'
+
+/** What the alert about backups looks at. In a cluster no hub sees the archives, but kube-state-metrics knows when the job was done. */
+export const NEWEST_BACKUP = 'mcp_hub_backup_timestamp_seconds'
+export const newestBackup = ({ target }: BundleContext): string =>
+  target.mode === 'kubernetes' ? `kube_cronjob_status_last_successful_time{cronjob="${names.backup}"}` : NEWEST_BACKUP
 
 /** One call in a hundred may fail through no fault of its tool. */
 const BUDGET = 0.01
@@ -90,11 +96,11 @@ export const alerts: readonly Alert[] = [
   },
   {
     name: 'McpHubBackupOld',
-    expr: `time() - max(mcp_hub_backup_timestamp_seconds) > 26 * 3600`,
+    expr: `time() - max(${NEWEST_BACKUP}) > 26 * 3600`,
     for: '10m',
     severity: 'warning',
     summary: 'No backup was made for more than 26 hours',
-    cure: 'ops/backup.sh says what fails; with systemd: journalctl -u mcp-hub-backup.service',
+    cure: 'ops/backup.sh says what fails; with systemd: journalctl -u mcp-hub-backup.service; in a cluster the log of the newest job does.',
   },
   {
     name: 'McpHubHistoryLost',
@@ -108,7 +114,7 @@ export const alerts: readonly Alert[] = [
 export const alertRules: Artifact = {
   path: 'ops/alerts.yml',
   why: 'When a person is needed, and what to do then. A hundredth of all calls may fail; errors count by how fast they use that up.',
-  render: () => `# promtool check rules alerts.yml; promtool test rules alerts.test.yml
+  render: (context) => `# promtool check rules alerts.yml; promtool test rules alerts.test.yml
 groups:
   - name: mcp-hub-errors
     rules:
@@ -121,7 +127,7 @@ ${SPANS.map(
 `,
 ).join('')}  - name: mcp-hub
     rules:
-${alerts.map(ruleOf).join('')}`,
+${alerts.map(ruleOf).join('').replaceAll(NEWEST_BACKUP, newestBackup(context))}`,
 }
 
 function ruleOf(alert: Alert): string {

@@ -1,5 +1,6 @@
 import type { SystemFile } from '../../contract/index.ts'
 import { publicOrigin, type Artifact, type BundleContext } from '../context.ts'
+import { CONTAINER_BACKUPS } from './docker.ts'
 
 export const serversFile: Artifact = {
   path: 'config/servers.json',
@@ -40,10 +41,15 @@ export function systemForTarget({
       cors: { ...server.cors, origin: [publicOrigin(target)] },
     },
     auth: { ...auth, mcp: 'token' },
-    // Those of ops/backup.sh are there, so that the hub sees how old they are. In a container there is no such folder.
-    ...(target.mode === 'docker' || target.mode === 'kubernetes'
+    // Those of ops/backup.sh are there, so that the hub sees how old they are. In a cluster a job has them, and the hub does not.
+    ...(target.mode === 'kubernetes'
       ? {}
-      : { backup: { ...system.backup, folder: paths.backups } }),
+      : {
+          backup: {
+            ...system.backup,
+            folder: target.mode === 'docker' ? CONTAINER_BACKUPS : paths.backups,
+          },
+        }),
     logging: { level: 'info', maxFiles: 10, maxSize: '10m', ...logging },
   }
 }

@@ -13,6 +13,7 @@ const UV_VERSION = '0.13.8'
 
 /** Where a hub has its folders inside its container. */
 const STATE = '/var/lib/mcp-hub'
+export const CONTAINER_BACKUPS = `${STATE}/backups`
 
 /** User ids inside the images; compose runs the hub as the user that owns the folders. */
 const HUB_UID = 1000
@@ -155,6 +156,8 @@ x-hub: &hub
   volumes:
     - { type: bind, source: ${paths.config}, target: ${STATE}/config, bind: { create_host_path: false } }
     - { type: bind, source: ${paths.data}, target: ${STATE}/data, bind: { create_host_path: false } }
+    # So that the hubs see how old the newest archive of ops/backup.sh is.
+    - { type: bind, source: ${paths.backups}, target: ${CONTAINER_BACKUPS}, bind: { create_host_path: false } }
   build:
     context: ..
     dockerfile: docker/Dockerfile
@@ -250,7 +253,9 @@ export function imagesOf(context: BundleContext): string[] {
   const commands = commandsOf(context)
   const { node, nginx, python } = baseImages
   const needsUv = commands.has('uv') || commands.has('uvx')
-  return [node, nginx, ...(needsUv ? [python] : []), ...storesOf(context.target).map((store) => storeImages[store])]
+  // A cluster has no store of compose.
+  const stores = context.target.mode === 'docker' ? storesOf(context.target) : []
+  return [node, nginx, ...(needsUv ? [python] : []), ...stores.map((store) => storeImages[store])]
 }
 
 function commandsOf({ servers }: BundleContext): Set<string> {

@@ -1,4 +1,5 @@
-import type { Artifact } from '../context.ts'
+import type { Artifact, BundleContext } from '../context.ts'
+import { NEWEST_BACKUP, newestBackup } from './alerts.ts'
 import { HUB_JOB, OUTSIDE_JOB } from './prometheus.ts'
 
 interface Panel {
@@ -13,6 +14,7 @@ interface Panel {
 }
 
 const hub = `job="${HUB_JOB}",instance=~"$instance"`
+const ofHubs = `${NEWEST_BACKUP}{${hub}}`
 const panels: readonly Panel[] = [
   { title: 'Hubs', type: 'stat', unit: 'none', width: 4, lines: [['running', `sum(up{${hub}})`]] },
   {
@@ -42,7 +44,7 @@ const panels: readonly Panel[] = [
     type: 'stat',
     unit: 's',
     width: 4,
-    lines: [['', `time() - max(mcp_hub_backup_timestamp_seconds{${hub}})`]],
+    lines: [['', `time() - max(${ofHubs})`]],
   },
   {
     title: 'Until the certificate ends',
@@ -135,11 +137,11 @@ const panels: readonly Panel[] = [
 export const grafanaDashboard: Artifact = {
   path: 'ops/grafana-dashboard.json',
   why: 'The hubs at a glance: import it into Grafana 10 or later and choose the Prometheus.',
-  render: ({ target }) =>
+  render: (context) =>
     `${JSON.stringify(
       {
         uid: 'mcp-hub',
-        title: `MCP Hub at ${target.domain}`,
+        title: `MCP Hub at ${context.target.domain}`,
         tags: ['mcp-hub'],
         timezone: 'browser',
         schemaVersion: 39,
@@ -162,7 +164,7 @@ export const grafanaDashboard: Artifact = {
             },
           ],
         },
-        panels: placed(panels),
+        panels: placed(panelsFor(context)),
       },
       null,
       2,
@@ -170,6 +172,15 @@ export const grafanaDashboard: Artifact = {
 }
 
 const DATASOURCE = { type: 'prometheus', uid: '${datasource}' }
+
+function panelsFor(context: BundleContext): readonly Panel[] {
+  const newest = newestBackup(context)
+  if (newest === NEWEST_BACKUP) return panels
+  return panels.map((panel) => ({
+    ...panel,
+    lines: panel.lines.map(([legend, expression]) => [legend, expression.replace(ofHubs, newest)] as const),
+  }))
+}
 
 /** In rows of 24 columns, in their order. */
 function placed(all: readonly Panel[]): object[] {

@@ -1,16 +1,22 @@
 import { publicOrigin, type BundleContext } from '../context.ts'
+import { autoscalerManifest } from '../kubernetes/documents.ts'
 import { names } from '../kubernetes/names.ts'
 import { isShared } from '../kubernetes/values.ts'
+import { findDigests } from './instructions.ts'
 
 /** The commands of both READMEs for a cluster. All are run in the folder of the bundle, on a computer that may talk to the cluster. */
 export interface ClusterInstructions {
   tools: string
   images: string
+  /** Says what to publish with, so that base images are pinned by content. */
+  pin: string
   secret: string
   certificate: string
   apply: string
   helm: string
   check: string
+  /** Has the autoscaler go by requests as well; null where there is none. */
+  requests: string | null
   upgrade: string
   rollback: string
   token: string
@@ -45,6 +51,7 @@ for IMAGE in hub web; do
   docker push "$REGISTRY/mcp-hub-$IMAGE:${version}"
 done
 sed -i "s|newName: mcp-hub-|newName: $REGISTRY/mcp-hub-|" k8s/kustomization.yaml`,
+    pin: findDigests(context),
     secret: `kubectl apply -f k8s/namespace.yaml
 node hub/cli.js env --example .env.example --out ${ENVIRONMENT}
 editor ${ENVIRONMENT}
@@ -62,6 +69,11 @@ curl --fail -H "Authorization: Bearer $TOKEN" ${origin}/api/servers
 curl --fail -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
   -H 'Accept: application/json, text/event-stream' ${origin}/mcp \\
   -d '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}'`,
+    requests: isShared(target)
+      ? `kubectl get --raw "/apis/custom.metrics.k8s.io/v1beta1/namespaces/${names.namespace}/pods/*/mcp_hub_requests"
+printf 'patches:\\n  - path: ${autoscalerManifest.name}\\n' >> k8s/kustomization.yaml
+kubectl apply -k k8s`
+      : null,
     upgrade: `kubectl diff -k k8s
 kubectl apply -k k8s
 ${status}`,

@@ -58,11 +58,7 @@ install -d -m 0755 ${paths.root} ${paths.root}/releases`,
     edit: `editor ${paths.environment}
 ${docker ? `bash ${paths.root}/releases/${release}/ops/deploy.sh` : `bash ${ops}/hubs.sh start`}`,
     stores: docker ? storesBeside(context) : null,
-    pin: docker
-      ? `for image in ${imagesOf(context).join(' ')}; do
-  echo "$image@$(docker buildx imagetools inspect "$image" --format '{{.Manifest.Digest}}')"
-done | paste -sd,`
-      : null,
+    pin: docker ? findDigests(context) : null,
     certificate: docker
       ? certificate(` -o ${NGINX_UID} -g ${NGINX_UID}`, `bash ${ops}/hubs.sh start`)
       : certificate('', 'nginx -t && systemctl reload nginx'),
@@ -85,6 +81,13 @@ tail -n 100 ${paths.logs}/hub-${ports[0] ?? 3000}.log ${paths.logs}/pm2-${ports[
         }
 tail -n 100 /var/log/nginx/mcp-hub.access.log`,
   }
+}
+
+/** Says what each base image is now, where Docker reaches the registry. */
+export function findDigests(context: BundleContext): string {
+  return `for image in ${imagesOf(context).join(' ')}; do
+  echo "$image@$(docker buildx imagetools inspect "$image" --format '{{.Manifest.Digest}}')"
+done | paste -sd,`
 }
 
 /** A password for each store, its address in `.env`, and its profile: nothing is done twice. */

@@ -1,9 +1,15 @@
 import { stringify } from 'yaml'
 import type { Artifact } from '../context.ts'
 import { namespace, secretForm } from '../kubernetes/config.ts'
-import { gatewayManifest, manifests, printDocuments } from '../kubernetes/documents.ts'
+import {
+  autoscalerManifest,
+  gatewayManifest,
+  manifests,
+  printDocuments,
+  type ManifestFile,
+} from '../kubernetes/documents.ts'
 import { names } from '../kubernetes/names.ts'
-import { clusterValues } from '../kubernetes/values.ts'
+import { clusterValues, isShared } from '../kubernetes/values.ts'
 
 const kustomization: Artifact = {
   path: 'k8s/kustomization.yaml',
@@ -40,13 +46,16 @@ const secretManifest: Artifact = {
 ${printDocuments([secretForm(context)])}`,
 }
 
+const artifactOf = ({ name, why, documents }: ManifestFile): Artifact => ({
+  path: `k8s/${name}`,
+  why,
+  render: (context) => printDocuments(documents(context, clusterValues(context.target, context.version))),
+})
+
 export const kubernetesArtifacts: readonly Artifact[] = [
   kustomization,
   namespaceManifest,
   secretManifest,
-  ...[...manifests, gatewayManifest].map(({ name, why, documents }): Artifact => ({
-    path: `k8s/${name}`,
-    why,
-    render: (context) => printDocuments(documents(context, clusterValues(context.target, context.version))),
-  })),
+  ...[...manifests, gatewayManifest].map(artifactOf),
+  { ...artifactOf(autoscalerManifest), when: ({ target }) => isShared(target) },
 ]

@@ -1,4 +1,5 @@
 import { hubPorts, publicOrigin, type Artifact, type BundleContext } from '../context.ts'
+import { names } from '../kubernetes/names.ts'
 import { CONTAINER_PORT, hubNames } from './docker.ts'
 
 /** Names of the jobs, by which the rules know whose numbers they look at. */
@@ -14,7 +15,9 @@ export const prometheusConfig: Artifact = {
     const { paths, target } = context
     const where =
       target.mode === 'kubernetes'
-        ? '# In a cluster its own discovery knows the hubs, and takes the place of the targets of the first job.\n'
+        ? `# Prometheus runs in the cluster, in a namespace with the label mcp-hub/metrics=true, and may list the pods of ${names.namespace}.
+# The alert about backups goes by kube-state-metrics.
+`
         : target.mode === 'docker'
           ? '# The hubs have names in the network internal of the compose file only: let Prometheus run there, too.\n'
           : ''
@@ -35,11 +38,7 @@ scrape_configs:
     metrics_path: /api/metrics
     authorization:
       credentials_file: ${TOKEN_FILE}
-    static_configs:
-      - targets: [${hubAddresses(context)
-        .map((address) => `'${address}'`)
-        .join(', ')}]
-
+${target.mode === 'kubernetes' ? discovery : staticTargets(context)}
   # From outside, through DNS, nginx and TLS; knows when the certificate ends. By Debian's prometheus-blackbox-exporter, whose
   # module http_2xx is the one that it comes with. Let it listen on loopback only.
   - job_name: ${OUTSIDE_JOB}
@@ -59,6 +58,27 @@ scrape_configs:
 `
   },
 }
+
+function staticTargets(context: BundleContext): string {
+  const addresses = hubAddresses(context).map((address) => `'${address}'`)
+  return `    static_configs:
+      - targets: [${addresses.join(', ')}]
+`
+}
+
+/** The hubs as the cluster knows them; by `namespace` and `pod` an adapter tells the autoscaler whose numbers they are. */
+const discovery = `    kubernetes_sd_configs:
+      - role: pod
+        namespaces: { names: [${names.namespace}] }
+    relabel_configs:
+      - source_labels: [__meta_kubernetes_pod_label_app_kubernetes_io_component, __meta_kubernetes_pod_container_port_name]
+        regex: hub;http
+        action: keep
+      - source_labels: [__meta_kubernetes_namespace]
+        target_label: namespace
+      - source_labels: [__meta_kubernetes_pod_name]
+        target_label: pod
+`
 
 function hubAddresses(context: BundleContext): string[] {
   return context.target.mode === 'docker'

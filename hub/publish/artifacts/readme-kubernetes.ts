@@ -40,8 +40,10 @@ ${sh(run.tools)}
 Put the name of your registry for REGISTRY:
 
 ${sh(run.images)}
-\`digest: sha256:…\` in the place of \`newTag\` in \`k8s/kustomization.yaml\` pins an image by its content.
+\`digest: sha256:…\` in the place of \`newTag\` in \`k8s/kustomization.yaml\` pins an image by its content. What they are built on is pinned by publishing
+with \`--image-digests\` and the line that this prints:
 
+${sh(run.pin)}
 ## 3. Secrets
 
 ${sh(run.secret)}
@@ -82,7 +84,8 @@ Then open ${origin} and sign in as \`admin\` with \`MCP_HUB_ADMIN_PASSWORD\`. MC
 Publish again, build and push the images (step 2), then:
 
 ${sh(run.upgrade)}
-The configuration in the cluster is kept: the published one is only for a hub that has none.
+The configuration in the cluster is kept: the published one is only for a hub that has none. Servers, profiles and settings are brought to hubs
+that run by \`mcp-hub config push\`, or changed in the web UI.
 
 ## Roll back
 
@@ -104,8 +107,21 @@ ${sh(run.restore)}
 
 Pods may only talk as \`k8s/network-policies.yaml\` says: DNS, ports 80 and 443, those in the URLs of servers${target.services.length > 0 ? ', and the usual ports of the services' : ''}. Where
 yours has another port, change it there. The network of the cluster must support policies (Calico, Cilium, …); without, they do nothing.
-Prometheus reads \`/api/metrics\` of each hub pod, from a namespace with the label \`mcp-hub/metrics=true\`.
 
+## Monitoring
+
+Prometheus reads \`/api/metrics\` of each hub pod, from a namespace with the label \`mcp-hub/metrics=true\`: \`ops/prometheus.yml\` finds the pods,
+\`ops/alerts.yml\` says when a person is needed (about backups by kube-state-metrics), \`ops/grafana-dashboard.json\` shows it all.
+${
+  run.requests === null
+    ? ''
+    : `
+The autoscaler goes by processor. Where an adapter (prometheus-adapter with the rules that it comes with) gives the cluster what Prometheus
+knows, the first command answers, and the others have it go by requests as well: 300 a second for each hub, to be changed in the
+file. With Helm the same stands in \`replicas.metrics\` of the values.
+
+${sh(run.requests)}`
+}
 ## When something is wrong
 
 ${sh(run.logs)}
@@ -139,8 +155,10 @@ ${sh(run.tools)}
 把 REGISTRY 换成你的镜像仓库：
 
 ${sh(run.images)}
-在 \`k8s/kustomization.yaml\` 中用 \`digest: sha256:…\` 代替 \`newTag\`，可以按内容固定镜像。
+在 \`k8s/kustomization.yaml\` 中用 \`digest: sha256:…\` 代替 \`newTag\`，可以按内容固定镜像。要固定它们的基础镜像，发布时使用 \`--image-digests\`
+和以下命令输出的一行：
 
+${sh(run.pin)}
 ## 3. 密钥
 
 ${sh(run.secret)}
@@ -179,7 +197,7 @@ ${sh(run.check)}
 重新发布，构建并推送镜像（第 2 步），然后：
 
 ${sh(run.upgrade)}
-集群中的配置保持不变：发布的配置只用于还没有配置的 Hub。
+集群中的配置保持不变：发布的配置只用于还没有配置的 Hub。对运行中的 Hub，用 \`mcp-hub config push\` 更新服务器、配置集和设置，或在网页界面中修改。
 
 ## 回滚
 
@@ -200,9 +218,21 @@ ${sh(run.restore)}
 ## 网络
 
 Pod 只能按 \`k8s/network-policies.yaml\` 通信：DNS、端口 80 和 443、服务器 URL 中的端口${target.services.length > 0 ? '，以及各服务的常用端口' : ''}。如果你的端口不同，请在其中修改。
-集群网络必须支持网络策略（Calico、Cilium 等），否则它们不起作用。Prometheus 直接读取每个 Hub Pod 的 \`/api/metrics\`，其命名空间须有标签
-\`mcp-hub/metrics=true\`。
+集群网络必须支持网络策略（Calico、Cilium 等），否则它们不起作用。
 
+## 监控
+
+Prometheus 从带有标签 \`mcp-hub/metrics=true\` 的命名空间读取每个 Hub Pod 的 \`/api/metrics\`：\`ops/prometheus.yml\` 自动发现 Pod，\`ops/alerts.yml\`
+说明何时需要人处理（备份告警依据 kube-state-metrics），\`ops/grafana-dashboard.json\` 是仪表板。
+${
+  run.requests === null
+    ? ''
+    : `
+自动伸缩依据 CPU。如果集群中有适配器（使用默认规则的 prometheus-adapter）提供 Prometheus 的数据，第一条命令会有应答，其余命令使自动伸缩同时依据请求数：
+每个 Hub 每秒 300 个，可在该文件中修改。使用 Helm 时在 values 的 \`replicas.metrics\` 中填写相同内容。
+
+${sh(run.requests)}`
+}
 ## 出现问题时
 
 ${sh(run.logs)}

@@ -23,9 +23,7 @@ export function autoscaler({ replicas }: ClusterValues): IHorizontalPodAutoscale
       scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: names.hub },
       minReplicas: replicas.min,
       maxReplicas: replicas.max,
-      metrics: [
-        { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 70 } } },
-      ],
+      metrics: replicas.metrics,
       behavior: {
         scaleDown: {
           stabilizationWindowSeconds: 300,

@@ -9,13 +9,17 @@ import { clusterValues, isShared, type ClusterValues } from './values.ts'
 const mark = (kind: 'text' | 'number' | 'block' | 'optional', value: string): string => `⟦${kind} ${value}⟧`
 
 /** Values that are a mark each. A number or an object is one as well, until it is printed. */
-function marks({ min, max }: { min: string; max: string }): ClusterValues {
+function marks(): ClusterValues {
   const asNumber = (value: string): number => mark('number', value) as unknown as number
-  const asBlock = (value: string): ClusterValues['resources']['hub'] => mark('block', value) as unknown as object
+  const asBlock = (value: string): object => mark('block', value) as unknown as object
   return {
     domain: mark('text', 'domain'),
     image: { hub: mark('text', 'image.hub'), web: mark('text', 'image.web') },
-    replicas: { min: asNumber(min), max: asNumber(max) },
+    replicas: {
+      min: asNumber('replicas.min'),
+      max: asNumber('replicas.max'),
+      metrics: asBlock('replicas.metrics') as [],
+    },
     resources: { hub: asBlock('resources.hub'), web: asBlock('resources.web') },
     storage: {
       size: mark('text', 'storage.size'),
@@ -50,7 +54,7 @@ export function chartOf(context: BundleContext): Chart {
       backup: { enabled: true },
     },
     templates: manifests.map(({ name, why, documents }) => {
-      const text = template(printDocuments(documents(context, marks({ min: 'replicas.min', max: 'replicas.max' }))))
+      const text = template(printDocuments(documents(context, marks())))
       const only = switches[name]
       return { name, why, text: only === undefined ? text : `{{- if .Values.${only} }}\n${text}{{- end }}\n` }
     }),

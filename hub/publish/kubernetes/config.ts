@@ -35,6 +35,7 @@ export function publishedConfig(context: BundleContext, values: ClusterValues): 
     data: {
       'servers.json': json({ mcpServers: context.servers }),
       'system.json': json(systemForTarget(inCluster(context, values))),
+      'profiles.json': json({ profiles: context.profiles }),
     },
   }
 }

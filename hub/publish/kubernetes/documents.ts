@@ -4,7 +4,7 @@ import { autoscaler, disruptionBudgets } from './availability.ts'
 import { claims, publishedConfig, serviceAccount, site, siteVersion } from './config.ts'
 import { gateway, ingress, networkPolicies, services } from './network.ts'
 import type { ClusterValues } from './values.ts'
-import { isShared } from './values.ts'
+import { alsoByRequests, isShared } from './values.ts'
 import { backupJob, hubDeployment, webDeployment } from './workloads.ts'
 
 /** A file of `k8s/`, and the template of the same name in the chart. */
@@ -72,6 +72,13 @@ export const gatewayManifest: ManifestFile = {
   name: 'optional/gateway.yaml',
   why: 'The way in by the Gateway API, in the place of ingress.yaml.',
   documents: (_context, values) => gateway(values),
+}
+
+/** Only hubs that share a database may be many. */
+export const autoscalerManifest: ManifestFile = {
+  name: 'optional/autoscaler-by-requests.yaml',
+  why: 'A patch of the autoscaler, for a cluster that can tell how many requests each hub has: README.md says how it is applied.',
+  documents: (_context, values) => [autoscaler(alsoByRequests(values))],
 }
 
 /** As clusters read it: there `off` without quotes would be a boolean. Texts of several lines stay readable. */

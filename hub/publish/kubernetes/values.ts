@@ -1,3 +1,4 @@
+import type { IIoK8sApiAutoscalingV2MetricSpec as MetricSpec } from 'kubernetes-models/autoscaling/v2'
 import type { IIoK8sApiCoreV1ResourceRequirements as ResourceRequirements } from 'kubernetes-models/v1'
 import type { Target } from '../../contract/publish.ts'
 
@@ -5,19 +6,36 @@ import type { Target } from '../../contract/publish.ts'
 export interface ClusterValues {
   domain: string
   image: { hub: string; web: string }
-  /** Of hubs; more than one share a database. */
-  replicas: { min: number; max: number }
+  /** Of hubs; more than one share a database. How many there are is decided by what is measured: by processor, unless it is said otherwise. */
+  replicas: { min: number; max: number; metrics: MetricSpec[] }
   resources: { hub: ResourceRequirements; web: ResourceRequirements }
   /** An empty name of a class means the default of the cluster. */
   storage: { size: string; backupSize: string; className: string }
   ingress: { className: string; tlsSecret: string }
 }
 
+const byProcessor: MetricSpec = {
+  type: 'Resource',
+  resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 70 } },
+}
+
+/** Requests of a hub in a second, as an adapter with the rules that prometheus-adapter comes with makes it of `mcp_hub_requests_total`. */
+const byRequests: MetricSpec = {
+  type: 'Pods',
+  pods: { metric: { name: 'mcp_hub_requests' }, target: { type: 'AverageValue', averageValue: '300' } },
+}
+
+/** With what not every cluster can tell: an autoscaler that cannot read one of its metrics goes by the others, but never down. */
+export const alsoByRequests = (values: ClusterValues): ClusterValues => ({
+  ...values,
+  replicas: { ...values.replicas, metrics: [...values.replicas.metrics, byRequests] },
+})
+
 export function clusterValues(target: Target, version: string): ClusterValues {
   return {
     domain: target.domain,
     image: { hub: `mcp-hub-hub:${version}`, web: `mcp-hub-web:${version}` },
-    replicas: { min: target.instances, max: target.instances * 4 },
+    replicas: { min: target.instances, max: target.instances * 4, metrics: [byProcessor] },
     // No limit of CPU: it would hold back the event loop, and every client with it.
     resources: {
       hub: { requests: { cpu: '250m', memory: '512Mi' }, limits: { memory: '2Gi' } },

@@ -88,7 +88,7 @@ function initialConfiguration(image: string, mounts: VolumeMount[]): Container {
     command: [
       'sh',
       '-ec',
-      `cd ${STATE}; mkdir -p config data secrets; for name in servers.json system.json; do [ -e "config/$name" ] || cp "/published/$name" "config/$name"; done`,
+      `cd ${STATE}; mkdir -p config data secrets; for name in servers.json system.json profiles.json; do [ -e "config/$name" ] || cp "/published/$name" "config/$name"; done`,
     ],
     securityContext: confined,
     resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '64Mi' } },
