@@ -106,6 +106,7 @@ describe('a bundle', () => {
       'ops/grafana-dashboard.json',
       'ops/hub-data.sh',
       'ops/hubs.sh',
+      'ops/in-web.sh',
       'ops/install.sh',
       'ops/lib.sh',
       'ops/logrotate.conf',
@@ -239,6 +240,15 @@ describe('a bundle', () => {
     expect(text(three, 'docker/compose.yaml')).toContain('MCP_HUB_INSTANCE: "3"')
     expect(text(three, 'pm2/ecosystem.config.cjs')).toContain(`exec_mode: 'fork'`)
     expect(text(three, 'docker/compose.yaml')).toMatch(/ {2}hub-3:\n/)
+    // By a name that can be taken from a container that runs; one hub by its other name meanwhile.
+    const hubs = (bundle: Bundle): string[] => [
+      ...new Set(text(bundle, 'docker/nginx.conf').match(/server .*resolve.*;/g)),
+    ]
+    expect(hubs(one)).toEqual([
+      'server mcp-hub-hub-in-use:3000 fail_timeout=0 resolve;',
+      'server hub:3000 fail_timeout=0 resolve backup;',
+    ])
+    expect(hubs(three)).toContain('server mcp-hub-hub-3-in-use:3000 fail_timeout=0 resolve;')
   })
 
   it('writes HTTP/2 as the nginx of the target has it', async () => {

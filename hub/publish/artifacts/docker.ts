@@ -86,9 +86,12 @@ export const dockerNginx: Artifact = {
     renderComplete(
       renderSite(context, {
         upstreams: hubNames(context).map((name, at) => ({
-          address: `${name}:${CONTAINER_PORT}`,
+          address: `${inUse(name)}:${CONTAINER_PORT}`,
           instance: String(at + 1),
         })),
+        // Of several another one is asked.
+        ...(context.target.instances === 1 ? { between: `${hubNames(context)[0] ?? ''}:${CONTAINER_PORT}` } : {}),
+        lookAt: '127.0.0.1:8081',
         listen: '',
         ipv6: false,
         httpPort: 8080,
@@ -141,7 +144,7 @@ export const compose: Artifact = {
       MCP_HUB_INSTANCE: "${at + 1}"
       DATA_DIR: ${STATE}/data/${target.basePort + at}
 `
-    return `# docker compose --env-file ${paths.environment} -f ${paths.current}/docker/compose.yaml up -d --build --wait
+    return `# bash ${paths.current}/ops/hubs.sh start, which also gives the hub in use the name by which web asks it: ${names.map(inUse).join(', ')}.
 name: mcp-hub
 
 x-environment: &environment
@@ -242,6 +245,14 @@ function waitsFor(stores: Store[]): string {
 /** Compose says by name what a person has not filled in. */
 function requiredLine(name: string, file: string): string {
   return `      ${name}: \${${name}:?is empty. Fill it in in ${file}}\n`
+}
+
+/**
+ * What the container is called whose hub is in use. A name can be taken from a running container, and an alias of compose cannot: so
+ * nginx forgets a hub before that is told to end.
+ */
+function inUse(name: string): string {
+  return `mcp-hub-${name}-in-use`
 }
 
 export function hubNames({ target }: BundleContext): string[] {

@@ -5,6 +5,10 @@ import { hubPorts, publicOrigin, type Artifact, type BundleContext } from '../co
 export interface NginxPlace {
   /** `host:port` of each hub, and its MCP_HUB_INSTANCE, which stands before the ids of its sessions. */
   upstreams: { address: string; instance: string }[]
+  /** Containers: who is asked while the name of the one hub is being handed over. */
+  between?: string
+  /** Where, from inside alone, scripts see which hub each pool leads to. */
+  lookAt?: string
   /** Empty for every address, else `127.0.0.1:` or the like. */
   listen: string
   /** Also on IPv6; false where one address is given. */
@@ -137,9 +141,9 @@ export function renderSite({ target, system }: BundleContext, place: NginxPlace)
   const resolver =
     place.resolver === null
       ? ''
-      : `  # A container that is made anew may have another address, and nobody answers until it is known.\n  resolver ${place.resolver} valid=1s;\n`
-  // Containers: a hub and the one that follows it have one name for a while, and either may refuse. nginx counts whole seconds: with 0
-  // it asks again in the next one, which is before the old hub has gone. Where that was nothing answers, until the name has forgotten it.
+      : `  # A container that is made anew may have another address, and nobody answers until it is known.\n  resolver ${place.resolver} valid=1s;\n  resolver_timeout 1s;\n`
+  // Containers: where nothing answers, the hub has another address, or none; that is known in a moment. nginx counts whole seconds:
+  // with 0 it asks again in the next one.
   const times =
     place.resolver === null
       ? { failed: '2s', connect: '5s', idle: '2s', tries: 2 }
@@ -193,8 +197,8 @@ map $uri $mcp_hub_cache {
 
 upstream mcp_hub {
   zone mcp_hub 256k;
-${cluster === undefined ? resolver : `  include ${cluster.hubs};\n`}${affinity}${learned}${place.upstreams.map(({ address }) => server(address)).join('')}${keepalive}}
-${pools}
+${cluster === undefined ? resolver : `  include ${cluster.hubs};\n`}${affinity}${learned}${place.upstreams.map(({ address }) => server(address)).join('')}${place.between === undefined ? '' : server(place.between, ' backup')}${keepalive}}
+${pools}${place.lookAt === undefined ? '' : lookout(place.lookAt)}
 # Whoever does not ask for ${target.domain} gets nothing, not even a certificate.
 server {
 ${listen(place.httpPort, ' default_server')}
@@ -359,6 +363,25 @@ ${insiders}    deny all;
     gzip on;
     index index.html;
     try_files $uri /index.html;
+  }
+}
+`
+}
+
+/** A hub is ready where requests of clients are: behind this nginx. */
+function lookout(address: string): string {
+  return `
+# Which hub each pool leads to, for ops/*.sh: nobody reaches this but from inside.
+server {
+  listen ${address};
+  access_log off;
+  location ~ ^/(mcp_hub(?:_[0-9]+)?)$ {
+    add_header X-Hub $upstream_addr always;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_set_header Host ${address};
+    proxy_set_header Authorization "";
+    proxy_pass http://$1/health/ready;
   }
 }
 `

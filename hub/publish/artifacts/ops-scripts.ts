@@ -3,6 +3,7 @@ import deploy from '../../../resources/publish/ops/deploy.sh?raw'
 import encryption from '../../../resources/publish/ops/encryption.sh?raw'
 import hubData from '../../../resources/publish/ops/hub-data.sh?raw'
 import hubs from '../../../resources/publish/ops/hubs.sh?raw'
+import inWeb from '../../../resources/publish/ops/in-web.sh?raw'
 import install from '../../../resources/publish/ops/install.sh?raw'
 import lib from '../../../resources/publish/ops/lib.sh?raw'
 import managerDocker from '../../../resources/publish/ops/manager-docker.sh?raw'
@@ -45,6 +46,7 @@ export const opsScripts: readonly { name: string; text: string; why: string }[] 
     text: managerDocker,
     why: 'How the scripts start, reload and ask the hubs under Docker Compose.',
   },
+  { name: 'in-web.sh', text: inWeb, why: 'What manager-docker.sh asks from inside the container of nginx.' },
   { name: 'manager-pm2.sh', text: managerPm2, why: 'How the scripts start, reload and ask the hubs under PM2.' },
   { name: 'manager-systemd.sh', text: managerSystemd, why: 'The same for systemd.' },
 ]

@@ -130,7 +130,7 @@ and a change made through one hub is in force at the others within a second. Fil
 }
 ## Upgrade and roll back
 
-Publish again and repeat step 2.${docker || (many && !systemd) ? '' : systemd ? ' The old hub finishes what it has begun, what comes meanwhile waits in the socket: no request is lost.' : ' The new hub starts before the old one ends, and the old one finishes what it has begun: no request is lost.'} Back to the release before:
+Publish again and repeat step 2.${docker ? ' Each new hub starts beside the old one and takes over once it is ready, and the old one finishes what it has begun: no request is lost, but\nfor the two seconds of nginx where the web UI or its configuration differs.' : many && !systemd ? '' : systemd ? ' The old hub finishes what it has begun, what comes meanwhile waits in the socket: no request is lost.' : ' The new hub starts before the old one ends, and the old one finishes what it has begun: no request is lost.'} Back to the release before:
 
 \`\`\`sh
 ${run.rollback}

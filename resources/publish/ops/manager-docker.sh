@@ -3,6 +3,10 @@
 
 # nginx in its image; it must be able to read the key.
 nginx_user=101
+# What compose calls its container.
+web=mcp-hub-web-1
+# SERVICE ID ADDRESS of a container.
+place='{{index .Config.Labels "com.docker.compose.service"}} {{.Id}} {{(index .NetworkSettings.Networks "mcp-hub_internal").IPAddress}}'
 
 manager_preflight() {
   need_node
@@ -21,7 +25,9 @@ compose() {
 manager_start() {
   make_ready || return 1
   rm -f -- "$INSTALL_DIR/.services"
+  remove_others <<<"$(containers)" || return 1
   quietly compose up --detach --no-build --remove-orphans || return 1
+  name_hubs <<<"$(containers)" || return 1
   note "$INSTALL_DIR/.services" "$(services)"
 }
 
@@ -39,84 +45,137 @@ make_ready() {
 
 image_for() { printf 'mcp-hub-%s:%s' "$1" "$(name_of "$CURRENT")"; }
 
-# Where all runs and the services are the same but for their images: each new hub is started beside the one that it follows, which
-# is told to end once all new ones are ready. nginx finds both by the one name, and asks the other where one refuses.
+# Where all runs and the services are the same but for their images: each new hub is started beside the one that it follows, and gets
+# its name once it is ready. nginx asks who has the name; the one before is told to end when nobody is sent to it any more, ends its
+# calls by itself, and stays where it is for the way back.
 manager_reload() {
-  local running old=() names=() scale=() new=()
-  running=$(containers)
-  if ! is_noted "$INSTALL_DIR/.services" "$(services)" || ! all_run <<<"$running"; then
+  local all images old=() ending=() again=() useless=() names=() scale=() new=() places addresses=()
+  all=$(containers)
+  if ! is_noted "$INSTALL_DIR/.services" "$(services)" || ! all_run <<<"$all"; then
     manager_start
     return
   fi
-  make_ready || return 1
-  look_for_old <<<"$running"
-  if ! start_beside "$running"; then
-    # Nothing else was touched: those that were there go on.
-    "$DOCKER" rm --force "${new[@]}" >/dev/null 2>&1 9>&- || true
-    return 1
-  fi
-  # SIGINT: it need not announce its end for long.
-  ((${#old[@]} == 0)) || quietly "$DOCKER" kill --signal INT "${old[@]}" 9>&- || true
-  change_web <<<"$running" || return 1
+  images=$(image_ids <<<"$all") || { make_ready && images=$(image_ids <<<"$all"); } || return 1
+  look_for_old <<<"$all"
   if ((${#old[@]} > 0)); then
-    quietly timeout 60 "$DOCKER" wait "${old[@]}" 9>&- || say 'A hub of the release before did not end in time, and is ended.'
-    quietly "$DOCKER" rm --force "${old[@]}" 9>&-
+    if ! start_beside || ! hand_over; then
+      say 'The hubs that run were left as they are.'
+      quietly "$DOCKER" stop --time 5 "${new[@]}" 9>&- || true
+      return 1
+    fi
+    # SIGINT: it need not announce its end for long. What has not ended after its time is ended.
+    { "$DOCKER" kill --signal INT "${old[@]}"; "$DOCKER" stop "${old[@]}"; } >/dev/null 2>&1 9>&- &
   fi
+  # The same web under the name of another release stays.
+  [[ $(head -n 2 <<<"$images" | uniq | wc -l) == 1 ]] || quietly compose up --detach --no-build --no-deps web
 }
 
-# Those of another release, in `old`, and of which hubs there is none of this one, in `names`, with how many each will be in `scale`.
+# Those in use that are of another release, in `old`; of which hubs one of this release is there and can be started `again`, and which
+# must be made, in `names`. Others are `useless`; one of them may be `ending` still.
 look_for_old() {
-  local at name service id image all count kept
+  local at service id state image called found all
   all=$(cat)
   for ((at = 1; at <= ${#HUB_PORTS[@]}; at++)); do
-    name=$(hub_service "$at") count=0 kept=''
-    while read -r service id _ image; do
-      [[ $service == "$name" ]] || continue
-      count=$((count + 1))
-      # What was built anew under the same name is shown by its number.
-      if [[ $image == "$(image_for hub)" ]]; then kept=yes; else old+=("$id"); fi
+    # What was built anew under the same name is shown by its number.
+    if grep -qx "[^ ]* [^ ]* [^ ]* $(image_for hub) $(in_use "$at")" <<<"$all"; then continue; fi
+    found=''
+    while read -r service id state image called; do
+      [[ $service == "$(hub_service "$at")" ]] || continue
+      if [[ $called == "$(in_use "$at")" ]]; then
+        old+=("$id")
+        continue
+      fi
+      [[ $state == exited || $state == created ]] || ending+=("$id")
+      if [[ $image == "$(image_for hub)" && -z $found ]]; then found=$id; else useless+=("$id"); fi
     done <<<"$all"
-    if [[ -z $kept ]]; then names+=("$name") scale+=(--scale "$name=$((count + 1))"); fi
+    if [[ -n $found ]]; then again+=("$found"); else names+=("$(hub_service "$at")") scale+=(--scale "$(hub_service "$at")=2"); fi
   done
 }
 
-# start_beside BEFORE: of the services in `names` one container more, in `new`, each ready.
+# Of each hub in `old` one more, in `new`, that is ready.
 start_beside() {
-  local service id code=0
-  ((${#names[@]} > 0)) || return 0
-  quietly compose up --detach --no-build --no-deps --no-recreate "${scale[@]}" "${names[@]}" || code=1
-  while read -r service id _; do
-    if [[ $service == hub* && $1 != *" $id "* ]]; then new+=("$id"); fi
-  done < <(containers)
-  for id in "${new[@]}"; do
-    ((code == 0)) && until_ready "$id" || return 1
+  local service id image called
+  if ((${#ending[@]} > 0)); then quietly "$DOCKER" stop "${ending[@]}" 9>&- || return 1; fi
+  if ((${#useless[@]} > 0)); then quietly "$DOCKER" rm --force "${useless[@]}" 9>&- || return 1; fi
+  new=("${again[@]}")
+  if ((${#again[@]} > 0)); then quietly "$DOCKER" start "${again[@]}" 9>&- || return 1; fi
+  if ((${#names[@]} > 0)); then
+    quietly compose up --detach --no-build --no-deps --no-recreate "${scale[@]}" "${names[@]}" || return 1
+    while read -r service id _ image called; do
+      if [[ " ${names[*]} " == *" $service "* && $image == "$(image_for hub)" && $called != *-in-use ]]; then new+=("$id"); fi
+    done < <(containers)
+  fi
+  until_ready
+}
+
+# Those in `new`; fills `places` with SERVICE ID ADDRESS of each.
+until_ready() {
+  local deadline=$((SECONDS + ${HEALTH_SECONDS:-60})) id
+  while ((SECONDS < deadline)); do
+    places=$("$DOCKER" inspect --format "$place" "${new[@]}" 9>&-) || return 1
+    mapfile -t addresses < <(cut -d ' ' -f 3 <<<"$places")
+    if in_web ready 2 "${addresses[@]}"; then return 0; fi
+    for id in "${new[@]}"; do if [[ $(container_state "$id") == failed ]]; then break 2; fi; done
   done
-  return "$code"
+  say 'A new hub did not become ready. What was said last:'
+  for id in "${new[@]}"; do "$DOCKER" logs --tail 20 "$id" >&2 9>&- || true; done
+  return 1
 }
 
-# The same web under the name of another release stays; it finds the address of another hub within a second.
-change_web() {
-  local image
-  image=$(sed -n 's/^web [^ ]* [^ ]* //p')
-  [[ $("$DOCKER" image inspect --format '{{.Id}}' "$image" "$(image_for web)" 9>&- | uniq | wc -l) == 1 ]] ||
-    quietly compose up --detach --no-build --no-deps web
+# From here on the names lead to those in `new`, and nginx knows that.
+hand_over() {
+  local id service
+  for id in "${old[@]}"; do "$DOCKER" rename "$id" "mcp-hub-before-${id:0:12}" 9>&- || return 1; done
+  while read -r service id _; do "$DOCKER" rename "$id" "mcp-hub-$service-in-use" 9>&- || return 1; done <<<"$places"
+  if in_web handed-over 10 "${addresses[@]}"; then seen_ready=yes; else say 'nginx did not ask the new hubs alone in time; it will.'; fi
 }
 
-# Whether each service that is wanted runs, a store beside the hubs as well.
-all_run() {
-  local all at name wanted=(web)
+# The one that compose has made gets the name.
+name_hubs() {
+  local at id all
   all=$(cat)
-  for ((at = 1; at <= ${#HUB_PORTS[@]}; at++)); do wanted+=("$(hub_service "$at")"); done
-  for name in "${wanted[@]}" $(env_value COMPOSE_PROFILES | tr ',' ' '); do
+  for ((at = 1; at <= ${#HUB_PORTS[@]}; at++)); do
+    if grep -q " $(in_use "$at")$" <<<"$all"; then continue; fi
+    id=$(sed -n "s/^$(hub_service "$at") \([^ ]*\) .*/\1/p" <<<"$all" | head -n 1)
+    quietly "$DOCKER" rename "$id" "$(in_use "$at")" 9>&- || return 1
+  done
+}
+
+# Those beside the ones in use: compose would count them.
+remove_others() {
+  local at id state called all others=()
+  all=$(cat)
+  for ((at = 1; at <= ${#HUB_PORTS[@]}; at++)); do
+    while read -r id state _ called; do
+      # Whoever called compose himself has one without a name.
+      if [[ $called != "$(in_use "$at")" ]] && { [[ $state != running ]] || grep -q " $(in_use "$at")$" <<<"$all"; }; then others+=("$id"); fi
+    done < <(sed -n "s/^$(hub_service "$at") //p" <<<"$all")
+  done
+  if ((${#others[@]} > 0)); then quietly "$DOCKER" stop "${others[@]}" 9>&- && quietly "$DOCKER" rm --force "${others[@]}" 9>&-; fi
+}
+
+# By content: the web that runs, that of the release in use, and whether there is a hub of it.
+image_ids() {
+  "$DOCKER" image inspect --format '{{.Id}}' "$(sed -n 's/^web [^ ]* [^ ]* \([^ ]*\) .*/\1/p')" "$(image_for web)" "$(image_for hub)" 2>/dev/null 9>&-
+}
+
+# Whether each service that is wanted runs, a store beside the hubs as well, and each hub has its name.
+all_run() {
+  local all at name
+  all=$(cat)
+  for name in web $(env_value COMPOSE_PROFILES | tr ',' ' '); do
     grep -q "^$name [^ ]* running " <<<"$all" || return 1
   done
+  for ((at = 1; at <= ${#HUB_PORTS[@]}; at++)); do
+    grep -q "^$(hub_service "$at") [^ ]* running [^ ]* $(in_use "$at")$" <<<"$all" || return 1
+  done
 }
 
-# One line a container, the newest first: SERVICE ID STATE IMAGE. Compose itself takes its time to say so.
+# One line a container, the newest first: SERVICE ID STATE IMAGE NAME. Compose itself takes its time to say so.
 containers() {
   local label=com.docker.compose
   "$DOCKER" ps --all --no-trunc --filter "label=$label.project=mcp-hub" --filter "label=$label.oneoff=False" \
-    --format "{{.Label \"$label.service\"}} {{.ID}} {{.State}} {{.Image}}" 9>&-
+    --format "{{.Label \"$label.service\"}} {{.ID}} {{.State}} {{.Image}} {{.Names}}" 9>&-
 }
 
 # What compose would make of the file and of .env, whatever release it is of; and the certificate, which nginx reads at its start.
@@ -127,46 +186,22 @@ services() {
   } | sha256sum
 }
 
-# until_ready CONTAINER: asked from inside, many times by one call.
-until_ready() {
-  local deadline=$((SECONDS + ${HEALTH_SECONDS:-60}))
-  until ask_inside "$1" $((deadline - SECONDS)); do
-    if ((SECONDS >= deadline)) || [[ $(container_state "$1") == failed ]]; then
-      say 'A new hub did not become ready, and those that run were left as they are. What it said last:'
-      "$DOCKER" logs --tail 20 "$1" >&2 9>&- || true
-      return 1
-    fi
-    sleep 0.1
-  done
-}
-
-# ask_inside CONTAINER [SECONDS]: no port of a hub is published.
-ask_inside() {
-  "$DOCKER" exec "$1" node -e '
-    const until = Date.now() + 1000 * Number(process.argv[1])
-    const isReady = () => fetch("http://127.0.0.1:3000/health/ready").then(({ ok }) => ok, () => false)
-    const ask = async () => {
-      if (await isReady()) process.exit(0)
-      if (Date.now() >= until) process.exit(1)
-      setTimeout(ask, 50)
-    }
-    void ask()
-  ' "${2:-0}" >/dev/null 2>&1 9>&-
-}
+# in_web COMMAND SECONDS…: many questions by one call; no port of a hub is published.
+in_web() { "$DOCKER" exec --interactive "$web" bash -s -- "$@" <"$OPS_DIR/in-web.sh" >/dev/null 2>&1 9>&-; }
 
 manager_stop() { quietly compose down --remove-orphans; }
 
 # A process in a container has no place here that could be looked at; its image is named after its release.
 manager_status() {
-  local at=0 port id
+  local at=0 port
   for port in "${HUB_PORTS[@]}"; do
     at=$((at + 1))
-    id=$(hub_container "$at")
-    printf '%s - %s\n' "$port" "$(container_state "$id")"
+    printf '%s - %s\n' "$port" "$(container_state "$(in_use "$at")")"
   done
 }
 
-hub_container() { containers | sed -n "s/^$(hub_service "$1") \([^ ]*\) .*/\1/p" | head -n 1; }
+# What the container is called whose hub is in use, by which nginx asks for it.
+in_use() { printf 'mcp-hub-%s-in-use' "$(hub_service "$1")"; }
 
 hub_service() { if ((${#HUB_PORTS[@]} == 1)); then echo hub; else echo "hub-$1"; fi; }
 
@@ -183,13 +218,15 @@ container_state() {
   esac
 }
 
-hub_ready() {
-  local at=0 port
-  for port in "${HUB_PORTS[@]}"; do
-    at=$((at + 1))
-    [[ $port != "$1" ]] || break
-  done
-  ask_inside "$(hub_container "$at")"
+# As clients reach them; the first time what was seen a moment before counts.
+all_ready() {
+  local pools=(mcp_hub) at
+  if [[ -n ${seen_ready:-} ]]; then
+    seen_ready=''
+    return 0
+  fi
+  if ((${#HUB_PORTS[@]} > 1)); then for ((at = 1; at <= ${#HUB_PORTS[@]}; at++)); do pools+=("mcp_hub_$at"); done; fi
+  in_web pools 0 "${pools[@]}"
 }
 
 # Of this machine only the two ports of nginx are taken.

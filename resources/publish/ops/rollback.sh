@@ -53,7 +53,7 @@ step rollback "From $(name_of "$CURRENT") to $to"
 lock
 look_at_hubs "$work/looked"
 config_of_before "$to" "$work"
-keep_before ''
+keep_before "$work/live"
 wait
 begun=yes
 switch_to "$to" "$config_folder"
