@@ -12,11 +12,14 @@ import {
 import { HubError } from '../hub-error.ts'
 import { say, told } from '../say.ts'
 import type { Redactor } from '../observe/redactor.ts'
+import type { ListKind } from '../upstream/catalog.ts'
+import type { Supervisor } from '../upstream/supervisor.ts'
+import type { Upstream } from '../upstream/upstream.ts'
 import { bodyOf, callerOf, queryOf, type On } from './routes.ts'
 
 /** `/api/cases`: arguments of calls that people saved, for everybody who may make the call. */
-export function caseRoutes(on: On, options: { cases: SavedCases; redactor: Redactor }): void {
-  const { cases, redactor } = options
+export function caseRoutes(on: On, options: { cases: SavedCases; supervisor: Supervisor; redactor: Redactor }): void {
+  const { cases, supervisor, redactor } = options
 
   /** Secrets of the vault are never kept elsewhere; what may be one is kept only when a person says that it is none. */
   function checkSecrets(texts: Partial<Record<'arguments' | 'expected', string | null>>, accepted: boolean): void {
@@ -66,7 +69,8 @@ export function caseRoutes(on: On, options: { cases: SavedCases; redactor: Redac
         isVisible(caller, one) &&
         (wanted.method === undefined || one.method === wanted.method) &&
         (wanted.server === undefined || one.server === wanted.server) &&
-        (wanted.target === undefined || one.target === wanted.target),
+        (wanted.target === undefined || one.target === wanted.target) &&
+        (wanted.gone === undefined || isGone(supervisor.upstreams.get(one.server), one)),
     )
     response.json(found.map((one) => summary(caller, one)))
   })
@@ -74,8 +78,7 @@ export function caseRoutes(on: On, options: { cases: SavedCases; redactor: Redac
   on('POST /api/cases', async (request, response) => {
     const { acceptSecrets = false, expected = null, ...body } = bodyOf(request, saveCaseSchema)
     const caller = callerOf(request)
-    if (!isVisible(caller, body))
-      throw new HubError('HUB_SERVER_NOT_FOUND', say`There is no server named ${body.server} with ${body.target}`)
+    checkVisible(caller, body)
     checkSecrets({ arguments: body.arguments, expected }, acceptSecrets)
     const made = await cases.add({ ...body, expected, owner: ownerOf(caller), savedBy: caller.name })
     response.status(201).json(detail(caller, made))
@@ -91,12 +94,17 @@ export function caseRoutes(on: On, options: { cases: SavedCases; redactor: Redac
     const caller = callerOf(request)
     checkSecrets({ arguments: body.arguments ?? null, expected: body.expected ?? null }, acceptSecrets)
     const changes = {
+      ...(body.server === undefined ? {} : { server: body.server }),
+      ...(body.target === undefined ? {} : { target: body.target }),
       ...(body.name === undefined ? {} : { name: body.name }),
       ...(body.arguments === undefined ? {} : { arguments: body.arguments }),
       ...(body.expected === undefined ? {} : { expected: body.expected }),
     }
-    const id = String(request.params['id'])
-    response.json(detail(caller, await cases.edit(id, changes, (found) => checkEditable(caller, found))))
+    const edited = await cases.edit(String(request.params['id']), changes, (found) => {
+      checkEditable(caller, found)
+      checkVisible(caller, { ...found, ...changes })
+    })
+    response.json(detail(caller, edited))
   })
 
   on('DELETE /api/cases/:id', async (request, response) => {
@@ -106,9 +114,36 @@ export function caseRoutes(on: On, options: { cases: SavedCases; redactor: Redac
   })
 }
 
+type Subject = Pick<CaseRecord, 'method' | 'server' | 'target'>
+
+function checkVisible(caller: Caller, { method, server, target }: Subject): void {
+  if (!isVisible(caller, { method, server, target }))
+    throw new HubError('HUB_SERVER_NOT_FOUND', say`There is no server named ${server} with ${target}`)
+}
+
+/** What a call may be named by in the lists of its server. */
+const namedBy: Readonly<Record<CaseRecord['method'], readonly (readonly [ListKind, key: string])[]>> = {
+  'tools/call': [['tools', 'name']],
+  'prompts/get': [['prompts', 'name']],
+  'resources/read': [
+    ['resources', 'uri'],
+    ['resourceTemplates', 'uriTemplate'],
+  ],
+}
+
+/** Its server is not there, or offers other things; what one offers that never ran is not known. */
+function isGone(upstream: Upstream | undefined, { method, target }: Subject): boolean {
+  if (upstream === undefined) return true
+  if (upstream.hello === null) return false
+  const lists = upstream.catalogs.flatMap((catalog) =>
+    namedBy[method].map(([kind, key]) => [catalog.lists[kind], key] as const),
+  )
+  return !lists.some(([items, key]) => items.some((item) => item[key] === target))
+}
+
 const ownerOf = (caller: Caller): string => caller.user ?? caller.id
 
-function isVisible({ scopes }: Caller, { method, server, target }: Pick<CaseRecord, 'method' | 'server' | 'target'>) {
+function isVisible({ scopes }: Caller, { method, server, target }: Subject): boolean {
   return serverInScope(scopes, server) && (method !== 'tools/call' || toolInScope(scopes, server, target))
 }
 

@@ -130,7 +130,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
     },
     accounts: { accounts: parts.accounts, baseUrl: parts.baseUrl },
     catalog: { supervisor, pins, onExchange },
-    cases: { cases, redactor },
+    cases: { cases, supervisor, redactor },
     config: { config, versions: parts.versions, programs, applied },
     adminConfig: {
       config,

@@ -7,7 +7,7 @@ import { parseCases, type CaseRecord } from './parse-cases.ts'
 
 export type { CaseRecord } from './parse-cases.ts'
 export type NewCase = Omit<CaseRecord, 'id' | 'savedAt'>
-export type CaseChanges = Partial<Pick<CaseRecord, 'name' | 'arguments' | 'expected'>>
+export type CaseChanges = Partial<Pick<CaseRecord, 'server' | 'target' | 'name' | 'arguments' | 'expected'>>
 
 const MAX_BYTES = 8 * 1_048_576
 
@@ -16,7 +16,7 @@ export interface SavedCases {
   /** As it is now, whoever wrote it. */
   all: () => Promise<CaseRecord[]>
   add: (added: NewCase) => Promise<CaseRecord>
-  /** `check` sees the case as it is now and may throw. */
+  /** `check` sees the case as it is now and may throw. One that is moved to another call keeps its name if that is free there. */
   edit: (id: string, changes: CaseChanges, check: (found: CaseRecord) => void) => Promise<CaseRecord>
   remove: (id: string, check: (found: CaseRecord) => void) => Promise<void>
   /** A server has another name, and its cases with it. One whose name a case there has already gets a number. */
@@ -58,6 +58,10 @@ export function createSavedCases(options: { text: KeptText; place: string; now?:
         const at = indexOf(cases, id)
         const next = { ...(cases[at] as CaseRecord), ...changes, savedAt: now() }
         check(cases[at] as CaseRecord)
+        if (!isOf(next, cases[at] as CaseRecord)) {
+          checkRoom(cases.toSpliced(at, 1), next)
+          if (changes.name === undefined) next.name = freeName(cases, next)
+        }
         checkName(cases, next, id)
         cases[at] = next
         return next

@@ -66,6 +66,8 @@ export const casesQuerySchema = z.strictObject({
   method: subject.method.optional(),
   server: subject.server.optional(),
   target: subject.target.optional(),
+  /** Only those of calls that no server offers any more, as far as that is known: something was renamed, or is gone. */
+  gone: z.literal('true').optional(),
 })
 
 /** `POST /api/cases` */
@@ -78,8 +80,10 @@ export const saveCaseSchema = z.strictObject({
 })
 export type SaveCase = z.input<typeof saveCaseSchema>
 
-/** `PUT /api/cases/:id` changes what is named. */
+/** `PUT /api/cases/:id` changes what is named; with a server or a target the case is one of that call from then on. */
 export const editCaseSchema = z.strictObject({
+  server: subject.server.optional(),
+  target: subject.target.optional(),
   name: caseName.optional(),
   arguments: argumentsText.optional(),
   expected: expectedText.nullable().optional(),

@@ -94,6 +94,38 @@ describe('a saved case', () => {
     expect(await namesAt('one')).toHaveLength(5)
   })
 
+  it('is found again once its server or tool was renamed by hand, and moved to the call that it is of now', async () => {
+    const gone = async (token: string): Promise<string[]> =>
+      (await list(token, '?method=tools%2Fcall&gone=true&target=lost')).map(({ name }) => name)
+    const saved = { target: 'lost', arguments: '{"text":"found"}' }
+    const { id } = (await save(ann, { ...saved, name: 'found' })).body
+    const other = (await save(bob, { ...saved, name: 'elsewhere', server: 'no-such-server' })).body
+    expect((await gone(ann)).toSorted()).toEqual(['elsewhere', 'found'])
+    const ofEcho = await list(ann, '?server=one&target=echo&method=tools%2Fcall')
+    expect(ofEcho.length).toBeGreaterThan(0)
+    const allGone = await list(ann, '?gone=true')
+    expect(allGone.filter((one) => ofEcho.some((kept) => kept.id === one.id))).toEqual([])
+
+    await save(bob, { name: 'found' })
+    const move = (token: string, to: object): ReturnType<typeof ask<SavedCaseDetail & Problem>> =>
+      ask(hub, `PUT /api/cases/${id}`, { token, body: to })
+    expect((await move(bob, { target: 'echo' })).status).toBe(403)
+    const moved = await move(ann, { target: 'echo' })
+    expect(moved.body).toMatchObject({
+      server: 'one',
+      target: 'echo',
+      name: 'found (2)',
+      arguments: '{"text":"found"}',
+    })
+    expect(await gone(ann)).toEqual(['elsewhere'])
+    // Nor to a call that the caller may not make.
+    const { secret } = (await addKey(hub, TOKEN, { permissions: ['tools:call'], scope: { servers: ['one'] } })).body
+    const own = (await save(secret, { name: 'of the key' })).body
+    const beyond = await ask(hub, `PUT /api/cases/${own.id}`, { token: secret, body: { server: 'two' } })
+    expect(beyond).toMatchObject({ status: 404, body: { code: 'HUB_SERVER_NOT_FOUND' } })
+    expect((await ask(hub, `DELETE /api/cases/${other.id}`, { token: bob })).status).toBe(204)
+  })
+
   it('is not for who may not call, nor for who is narrowed to other servers or tools', async () => {
     expect((await ask(hub, 'GET /api/cases', { token: VIEWER_TOKEN })).status).toBe(403)
     const { id } = (await save(ann, { name: 'scoped' })).body

@@ -72,7 +72,7 @@ export const offersOperations = {
   },
   'GET /api/cases/:id': { summary: 'One saved case', answer: savedCaseDetailSchema },
   'PUT /api/cases/:id': {
-    summary: 'Rename or overwrite a saved case',
+    summary: 'Rename or overwrite a saved case, or move it to another call',
     body: editCaseSchema,
     answer: savedCaseDetailSchema,
   },

@@ -204,6 +204,18 @@ test('arguments are saved as a case, run again, compared, and brought back when 
   await page.getByRole('menuitem', { name: 'Overwrite with these arguments' }).click()
   await expect(dialog.getByRole('region', { name: 'Changes', exact: true })).toContainText('"two"')
   await page.keyboard.press('Escape')
+
+  // Of a tool that its server calls something else by now.
+  expect((await edit({ target: 'sum' })).status).toBe(200)
+  await page.reload()
+  await expect(cases).toContainText('1 saved case belongs to a call that is not there any more.')
+  await cases.getByRole('button', { name: 'Look through them' }).click()
+  await expect(dialog).toContainText('everything/sum')
+  await expectAccessible(page)
+  await dialog.getByRole('button', { name: 'Move here: the answer' }).click()
+  await expect(dialog).toBeHidden()
+  await expect(cases.getByRole('button', { name: 'Load the answer' })).toBeVisible()
+
   await cases.getByRole('button', { name: 'More for the answer' }).click()
   await page.getByRole('menuitem', { name: 'Delete' }).click()
   await expect(cases).toContainText('None yet.')

@@ -9,6 +9,9 @@ export type Subject = readonly [method: SaveCase['method'], server: string, targ
 export const casesApi = {
   list: ([method, server, target]: Subject, signal?: AbortSignal) =>
     request('GET /api/cases', z.array(savedCaseSchema), { query: { method, server, target }, signal }),
+  /** Of calls that no server offers any more. */
+  gone: (method: Subject[0], signal: AbortSignal) =>
+    request('GET /api/cases', z.array(savedCaseSchema), { query: { method, gone: 'true' }, signal }),
   find: (id: string) => request('GET /api/cases/:id', savedCaseDetailSchema, { params: { id } }),
   save: (body: BodyOf<'POST /api/cases'>) => request('POST /api/cases', savedCaseDetailSchema, { body }),
   edit: (id: string, body: BodyOf<'PUT /api/cases/:id'>) =>

@@ -31,6 +31,8 @@ export interface Cases {
   loadWhole: () => void
   save: (name: string, expected: string | null, acceptSecrets: boolean) => Promise<void>
   edit: (before: SavedCaseDetail, changes: EditCase, told: string) => Promise<void>
+  /** A case whose call is gone becomes one of this call. */
+  adopt: (found: SavedCase) => Promise<void>
   remove: (id: string) => Promise<void>
   reload: () => Promise<void>
 }
@@ -66,7 +68,7 @@ export function useCases(options: {
     return { expected: active.value.expected, actual: answered.value }
   })
 
-  const reload = (): Promise<void> => client.invalidateQueries({ queryKey })
+  const reload = (): Promise<void> => client.invalidateQueries({ queryKey: [queryKey[0]] })
 
   function take(found: SavedCaseDetail): boolean {
     active.value = found
@@ -129,6 +131,16 @@ export function useCases(options: {
       })
       await reload()
     },
+    adopt: ({ id, name, server: from, target: of }) =>
+      attempt(async () => {
+        const [, server, target] = subject
+        await casesApi.edit(id, { server, target })
+        undoable(t('cases.adopted', { name }), async () => {
+          await casesApi.edit(id, { server: from, target: of, name })
+          if (active.value?.id === id) active.value = misfit.value = null
+        })
+        await reload()
+      }, t('cases.adoptFailed')),
     remove: async (id) => {
       await attempt(async () => {
         const { method, server, target, name, arguments: args, expected } = await casesApi.find(id)
