@@ -73,7 +73,7 @@ export function catalogRoutes(on: On, options: { supervisor: Supervisor; pins: P
   on('GET /api/tools', async (request, response) => {
     lookForApps(request)
     const count = await loadTokenizer()
-    const { server, name, schemas } = queryOf(request, toolsQuerySchema)
+    const { server, name, schemas, pin } = queryOf(request, toolsQuerySchema)
     const owners = toolOwners(options.supervisor.upstreams.values())
     const warnings = ({ name: of }: Upstream, tool: Item): ToolEntry['warnings'] => [
       ...new Set([...warningsOf(tool), ...namesOfOthers(of, tool, owners)].map(({ kind }) => kind)),
@@ -92,8 +92,11 @@ export function catalogRoutes(on: On, options: { supervisor: Supervisor; pins: P
       ui: userInterface(tool),
       tokens: tokenCost({ ...tool, name: exposedName(upstream.prefix, String(tool['name'])) }, count),
     })
+    const isAsked = (upstream: Upstream, tool: Item): boolean =>
+      (name === undefined || tool['name'] === name) &&
+      (pin === undefined || options.pins.state(upstream.name, tool) !== 'approved')
     const one = (upstream: Upstream, tool: Item): ToolEntry[] =>
-      name === undefined || tool['name'] === name ? [entry(upstream, tool)] : []
+      isAsked(upstream, tool) ? [entry(upstream, tool)] : []
     response.json(each('tools', request, one, server).flat())
   })
 

@@ -33,6 +33,8 @@ export const toolsQuerySchema = z.strictObject({
   server: z.string().optional(),
   name: z.string().optional(),
   schemas: z.enum(['true', 'false']).default('true'),
+  /** Only tools whose definition is not the approved one. */
+  pin: z.literal('unapproved').optional(),
 })
 
 export const promptEntrySchema = z.object({

@@ -5,8 +5,10 @@ import { toolEntrySchema, type ListedTool, type ToolEntry } from '../../../hub/c
 import { request } from '../../lib/client.ts'
 import { keys, type Query } from '../../lib/queries.ts'
 
-const ask = (query: { server?: string; name?: string; schemas?: 'false' }, signal: AbortSignal): Promise<ToolEntry[]> =>
-  request('GET /api/tools', z.array(toolEntrySchema), { query, signal })
+const ask = (
+  query: { server?: string; name?: string; schemas?: 'false'; pin?: 'unapproved' },
+  signal: AbortSignal,
+): Promise<ToolEntry[]> => request('GET /api/tools', z.array(toolEntrySchema), { query, signal })
 
 export const useTools = (enabled: MaybeRefOrGetter<boolean> = true): Query<ListedTool[]> =>
   useQuery({
@@ -20,6 +22,14 @@ export const useServerTools = (server: MaybeRefOrGetter<string>): Query<ListedTo
   useQuery({
     queryKey: computed(() => [...keys.tools, toValue(server)]),
     queryFn: ({ signal }) => ask({ server: toValue(server), schemas: 'false' }, signal),
+  })
+
+/** Those whose definition is not the approved one. */
+export const useUnapprovedTools = (enabled: MaybeRefOrGetter<boolean>): Query<ListedTool[]> =>
+  useQuery({
+    queryKey: [...keys.tools, { pin: 'unapproved' }],
+    queryFn: ({ signal }) => ask({ pin: 'unapproved', schemas: 'false' }, signal),
+    enabled: () => toValue(enabled),
   })
 
 /** One tool with its schemas; null where there is none of that name. */
