@@ -51,10 +51,14 @@ export const useServers = (): Query<ServerStatus[]> =>
   useQuery({ queryKey: keys.servers, queryFn: ({ signal }) => api.servers(signal) })
 export const useAccounts = (): Query<Account[]> =>
   useQuery({ queryKey: keys.accounts, queryFn: ({ signal }) => api.accounts(signal) })
-export const usePrompts = (): Query<PromptEntry[]> =>
-  useQuery({ queryKey: keys.prompts, queryFn: ({ signal }) => api.prompts(signal) })
-export const useResources = (): Query<ResourceEntry[]> =>
-  useQuery({ queryKey: keys.resources, queryFn: ({ signal }) => api.resources(signal) })
+export const usePrompts = (enabled: MaybeRefOrGetter<boolean> = true): Query<PromptEntry[]> =>
+  useQuery({ queryKey: keys.prompts, queryFn: ({ signal }) => api.prompts(signal), enabled: () => toValue(enabled) })
+export const useResources = (enabled: MaybeRefOrGetter<boolean> = true): Query<ResourceEntry[]> =>
+  useQuery({
+    queryKey: keys.resources,
+    queryFn: ({ signal }) => api.resources(signal),
+    enabled: () => toValue(enabled),
+  })
 
 export const useServer = (name: MaybeRefOrGetter<string>): Query<ServerDetail> =>
   useQuery({

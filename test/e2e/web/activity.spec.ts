@@ -66,6 +66,20 @@ test('requests appear as they come, are found, opened, compared and tried again'
   await expect(page.getByRole('textbox', { name: 'JSON' })).toContainText('"b": 40')
   await page.keyboard.press('Control+Enter')
   await expect(page.getByText('The sum of 2 and 40 is 42.')).toBeVisible()
+
+  const headers = { origin: hub.url }
+  const prompt = { server: 'everything', prompt: 'args-prompt', arguments: { city: 'Lisbon' } }
+  await page.request.post('/api/prompts/get', { headers, data: prompt })
+  const [resource] = (await (await page.request.get('/api/resources')).json()) as { uri: string }[]
+  await page.request.post('/api/resources/read', { headers, data: { server: 'everything', uri: resource?.uri } })
+  await page.goto('/activity')
+  await grid.getByRole('link', { name: 'args-prompt' }).click()
+  await page.getByRole('button', { name: 'Open in Try it' }).click()
+  await expect(page.getByLabel('city', { exact: true })).toHaveValue('Lisbon')
+  await page.goto('/activity?method=resources/read')
+  await grid.getByRole('link').first().click()
+  await page.getByRole('button', { name: 'Open in Try it' }).click()
+  await expect(page).toHaveURL(`/resources/everything?uri=${resource?.uri ?? ''}`)
 })
 
 test('while the list is paused, what comes is held back', async ({ admin: page, hub }) => {
