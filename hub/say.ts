@@ -7,7 +7,10 @@ export class Said {
   constructor(code: string, params: readonly (string | number | Said)[]) {
     const texts = params.map(String)
     this.text = fillIn(code, texts)
-    this.wording = { code, params: params.map((param, index) => wordsOf(param) ?? (texts[index] as string)) }
+    this.wording = {
+      code,
+      params: params.map((param, index) => (param instanceof Said ? param.wording : (texts[index] as string))),
+    }
   }
   toString(): string {
     return this.text
@@ -16,13 +19,6 @@ export class Said {
 
 /** Words of the hub, or of a person. */
 export type Words = string | Said
-
-/** Words within words within words are told as text. */
-function wordsOf(param: string | number | Said): { code: string; params: string[] } | null {
-  if (!(param instanceof Said)) return null
-  const { code, params } = param.wording
-  return { code, params: params.map((inner) => (typeof inner === 'string' ? inner : fillIn(inner.code, inner.params))) }
-}
 
 /**
  * Marks a text that people read: say`The command ${command} was not found`. Each needs its line in
@@ -59,10 +55,14 @@ export function wordsFrom<F extends { said?: Wordings | undefined }, K extends k
   field: K,
 ): F[K] | Said {
   const wording = from.said?.[field]
-  if (wording === undefined) return from[field]
-  const params = wording.params.map((param) => (typeof param === 'string' ? param : new Said(param.code, param.params)))
-  return new Said(wording.code, params)
+  return wording === undefined ? from[field] : saidAgain(wording)
 }
+
+const saidAgain = ({ code, params }: Wording): Said =>
+  new Said(
+    code,
+    params.map((param) => (typeof param === 'string' ? param : saidAgain(param))),
+  )
 
 /** What zod or a schema says of a value. */
 export function saidOfIssue(issue: { message: string }): Said {

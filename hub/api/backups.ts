@@ -11,7 +11,7 @@ import { changesBetween } from '../config/changes.ts'
 import type { ConfigStore } from '../config/store.ts'
 import type { BackupContents, Backups, ConfigTexts } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
-import { say } from '../say.ts'
+import { say, told } from '../say.ts'
 import type { ProgramsConsent } from './exec-check.ts'
 import { callerOf, nameParam, verbatim, type On } from './routes.ts'
 
@@ -37,7 +37,8 @@ export function backupRoutes(
 
   async function list(): Promise<Backups> {
     const { into, keep, everyHours } = options.settings()
-    return { folder: into, keep, everyHours, failure: (await options.open()).failure, backups: await listBackups(into) }
+    const { failure } = await options.open()
+    return told({ folder: into, keep, everyHours, failure, backups: await listBackups(into) })
   }
 
   on('GET /api/backups', async (_request, response) => {

@@ -1,6 +1,8 @@
 import { systemClock, type Clock } from '../clock.ts'
 import type { Backup } from '../contract/index.ts'
+import { HubError } from '../hub-error.ts'
 import type { Log } from '../observe/log.ts'
+import { wordsFrom, type Words } from '../say.ts'
 import type { BackupSettings } from './backup-source.ts'
 import { createBackup, listBackups } from './create-backup.ts'
 
@@ -12,13 +14,13 @@ export interface BackupSchedule {
   /** Makes one now; after the one that is being made. */
   create: () => Promise<Backup>
   /** Why the last one failed that was made by itself. */
-  readonly failure: string | null
+  readonly failure: Words | null
   dispose: () => Promise<void>
 }
 
 /** Makes backups when they are due: `everyHours` after the newest one in the folder, whoever made it. */
 export function scheduleBackups(options: () => BackupSettings, log: Log, clock: Clock = systemClock): BackupSchedule {
-  let failure: string | null = null
+  let failure: Words | null = null
   let working: Promise<unknown> = Promise.resolve()
   let disposed = false
   let cancel = clock.after(0, look)
@@ -39,8 +41,8 @@ export function scheduleBackups(options: () => BackupSettings, log: Log, clock: 
       failure = null
       log('info', 'Backup made', { name, bytes })
     } catch (error) {
-      failure = error instanceof Error ? error.message : String(error)
-      log('error', 'The backup failed', { error: failure })
+      failure = error instanceof HubError ? wordsFrom(error, 'message') : String(error)
+      log('error', 'The backup failed', { error: String(failure) })
     }
   }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { configVersionDetailSchema } from './versions.ts'
+import { wordingsSchema } from './wording.ts'
 
 /** An archive in the backup folder. */
 export const backupSchema = z.object({
@@ -21,6 +22,7 @@ export const backupsSchema = z.object({
   /** Why the last one failed that the hub tried by itself; null when it did not. */
   failure: z.string().nullable(),
   backups: z.array(backupSchema),
+  said: wordingsSchema.optional(),
 })
 export type Backups = z.infer<typeof backupsSchema>
 

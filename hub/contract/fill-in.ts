@@ -8,13 +8,20 @@ export function fillIn(pattern: string, params: readonly string[]): string {
   return pattern.replace(/\{(\d+)\}/g, (whole, index: string) => params[Number(index)] ?? whole)
 }
 
+/** As the hub said it. */
+const englishOf = ({ code, params }: Wording): string =>
+  fillIn(
+    code,
+    params.map((param) => (typeof param === 'string' ? param : englishOf(param))),
+  )
+
 /** Null where the catalogue has no words for it. */
 export function wordsIn(catalogue: Catalogue, { code, params }: Wording): string | null {
   // Not `in`: a code may be any text.
   const pattern = Object.hasOwn(catalogue, code) ? catalogue[code] : undefined
   if (pattern === undefined) return null
   const words = params.map((param) =>
-    typeof param === 'string' ? param : (wordsIn(catalogue, param) ?? fillIn(param.code, param.params)),
+    typeof param === 'string' ? param : (wordsIn(catalogue, param) ?? englishOf(param)),
   )
   return fillIn(pattern, words)
 }

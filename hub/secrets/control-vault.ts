@@ -1,6 +1,6 @@
 import type { FromHub, VaultQuality } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
-import { say } from '../say.ts'
+import { say, type Words } from '../say.ts'
 import { createVault, type SecretVault } from './vault.ts'
 
 const ANSWER_MS = 20_000
@@ -12,7 +12,7 @@ export function createControlVault(options: {
   secrets: Readonly<Record<string, string>>
   send: (message: Extract<FromHub, { type: 'secret.keep' }>) => void
 }): { vault: SecretVault; onKept: (n: number, problem: string | null) => void } {
-  const waiting = new Map<number, (problem: string | null) => void>()
+  const waiting = new Map<number, (problem: Words | null) => void>()
   let last = 0
 
   const vault = createVault({
@@ -21,8 +21,8 @@ export function createControlVault(options: {
     secrets: Object.entries(options.secrets),
     keep: async (name, value) => {
       const n = ++last
-      const problem = await new Promise<string | null>((resolve) => {
-        const deadline = setTimeout(resolve, ANSWER_MS, `the app did not answer within ${ANSWER_MS / 1_000} s`)
+      const problem = await new Promise<Words | null>((resolve) => {
+        const deadline = setTimeout(resolve, ANSWER_MS, say`the app did not answer within ${ANSWER_MS / 1_000} s`)
         waiting.set(n, (answer) => {
           clearTimeout(deadline)
           resolve(answer)

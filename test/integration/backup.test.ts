@@ -10,6 +10,7 @@ import { scheduleBackups } from '../../hub/backup/scheduler.ts'
 import { runCli } from '../../hub/cli/main.ts'
 import type { Backups, HistoryPage, Problem } from '../../hub/contract/index.ts'
 import { HubError } from '../../hub/hub-error.ts'
+import { told } from '../../hub/say.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
 
@@ -236,7 +237,12 @@ it('backups are made by themselves when they are due, and a failure is told and 
     clock,
   )
   tick()
-  await vi.waitFor(() => expect(schedule.failure).toMatch('nowhere cannot be read'), PATIENCE)
+  await vi.waitFor(() => expect(String(schedule.failure)).toMatch('nowhere cannot be read'), PATIENCE)
+  // In words that a page knows in its language.
+  const unread = { code: '{0} cannot be read', params: [configDir] }
+  expect(told({ failure: schedule.failure }).said).toMatchObject({
+    failure: { code: '{0}: {1}', params: [unread, expect.any(String)] },
+  })
   configDir = at('config')
   await vi.waitFor(async () => {
     tick()

@@ -107,6 +107,17 @@ describe('what the hub says', () => {
     expect(hubText(reason, 'message')).toBe('It ended with 1: the module left-pad is missing')
     setHubTexts({ 'It ended with {0}: {1}': '{1}，所以以 {0} 结束', 'the module {0} is missing': '缺少模块 {0}' })
     expect(hubText(reason, 'message')).toBe('缺少模块 left-pad，所以以 1 结束')
+    const deep = told({
+      message: say`It ended with ${1}: ${say`left out: ${say`the module ${say`called ${'x'}`} is missing`}`}`,
+    })
+    setHubTexts({ 'It ended with {0}: {1}': '{1}（{0}）', 'left out: {0}': '省略：{0}', 'called {0}': '名为 {0}' })
+    expect(hubText(deep, 'message')).toBe('省略：the module called x is missing（1）')
+    setHubTexts({
+      ...{ 'It ended with {0}: {1}': '{1}（{0}）', 'left out: {0}': '省略：{0}' },
+      ...{ 'called {0}': '名为 {0}', 'the module {0} is missing': '缺少{0}的模块' },
+    })
+    expect(hubText(deep, 'message')).toBe('省略：缺少名为 x的模块（1）')
+    expect(hubText(told({ again: wordsFrom(deep, 'message') }), 'again')).toBe('省略：缺少名为 x的模块（1）')
     const plain: { message: string; said?: Wordings } = { message: 'without a wording' }
     expect(hubText(plain, 'message')).toBe('without a wording')
   })
