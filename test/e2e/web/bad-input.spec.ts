@@ -143,7 +143,7 @@ test('what cannot be is said at its field, with the cause and what can be, and s
     })
 })
 
-test('who is made a viewer in the middle of an edit keeps what was typed, and can save it no more', async ({
+test('who is made a viewer in the middle of an edit is refused with the reason, keeps what was typed, and can save it no more', async ({
   admin: page,
   browser,
   hub,
@@ -159,6 +159,9 @@ test('who is made a viewer in the middle of an edit keeps what was typed, and ca
   await theirs.getByText('Description, start, timeouts and limits').click()
   const description = theirs.getByLabel('Description', { exact: true })
   await description.fill('what was typed')
+  await theirs.getByRole('button', { name: 'Review and save' }).click()
+  const review = theirs.getByRole('dialog', { name: 'Save these changes?' })
+  await expect(review.getByRole('region', { name: 'Changes' })).toContainText('what was typed')
   const narrowed = await page.request.put('/api/users/second', { headers, data: { role: 'viewer' } })
   expect(narrowed.status()).toBe(200)
 
@@ -167,6 +170,11 @@ test('who is made a viewer in the middle of an edit keeps what was typed, and ca
   await dialog.getByLabel('Password').fill(password)
   await dialog.getByRole('button', { name: 'Sign in' }).click()
   await expect(dialog).toBeHidden()
+  // What was looked at before is sent all the same: it is the hub that refuses it.
+  await review.getByRole('button', { name: 'Save', exact: true }).click()
+  await expect(review.getByRole('alert')).toContainText('second (viewer) lacks the permission servers:write')
+  await expect(review.getByRole('region', { name: 'Changes' })).toContainText('what was typed')
+  await review.getByRole('button', { name: 'Cancel' }).click()
   await expect(theirs.getByText('Only an administrator can change this.')).toBeVisible()
   await expect(description).toHaveValue('what was typed')
   await expect(description).toBeDisabled()
