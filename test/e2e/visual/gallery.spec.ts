@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { root } from '../../../scripts/lib/paths.mjs'
 import { expectAccessible } from '../web/fixtures.ts'
+import { speakPseudo, untranslated, visibleTexts } from '../web/pseudo-locale.ts'
 import { expect, gallery, test, themes } from './fixtures.ts'
 
 /** The names of the components, in the order of the page. */
@@ -39,6 +40,34 @@ for (const theme of themes) {
     }
   })
 }
+
+/** What the samples are filled with, beside their texts. */
+const DATA = new Set([
+  ...['memory', 'everything', 'search', 'servers.json', 'mcpServers.memory.args', 'mcpServers.memory'],
+  ...['GET /api/servers', 'GET /api/servers/memory', 'PUT /api/servers/memory', 'Failed to fetch'],
+  ...['HUB_NAME_TAKEN', 'HUB_CONFIG_INVALID', 'HTTP 502: Bad Gateway nginx', 'Bad Gateway nginx'],
+  '/home/example/projects/with/a/very/long/path/that/has/no/place/to/break',
+  '/home/example/projects/with/a/long/path',
+  ...['admin', 'top', 'right', 'bottom', 'left'],
+  ...Array.from({ length: 1_000 }, (_, index) => `server-${index + 1}`),
+])
+
+test('no component has a text of its own that has no translation', async ({ page, open }) => {
+  await speakPseudo(page)
+  await open('/dev/ui', 'light', 'zh-CN')
+  const found = async (): Promise<string[]> =>
+    (await visibleTexts(page)).filter((text) => untranslated(text, DATA) !== '')
+  expect(await found()).toEqual([])
+  const openers = page.locator('[data-opens="dialog"], [data-opens="menu"]')
+  for (let index = 0; index < (await openers.count()); index++) {
+    await openers.nth(index).click()
+    const opened = page.getByRole('dialog').or(page.getByRole('menu')).or(page.getByRole('alertdialog'))
+    await expect(opened).toBeVisible()
+    expect(await found()).toEqual([])
+    await page.keyboard.press('Escape')
+    await expect(opened).toHaveCount(0)
+  }
+})
 
 test('what users get has no gallery', () => {
   const leadsThere = (folder: string): boolean =>
