@@ -368,8 +368,8 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
 
   /** Sends the answer; returns how many bytes of it there are. */
   function render({ view, outlet, id }: Carrier, reply: Reply, era: ResultOrigin['era'], method: string): number {
-    if (reply.isError) return sendError(outlet, id, reply.message.error)
     try {
+      if (reply.isError) return sendError(outlet, id, reply.message.error)
       const serverInfo = era === 'legacy' || view.aggregates ? view.serverInfo : null
       const body = modernBody(reply, idText(id), { era, method, serverInfo })
       outlet.finish(body)

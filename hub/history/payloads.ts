@@ -38,7 +38,12 @@ function responseOf(reply: Reply, options: PayloadOptions): string {
 
 /** What the vault holds is in no file in the clear, whatever the mode. */
 function textOf(value: unknown, { mode, redactor }: PayloadOptions): string {
-  return mode === 'full' ? redactor.json(value) : redactor.text(redactedJson(value))
+  try {
+    return mode === 'full' ? redactor.json(value) : redactor.text(redactedJson(value))
+  } catch (error) {
+    // What a server nested too deep to be written is its own affair.
+    return JSON.stringify(`This could not be kept: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }
 
 /** JSON without what looks like a secret, by its name or by its form. */

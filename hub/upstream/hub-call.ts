@@ -1,5 +1,6 @@
 import { capabilitiesOfProfile, type Call } from '../gateway/call.ts'
 import { McpError, rpc, type Params } from '../gateway/json-rpc.ts'
+import { MAX_SERVER_DEPTH, isDeeperThan } from '../gateway/message-shape.ts'
 
 /** A request of the hub's own, which nobody can be asked about. */
 export function hubCall(
@@ -27,7 +28,10 @@ export function hubCall(
     finish: (reply) => {
       const { result, error } = reply.message
       if (error === undefined) resolve(result)
-      else reject(new McpError(error.code, error.message, error.data))
+      else
+        reject(
+          new McpError(error.code, error.message, isDeeperThan(MAX_SERVER_DEPTH, error.data) ? undefined : error.data),
+        )
     },
   }
 }

@@ -10,7 +10,7 @@ import {
   type ScriptedServer,
 } from '../fixtures/scripted-server.ts'
 import { startHttpFixture } from '../fixtures/mcp-servers/fixtures.ts'
-import { LegacyWire, ModernWire, textOf, waitFor } from '../fixtures/wire.ts'
+import { LegacyWire, ModernWire, textOf, waitFor, type Answer } from '../fixtures/wire.ts'
 
 const opened: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -351,6 +351,38 @@ describe('what a server nests too deep to be written again', () => {
     ]
     for (const client of clients)
       for (const name of ['params', 'id']) expect(textOf(await client.request('tools/call', { name }))).toBe('done')
+  })
+
+  it('as an answer is an error of its call alone, whether payloads are kept or not', async () => {
+    const bodies: Record<string, string> = {
+      error: `"error":{"code":7,"message":"no","data":${deep}}`,
+      result: `"result":{"content":[],"deep":${deep}}`,
+      list: '"result":{"resources":[],"resourceTemplates":[]}',
+    }
+    const { hub } = await before(
+      (asked) => {
+        const { response, message } = asked
+        if (
+          answerBasics(asked, { era: 'legacy', tools: ['error', 'result'], capabilities: { tools: {}, resources: {} } })
+        )
+          return
+        response.writeHead(message === null ? 405 : 200, { 'content-type': 'application/json' })
+        const isList = message?.method?.endsWith('/list') === true
+        const body = bodies[isList ? 'list' : String(message?.params?.['name'] ?? 'error')]
+        response.end(`{"jsonrpc":"2.0","id":${String(message?.id)},${body ?? ''}}`)
+      },
+      {},
+      { history: { payloads: 'redacted', maxPayloadBytes: 100_000 } },
+    )
+    for (const client of [modern(hub), await legacy(hub)]) {
+      const ask = (method: string, params: Record<string, unknown>): Promise<Answer> =>
+        client.request(method, params, { signal: AbortSignal.timeout(10_000) })
+      expect((await ask('tools/call', { name: 'error' })).error?.message).toContain('cannot be passed on')
+      // Nobody has to look into that: it goes on as it came.
+      expect((await ask('tools/call', { name: 'result' })).result?.['content']).toEqual([])
+    }
+    const refused = await (await legacy(hub)).request('resources/subscribe', { uri: 'r://1' })
+    expect(refused.error).toEqual({ code: 7, message: 'no' })
   })
 
   it('spoils no list and no greeting, of several servers neither', async () => {
