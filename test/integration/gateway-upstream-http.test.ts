@@ -368,7 +368,7 @@ describe('what a server nests too deep to be written again', () => {
           return
         response.writeHead(message === null ? 405 : 200, { 'content-type': 'application/json' })
         const isList = message?.method?.endsWith('/list') === true
-        const body = bodies[isList ? 'list' : String(message?.params?.['name'] ?? 'error')]
+        const body = bodies[isList ? 'list' : ((message?.params?.['name'] as string | undefined) ?? 'error')]
         response.end(`{"jsonrpc":"2.0","id":${String(message?.id)},${body ?? ''}}`)
       },
       {},
