@@ -45,6 +45,7 @@ export default defineConfig({
           environment: 'node',
           include: ['test/integration/fuzz/**/*.test.ts'],
           pool: 'forks',
+          testTimeout: 30_000,
           hookTimeout: 60_000,
           env: { MCP_HUB_FUZZ: 'long' },
         },
