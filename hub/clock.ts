@@ -1,3 +1,11 @@
+const BEGUN_AT = performance.timeOrigin
+
+/**
+ * Milliseconds since the epoch as they were when this process began, and what has passed since: whoever sets the clock of the machine
+ * does not move it. It stands still while the machine sleeps.
+ */
+export const steadyNow = (): number => Math.round(BEGUN_AT + performance.now())
+
 /** Time, as code with timers is given it, so that a test can move it. */
 export interface Clock {
   /** Milliseconds since the epoch. */

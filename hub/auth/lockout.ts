@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { steadyNow } from '../clock.ts'
 import type { Cluster, Limiter } from '../cluster/cluster.ts'
 import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
@@ -37,7 +38,7 @@ export function createLockout(
   cluster: Cluster,
   /** As they are in force. */
   settings: () => { attempts: number; durationMs: number },
-  now: () => number = Date.now,
+  now: () => number = steadyNow,
 ): Lockout {
   const kind = 'lockout' as const
   const byPlace = cluster.limiter({ name: 'login-place', points: PLACE_FAILURES, durationMs: PLACE_WINDOW_MS, kind })

@@ -73,7 +73,7 @@ export interface SignInOptions {
 export function createSignIn(options: SignInOptions): SignIn {
   const { file, cluster, tokens, passwords, rules, settings, audit, now } = options
   const { sessions } = cluster
-  const lockout = createLockout(cluster, settings, now)
+  const lockout = createLockout(cluster, settings)
 
   const find = (name: string): UserEntry | undefined =>
     file.current.users.find((user) => user.name === name && user.disabled !== true)

@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
+import { steadyNow } from '../clock.ts'
 import type { Cluster, Limiter, LimiterPolicy, Notes, SessionRecord, SessionStore } from './cluster.ts'
 import { memoryLimiter } from './memory-limiter.ts'
 
@@ -19,13 +20,16 @@ const SWEEP_MS = 10 * 60_000
 /** So often it is asked whether another process wrote: a counter in memory, which no disk is read for. */
 const LISTEN_MS = 1_000
 
-/** One machine: an SQLite file that several hub processes may share, or `:memory:`. */
-export function openLocalCluster(file: string, now: () => number = Date.now): Cluster {
+/**
+ * One machine: an SQLite file that several hub processes may share, or `:memory:`. Sessions end by the time of day (`now`); limits
+ * and lockouts last as long as they should, whoever sets the clock meanwhile (`steady`).
+ */
+export function openLocalCluster(file: string, { now = Date.now, steady = steadyNow } = {}): Cluster {
   const db = new DatabaseSync(file)
   db.exec(SCHEMA)
   const sweep = (): void => {
     db.prepare('DELETE FROM sessions WHERE min(idleEndsAt, endsAt) <= ?').run(now())
-    db.prepare('DELETE FROM counters WHERE endsAt <= ?').run(now())
+    db.prepare('DELETE FROM counters WHERE endsAt <= ?').run(steady())
   }
   sweep()
   const sweeper = setInterval(sweep, SWEEP_MS).unref()
@@ -46,7 +50,8 @@ export function openLocalCluster(file: string, now: () => number = Date.now): Cl
     clientSessions: null,
     sessions: sqliteSessions(db, now),
     notes: (kind) => sqliteNotes(db, kind),
-    limiter: (policy) => (policy.kind === 'lockout' ? sqliteLimiter(db, policy, now) : memoryLimiter(policy, now)),
+    limiter: (policy) =>
+      policy.kind === 'lockout' ? sqliteLimiter(db, policy, steady) : memoryLimiter(policy, steady),
     dispose: () => {
       clearInterval(sweeper)
       clearInterval(listener)

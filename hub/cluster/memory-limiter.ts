@@ -1,3 +1,4 @@
+import { steadyNow } from '../clock.ts'
 import type { Limiter, LimiterPolicy, Taken } from './cluster.ts'
 
 /** Who chooses keys, such as addresses, must not fill the memory with them. */
@@ -9,7 +10,7 @@ const MAX_KEYS = 100_000
  */
 export function memoryLimiter(
   { points: allowed, durationMs }: Pick<LimiterPolicy, 'points' | 'durationMs'>,
-  now: () => number = Date.now,
+  now: () => number = steadyNow,
 ): Limiter & { take: (key: string, points?: number) => Taken } {
   const windows = new Map<string, { taken: number; endsAt: number }>()
   let sweepAt = now() + durationMs

@@ -74,12 +74,12 @@ export function createLife(parts: LifeOptions): Pick<Hub, 'start' | 'drain' | 's
     },
     drain: async (ms) => {
       webhooks.draining()
-      const deadline = Date.now() + ms
+      const deadline = performance.now() + ms
       // Streams have no end of their own: clients reconnect to the next hub.
       events.close()
       for (;;) {
         gateway.release()
-        if (door.running === 0 || Date.now() >= deadline) break
+        if (door.running === 0 || performance.now() >= deadline) break
         await new Promise((resolve) => setTimeout(resolve, 50))
       }
       door.open = false

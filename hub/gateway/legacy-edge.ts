@@ -1,3 +1,4 @@
+import { steadyNow } from '../clock.ts'
 import {
   BATCH_VERSION,
   LEGACY_VERSIONS,
@@ -198,7 +199,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
       )
     if (outcome !== 'unknown') return
     session.listen(http.response)
-    http.response.once('close', () => (session.lastUsed = Date.now()))
+    http.response.once('close', () => (session.lastUsed = steadyNow()))
   }
 
   function remove(http: HttpRequest): void {

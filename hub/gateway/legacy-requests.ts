@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { steadyNow } from '../clock.ts'
 import {
   McpError,
   Reply,
@@ -232,7 +233,7 @@ export function createLegacyRequests(context: GatewayContext, changed: (session:
           record.replied()
           session.inFlight.delete(id)
           session.waiting = null
-          session.lastUsed = Date.now()
+          session.lastUsed = steadyNow()
           const modern = upstream.hello?.era === 'modern'
           if (reply.isError) for (const page of pagesOf(reply.message.error)) session.sentTo(page)
           let body: Body

@@ -1,3 +1,4 @@
+import { steadyNow } from '../clock.ts'
 import type { ClientSessionRecord, ClientSessions } from '../cluster/cluster.ts'
 import type { GatewayContext, HttpRequest } from './context.ts'
 import type { Params } from './json-rpc.ts'
@@ -61,7 +62,7 @@ function createSessionRecords(
   const ttlMs = (): number => context.limits.sessionIdleMs + SPARE_MS
   const lost = ({ id, generation }: Session): void => letGo(id, generation + 1)
   const seen = (session: Session): void => {
-    if (kept.has(session)) kept.set(session, Date.now())
+    if (kept.has(session)) kept.set(session, steadyNow())
   }
 
   function changed(session: Session): void {
@@ -133,7 +134,7 @@ function createSessionRecords(
     },
     renew: () => {
       for (const session of left) if (session.inFlight.size === 0) left.delete(session)
-      void renewFrom(Date.now() - ttlMs() / 4)
+      void renewFrom(steadyNow() - ttlMs() / 4)
     },
     closeLeft: (principal) => {
       for (const session of left) if (principal === null || session.principal === principal) session.close()

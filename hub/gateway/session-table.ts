@@ -1,3 +1,4 @@
+import { steadyNow } from '../clock.ts'
 import type { GatewayContext, HttpRequest } from './context.ts'
 import { McpError, rpc, type Params } from './json-rpc.ts'
 import { Session, type Continued } from './session.ts'
@@ -31,7 +32,7 @@ export function createSessionTable(context: GatewayContext): SessionTable {
   const records = context.sessionRecords?.(context, { known: sessions, full, add, drop }) ?? null
 
   const reaper = setInterval(() => {
-    const limit = Date.now() - context.limits.sessionIdleMs
+    const limit = steadyNow() - context.limits.sessionIdleMs
     for (const session of sessions.values())
       if (session.lastUsed < limit && !session.isListening && session.inFlight.size === 0) end(session)
     records?.renew()
@@ -86,7 +87,7 @@ export function createSessionTable(context: GatewayContext): SessionTable {
     // A session of somebody else, or of another endpoint, is as unknown as one that never was.
     if (session === undefined || session.principal !== http.principal.id || session.view.path !== http.view.path)
       return null
-    session.lastUsed = Date.now()
+    session.lastUsed = steadyNow()
     return session
   }
 

@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { ChurnMap } from '../churn-map.ts'
+import { steadyNow } from '../clock.ts'
 import {
   ELICITATION_COMPLETE,
   TASKS_EXTENSION,
@@ -90,7 +91,7 @@ export class Session implements SessionClient {
   /** The client as a person knows it. */
   client: string | null = null
   logLevel: LogLevel | undefined
-  lastUsed = Date.now()
+  lastUsed = steadyNow()
   /** The stream for messages that belong to no request. It outlasts its connection, so that it can be resumed. */
   general: Outlet | null = null
   /** The request that came last and is not answered, of a client that can be asked before its call is under way. */

@@ -158,10 +158,10 @@ export function createLanes(options: LaneOptions): Lanes {
   }
 
   async function take(resident: Resident): Promise<{ instance: Instance; release: () => void }> {
-    const deadline = Date.now() + options.waitMs
+    const deadline = performance.now() + options.waitMs
     let lane = free(resident)
     while (lane === null) {
-      if (Date.now() >= deadline) {
+      if (performance.now() >= deadline) {
         throw new McpError(
           rpc.limitExceeded,
           `${options.max} clients already wait for input at this server; try again when one is done`,
@@ -176,7 +176,7 @@ export function createLanes(options: LaneOptions): Lanes {
           // Else it would be woken in place of somebody who still waits.
           waiting.splice(waiting.indexOf(wake), 1)
           resolve()
-        }, deadline - Date.now())
+        }, deadline - performance.now())
         waiting.push(wake)
       })
       if (left) throw new McpError(rpc.serverUnavailable, 'The server went away before it had room for this call')

@@ -24,11 +24,12 @@ interface Stand {
 /** Only what is read counts, so the clock of a test may be anywhere after now. */
 let clock = 0
 const now = (): number => Date.now() + clock
+const moved = { now, steady: now }
 
 async function sqlite(): Promise<Stand> {
   const folder = await temporaryFolder()
   const file = path.join(folder.path, 'identity.db')
-  const [one, other] = [openLocalCluster(file, now), openLocalCluster(file, now)]
+  const [one, other] = [openLocalCluster(file, moved), openLocalCluster(file, moved)]
   return {
     one,
     other,
@@ -41,7 +42,7 @@ async function sqlite(): Promise<Stand> {
 }
 
 function memory(): Promise<Stand> {
-  const one = openLocalCluster(':memory:', now)
+  const one = openLocalCluster(':memory:', moved)
   return Promise.resolve({ one, other: one, dispose: () => one.dispose() })
 }
 
