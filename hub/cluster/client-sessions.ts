@@ -5,6 +5,10 @@ import { recordOfText, textOfRecord } from './client-session-record.ts'
 /** As many keys as one script looks at, so that it holds up nobody else. */
 const RENEWED_AT_ONCE = 200
 
+/** What could not be removed is tried again so often, and so much of it at most: it ends by itself in time. */
+const RETRY_MS = 1_000
+const MAX_UNREMOVED = 10_000
+
 const STATES = new Map<number | undefined, RecordState>([
   [1, 'kept'],
   [0, 'missing'],
@@ -75,8 +79,23 @@ export function redisClientSessions(redis: Redis, prefix: string): ClientSession
   const scripted = redis as Scripted
   const keyOf = (id: string): string => `${prefix}client-session:${id}`
 
+  /** Sessions that ended while Redis did not answer. */
+  const unremoved = new Map<string, number>()
+  let retry: NodeJS.Timeout | null = null
+
   async function remove(id: string, generation: number): Promise<void> {
-    await scripted.removeClientSession(keyOf(id), generation).catch(() => 0)
+    try {
+      await scripted.removeClientSession(keyOf(id), generation)
+      unremoved.delete(id)
+    } catch {
+      if (unremoved.size < MAX_UNREMOVED) unremoved.set(id, generation)
+      retry ??= setTimeout(removeRest, RETRY_MS).unref()
+    }
+  }
+
+  function removeRest(): void {
+    retry = null
+    for (const [id, generation] of unremoved) void remove(id, generation)
   }
 
   async function renewSome(held: readonly HeldSession[], ttlMs: number): Promise<number[]> {
@@ -108,6 +127,7 @@ export function redisClientSessions(redis: Redis, prefix: string): ClientSession
     },
     adopt: async (id, { principal, path }, ttlMs) => {
       const unknown = { outcome: 'unknown' } as const
+      if (unremoved.has(id)) return unknown
       try {
         // What cannot be read is left alone: the hub that has the session may still be there.
         const before = await redis.hget(keyOf(id), 'data')

@@ -198,15 +198,20 @@ it('is gone everywhere once its client ended it', async () => {
 })
 
 it('stays with its hub while Redis is down, and can go again when that is back', async () => {
-  const early = await open(one)
-  await recorded(early)
+  const [early, ended] = [await open(one), await open(one)]
+  await Promise.all([early, ended].map((session) => recorded(session)))
   await redis.kill()
   await waitFor(() => [one, two].every(({ said }) => said.includes('"state":"down"')), 10_000)
   const late = await open(one)
   expect(await Promise.all([ping(one, early), ping(one, late), ping(two, early)])).toEqual([200, 200, 404])
+  const headers = { 'mcp-session-id': ended }
+  expect((await one.request('/mcp/a', { method: 'DELETE', headers })).status).toBe(204)
   await redis.start()
   await recorded(late)
   expect(await ping(two, late)).toBe(200)
+  // What was ended meanwhile is gone, too.
+  await waitFor(async () => (await store.exists(keyOf(ended))) === 0, 10_000)
+  expect(await ping(two, ended)).toBe(404)
 }, 30_000)
 
 it('goes on for a client of the SDK whose hub is killed', async () => {

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { AuditPage, HistoryPage, Session } from '../../hub/contract/index.ts'
 import { fixtureServer } from '../fixtures/hub.ts'
@@ -304,6 +305,53 @@ it('drop nothing when one of them is told to end under load', async () => {
   await load
   expect(count).toBeGreaterThan(100)
   expect(bad).toEqual([])
+}, 60_000)
+
+it('serve the sessions of one that is killed at the next request, and give them back', async () => {
+  // A key for each, so that none comes to its limit by waiting.
+  const sessions = await many(10, async () => {
+    const { token } = takeKey()
+    return { token, id: await openSessionAt(two, token) }
+  })
+  const store = new Redis(stand.redis.url)
+  const recorded = sessions.map(({ id }) => `mcp-hub:client-session:${id}`)
+  await waitFor(async () => (await store.exists(...recorded)) === sessions.length, 10_000)
+  store.disconnect()
+  const before = [await sessionsAt(one), await sessionsAt(three)] as const
+  let heard = ''
+  const call = stand.send('/mcp', {
+    token: sessions[0]!.token,
+    headers: { ...accept, 'mcp-session-id': sessions[0]!.id },
+    body: {
+      jsonrpc: '2.0',
+      id: 2,
+      method: 'tools/call',
+      params: { name: 'a__slow', arguments: { ms: 60_000, steps: 600 }, _meta: { progressToken: 1 } },
+    },
+    heard: (text) => (heard = text),
+  })
+  const outcome = call.then(
+    ({ status }) => `answered with ${status}`,
+    () => 'cut off',
+  )
+  await waitFor(() => heard.includes('step 1'), 10_000)
+
+  await two.kill()
+  // It may have done its work, so nobody makes it again; and nobody waits for it in vain.
+  expect(await outcome).toBe('cut off')
+  const pingAll = async (): Promise<void> => {
+    const pings = await many(10, (n) => inSession(sessions[n]!.token, sessions[n]!.id, elsewhere(n), 'ping'))
+    expect(pings.filter(({ status, text }) => status !== 200 || !text.includes('"result"'))).toEqual([])
+  }
+  await pingAll()
+  expect([await sessionsAt(one), await sessionsAt(three)]).toEqual([before[0], before[1] + sessions.length])
+
+  await two.start()
+  await waitFor(async () => {
+    await pingAll()
+    return (await sessionsAt(two)) === sessions.length
+  }, 10_000)
+  await waitFor(async () => (await sessionsAt(three)) === before[1], 10_000)
 }, 60_000)
 
 it('go on without Redis, more carefully, and as before when it is back', async () => {
