@@ -1,3 +1,4 @@
+import { steadyNow } from '../clock.ts'
 import { requestIdOf } from '../http-answers.ts'
 import type { GatewayContext } from './context.ts'
 import { Exchange } from './exchange.ts'
@@ -8,6 +9,9 @@ import { Outlet } from './outlet.ts'
 import { refuse } from './request-body.ts'
 import type { Session } from './session.ts'
 import type { SessionTable } from './session-table.ts'
+
+/** Until then another session may have ended. */
+const RETRY_SECONDS = 5
 
 export interface LegacySseOptions {
   context: GatewayContext
@@ -52,7 +56,8 @@ export function createLegacySse(options: LegacySseOptions): LegacySse {
       try {
         session = sessions.create(http, { protocolVersion: '2024-11-05' })
       } catch (error) {
-        refuse(http.response, 429, rpc.limitExceeded, error instanceof Error ? error.message : String(error))
+        const message = error instanceof Error ? error.message : String(error)
+        refuse(http.response, 429, rpc.limitExceeded, message, null, { 'retry-after': String(RETRY_SECONDS) })
         return
       }
       // Nothing can be resumed in this old transport: its events have no ids.
@@ -74,7 +79,7 @@ export function createLegacySse(options: LegacySseOptions): LegacySse {
         refuse(http.response, 400, rpc.invalidRequest, `Batches exist only in protocol version ${BATCH_VERSION}`)
         return
       }
-      session.lastUsed = Date.now()
+      session.lastUsed = steadyNow()
       const exchange: LegacyExchange = {
         outlet: stream,
         bytesIn: http.body.length,

@@ -14,11 +14,12 @@ export function refuse(
   code: number,
   message: string,
   id: JsonRpcId | null = null,
+  headers: Readonly<Record<string, string>> = {},
 ): void {
   if (response.headersSent || response.destroyed) return
   const body = JSON.stringify({ jsonrpc: '2.0', id, error: { code, message } })
   response
-    .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
+    .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...headers })
     .end(body)
 }
 
