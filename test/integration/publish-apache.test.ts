@@ -24,6 +24,7 @@ describe.skipIf(apache === null || modules === undefined)('Apache with the gener
   let server: ChildProcess
   let httpsPort: number
   let hub: http.Server
+  let second: http.Server
 
   beforeAll(async () => {
     folder = await temporaryFolder()
@@ -38,7 +39,12 @@ describe.skipIf(apache === null || modules === undefined)('Apache with the gener
       if (request.url === '/mcp') release = () => response.end('the end')
       else response.end()
     })
-    await once(hub.listen(0, '127.0.0.1'), 'listening')
+    second = http.createServer((request, response) => {
+      let body = ''
+      request.setEncoding('utf8').on('data', (piece: string) => (body += piece))
+      request.on('end', () => response.end(`second: ${request.method} ${request.url} ${body}`))
+    })
+    await listenSideBySide(hub, second)
     const [httpPort, secure] = [await freePort(), await freePort()]
     httpsPort = secure
     const [certificate, key] = [path.join(folder.path, 'cert.pem'), path.join(folder.path, 'key.pem')]
@@ -47,7 +53,9 @@ describe.skipIf(apache === null || modules === undefined)('Apache with the gener
       stdio: 'ignore',
     })
     bundle = await make({
-      basePort: (hub.address() as AddressInfo).port,
+      basePort: portOf(hub),
+      instances: 2,
+      services: ['database'],
       listenAddress: '127.0.0.1',
       tls: { certificate, key },
       ...{ httpPort, httpsPort },
@@ -70,8 +78,10 @@ describe.skipIf(apache === null || modules === undefined)('Apache with the gener
   afterAll(async () => {
     server.kill('SIGTERM')
     await once(server, 'exit')
-    hub.closeAllConnections()
-    hub.close()
+    for (const one of [hub, second]) {
+      one.closeAllConnections()
+      one.close()
+    }
     await folder.dispose()
   })
 
@@ -88,7 +98,10 @@ describe.skipIf(apache === null || modules === undefined)('Apache with the gener
   }
 
   /** Resolves with the whole answer, or with what it was when `until` was in it. */
-  function ask(url: string, { method = 'GET', host = DOMAIN, headers = {}, until = '' } = {}): Promise<Answer> {
+  function ask(
+    url: string,
+    { method = 'GET', host = DOMAIN, headers = {}, body = '', until = '' } = {},
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const options = { host: '127.0.0.1', port: httpsPort, servername: host, rejectUnauthorized: false, agent: false }
       const request = https.request({ ...options, path: url, method, headers: { host, ...headers } }, (response) => {
@@ -103,12 +116,12 @@ describe.skipIf(apache === null || modules === undefined)('Apache with the gener
         response.on('error', reject)
       })
       request.on('error', reject)
-      request.end()
+      request.end(body)
     })
   }
 
   it('is accepted by apache2 -t, and a word that Apache does not know is named with its line', async () => {
-    for (const made of [bundle, await make({ instances: 3, services: ['database'] })])
+    for (const made of [bundle, await make({ instances: 1 })])
       expect(await checkApache(made, folder.path)).toMatchObject({ outcome: 'passed' })
     const files = bundle.files.map((file) =>
       file.text === null ? file : { ...file, text: file.text.replace('ProxyRequests Off', 'ProxyRequestz Off') },
@@ -142,7 +155,40 @@ describe.skipIf(apache === null || modules === undefined)('Apache with the gener
     expect(headers['strict-transport-security']).toContain('max-age=31536000')
     expect((await ask('/api/servers', { host: 'other.example.com' })).status).toBe(403)
   })
+
+  it('sends what is in a session to the hub of it, and whatever was for a hub that is gone to the next', async () => {
+    const inSession = (server: http.Server): { headers: Record<string, string> } => ({
+      headers: { 'mcp-session-id': `${portOf(server)}.session` },
+    })
+    expect((await ask('/mcp/a?b=%2Fc', inSession(second))).text).toBe('second: GET /mcp/a?b=%2Fc ')
+    expect((await ask(`/messages?sessionId=${portOf(second)}.x`)).text).toContain('second: GET /messages?sessionId')
+    expect((await ask('/api/servers', inSession(hub))).text).toContain('"method":"GET"')
+
+    const port = portOf(hub)
+    hub.closeAllConnections()
+    await new Promise((resolve) => hub.close(resolve))
+    const sent = { method: 'POST', headers: { 'mcp-session-id': `${port}.session` }, body: '{"jsonrpc":"2.0"}' }
+    for (let times = 0; times < 3; times++)
+      expect(await ask('/mcp', sent)).toMatchObject({ status: 200, text: 'second: POST /mcp {"jsonrpc":"2.0"}' })
+    await once(hub.listen(port, '127.0.0.1'), 'listening')
+    await waitFor(async () => (await ask('/api/servers')).text.includes('"method":"GET"'), 20_000)
+  })
 })
+
+const portOf = (server: http.Server): number => (server.address() as AddressInfo).port
+
+/** On ports that follow each other, as publish numbers them. */
+async function listenSideBySide(first: http.Server, second: http.Server): Promise<void> {
+  for (;;) {
+    await once(first.listen(0, '127.0.0.1'), 'listening')
+    const taken = await once(second.listen(portOf(first) + 1, '127.0.0.1'), 'listening').then(
+      () => false,
+      () => true,
+    )
+    if (!taken) return
+    await new Promise((resolve) => first.close(resolve))
+  }
+}
 
 function freePort(): Promise<number> {
   return new Promise((resolve) => {

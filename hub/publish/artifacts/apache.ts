@@ -18,14 +18,14 @@ export const apacheSite: Artifact = {
       .map(
         (port) => `  RewriteCond %{HTTP:Mcp-Session-Id} ^${port}\\. [OR]
   RewriteCond %{QUERY_STRING} (?:^|&)sessionId=${port}\\.
-  RewriteRule ^/(.*)$ http://127.0.0.1:${port}/$1 [P,L]
+  RewriteRule ^/(.*)$ balancer://mcp-hub-${port}/$1 [P,L]
 `,
       )
       .join('')
     return `# MCP Hub at ${publicOrigin(target)}. Generated: change the target and publish again instead of editing.
-# a2enmod ssl http2 proxy proxy_http headers rewrite && ln -s ${paths.current}/apache/mcp-hub.conf /etc/apache2/sites-enabled/000-mcp-hub.conf
+# a2enmod ssl http2 proxy proxy_http${ports.length > 1 ? ' proxy_balancer lbmethod_byrequests' : ''} headers rewrite && ln -s ${paths.current}/apache/mcp-hub.conf /etc/apache2/sites-enabled/000-mcp-hub.conf
 # nginx is what a bundle is made for: it also limits sign-ins and connections by address, and sends a client without a session to one
-# hub. Here the hub does that alone.${ports.length > 1 ? ` Of several hubs all that has no session of another goes to the one on ${first}.` : ''}
+# hub. Here the hub does that alone.${ports.length > 1 ? ` Of several hubs all that has no session of another goes to the one on ${first}; while a hub is gone the next one takes what was its.` : ''}
 ${listen.map((port) => `Listen ${port}\n`).join('')}
 # Whoever does not ask for ${target.domain} is refused. The first site of a port is the one for unknown names.
 <VirtualHost ${on(target.httpPort)}>
@@ -78,10 +78,22 @@ ${tlsSettings(paths)}  Header always set Strict-Transport-Security "max-age=3153
   ProxyTimeout 3600
   RewriteEngine on
   AllowEncodedSlashes NoDecode
-${sessions}  ProxyPass / http://127.0.0.1:${first}/ ${PROXY} nocanon
+${
+  ports.length === 1
+    ? `  ProxyPass / http://127.0.0.1:${first}/ ${PROXY} nocanon`
+    : `${ports.map((_, at) => balancer([...ports.slice(at), ...ports.slice(0, at)])).join('')}${sessions}  ProxyPass / balancer://mcp-hub-${first}/ nocanon`
+}
 </VirtualHost>
 `
   },
+}
+
+/** A hub, and when it is gone the next one: `lbset` is asked only while none of a lower one is there, so that it is always the same. */
+function balancer(ports: readonly number[]): string {
+  const members = ports.map(
+    (port, set) => `    BalancerMember http://127.0.0.1:${port} ${PROXY} retry=2 lbset=${set}\n`,
+  )
+  return `  <Proxy balancer://mcp-hub-${ports[0]}>\n${members.join('')}  </Proxy>\n`
 }
 
 /** Connections are kept for less time than the hub's drain, so that no request is sent on one that the hub is about to close. */
