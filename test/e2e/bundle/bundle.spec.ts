@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { test as base, expect } from '@playwright/test'
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from '@modelcontextprotocol/client'
@@ -6,6 +6,10 @@ import { StdioClientTransport as ModernStdio } from '@modelcontextprotocol/clien
 import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport as LegacyStdio } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport as LegacyTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { targetSchema } from '../../../hub/contract/publish.ts'
+import { connectionSchema } from '../../../hub/contract/push.ts'
+import { makeKey, startSshd } from '../../fixtures/sshd.ts'
+import { launchApp } from '../desktop/app.ts'
 import { canaries, contents, deploy, DOMAIN, until, type Deployment } from './deployment.ts'
 import { describeNginx } from './nginx-behaviour.ts'
 
@@ -175,6 +179,46 @@ test('a person signs in with the generated password and sees the servers', async
 })
 
 describeNginx(test, { full: false, note: () => undefined })
+
+test('the window verifies what somebody else deployed, and then what became of its configuration', async ({
+  deployment,
+}) => {
+  const { machine, target, root } = deployment
+  const key = makeKey(machine.folder, 'user_key')
+  const sshd = await startSshd(machine.folder, { keys: [key], env: machine.env })
+  const desktop = await launchApp()
+  try {
+    const { page, userData } = desktop
+    const connection = { host: sshd.host, port: sshd.port, user: sshd.user, signIn: { method: 'key', file: key } }
+    const publish = path.join(userData, 'data', 'publish')
+    await mkdir(publish, { recursive: true })
+    const targets = { [DOMAIN]: { target: targetSchema.parse(target), connection: connectionSchema.parse(connection) } }
+    await writeFile(path.join(publish, 'targets.json'), JSON.stringify({ targets }))
+    await page.getByRole('link', { name: 'Publish', exact: true }).click()
+    await page.getByRole('link', { name: DOMAIN }).click()
+    await page.getByRole('button', { name: 'Verify', exact: true }).click()
+    const verify = page.getByRole('region', { name: `Verify ${DOMAIN}` })
+    await verify.getByRole('button', { name: 'It is: connect' }).click({ timeout: 30_000 })
+    const found = verify.getByRole('list', { name: 'What was verified' }).getByRole('listitem')
+    const outcome = (of: string, name: string) => found.filter({ hasText: of }).getByRole('img', { name })
+    await expect(outcome('What people and clients do works', 'Passed')).toBeVisible({ timeout: 60_000 })
+    await expect(outcome(`${path.basename(deployment.release)} is in use`, 'Passed')).toBeVisible()
+    await expect(outcome('As it was published', 'Passed')).toBeVisible()
+
+    const file = path.join(root, 'config/profiles.json')
+    const before = await readFile(file, 'utf8')
+    await writeFile(file, JSON.stringify({ profiles: { theirs: { servers: { everything: {} } } } }))
+    await page.getByRole('button', { name: 'Verify', exact: true }).click()
+    await expect(outcome('Changed there since it was published: config/profiles.json', 'Warning')).toBeVisible({
+      timeout: 60_000,
+    })
+    await writeFile(file, before)
+    expect(desktop.violations).toEqual([])
+  } finally {
+    await desktop.dispose()
+    await sshd.close()
+  }
+})
 
 test('a reload keeps the configuration and loses no call', async ({ deployment }) => {
   const added = await deployment.fetch(`${deployment.origin}/api/servers`, {

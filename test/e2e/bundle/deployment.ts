@@ -4,6 +4,7 @@ import type { LookupFunction } from 'node:net'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { Agent, fetch as undiciFetch, type RequestInit as UndiciRequestInit } from 'undici'
+import type { TargetInput } from '../../../hub/contract/publish.ts'
 import { openMachine, type Machine } from '../../fixtures/target-machine.ts'
 
 const run = promisify(execFile)
@@ -47,6 +48,10 @@ export interface Deployment {
   /** Of the first hub, without nginx. */
   hubUrl: string
   environment: Record<string, string>
+  /** The folder of the machine, and what its scripts find in their environment. */
+  machine: Pick<Machine, 'folder' | 'env'>
+  /** Where it was published to, as the desktop app keeps it. */
+  target: TargetInput
   /** A `fetch` that resolves the domain to this machine and trusts the certificate. */
   fetch: typeof fetch
   /** Runs a script of a bundle. */
@@ -97,6 +102,11 @@ export async function deploy(options: { instances?: number } = {}): Promise<Depl
     ca,
     hubUrl: `http://127.0.0.1:${basePort}/mcp`,
     environment: await machine.environment(),
+    machine,
+    target: {
+      ...{ domain: DOMAIN, installDir: root, listenAddress: '127.0.0.1' },
+      ...{ httpPort, httpsPort, basePort, instances },
+    },
     fetch: trusting,
     ops: machine.ops,
     pm2: machine.pm2,
