@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from '@playwright/test'
@@ -29,6 +29,9 @@ test('the commands of the deployment guide do what it says, one after the other'
     'mcp-hub': `if [ "$1" = publish ]; then set -- "$@" ${where}; fi; exec '${process.execPath}' '${cli}' "$@"`,
     sudo: 'while :; do case $1 in -u) shift 2 ;; -H) shift ;; *) break ;; esac; done; exec "$@"',
     pm2: `exec '${machine.env['PM2']}' "$@"`,
+    nginx: `exec '${machine.env['NGINX']}' "$@"`,
+    // All that the hook of certbot asks of it.
+    systemctl: `[ "$*" = 'reload nginx' ] && exec '${machine.env['NGINX']}' -s reload`,
     curl: `exec /usr/bin/curl --cacert '${root}/tls/fullchain.pem' --connect-to hub.example.com:443:127.0.0.1:${httpsPort} "$@"`,
   }
   for (const [name, text] of Object.entries(programs))
@@ -40,24 +43,34 @@ test('the commands of the deployment guide do what it says, one after the other'
     PATH: `${path.join(folder, 'bin')}:${machine.env['PATH']}`,
   }
 
+  const onMachine = (commands: string): string =>
+    commands
+      .replaceAll('/opt/mcp-hub', root)
+      .replaceAll('/etc/cron.d', machine.env['CRON_DIR'] ?? '')
+      .replaceAll('3000', String(basePort))
+  const bash = (commands: string, more: Record<string, string> = {}) =>
+    run('bash', ['--norc', '-euo', 'pipefail', '-c', commands], {
+      cwd: folder,
+      env: { ...env, ...more },
+      timeout: 90_000,
+    })
+
   let published = 0
   let said = ''
   try {
-    for (const { place, commands, line } of await readGuide('DEPLOYMENT_GUIDE.md')) {
+    const blocks = await readGuide('DEPLOYMENT_GUIDE.md')
+    for (const { place, commands, line } of blocks) {
       if (place === null) continue
-      const here = commands.replaceAll('/opt/mcp-hub', root).replaceAll('3000', String(basePort))
+      const here = onMachine(commands)
       if (place === 'computer') {
         // Each publish brings another configuration, as it would.
         published++
         const servers = { everything: { command: 'mcp-server-everything', env: { ROUND: String(published) } } }
         await writeFile(path.join(folder, 'config/servers.json'), JSON.stringify({ mcpServers: servers }))
       }
-      const args = ['--norc', '-euo', 'pipefail', '-c', here]
-      const { stdout, stderr } = await run('bash', args, { cwd: folder, env, timeout: 90_000 }).catch(
-        (error: unknown) => {
-          throw new Error(`DEPLOYMENT_GUIDE.md:${line} failed`, { cause: error })
-        },
-      )
+      const { stdout, stderr } = await bash(here).catch((error: unknown) => {
+        throw new Error(`DEPLOYMENT_GUIDE.md:${line} failed`, { cause: error })
+      })
       said += `${commands}\n${stdout}${stderr}`
       if (place === 'computer')
         // Stands for the copy to another machine.
@@ -66,6 +79,25 @@ test('the commands of the deployment guide do what it says, one after the other'
     expect(published).toBeGreaterThan(1)
     for (const words of ['Not done (--dry-run)', 'read back and found whole', 'auth.bcryptRounds', 'mcp_hub_', 'admin'])
       expect(said).toContain(words)
+    expect(await readFile(path.join(machine.env['CRON_DIR'] ?? '', 'mcp-hub'), 'utf8')).toContain(
+      `${root}/current/ops/restore-drill.sh`,
+    )
+
+    // As certbot runs it, once it has another certificate: the site shows that one from then on.
+    const hook = blocks.map(({ commands }) => /--deploy-hook '([^']+)'/.exec(commands)?.[1]).find(Boolean) ?? ''
+    const lineage = path.join(folder, 'renewed')
+    await mkdir(lineage)
+    const subject = '-subj /CN=hub.example.com -addext subjectAltName=DNS:hub.example.com'
+    const files = `-keyout ${lineage}/privkey.pem -out ${lineage}/fullchain.pem`
+    await bash(`openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 60 ${subject} ${files}`)
+    await bash(onMachine(hook), { RENEWED_LINEAGE: lineage })
+    // The certificate that curl trusts is the one in tls/, which the hook has replaced.
+    await expect
+      .poll(() => bash('curl --fail https://hub.example.com/health').then(() => 'answers', String), { timeout: 20_000 })
+      .toBe('answers')
+    const key = path.join(root, 'tls/privkey.pem')
+    expect(await readFile(key, 'utf8')).toBe(await readFile(path.join(lineage, 'privkey.pem'), 'utf8'))
+    expect((await stat(key)).mode & 0o777).toBe(0o600)
   } finally {
     await machine.dispose()
   }
