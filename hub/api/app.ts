@@ -41,6 +41,7 @@ import { secretRoutes } from './secrets.ts'
 import { doctorRoutes } from './doctor.ts'
 import { serverRoutes } from './servers.ts'
 import { userRoutes } from './users.ts'
+import { settingRoutes, type SettingRoutes } from './settings.ts'
 import { webhookRoutes } from './webhooks.ts'
 
 export interface AppOptions {
@@ -61,6 +62,7 @@ export interface AppOptions {
   push: Parameters<typeof pushRoutes>[1]
   secrets: Parameters<typeof secretRoutes>[1]
   diagnostics: Parameters<typeof diagnosticsRoutes>[1]
+  settings: SettingRoutes
   webhooks: Parameters<typeof webhookRoutes>[1]
   identify: (request: Request) => Promise<Caller | null>
   rates: RateLimits
@@ -116,6 +118,7 @@ export function createApp(options: AppOptions): Express {
   pushRoutes(on, options.push)
   secretRoutes(on, options.secrets)
   diagnosticsRoutes(on, options.diagnostics)
+  settingRoutes(on, options.settings)
   webhookRoutes(on, options.webhooks)
   refuseRest()
   if (options.webDir !== null) serveWeb(app, options.webDir)

@@ -163,6 +163,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
       redactor,
     },
     history: { history, metrics: parts.metrics },
+    settings: { config, overrides: options.overrides ?? {}, where: parts.where },
     webhooks: {
       webhooks: parts.webhooks,
       config,

@@ -21,6 +21,7 @@ const groups: Readonly<Record<string, string>> = {
   admin: 'Push a configuration to a hub that runs',
   backups: 'Archives of everything that the hub has',
   diagnostics: 'What to send with a report',
+  settings: 'What system.json says of the hub',
   webhooks: 'Who is told of changes, and whether it arrived',
   events: 'What happens, as it happens',
   servers: 'The MCP servers',

@@ -38,6 +38,17 @@ export function jsonSchemaOf(name: SchemaName): Record<string, unknown> {
   return { $schema, $id: `${BASE}/${name}.json`, title: titles[name], ...(body as object) }
 }
 
+const systemSchema = (): unknown => z.toJSONSchema(systemFileSchema, { io: 'input', unrepresentable: 'any' })
+let wholeSystem: unknown = null
+
+/** The part of it that is about one setting, by its path in system.json. */
+export function settingSchema(path: string): Record<string, unknown> {
+  let schema = (wholeSystem ??= systemSchema())
+  for (const key of path.split('.')) schema = (schema as { properties?: Record<string, unknown> }).properties?.[key]
+  if (schema === undefined) throw new Error(`system.json has no ${path}`)
+  return schema as Record<string, unknown>
+}
+
 /** `${NAME}` is no hostname and has no 32 characters, and yet it may stand where such a text is asked for. */
 function allowReferences(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(allowReferences)

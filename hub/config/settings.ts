@@ -150,12 +150,16 @@ export const settings = {
     default: '7d',
     live: true,
   },
-  'auth.bcryptRounds': { help: 'Cost of new password hashes.', default: 12, live: true },
+  'auth.bcryptRounds': { help: 'Cost of new password hashes (bcrypt rounds).', default: 12, live: true },
   'auth.maxLoginAttempts': { help: 'Wrong passwords for a name from one place.', default: 5, live: true },
-  'auth.lockoutDuration': { help: 'How long they count, in ms.', default: 900_000, live: true },
-  'auth.passwordRules.minLength': { help: 'Characters of a new password.', default: 12, live: true },
-  'auth.passwordRules.composition': { help: 'Whether it needs all classes of characters.', default: false, live: true },
-  'auth.passwordRules.maxAgeDays': { help: 'Days after which it must be changed.', default: null, live: true },
+  'auth.lockoutDuration': { help: 'How long wrong passwords count, in ms.', default: 900_000, live: true },
+  'auth.passwordRules.minLength': { help: 'Characters that a new password needs.', default: 12, live: true },
+  'auth.passwordRules.composition': {
+    help: 'Whether a new password needs all classes of characters.',
+    default: false,
+    live: true,
+  },
+  'auth.passwordRules.maxAgeDays': { help: 'Days after which a password must be changed.', default: null, live: true },
 
   'logging.level': {
     help: 'The least grave messages that are written: error, warn, info, debug.',
@@ -245,14 +249,14 @@ export const settings = {
     default: 'off',
     live: true,
   },
-  'history.maxPayloadBytes': { help: 'At most so much of one.', default: 65_536, live: true },
+  'history.maxPayloadBytes': { help: 'Bytes that are kept of one of them, at most.', default: 65_536, live: true },
   'history.maxRows': {
     help: 'Requests that are kept.',
     default: (w: Where): number => (onDesktop(w) ? 100_000 : 1_000_000),
     live: true,
   },
   'history.maxBytes': {
-    help: 'Bytes that they may take.',
+    help: 'Bytes that the history may take.',
     default: (w: Where): number => (onDesktop(w) ? 256 : 1_024) * MB,
     live: true,
   },

@@ -197,6 +197,12 @@ export function createAppRouter(client: QueryClient): Router {
         component: () => import('../features/settings/SettingsPage.vue'),
       },
       {
+        path: '/settings/hub',
+        name: 'hub-settings',
+        meta: { title: 'settings.hub.title' },
+        component: () => import('../features/settings/hub/HubSettingsPage.vue'),
+      },
+      {
         path: '/settings/versions',
         name: 'versions',
         meta: { title: 'versions.title' },

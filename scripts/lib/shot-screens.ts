@@ -111,6 +111,12 @@ const full: Screen[] = [
   { name: 'versions-users', path: '/settings/versions?of=users&version=1' },
   { name: 'versions-pushes', path: '/settings/versions?of=pushes' },
   { name: 'backups', path: '/settings/backups' },
+  { name: 'hub-settings', path: '/settings/hub' },
+  {
+    name: 'hub-setting',
+    path: '/settings/hub?q=maxDays',
+    act: (page) => page.getByRole('listitem').getByRole('button').first().click(),
+  },
   { name: 'reference', path: '/reference?operation=postServers&q=servers' },
   { name: 'palette', path: '/tools', act: (page) => page.keyboard.press('Control+k') },
   { name: 'help', path: '/tools', act: (page) => page.keyboard.press('?') },
@@ -134,6 +140,7 @@ const empty: Screen[] = [
   { name: 'webhooks-empty', path: '/settings', hub: 'empty', act: showWebhooks },
   { name: 'versions-empty', path: '/settings/versions', hub: 'empty' },
   { name: 'backups-empty', path: '/settings/backups', hub: 'empty' },
+  { name: 'hub-settings-empty', path: '/settings/hub?q=nothing-of-the-kind', hub: 'empty' },
 ]
 
 const failing: Screen[] = [
@@ -159,6 +166,7 @@ const failing: Screen[] = [
   { ...error('webhooks-error', '/settings', '/api/webhooks'), act: showWebhooks },
   error('versions-error', '/settings/versions', '/api/config/versions'),
   error('backups-error', '/settings/backups', '/api/backups'),
+  error('hub-settings-error', '/settings/hub', '/api/settings'),
   error('reference-error', '/reference', '/api/openapi'),
   { name: 'not-found', path: '/no-such-page' },
   { name: 'unreachable', path: '/', trouble: { at: '/api/', as: 'silent' } },

@@ -27,6 +27,7 @@ function routesOfExpress(webDir: string | null): string[] {
     history: { history: part },
     publisher: part,
     push: { push: part },
+    settings: part,
     webhooks: part,
     identify: () => Promise.resolve(null),
     maxBodyBytes: () => 1_000,

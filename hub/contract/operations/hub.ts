@@ -22,6 +22,7 @@ import {
   webhookDeliverySchema,
   webhookStatusSchema,
 } from '../webhooks.ts'
+import { hubSettingSchema, saveSettingSchema } from '../settings.ts'
 import type { OperationTable } from './operation.ts'
 
 /** The hub itself: its configuration as a whole, backups, webhooks, events. */
@@ -46,6 +47,16 @@ export const hubOperations = {
     query: eventsQuerySchema,
     answer: 'text/event-stream',
   },
+  'GET /api/settings': {
+    summary: 'The settings of system.json: what each does, may be, and is',
+    answer: z.array(hubSettingSchema),
+  },
+  'PUT /api/settings/:name': {
+    summary: 'Set one of them, by its path in system.json',
+    body: saveSettingSchema,
+    answer: hubSettingSchema,
+  },
+  'DELETE /api/settings/:name': { summary: 'Take one out of system.json, so that its default holds' },
   'GET /api/webhooks': {
     summary: 'The webhooks of system.json, each with its newest deliveries',
     answer: z.array(webhookStatusSchema),

@@ -27,6 +27,7 @@ const areas = {
     '/settings',
     '/settings/versions?version=1',
     '/settings/backups',
+    '/settings/hub',
     '/reference?operation=postServers',
     '/no-such-page',
   ],

@@ -61,7 +61,14 @@ const routes = [
     '/access/sessions',
     '/access/audit',
   ],
-  ...['/settings', '/settings/versions?version=1', '/settings/versions?of=users', '/settings/backups', '/no-such-page'],
+  ...[
+    '/settings',
+    '/settings/versions?version=1',
+    '/settings/versions?of=users',
+    '/settings/backups',
+    '/settings/hub',
+    '/no-such-page',
+  ],
   '/reference?operation=postServers',
 ]
 
