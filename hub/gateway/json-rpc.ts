@@ -202,7 +202,7 @@ export class Reply {
    * What a server's message answers to the request of that id; null when it is no answer. Clients drop an error that is
    * none of JSON-RPC and then wait for another answer, so it becomes one.
    */
-  static fromMessage({ error, result, ...rest }: Params, id: JsonRpcId): Reply | null {
+  static fromMessage({ error, result, method: _none, ...rest }: Params, id: JsonRpcId): Reply | null {
     if (error !== undefined && error !== null)
       return Reply.of({ ...rest, jsonrpc: '2.0', id, error: asRpcError(error) })
     return result === undefined ? null : Reply.of({ ...rest, jsonrpc: '2.0', id, result })

@@ -107,6 +107,10 @@ describe('a reply is passed on as bytes', () => {
   })
 })
 
+it('an answer has no method, whatever else its server wrote there', () => {
+  expect(Reply.fromMessage({ method: null, result: 1 }, 7)?.message).toEqual({ jsonrpc: '2.0', id: 7, result: 1 })
+})
+
 describe('lines of a pipe', () => {
   const read = (chunks: Buffer[], maxBytes = 1_000): { lines: string[]; overflows: number } => {
     const lines: string[] = []
