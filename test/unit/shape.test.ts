@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { toolEntrySchema } from '../../hub/contract/index.ts'
+import { profileSummarySchema, toolEntrySchema } from '../../hub/contract/index.ts'
 import { shapeOf } from '../../renderer/lib/shape.ts'
 
 /** One field of each kind that answers of the hub have. */
@@ -20,6 +20,12 @@ const schema = z.object({
   byName: z.record(z.string(), z.number()),
   within: z.object({ text: z.string() }),
   either: z.union([z.string(), z.object({ text: z.string() })]),
+  short: z.string().min(1).max(2),
+  few: z.array(z.string()).min(1).max(2),
+  pattern: z.string().regex(/^a/),
+  refined: z.string().refine((text) => text !== 'one'),
+  strict: z.strictObject({ text: z.string().optional() }),
+  byShort: z.record(z.string().max(2), z.number()),
 })
 const right: Record<string, readonly unknown[]> = {
   text: ['', 'a'],
@@ -36,8 +42,31 @@ const right: Record<string, readonly unknown[]> = {
   byName: [{}, { a: 1, b: 2.5 }],
   within: [{ text: 'a' }, { text: 'a', more: 1 }],
   either: ['a', { text: 'a' }],
+  short: ['a', 'ab'],
+  few: [['a'], ['a', 'b']],
+  pattern: ['a', 'ab'],
+  refined: ['', 'a'],
+  strict: [{}, { text: 'a' }],
+  byShort: [{}, { ab: 1 }],
 }
-const anything = [null, true, 0, 1.5, 1e300, 'a', 'one', [], ['a'], [1], {}, { a: 'b' }, { text: 1 }, { text: 'a' }]
+const anything = [
+  null,
+  true,
+  0,
+  1.5,
+  1e300,
+  'a',
+  'one',
+  [],
+  ['a'],
+  [1],
+  ['a', 'b', 'c'],
+  {},
+  { a: 'b' },
+  { one: 1 },
+  { text: 1 },
+  { text: 'a' },
+]
 
 describe('the shape of a schema', () => {
   it('is found in a value exactly where the schema takes it', () => {
@@ -67,16 +96,17 @@ describe('the shape of a schema', () => {
 
   it('is known of what lists are made of', () => {
     expect(shapeOf(z.array(toolEntrySchema))).not.toBeNull()
+    expect(shapeOf(z.array(profileSummarySchema))).not.toBeNull()
   })
 
   it.each([
     ['a default', z.string().default('a')],
     ['a transformation', z.string().transform(Number)],
     ['what is trimmed', z.string().trim()],
-    ['a limit', z.array(z.string()).max(2)],
+    ['a limit of a number', z.number().max(2)],
     ['a format', z.url()],
-    ['a check of its own', z.string().refine(() => false)],
-    ['no other keys', z.strictObject({})],
+    ['a check that says more', z.string().superRefine((_value, context) => context.addIssue('no'))],
+    ['other keys of a kind', z.object({}).catchall(z.string())],
     ['keys of a kind', z.record(z.enum(['a']), z.string())],
     ['what comes later', z.lazy(() => z.string())],
   ])('is not known of %s, wherever it is', (_what, part) => {
