@@ -80,6 +80,17 @@ const zodOfApps: Plugin = {
   load: (id) => (id.endsWith('?apps') ? readFile(id.slice(0, -'?apps'.length), 'utf8') : null),
 }
 
+/** Icons of one light component each. */
+const lightIcons: Plugin = {
+  name: 'light-icons',
+  enforce: 'pre',
+  applyToEnvironment: ({ name }) => name === 'client',
+  resolveId: (id, importer) =>
+    importer?.includes('/@lucide/vue/') === true && id.endsWith('/createLucideIcon.mjs')
+      ? from('renderer', 'lib', 'lucide-icon.ts')
+      : null,
+}
+
 /** Of package.json the programs only need this; the rest would be 9 kB of every start. */
 const onlyVersion: Plugin = {
   name: 'only-version',
@@ -94,7 +105,7 @@ export default defineConfig({
   root: from('renderer'),
   // Absolute: a relative base breaks nested routes.
   base: '/',
-  plugins: [vue(), tailwindcss(), ssh2InOneFile, zodOfApps, onlyVersion, builtinImports],
+  plugins: [vue(), tailwindcss(), ssh2InOneFile, zodOfApps, lightIcons, onlyVersion, builtinImports],
   // Whoever serves the page (the app's protocol handler, the hub, nginx) replaces this in each answer.
   html: { cspNonce: '__NONCE__' },
   environments: {
@@ -109,6 +120,8 @@ export default defineConfig({
         outDir: from('dist/renderer'),
         emptyOutDir: true,
         sourcemap: true,
+        // Of lazy parts there are 3 kB; a stylesheet that comes later has all of the page's styles reckoned anew.
+        cssCodeSplit: false,
         rolldownOptions: {
           treeshake: lazySchemas,
           output: {
