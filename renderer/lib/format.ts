@@ -1,4 +1,4 @@
-import { computed, type ComputedRef } from 'vue'
+import { computed, getCurrentScope, type ComputedRef, type ShallowRef } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { useClock } from './clock.ts'
 
@@ -106,6 +106,9 @@ export function createFormat(locale: string, now: () => number): Format {
 /** In the language of the page; whoever renders `ago` or a countdown is rendered again as time passes. */
 export function useFormat(interval = 5_000): ComputedRef<Format> {
   const { locale } = useI18n()
-  const now = useClock(interval)
-  return computed(() => createFormat(locale.value, () => now.value.getTime()))
+  // Most who format show no time that passes: their clock does not run.
+  const scope = getCurrentScope()
+  let clock: ShallowRef<Date> | undefined
+  const now = (): number => (clock ??= scope?.run(() => useClock(interval)))?.value.getTime() ?? Date.now()
+  return computed(() => createFormat(locale.value, now))
 }

@@ -26,9 +26,12 @@ export function useRowsInSight(options: {
   const height = shallowRef(0)
   /** The first in sight, to the step. */
   const at = shallowRef(0)
+  /** Rows that stand ready: at first only one, so that the list is there sooner. */
+  const ready = shallowRef(1)
 
   function look(): void {
     const top = scroller.value?.scrollTop ?? 0
+    ready.value = 2 * STEP
     at.value = Math.floor(top / rowHeight() / STEP) * STEP
   }
   function measure(): void {
@@ -41,7 +44,7 @@ export function useRowsInSight(options: {
   const start = computed(() => Math.max(0, Math.min(at.value, count() - visible.value)))
   return {
     first: computed(() => Math.max(0, start.value - STEP)),
-    end: computed(() => Math.min(count(), start.value + visible.value + 2 * STEP)),
+    end: computed(() => Math.min(count(), start.value + visible.value + ready.value)),
     look,
     bringInto(index) {
       const element = scroller.value

@@ -1,5 +1,5 @@
 import { flushPromises } from '@vue/test-utils'
-import { h, nextTick } from 'vue'
+import { computed, h, markRaw, nextTick, ref, shallowRef } from 'vue'
 import { createMemoryHistory, createRouter } from 'vue-router'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ParsedPaste, ServerStatus } from '../../hub/contract/index.ts'
@@ -58,8 +58,16 @@ const server: ServerStatus = {
 describe('a row of the server list', () => {
   const row = (changes: Partial<ServerStatus> = {}) => {
     const actions = { busy: new Set<string>(), act: vi.fn(), remove: vi.fn() }
-    const may = { canOperate: true, canManage: true }
-    shown = show(ServerRow, { server: { ...server, ...changes }, selected: false, tab: 0, actions, ...may })
+    const closed = {
+      opened: shallowRef(null),
+      openFor: computed(() => null),
+      onClick: vi.fn(),
+      onKeydown: vi.fn(),
+      onGone: vi.fn(),
+    }
+    const menu = markRaw({ id: 'menu', open: ref(false), ...closed })
+    const props = { server: { ...server, ...changes }, selected: false, canOperate: true, tab: 0, actions, menu }
+    shown = show(ServerRow, props)
     return actions
   }
 
