@@ -11,8 +11,8 @@ export interface Offer extends Offered {
 /** What a server offers of a kind, as far as a profile can choose it. */
 export function useOffers(server: () => string, kind: () => OfferKind): ComputedRef<Offer[]> {
   const tools = useServerTools(server)
-  const prompts = usePrompts()
-  const resources = useResources()
+  const prompts = usePrompts(() => kind() === 'prompts')
+  const resources = useResources(() => kind() === 'resources')
   return computed(() => {
     const ours = <T extends { server: string }>(list: readonly T[] | undefined): T[] =>
       (list ?? []).filter((entry) => entry.server === server())
