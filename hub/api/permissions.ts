@@ -110,6 +110,7 @@ export const routeNeeds = {
   'DELETE /api/cases/:id': 'tools:call',
 
   'GET /api/servers/:name/tools/:tool/pin': 'servers:read',
+  'GET /api/servers/:name/instructions/pin': 'servers:read',
   'POST /api/pins': 'profiles:write',
 
   'GET /api/profiles': 'servers:read',

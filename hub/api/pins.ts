@@ -1,3 +1,4 @@
+import { instructionsItem } from '../catalog/definition.ts'
 import type { Pins } from '../catalog/pins.ts'
 import { namesOfOthers, warningsOf } from '../catalog/warnings.ts'
 import { setPinsSchema, type Pin } from '../contract/index.ts'
@@ -9,7 +10,7 @@ import type { Supervisor } from '../upstream/supervisor.ts'
 import { toolOwners } from './tool-owners.ts'
 import { bodyOf, callerOf, nameParam, type On } from './routes.ts'
 
-/** `/api/pins`: what of the tools' definitions a person has approved. */
+/** `/api/pins`: what of the tools' definitions, and of the servers' instructions, a person has approved. */
 export function pinRoutes(
   on: On,
   options: {
@@ -21,29 +22,40 @@ export function pinRoutes(
 ): void {
   const { supervisor, pins } = options
 
-  function toolOf(server: string, tool: string): Item {
+  /** Without a tool the instructions of the server. */
+  function itemOf(server: string, tool: string | null): Item {
     const upstream = supervisor.upstreams.get(server)
     if (upstream === undefined) throw new HubError('HUB_SERVER_NOT_FOUND', say`There is no server named ${server}`)
+    if (tool === null) return instructionsItem(upstream.hello?.instructions ?? null)
     const item = knownTool(upstream, tool)?.tool
     if (item === undefined) throw new HubError('HUB_TOOL_NOT_FOUND', say`Server ${server} has no tool named ${tool}`)
     return item
   }
 
+  function pinOf(server: string, tool: string | null): Pin {
+    const item = itemOf(server, tool)
+    const warnings = [...warningsOf(item), ...namesOfOthers(server, item, toolOwners(supervisor.upstreams.values()))]
+    return { ...pins.pin(server, item), tool, warnings }
+  }
+
   on('GET /api/servers/:name/tools/:tool/pin', (request, response) => {
-    const server = nameParam(request)
-    const tool = toolOf(server, String(request.params['tool']))
-    const warnings = [...warningsOf(tool), ...namesOfOthers(server, tool, toolOwners(supervisor.upstreams.values()))]
-    response.json({ ...pins.pin(server, tool), warnings } satisfies Pin)
+    response.json(pinOf(nameParam(request), String(request.params['tool'])))
+  })
+
+  on('GET /api/servers/:name/instructions/pin', (request, response) => {
+    response.json(pinOf(nameParam(request), null))
   })
 
   on('POST /api/pins', (request, response) => {
     const { action, tools } = bodyOf(request, setPinsSchema)
-    const chosen = tools.map(({ server, tool, hash }) => ({ server, item: toolOf(server, tool), hash }))
-    for (const { server, item, hash } of chosen) {
+    const chosen = tools.map(({ server, tool = null, hash }) => ({ server, tool, item: itemOf(server, tool), hash }))
+    for (const { server, tool, item, hash } of chosen) {
       if (action === 'approve' && hash !== undefined && hash !== pins.pin(server, item).hash)
         throw new HubError(
           'HUB_CONFLICT',
-          say`Tool ${String(item['name'])} of ${server} has changed since you looked at it`,
+          tool === null
+            ? say`What ${server} tells models has changed since you looked at it`
+            : say`Tool ${tool} of ${server} has changed since you looked at it`,
           {
             cure: say`Compare it again.`,
           },

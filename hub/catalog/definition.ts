@@ -9,6 +9,17 @@ export function definitionOf(item: Item): Item {
   return Object.fromEntries(KEYS.filter((key) => item[key] !== undefined).map((key) => [key, item[key]]))
 }
 
+/** Not a name that the specification allows a tool. */
+const INSTRUCTIONS = '(instructions)'
+
+/**
+ * What a server tells every model, as what is pinned like a tool's definition. Also where it tells nothing, so that what it
+ * begins to tell later is a change.
+ */
+export function instructionsItem(text: string | null): Item {
+  return { name: INSTRUCTIONS, description: text ?? '' }
+}
+
 const hashes = new WeakMap<Item, string>()
 
 /** A hash of a tool's or prompt's definition that does not depend on the order of its keys. */

@@ -1,7 +1,7 @@
 import type { KeptText } from '../config/kept-text.ts'
 import type { Pin, Pinning, PinState } from '../contract/index.ts'
 import type { Item } from '../upstream/catalog.ts'
-import { definitionHash, definitionOf } from './definition.ts'
+import { definitionHash, definitionOf, instructionsItem } from './definition.ts'
 import type { PinRecord, PinRecords } from './parse-pins.ts'
 import { isReadOnly } from './shape.ts'
 
@@ -9,7 +9,7 @@ const SAVE_DELAY_MS = 500
 /** After a change that could not be saved. */
 const RETRY_MS = 5_000
 
-/** The definitions of tools as they were approved: in `DATA_DIR/pins.json`, or with other hubs in PostgreSQL. */
+/** The definitions of tools, and the instructions of servers (`instructionsItem`), as they were approved: in `DATA_DIR/pins.json`, or with other hubs in PostgreSQL. */
 export interface Pins {
   /** Grows with every change that may alter what is shown. */
   readonly revision: number
@@ -18,6 +18,8 @@ export interface Pins {
   state: (server: string, tool: Item) => PinState
   /** Whether a tool may be shown and called. */
   admits: (server: string, tool: Item) => boolean
+  /** What of a server's instructions models may be told: nothing while they are held back. This is to see them, too. */
+  instructions: (server: string, text: string | null) => string | null
   pin: (server: string, tool: Item) => Omit<Pin, 'warnings'>
   approve: (server: string, tool: Item, by: string) => void
   quarantine: (server: string, tool: Item, by: string) => void
@@ -132,21 +134,31 @@ export async function openPins(options: PinsOptions): Promise<Pins> {
     return options.policy().onChange === 'hold' ? 'held' : 'changed'
   }
 
+  function observe(server: string, tools: readonly Item[]): void {
+    const { onFirstSight = 'approve' } = options.policy()
+    if (onFirstSight === 'hold') return
+    for (const tool of tools)
+      if (find(server, tool) === undefined && (onFirstSight === 'approve' || isReadOnly(tool)))
+        put(server, tool, POLICY, false)
+  }
+
+  function admits(server: string, tool: Item): boolean {
+    const now = state(server, tool)
+    return now === 'approved' || now === 'changed'
+  }
+
   return {
     get revision() {
       return revision
     },
-    observe: (server, tools) => {
-      const { onFirstSight = 'approve' } = options.policy()
-      if (onFirstSight === 'hold') return
-      for (const tool of tools)
-        if (find(server, tool) === undefined && (onFirstSight === 'approve' || isReadOnly(tool)))
-          put(server, tool, POLICY, false)
-    },
+    observe,
     state,
-    admits: (server, tool) => {
-      const now = state(server, tool)
-      return now === 'approved' || now === 'changed'
+    admits,
+    instructions: (server, text) => {
+      if (text === null) return null
+      const item = instructionsItem(text)
+      observe(server, [item])
+      return admits(server, item) ? text : null
     },
     pin: (server, tool) => {
       const record = find(server, tool)

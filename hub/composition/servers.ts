@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { ExecConsents } from '../auth/exec-consents.ts'
+import { instructionsItem } from '../catalog/definition.ts'
 import type { Pins } from '../catalog/pins.ts'
 import type { ReferenceSources } from '../config/references.ts'
 import type { ConfigStore } from '../config/store.ts'
@@ -113,9 +114,12 @@ export function createServers(parts: ServersOptions): Servers {
       onOverview()
     },
     onCatalog: (upstream, kinds) => {
-      for (const { lists } of upstream.catalogs) {
-        pins.observe(upstream.name, lists.tools)
-        webhooks.toolsSeen(upstream.name, lists.tools)
+      const { hello } = upstream
+      const seen = upstream.catalogs.map(({ lists }) => lists.tools)
+      if (hello !== null) seen.push([instructionsItem(hello.instructions)])
+      for (const items of seen) {
+        pins.observe(upstream.name, items)
+        webhooks.toolsSeen(upstream.name, items)
       }
       gateway().catalogChanged(upstream, kinds)
       events.emit({ type: 'catalog.changed', server: upstream.name })

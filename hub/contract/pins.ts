@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** What becomes of a tool whose definition nobody has approved yet, or that is another than the approved one. */
+/** What becomes of a tool, or of a server's instructions, whose definition nobody has approved yet, or that is another than the approved one. */
 export const pinningSchema = z.strictObject({
   /** A tool seen for the first time: `approve` (default), `approve-read-only` (by its annotation; others wait), or `hold`. */
   onFirstSight: z.enum(['approve', 'approve-read-only', 'hold']).optional(),
@@ -38,10 +38,11 @@ export const toolWarningSchema = z.object({
 })
 export type ToolWarning = z.infer<typeof toolWarningSchema>
 
-/** `GET /api/servers/:name/tools/:tool/pin`: both definitions, for a comparison. */
+/** `GET /api/servers/:name/tools/:tool/pin` and `GET /api/servers/:name/instructions/pin`: both definitions, for a comparison. */
 export const pinSchema = z.object({
   server: z.string(),
-  tool: z.string(),
+  /** Null for the server's instructions; their text is the `description`. */
+  tool: z.string().nullable(),
   state: pinStateSchema,
   approvedAt: z.number().nullable(),
   approvedBy: z.string().nullable(),
@@ -54,14 +55,15 @@ export const pinSchema = z.object({
 })
 export type Pin = z.infer<typeof pinSchema>
 
-/** `POST /api/pins`: approves or quarantines tools. */
+/** `POST /api/pins`: approves or quarantines tools, and instructions of servers. */
 export const setPinsSchema = z.strictObject({
   action: z.enum(['approve', 'quarantine']),
   tools: z
     .array(
       z.strictObject({
         server: z.string(),
-        tool: z.string(),
+        /** Left out for the server's instructions. */
+        tool: z.string().optional(),
         /** Hash of the definition that was looked at; when it is another by now, nothing is approved. */
         hash: z.string().optional(),
       }),

@@ -307,7 +307,7 @@ export function createAggregatedView(
       }
       const down = upstreams.filter((upstream) => upstream.unavailable() !== null)
       const parts = upstreams.flatMap((upstream) => {
-        const text = upstream.hello?.instructions
+        const text = admission.instructions(upstream.name, upstream.hello?.instructions ?? null)
         return text ? [`## ${upstream.prefix}\n${text}`] : []
       })
       const notice = down.map((upstream) => `Not available now: ${upstream.unavailable()?.message ?? upstream.name}`)

@@ -44,6 +44,7 @@ export function createScopedViews(options: {
       },
       isPersonal: true,
       admits: (server, tool) => toolInScope(scopes, server, String(tool['name'])) && admission.admits(server, tool),
+      instructions: admission.instructions,
     }
     if (name === '') {
       let of: readonly Upstream[] | null = null

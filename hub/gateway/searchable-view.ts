@@ -52,5 +52,6 @@ export function personalWith(modes: ToolSearchModes, admission: Admission): Admi
       return modes.isUsed || admission.isPersonal === true
     },
     admits: admission.admits,
+    instructions: admission.instructions,
   }
 }

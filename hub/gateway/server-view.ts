@@ -100,7 +100,7 @@ export function createServerView(name: string, find: () => Upstream | undefined,
       return {
         capabilities: capabilitiesFor(viewer.era, [hello]),
         serverInfo: hello.serverInfo ?? unnamed,
-        instructions: hello.instructions,
+        instructions: admission.instructions(name, hello.instructions),
       }
     },
   }

@@ -124,6 +124,8 @@ export interface Admission {
   /** Others are shown other lists at the same address, so that none may be kept for all. */
   readonly isPersonal?: boolean
   admits: (server: string, tool: Item) => boolean
+  /** What of a server's instructions models may be told. */
+  instructions: (server: string, text: string | null) => string | null
 }
 
 export function heldBack(server: string, tool: string): McpError {

@@ -127,8 +127,11 @@ export const api = {
   answerQuestion: (call: string, question: string, body: AnswerQuestion) =>
     perform('POST /api/calls/:call/questions/:question', { params: { call, question }, body }),
 
-  pin: (name: string, tool: string, signal?: AbortSignal) =>
-    request('GET /api/servers/:name/tools/:tool/pin', pinSchema, { params: { name, tool }, signal }),
+  /** Without a tool that of the server's instructions. */
+  pin: (name: string, tool: string | null, signal?: AbortSignal) =>
+    tool === null
+      ? request('GET /api/servers/:name/instructions/pin', pinSchema, { params: { name }, signal })
+      : request('GET /api/servers/:name/tools/:tool/pin', pinSchema, { params: { name, tool }, signal }),
   setPins: (action: 'approve' | 'quarantine', tools: BodyOf<'POST /api/pins'>['tools']) =>
     perform('POST /api/pins', { body: { action, tools } }),
 

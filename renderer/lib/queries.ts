@@ -24,7 +24,7 @@ export const keys = {
   tools: ['tools'],
   prompts: ['prompts'],
   resources: ['resources'],
-  pin: (server: string, tool: string) => ['pin', server, tool],
+  pin: (server: string, tool: string | null) => ['pin', server, tool],
   profiles: ['profiles'],
   profile: (name: string) => ['profiles', name],
   profilePreview: (profile: unknown, server?: string) => ['profile-preview', profile, server],
@@ -66,7 +66,8 @@ export const useServer = (name: MaybeRefOrGetter<string>): Query<ServerDetail> =
     queryFn: ({ signal }) => api.server(toValue(name), signal),
   })
 
-export const usePin = (server: MaybeRefOrGetter<string>, tool: MaybeRefOrGetter<string>): Query<Pin> =>
+/** Without a tool that of the server's instructions. */
+export const usePin = (server: MaybeRefOrGetter<string>, tool: MaybeRefOrGetter<string | null>): Query<Pin> =>
   useQuery({
     queryKey: computed(() => keys.pin(toValue(server), toValue(tool))),
     queryFn: ({ signal }) => api.pin(toValue(server), toValue(tool), signal),

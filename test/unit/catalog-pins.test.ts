@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { instructionsItem } from '../../hub/catalog/definition.ts'
 import { openPins, type Pins } from '../../hub/catalog/pins.ts'
 import { openFiles } from '../../hub/config/documents.ts'
 import { keptText } from '../../hub/config/kept-text.ts'
@@ -56,6 +57,28 @@ describe('a definition that changed', () => {
     pins.approve('s', changed, 'alice')
     expect(pins.state('s', changed)).toBe('approved')
     expect(pins.revision).toBeGreaterThan(before)
+  })
+})
+
+describe('what a server tells models', () => {
+  it.each([
+    [{}, 'begins', 'ends'],
+    [{ onChange: 'hold' }, 'begins', null],
+    [{ onFirstSight: 'hold' }, null, null],
+    [{ onFirstSight: 'approve-read-only' }, null, null],
+  ] as const)('by policy %o: %s when it is first seen, %s when it is another', async (policy, first, then) => {
+    const { pins } = await pinsWith(policy)
+    expect(pins.instructions('s', 'begins')).toBe(first)
+    expect(pins.instructions('s', 'ends')).toBe(then)
+    expect(pins.instructions('s', null)).toBeNull()
+  })
+
+  it('is a change where there was nothing before', async () => {
+    const { pins } = await pinsWith({ onChange: 'hold' })
+    pins.observe('s', [instructionsItem(null)])
+    expect(pins.instructions('s', 'now there is')).toBeNull()
+    pins.approve('s', instructionsItem('now there is'), 'alice')
+    expect(pins.instructions('s', 'now there is')).toBe('now there is')
   })
 })
 

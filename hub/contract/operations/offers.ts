@@ -79,5 +79,9 @@ export const offersOperations = {
   'DELETE /api/cases/:id': { summary: 'Delete a saved case' },
 
   'GET /api/servers/:name/tools/:tool/pin': { summary: 'A tool’s definition, approved and now', answer: pinSchema },
-  'POST /api/pins': { summary: 'Approve or quarantine tools', body: setPinsSchema },
+  'GET /api/servers/:name/instructions/pin': {
+    summary: 'What a server tells models of itself, approved and now',
+    answer: pinSchema,
+  },
+  'POST /api/pins': { summary: 'Approve or quarantine tools, and instructions of servers', body: setPinsSchema },
 } as const satisfies OperationTable

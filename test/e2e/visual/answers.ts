@@ -3,6 +3,7 @@ import type {
   HistoryPage,
   HubStatus,
   Me,
+  Pin,
   ProfileSummary,
   ServerDetail,
   ServerStatus,
@@ -308,12 +309,26 @@ const history: HistoryPage = {
   next: null,
 }
 
+const told = { name: '(instructions)', description: memory.instructions }
+const memoryPin: Pin = {
+  server: 'memory',
+  tool: null,
+  state: 'approved',
+  approvedAt: NOW - 26 * HOUR,
+  approvedBy: 'policy',
+  approved: told,
+  current: told,
+  hash: 'hash',
+  warnings: [],
+}
+
 /** By path; what a path is asked for does not matter. */
 export const answers: Readonly<Record<string, unknown>> = {
   '/api/auth/me': me,
   '/api/hub': hub,
   '/api/servers': servers,
   '/api/servers/memory': memoryDetail,
+  '/api/servers/memory/instructions/pin': memoryPin,
   '/api/tools': tools,
   '/api/prompts': [],
   '/api/resources': [],

@@ -21,7 +21,7 @@ test('a tool that waits for approval, and one that is another since, are told of
     const approval = page.getByRole('region', { name: 'Approval of the definition' })
     await expect(approval).toContainText('Not approved yet')
     await approval.getByRole('button', { name: 'Approve' }).click()
-    await expect(approval).toContainText('The definition is the approved one.')
+    await expect(approval).toContainText('This is what was approved.')
 
     const changed = await page.request.put(`${hub.url}/api/servers/planner`, {
       headers: { origin: hub.url },
