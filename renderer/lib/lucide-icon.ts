@@ -24,7 +24,8 @@ export default function createIcon({ name, node }: IconData): FunctionalComponen
         'stroke-width': 2,
         'stroke-linecap': 'round',
         'stroke-linejoin': 'round',
-        'aria-hidden': 'true',
+        // One that has a name of its own says something.
+        ...('aria-label' in attrs || 'role' in attrs ? {} : { 'aria-hidden': 'true' }),
         ...attrs,
         class: ['lucide', `lucide-${name}`, attrs['class']],
       },

@@ -1,4 +1,4 @@
-import { flushPromises } from '@vue/test-utils'
+import { flushPromises, mount } from '@vue/test-utils'
 import { computed, h, markRaw, nextTick, ref, shallowRef } from 'vue'
 import { createMemoryHistory, createRouter } from 'vue-router'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -7,6 +7,7 @@ import CommandPalette from '../../renderer/app/CommandPalette.vue'
 import { loadAhead } from '../../renderer/app/load-ahead.ts'
 import PasteBox from '../../renderer/features/servers/add/PasteBox.vue'
 import ServerRow from '../../renderer/features/servers/ServerRow.vue'
+import createIcon from '../../renderer/lib/lucide-icon.ts'
 import { ApiError } from '../../renderer/lib/problem.ts'
 import ErrorPanel from '../../renderer/ui/ErrorPanel.vue'
 import { press, show, type, type Shown } from './show.ts'
@@ -86,6 +87,18 @@ describe('a row of the server list', () => {
     expect(shown.wrapper.text()).toContain('notes-mcp')
     shown.get('switch', 'notes on').click()
     expect(actions.act).toHaveBeenCalledWith(['notes'], 'enable')
+  })
+})
+
+describe('an icon', () => {
+  const Check = createIcon({ name: 'check', node: [['path', { d: 'M20 6 9 17l-5-5' }]] })
+
+  it('is nothing to a screen reader, unless it has a name', () => {
+    const plain = mount(Check, { attrs: { class: 'size-4' } })
+    expect(plain.attributes()).toMatchObject({ 'aria-hidden': 'true', class: 'lucide lucide-check size-4' })
+    const named = mount(Check, { attrs: { role: 'img', 'aria-label': 'Done' } })
+    expect(named.attributes()).toMatchObject({ role: 'img', 'aria-label': 'Done' })
+    expect(named.attributes()).not.toHaveProperty('aria-hidden')
   })
 })
 
