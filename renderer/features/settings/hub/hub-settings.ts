@@ -54,8 +54,7 @@ export function valueOf({ given, written, default: fallback }: HubSetting): unkn
 export function draftOf({ kind }: Control, value: unknown): string {
   if (value === null || value === undefined) return ''
   if (kind === 'lines' && Array.isArray(value)) return value.map(String).join('\n')
-  if (kind === 'json' || typeof value === 'object') return JSON.stringify(value)
-  return String(value)
+  return typeof value === 'string' && kind !== 'json' ? value : JSON.stringify(value)
 }
 
 /** What was typed as a value; null when it is none. */
