@@ -74,9 +74,13 @@ async function runAll() {
   // Awaited where it is needed; until then a failure of it is nobody's unhandled rejection.
   system?.catch(() => undefined)
   const checks = chosen.filter((step) => step.runner === null)
-  await Promise.all(checks.map((step) => runStep(step, true)))
+  const [longest, ...others] = checks.toSorted((a, b) => b.minutes - a.minutes)
+  const long = longest === undefined ? null : runStep(longest, true)
+  await Promise.all(others.map((step) => runStep(step, true)))
   const [builds] = chosen.filter((step) => step.needsBuild)
   for (const step of chosen.filter((step) => !checks.includes(step))) {
+    // By now it leaves a core to tests that need nothing but this process; those that need a build have both to themselves.
+    if (step.needsBuild) await long
     if (ended.signal.aborted) return
     if (step === builds) await buildStale()
     if (step.needsSystem) {
@@ -86,6 +90,7 @@ async function runAll() {
     }
     await runStep(step)
   }
+  await long
 }
 
 const started = performance.now()
