@@ -18,7 +18,7 @@ test('the preview shows each generated file and follows the form', async ({ admi
   await files.getByRole('link', { name: 'nginx/mcp-hub.conf' }).click()
   await expect(page).toHaveURL(/file=nginx/)
   const text = files.getByRole('region', { name: 'nginx/mcp-hub.conf' })
-  await expect(text).toContainText('server_name mcp.example.org', { timeout: 20_000 })
+  await expect(text).toContainText('server_name mcp.example.org')
   await expect(text.locator('.code-name').first()).toBeVisible()
   await expect(page.getByText('--domain mcp.example.org')).toBeVisible()
 
