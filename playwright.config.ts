@@ -21,7 +21,8 @@ export default defineConfig({
   workers: 2,
   timeout: 60_000,
   expect: { timeout: 10_000 },
-  use: { trace: 'retain-on-failure', screenshot: 'only-on-failure' },
+  // Recording a trace takes a quarter of a test's time, and where CI ends nobody can open one.
+  use: { trace: process.env['CI'] ? 'off' : 'retain-on-failure', screenshot: 'only-on-failure' },
   projects: [
     // Each test drives a whole app or a whole server: more at once mostly makes them wait for each other.
     { name: 'desktop', testDir: 'test/e2e/desktop', workers: 1 },
