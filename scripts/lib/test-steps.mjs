@@ -38,18 +38,18 @@ function playwright(/** @type {string} */ name, /** @type {number} */ minutes) {
   return { name, script, args, minutes, runner: 'playwright', needsBuild: true, needsSystem: true }
 }
 
-/** In the order of how soon they tell something. The deadlines end what hangs: each is half as much again as a busy machine takes. */
+/** In the order of how soon they tell something. The deadlines keep a whole run under half an hour. */
 export const steps = [
   check('typecheck', path.join(root, 'scripts', 'typecheck.ts'), []),
   check('lint', ESLINT, ['.', '--max-warnings=0'], 9),
-  check('format', PRETTIER, ['--check', '--log-level=warn', '.'], 3),
-  vitest('unit', 3),
+  check('format', PRETTIER, ['--check', '--log-level=warn', '.'], 2),
+  vitest('unit', 2),
   vitest('ui', 1),
-  vitest('integration', 15, true),
-  playwright('desktop', 3),
-  playwright('web', 12),
+  vitest('integration', 12, true),
+  playwright('desktop', 2),
+  playwright('web', 9),
   playwright('visual', 2),
-  playwright('bundle', 5),
+  playwright('bundle', 3),
 ]
 
 /** What runs only when it is named: it takes longer than all the others, and installs what they do not need. */
