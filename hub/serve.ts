@@ -57,6 +57,7 @@ async function main(): Promise<void> {
   if (environment.faults.length > 0) endOnFaults(environment.faults)
   const { given, faults } = readSettings({ options, environment: environment.values })
   if (faults.length > 0) endOnFaults(faults)
+  if (given.has('MCP_HUB_SHARED') && !given.has('DATABASE_URL')) endWithoutDatabase()
   redactor.know('environment', environment.secrets)
   const text = (name: SettingName): string | undefined => givenText(given, name)
   const configDir = resolve(givenFolder(given, 'CONFIG_DIR'))
@@ -190,6 +191,13 @@ function readOptions(): Values {
     process.stderr.write(`${error.message}\n`)
     process.exit(exitCodes.usage)
   }
+}
+
+function endWithoutDatabase(): never {
+  const message = 'is not set, and this is one of several hubs: with files each would have a configuration of its own'
+  const cure =
+    'Set DATABASE_URL (or DATABASE_URL_FILE) to the PostgreSQL that the hubs share, such as postgres://user:password@host:5432/database; for one hub alone, publish with one instance.'
+  endOnFaults([{ file: null, path: 'environment DATABASE_URL', line: null, column: null, message, cure }])
 }
 
 async function endOnRefusedPort(error: unknown, port: number): Promise<never> {

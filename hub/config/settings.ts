@@ -308,6 +308,12 @@ export const settings = {
     check: check.shortName,
     default: null,
   },
+  MCP_HUB_SHARED: {
+    help: '`yes` for a hub that is one of several: without DATABASE_URL, where each would have files of its own, it does not start.',
+    variable: 'MCP_HUB_SHARED',
+    check: check.oneOf('yes'),
+    default: null,
+  },
   MCP_HUB_TOKEN: {
     help: 'Bearer token with all rights, for automation.',
     variable: 'MCP_HUB_TOKEN',

@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { cp, mkdir, open, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import pg from 'pg'
@@ -25,7 +26,17 @@ beforeAll(async () => {
   ;[postgres, machine] = await Promise.all([startPostgres(), openMachine({ instances: 2 })])
   archive = path.join(machine.folder, 'kept.tar')
   bundle = await publishTo(machine, 'bundle', { one: remote('one') }, { instances: 2, services: ['database'] })
-  await mkdir(machine.root, { recursive: true })
+  // Several hubs are not started without a database: .env is made for who fills it in, and nothing else.
+  const empty = await ops('deploy.sh')
+  expect(empty).toMatchObject({
+    code: 69,
+    stderr: expect.stringMatching(/2 hubs need a database, and DATABASE_URL is empty in .*\.env/) as string,
+  })
+  expect(await machine.environment()).toMatchObject({
+    DATABASE_URL: '',
+    MCP_HUB_TOKEN: expect.stringMatching(/.{32}/) as string,
+  })
+  expect(existsSync(at('current')) || existsSync(at('releases', path.basename(bundle)))).toBe(false)
   await writeFile(at('.env'), `DATABASE_URL_FILE=${at('database-url')}\n`)
   await writeFile(at('database-url'), `${postgres.verifiedUrl}\n`)
   const deployed = await ops('deploy.sh')
@@ -135,6 +146,23 @@ describe('with a database', () => {
     expect(result).toMatchObject({ code: 69, stderr: expect.stringContaining('postgresql-client') as string })
     expect(result.stderr).toContain(missing)
     expect(await readdir(at('backups'))).toEqual(before)
+  })
+
+  it('where the database is named no more, nothing is started anew, by a script or by hand', async () => {
+    const [before, running] = [await readFile(at('.env'), 'utf8'), await machine.pm2('pid')]
+    await writeFile(at('.env'), before.replace(/^DATABASE_URL_FILE=.*$/m, ''))
+    for (const [script, ...args] of [['deploy.sh'], ['hubs.sh', 'start']])
+      expect(await ops(script ?? '', args)).toMatchObject({
+        code: 69,
+        stderr: expect.stringContaining('DATABASE_URL is empty') as string,
+      })
+    expect(await machine.pm2('pid')).toBe(running)
+    const hub = spawnSync(process.execPath, [`--env-file=${at('.env')}`, at('current/hub/server.js')], {
+      encoding: 'utf8',
+      env: { MCP_HUB_SHARED: 'yes', PORT: '0', CONFIG_DIR: at('config'), DATA_DIR: path.join(machine.folder, 'alone') },
+    })
+    await writeFile(at('.env'), before)
+    expect(hub).toMatchObject({ status: 78, stderr: expect.stringContaining('one of several hubs') as string })
   })
 
   it('a backup of a database that another certificate proves fails aloud', async () => {

@@ -239,6 +239,11 @@ describe('a bundle', () => {
     expect(text(three, 'pm2/ecosystem.config.cjs')).toContain('MCP_HUB_INSTANCE: String(port)')
     expect(text(three, 'docker/compose.yaml')).toContain('MCP_HUB_INSTANCE: "3"')
     expect(text(three, 'pm2/ecosystem.config.cjs')).toContain(`exec_mode: 'fork'`)
+    // Without a database several do not start, whoever runs them.
+    for (const name of ['pm2/ecosystem.config.cjs', 'systemd/mcp-hub@.service', 'docker/compose.yaml']) {
+      expect(text(three, name), name).toMatch(/MCP_HUB_SHARED(?:: |=)['"]?yes/)
+      expect(text(one, name), name).not.toContain('MCP_HUB_SHARED')
+    }
     expect(text(three, 'docker/compose.yaml')).toMatch(/ {2}hub-3:\n/)
     // By a name that can be taken from a container that runs; one hub by its other name meanwhile.
     const hubs = (bundle: Bundle): string[] => [

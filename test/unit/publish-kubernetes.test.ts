@@ -196,6 +196,8 @@ describe('a cluster', () => {
     const hub = one(bundle, 'Deployment', 'mcp-hub')
     expect(hub.spec).not.toHaveProperty('replicas')
     expect(hub.spec).toMatchObject({ strategy: { rollingUpdate: { maxUnavailable: 0 } } })
+    // A pod without a database does not become ready, so those of before stay.
+    expect(podsOf(hub)[0]?.containers[0]?.env).toContainEqual({ name: 'MCP_HUB_SHARED', value: 'yes' })
     expect(one(bundle, 'HorizontalPodAutoscaler', 'mcp-hub').spec).toMatchObject({ minReplicas: 2, maxReplicas: 8 })
     expect(one(bundle, 'PersistentVolumeClaim', 'mcp-hub-state').spec).toMatchObject({ accessModes: ['ReadWriteMany'] })
   })

@@ -151,7 +151,7 @@ x-environment: &environment
   HOME: ${STATE}/data
   ACCOUNTS_DIR: ${STATE}/data/accounts
   MCP_HUB_SECRETS_FILE: ${STATE}/data/secrets.json
-${target.logLevel === undefined ? '' : `  LOG_LEVEL: ${target.logLevel}\n`}
+${target.instances === 1 ? '' : `  # One of several: it does not start without DATABASE_URL.\n  MCP_HUB_SHARED: "yes"\n`}${target.logLevel === undefined ? '' : `  LOG_LEVEL: ${target.logLevel}\n`}
 x-hub: &hub
   image: ${image('hub')}
   # The user mcp-hub of this machine, to whom these folders belong.

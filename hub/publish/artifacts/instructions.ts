@@ -54,9 +54,9 @@ ${docker ? 'docker compose version     # 2.20 or later, with Docker 23 or later\
 install -d -m 0755 ${paths.root} ${paths.root}/releases`,
     deploy: `sudo bash ${paths.root}/releases/${release}/ops/deploy.sh`,
     secretsFile: `${paths.data}/secrets.json`,
-    // Compose starts nothing while a service has no address: there the deploy is repeated.
+    // Compose starts nothing while a service has no address, and several hubs not without their database: there the deploy is repeated.
     edit: `editor ${paths.environment}
-${docker ? `bash ${paths.root}/releases/${release}/ops/deploy.sh` : `bash ${ops}/hubs.sh start`}`,
+${docker || target.instances > 1 ? `bash ${paths.root}/releases/${release}/ops/deploy.sh` : `bash ${ops}/hubs.sh start`}`,
     stores: docker ? storesBeside(context) : null,
     pin: docker ? findDigests(context) : null,
     certificate: docker

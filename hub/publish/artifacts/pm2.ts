@@ -41,7 +41,7 @@ ${mode}
     PORT: String(port),
     // Stands before the ids of its sessions; nginx knows it.
     MCP_HUB_INSTANCE: String(port),
-    CONFIG_DIR: \`\${root}/config\`,
+${ports.length === 1 ? '' : `    // One of several: it does not start without DATABASE_URL.\n    MCP_HUB_SHARED: 'yes',\n`}    CONFIG_DIR: \`\${root}/config\`,
     DATA_DIR: \`\${root}/data/\${port}\`,
     // Of all hubs: who signs in at one is signed in at the others.
     ACCOUNTS_DIR: \`\${root}/data/accounts\`,

@@ -124,7 +124,8 @@ ${
 
 Sessions of older MCP clients live in a hub's memory: their ids name it, and nginx sends their requests there. When that hub goes away, ${target.services.includes('redis') ? 'another one\ngoes on with them (\`REDIS_URL\`).' : 'the\nclient opens a new session at another.'} Each hub starts the MCP servers for itself${target.services.includes('redis') ? '' : ', and counts requests and failed logins for itself (the service redis would have them count together)'}.
 Configuration, history and audit log are in PostgreSQL (\`DATABASE_URL\`): the hub that starts first takes over the files of the configuration,
-and a change made through one hub is in force at the others within a second. Fill in \`DATABASE_URL\` before the start: without it each hub goes its own way.${docker || systemd ? '' : '\nA reload restarts the hubs one after the other; a request under way may then fail with 502 and can be sent again.'}
+and a change made through one hub is in force at the others within a second. The first deploy makes \`${paths.environment}\` and ends
+with 69 until \`DATABASE_URL\` is filled in there: without it each hub would go its own way.${docker || systemd ? '' : '\nA reload restarts the hubs one after the other; a request under way may then fail with 502 and can be sent again.'}
 `
     : ''
 }

@@ -119,7 +119,7 @@ ${
 ## ${target.instances} 个 Hub 实例
 
 旧版 MCP 客户端的会话保存在 Hub 的内存中：会话标识中带有该 Hub 的名称，nginx 据此转发请求；该 Hub 停止后，${target.services.includes('redis') ? '另一个 Hub 会接续这些会话（\`REDIS_URL\`）。' : '客户端会在另一个 Hub 上建立新会话。'}
-每个 Hub 各自启动 MCP 服务器${target.services.includes('redis') ? '' : '，各自统计请求次数和登录失败次数（用 Redis 可以统一统计）'}。配置、历史和审计保存在 PostgreSQL（\`DATABASE_URL\`）中：\n第一个启动的 Hub 会接管配置目录中的文件，之后通过一个 Hub 所做的修改会在一秒内到达其他 Hub。启动前必须填写 \`DATABASE_URL\`，否则各 Hub 会各自为政。${docker || systemd ? '' : '\n重载时各 Hub 依次重启；正在进行的请求可能以 502 失败，重新发送即可。'}
+每个 Hub 各自启动 MCP 服务器${target.services.includes('redis') ? '' : '，各自统计请求次数和登录失败次数（用 Redis 可以统一统计）'}。配置、历史和审计保存在 PostgreSQL（\`DATABASE_URL\`）中：\n第一个启动的 Hub 会接管配置目录中的文件，之后通过一个 Hub 所做的修改会在一秒内到达其他 Hub。首次部署会生成 \`${paths.environment}\`，在其中填写 \`DATABASE_URL\` 之前以代码 69 结束：没有它，各 Hub 会各自为政。${docker || systemd ? '' : '\n重载时各 Hub 依次重启；正在进行的请求可能以 502 失败，重新发送即可。'}
 `
     : ''
 }

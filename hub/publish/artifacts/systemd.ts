@@ -56,7 +56,7 @@ ExecStart=node --env-file=${paths.environment} ${NODE_OPTIONS} ${paths.current}/
 Environment=NODE_ENV=production HOST=127.0.0.1 PORT=%i
 # Stands before the ids of its sessions; nginx knows it.
 Environment=MCP_HUB_INSTANCE=%i
-Environment=CONFIG_DIR=${paths.config} DATA_DIR=${paths.data}/%i
+${target.instances === 1 ? '' : `# One of several: it does not start without DATABASE_URL.\nEnvironment=MCP_HUB_SHARED=yes\n`}Environment=CONFIG_DIR=${paths.config} DATA_DIR=${paths.data}/%i
 # Of all hubs: who signs in at one is signed in at the others, and what is set in the web UI is known to all.
 Environment=ACCOUNTS_DIR=${paths.data}/accounts MCP_HUB_SECRETS_FILE=${paths.data}/secrets.json
 # Where npx and uvx keep what they download.

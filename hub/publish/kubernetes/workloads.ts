@@ -76,6 +76,8 @@ function storageOf(target: Target): { mounts: VolumeMount[]; volumes: Volume[]; 
       ...env,
       { name: 'ACCOUNTS_DIR', value: '/var/lib/mcp-hub-shared/accounts' },
       { name: 'MCP_HUB_SECRETS_FILE', value: '/var/lib/mcp-hub-shared/secrets.json' },
+      // Without a database each pod would go its own way: it does not start then, and the pods of before stay.
+      { name: 'MCP_HUB_SHARED', value: 'yes' },
     ],
   }
 }

@@ -122,6 +122,13 @@ with_database() {
 
 uses_database() { [[ -n $(env_value DATABASE_URL)$(env_value DATABASE_URL_FILE) ]]; }
 
+# Several hubs without a database would each have a configuration and a history of their own.
+lacks_database() { ((${#HUB_PORTS[@]} > 1)) && ! uses_database; }
+check_database() {
+  lacks_database || return 0
+  die 69 "${#HUB_PORTS[@]} hubs need a database, and DATABASE_URL is empty in $ENV_FILE: with files each would go its own way. Write the address of the PostgreSQL that they share there, DATABASE_URL=postgres://user:password@host:5432/database, and call this again."
+}
+
 need_postgres() {
   local program
   for program in "$@"; do need "$program" 'apt-get install --yes postgresql-client, of the version of the server or later'; done

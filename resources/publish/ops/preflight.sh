@@ -17,6 +17,9 @@ check_machine() {
   if [[ -n ${BACKUP_RECIPIENTS:-} ]]; then need "$AGE" 'Backups are encrypted with it: apt-get install --yes age'; fi
   [[ $OWN_CERTIFICATE == no || (-r $CERTIFICATE && -r $CERTIFICATE_KEY) ]] ||
     die 69 "The certificate is missing: put it and its key where the bundle says, $CERTIFICATE and $CERTIFICATE_KEY."
+  # For a person to fill in.
+  if lacks_database && [[ -z $dry_run && ! -e $ENV_FILE ]]; then make_folders && complete_environment ''; fi
+  check_database
   check_room
   local memory
   memory=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)

@@ -51,6 +51,7 @@ finish() {
 
 step rollback "From $(name_of "$CURRENT") to $to"
 lock
+check_database
 look_at_hubs "$work/looked"
 config_of_before "$to" "$work"
 keep_before "$work/live"

@@ -64,8 +64,8 @@ export interface Deployment {
 }
 
 /** Publishes with the built command line and runs the bundle's own deploy.sh. */
-export async function deploy(options: { instances?: number } = {}): Promise<Deployment> {
-  const { instances = 1 } = options
+export async function deploy(options: { instances?: number; databaseUrl?: string } = {}): Promise<Deployment> {
+  const { instances = 1, databaseUrl } = options
   const machine = await openMachine({ instances })
   const { folder, root, httpPort, httpsPort, basePort } = machine
   await mkdir(path.join(folder, 'source'))
@@ -76,12 +76,12 @@ export async function deploy(options: { instances?: number } = {}): Promise<Depl
     ...['publish', '--out', bundle, '--domain', DOMAIN, '--config', path.join(folder, 'source')],
     ...['--install-dir', root, '--listen', '127.0.0.1', '--http-port', String(httpPort)],
     ...['--https-port', String(httpsPort), '--base-port', String(basePort), '--instances', String(instances)],
-    // It stays empty in .env: these hubs share their folder.
-    ...(instances > 1 ? ['--services', 'database'] : []),
+    ...(databaseUrl === undefined ? [] : ['--services', 'database']),
   ])
-  // The one secret that an enabled server needs; a person writes it before the first start.
+  // What an enabled server and the hubs need; a person writes it before the first start.
   await mkdir(root, { recursive: true })
-  await writeFile(path.join(root, '.env'), 'EVERYTHING_API_KEY=given-on-the-target\n')
+  const database = databaseUrl === undefined ? '' : `DATABASE_URL=${databaseUrl}\n`
+  await writeFile(path.join(root, '.env'), `EVERYTHING_API_KEY=given-on-the-target\n${database}`)
   const deployed = await machine.ops(bundle, 'deploy.sh')
   if (deployed.code !== 0)
     throw new Error(`deploy.sh ended with ${deployed.code}:\n${deployed.stdout}${deployed.stderr}`)

@@ -3,15 +3,21 @@ import path from 'node:path'
 import { expect, test } from '@playwright/test'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { startPostgres, type TestPostgres } from '../../fixtures/postgres.ts'
 import { deploy, until, type Deployment } from './deployment.ts'
 
 /** Two hubs behind nginx: sessions of older clients live in one of them, so a client must always meet the same one. */
 test.describe.configure({ mode: 'serial' })
+let postgres: TestPostgres
 let deployment: Deployment
 test.beforeAll(async () => {
-  deployment = await deploy({ instances: 2 })
+  postgres = await startPostgres()
+  deployment = await deploy({ instances: 2, databaseUrl: postgres.url })
 })
-test.afterAll(() => deployment.dispose())
+test.afterAll(async () => {
+  await deployment.dispose()
+  await postgres.stop()
+})
 
 async function processes(): Promise<{ name: string; pid: number; status: string }[]> {
   const list = await deployment.pm2('jlist')
