@@ -41,6 +41,8 @@ export interface Recorder {
 }
 
 const FLUSH_MS = 250
+/** The first calls come while servers are being started, which opening the store would take a core from. */
+const OPEN_MS = 1_000
 /** Small, so that handing it over holds up no call for long. */
 const BATCH = 250
 const CAPACITY = 10_000
@@ -94,7 +96,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     if (payloads.mode !== 'off') captured.set(exchange, capturePayloads(params, reply, payloads))
     fresh[count++] = exchange
     if (count === BATCH) drain()
-    else timer ??= setTimeout(drain, FLUSH_MS).unref()
+    else timer ??= setTimeout(drain, store === null ? OPEN_MS : FLUSH_MS).unref()
   }
 
   /** From the calls' side to the writer's: from here on nothing costs a call anything. */
@@ -286,7 +288,11 @@ export function createRecorder(options: RecorderOptions): Recorder {
   return {
     record,
     audit,
-    store: openStore,
+    store: () => {
+      // Who reads shall find what waited for the store to be opened.
+      if (store === null) drain()
+      return openStore()
+    },
     get dropped() {
       return dropped
     },

@@ -119,7 +119,7 @@ function counts(
     if (state !== 'backoff') return { attempt, nextTryAt: null }
     const atOnce = event.type === 'lost' && attempt === 1 && event.reason.code === 'exited'
     const isProcess = event.type === 'start-failed' && event.reason.code === 'exited'
-    const delay = backoffDelay(attempt, random, isProcess ? FIRST_PROCESS_DELAY_MS : FIRST_DELAY_MS)
+    const delay = backoffDelay(attempt, random, isProcess ? ENDED_AT_START : LOST)
     return { attempt, nextTryAt: now + (atOnce ? AT_ONCE_MS : delay) }
   }
   // A person's word, and a long healthy run, let the count start anew.
@@ -129,13 +129,18 @@ function counts(
 
 /** Most crashes after a healthy time are one-off: the first restart does not wait. */
 const AT_ONCE_MS = 20
-const FIRST_DELAY_MS = 250
-/** A process that ends while it starts has cost a start, and what ended it rarely passes at once. */
-const FIRST_PROCESS_DELAY_MS = 1_000
+interface Backoff {
+  firstMs: number
+  /** What each delay is to the one before it. */
+  growth: number
+}
+const LOST: Backoff = { firstMs: 250, growth: 2 }
+/** A process that ends while it starts has cost all others the time of a start, and what ended it rarely passes at once. */
+const ENDED_AT_START: Backoff = { firstMs: 1_000, growth: 4 }
 const LONGEST_DELAY_MS = 60_000
 
-/** Delay after that many failures in a row: doubling from the first one to a minute, a fifth either way. */
-export function backoffDelay(attempt: number, random: number, firstMs = FIRST_DELAY_MS): number {
-  const base = Math.min(firstMs * 2 ** (Math.max(attempt, 1) - 1), LONGEST_DELAY_MS)
+/** Milliseconds to wait after that many failures in a row: growing to a minute, a fifth either way. */
+export function backoffDelay(attempt: number, random: number, { firstMs, growth } = LOST): number {
+  const base = Math.min(firstMs * growth ** (Math.max(attempt, 1) - 1), LONGEST_DELAY_MS)
   return Math.round(base * (0.8 + 0.4 * random))
 }

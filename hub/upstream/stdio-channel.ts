@@ -57,10 +57,15 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
     if (text !== '' && child?.stdin.writable === true) child.stdin.write(text)
   }
 
-  // Requests of one turn of the event loop go out in one write: the write is what a call costs most.
-  function write(text: string): void {
+  // Requests of one turn of the event loop go out in one write: the write is what a call costs most. One that comes alone goes
+  // at once: the server works on it while the hub still does what a request leaves to do.
+  function write(text: string, atOnce = false): void {
     outgoing += text + '\n'
     if (flushing) return
+    if (atOnce) {
+      flush()
+      return
+    }
     flushing = true
     setImmediate(flush)
   }
@@ -199,7 +204,7 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
     openStreams: 0,
     isShared: true,
     open,
-    send: (hop, text) => {
+    send: (hop, text, { isAlone }) => {
       if (closing)
         handlers.onFailure(hop, { code: rpc.serverUnavailable, message: 'The server process has ended' }, true, null)
       else if ((child?.stdin.writableLength ?? 0) > MAX_UNREAD_BYTES)
@@ -209,7 +214,7 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
           true,
           null,
         )
-      else write(text)
+      else write(text, isAlone)
     },
     notify: (text) => write(text),
     answer: (_id, text) => write(text),

@@ -10,11 +10,14 @@ import { verifyChain, type AuditAct } from '../../hub/history/audit-chain.ts'
 import { requestsPage } from '../../hub/history/kysely-store.ts'
 import { matchesWords as matchesWordsInPostgres, openPostgresStore } from '../../hub/history/postgres-store.ts'
 import { openSqliteFile } from '../../hub/history/sqlite-dialect.ts'
+import { createRecorder } from '../../hub/history/recorder.ts'
 import { matchesWords as matchesWordsInSqlite, openSqliteStore } from '../../hub/history/sqlite-store.ts'
 import { createSqliteThread } from '../../hub/history/sqlite-thread.ts'
 import type { HistoryLimits, HistoryStore } from '../../hub/history/store.ts'
 import type { HistoryTables, NewRequest } from '../../hub/history/tables.ts'
 import { createTrafficCounter, toStats, windowOf } from '../../hub/history/traffic.ts'
+import { createRedactor } from '../../hub/observe/redactor.ts'
+import { Exchange } from '../../hub/gateway/exchange.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { startPostgres, type TestPostgres } from '../fixtures/postgres.ts'
 
@@ -403,6 +406,37 @@ describe('SQLite alone', () => {
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program])
     expect(stdout).toBe('closed\n')
     expect(await readdir(folder.path)).not.toContain('history.db-wal')
+    await folder.dispose()
+  })
+
+  test('is opened a moment after the first call, and shows that call to who reads before', async () => {
+    const folder = await temporaryFolder()
+    let opened = 0
+    const recorder = createRecorder({
+      open: () => {
+        opened++
+        return openSqliteStore({ dataDir: folder.path, onDamaged: () => undefined })
+      },
+      limits: () => limits,
+      payloads: () => ({ mode: 'off', maxBytes: 1, redactor: createRedactor() }),
+      onBatch: () => undefined,
+      onAppended: () => undefined,
+      log: () => undefined,
+    })
+    const call = (name: string): void => {
+      const exchange = new Exchange('user:anna', '/mcp', null, 'tools/call', 10, null)
+      exchange.routed('everything', { name })
+      recorder.record(exchange, undefined, null)
+    }
+    call('first')
+    expect(opened).toBe(0)
+    const found = await (await recorder.store()).findRequests({}, { limit: 10 })
+    expect(found.map(({ name }) => name)).toEqual(['first'])
+    call('second')
+    await recorder.flush(5_000)
+    expect(await (await recorder.store()).findRequests({}, { limit: 10 })).toHaveLength(2)
+    expect(opened).toBe(1)
+    await recorder.dispose()
     await folder.dispose()
   })
 

@@ -143,10 +143,10 @@ describe('delays', () => {
     expect([0, 1].map((random) => backoffDelay(3, random))).toEqual([800, 1_200])
   })
 
-  it('begin at a second where a process ended while it started', () => {
+  it('begin at a second where a process ended while it started, and grow fourfold', () => {
     const ended: ServerEvent = { type: 'start-failed', reason: reason('exited'), permanent: false }
     expect(transition(at('starting'), ended, around).nextTryAt).toBe(2_000)
-    expect(transition(at('starting', { attempt: 1 }), ended, around).nextTryAt).toBe(3_000)
+    expect(transition(at('starting', { attempt: 1 }), ended, around).nextTryAt).toBe(5_000)
   })
 
   it('are skipped for the first restart of a process that had run', () => {
