@@ -285,14 +285,18 @@ export function createRecorder(options: RecorderOptions): Recorder {
     clearTimeout(deadline)
   }
 
+  /** Who opens the store by reading finds what waited for it to be opened. */
+  async function readable(): Promise<HistoryStore> {
+    if (store !== null) return store
+    const opened = await openStore()
+    await flush(FLUSH_MS)
+    return opened
+  }
+
   return {
     record,
     audit,
-    store: () => {
-      // Who reads shall find what waited for the store to be opened.
-      if (store === null) drain()
-      return openStore()
-    },
+    store: readable,
     get dropped() {
       return dropped
     },
