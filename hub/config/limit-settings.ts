@@ -20,6 +20,8 @@ const help: Readonly<Record<keyof Limits, string>> = {
   maxQueuedCallsPerServer: 'Calls that wait, for servers without `hub.maxQueuedCalls`.',
   maxInstancesPerServer: 'Connections of single clients, for servers without `hub.maxInstances`.',
   maxBufferedBytesPerReader: 'What may wait for a client that does not read.',
+  maxReplayBytesPerSession:
+    'What a session keeps for a client that lost its connection; an answer that it has no room for is replaced by an error.',
   sessionIdleMs: 'Time after which a session without use is ended.',
   parkedCallTtlMs: 'Time after which a call that waits is given up.',
 }

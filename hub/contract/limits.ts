@@ -35,6 +35,8 @@ export const limitDefaults = {
   maxInstancesPerServer: 64,
   /** What may wait for a client that does not read. */
   maxBufferedBytesPerReader: 32 * MiB,
+  /** What one legacy session keeps for a client that lost its connection and asks for the rest. */
+  maxReplayBytesPerSession: 16 * MiB,
   sessionIdleMs: 60 * 60_000,
   parkedCallTtlMs: 5 * 60_000,
 }

@@ -30,7 +30,7 @@ export function answerBatch(session: Session, http: HttpRequest, messages: unkno
       bytesIn: http.body.length,
       requestId: requestIdOf(http.response),
       headers: http.request.headers,
-      answer: (body) => outlet.finish(body, 200, --left === 0),
+      answer: (body, id) => outlet.finish(body, 200, --left === 0, id),
       abandon: () => {
         if (--left === 0) outlet.end()
       },

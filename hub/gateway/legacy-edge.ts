@@ -98,7 +98,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
         bytesIn: http.body.length,
         requestId: requestIdOf(http.response),
         headers: http.request.headers,
-        answer: (body) => outlet.finish(body),
+        answer: (body, id) => outlet.finish(body, 200, true, id),
         abandon: () => outlet.end(),
       })
     } else {
@@ -195,7 +195,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
         http.response,
         410,
         rpc.invalidRequest,
-        'The call was lost with the hub that it was under way at: repeat it',
+        'The answer is not kept (any more): it was lost with the hub that the call was under way at, or too much came after it. Call again',
       )
     if (outcome !== 'unknown') return
     session.listen(http.response)

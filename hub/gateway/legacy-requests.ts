@@ -45,8 +45,8 @@ export interface LegacyExchange {
   bytesIn: number
   requestId: string | null
   headers: IncomingHttpHeaders
-  /** One answer; the last one ends the response. */
-  answer: (body: Body) => void
+  /** One answer, to the request with this id as JSON; the last one ends the response. */
+  answer: (body: Body, id: string) => void
   /** A request that was cancelled has no answer; the response ends without it. */
   abandon: () => void
 }
@@ -92,7 +92,7 @@ export function createLegacyRequests(context: GatewayContext, changed: (session:
     const respond = (result: Buffer): void => {
       session.waiting = null
       const body = resultBody(id, result)
-      exchange.answer(body)
+      exchange.answer(body, idText(id))
       record.succeeded(sizeOf(body))
       context.onExchange(record, params, null)
     }
@@ -100,7 +100,7 @@ export function createLegacyRequests(context: GatewayContext, changed: (session:
       session.waiting = null
       const failure = toRpcError(error)
       const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: failure }))
-      exchange.answer([body])
+      exchange.answer([body], idText(id))
       record.failed(failure, body.length)
       context.onExchange(record, params, null)
     }
@@ -246,7 +246,7 @@ export function createLegacyRequests(context: GatewayContext, changed: (session:
           } catch (error) {
             body = Reply.error(unreadable(error).toRpc()).render(idText(id))
           }
-          exchange.answer(body)
+          exchange.answer(body, idText(id))
           record.answered(reply, sizeOf(body))
           context.onExchange(record, routed, reply)
         },

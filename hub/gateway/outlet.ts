@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { memoize } from '../memo.ts'
 import type { Body } from './json-rpc.ts'
+import { eventText } from './replay.ts'
 
 /** Bodies up to this size leave in one write together with the head. */
 const ONE_WRITE_BYTES = 16_384
@@ -11,7 +12,8 @@ let heartbeat: NodeJS.Timeout | null = null
 
 /** Makes a stream resumable: each event gets an id and is kept. */
 export interface Recorder {
-  record: (data: string) => string
+  /** `answerTo`: the id, as JSON, of the request that it is the answer to. Returns the event's id. */
+  record: (data: string, answerTo: string | null) => string
   /** Text sent when the stream opens. */
   preamble: string
 }
@@ -109,19 +111,22 @@ export class Outlet {
     response.write(text)
   }
 
-  /** Sends one message on the stream. Data without line breaks, as JSON.stringify makes it. */
-  send(data: string): void {
+  /** Sends one message on the stream. Data without line breaks, as JSON.stringify makes it; `answerTo` as in `Recorder`. */
+  send(data: string, answerTo: string | null = null): void {
     if (this.ended) return
     this.openStream()
-    const id = this.#recorder?.record(data)
-    this.#write(id === undefined ? `event: message\ndata: ${data}\n\n` : `event: message\nid: ${id}\ndata: ${data}\n\n`)
+    const id = this.#recorder?.record(data, answerTo)
+    this.#write(id === undefined ? `event: message\ndata: ${data}\n\n` : eventText(id, data))
   }
 
-  /** Sends the answer and ends the response; `last` false leaves the stream open for further answers. */
-  finish(body: Body, status = 200, last = true): void {
+  /**
+   * Sends the answer and ends the response; `last` false leaves the stream open for further answers. `answerTo` as in `Recorder`,
+   * for streams that can be resumed.
+   */
+  finish(body: Body, status = 200, last = true, answerTo: string | null = null): void {
     if (this.ended) return
     if (this.#streaming || !last) {
-      this.send(oneLine(body))
+      this.send(oneLine(body), answerTo)
       if (last) this.end()
       return
     }

@@ -35,6 +35,7 @@ export function createSessionTable(context: GatewayContext): SessionTable {
     const limit = steadyNow() - context.limits.sessionIdleMs
     for (const session of sessions.values())
       if (session.lastUsed < limit && !session.isListening && session.inFlight.size === 0) end(session)
+      else session.shrink()
     records?.renew()
   }, REAP_MS).unref()
 
@@ -56,7 +57,14 @@ export function createSessionTable(context: GatewayContext): SessionTable {
       maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
       onOverflow: () => context.slowReader(principal),
     }
-    const session = new Session(context.instance, principal, http.view, reader, continued)
+    const session = new Session(
+      context.instance,
+      principal,
+      http.view,
+      reader,
+      () => context.limits.maxReplayBytesPerSession,
+      continued,
+    )
     session.begin(params)
     sessions.set(session.id, session)
     perPrincipal.set(principal, (perPrincipal.get(principal) ?? 0) + 1)

@@ -27,25 +27,18 @@ import {
 import { clientLabel } from './exchange.ts'
 import { Outlet, type OutletOptions, type Recorder } from './outlet.ts'
 import { ListWatch } from './list-watch.ts'
+import { Replay } from './replay.ts'
 import { ResourceSubscriptions } from './resource-subscriptions.ts'
 import { listKinds } from '../upstream/catalog.ts'
 import type { ServedClient } from '../upstream/subscriptions.ts'
 import type { View, Viewer } from './view.ts'
 
-const MAX_EVENTS = 500
-const MAX_EVENT_BYTES = 1_048_576
 const MAX_PAGES = 100
 /** Stream and place in it; `g` for one that belongs to no request. */
 const EVENT_ID = /^(\d+)(g?)-(\d+)$/
 /** No hub gives so many ids in one session: each that goes on with it begins with the next. */
 const IDS_PER_GENERATION = 1e9
 const ASK_TIMEOUT_MS = 10 * 60_000
-
-interface RecordedEvent {
-  stream: number
-  seq: number
-  text: string
-}
 
 const ID_BYTES = 24
 /** For the next sessions: the system is asked for many bytes at the price of a few. */
@@ -109,8 +102,7 @@ export class Session implements SessionClient {
   #streamCounter: number
   /** Another hub has it now. */
   #left = false
-  #events: RecordedEvent[] = []
-  #eventBytes = 0
+  readonly #replay: Replay
   readonly #outlets = new Map<number, Outlet>()
 
   readonly reader: OutletOptions
@@ -122,6 +114,7 @@ export class Session implements SessionClient {
     principal: string,
     view: View,
     reader: OutletOptions,
+    maxReplayBytes: () => number,
     continued: Continued | null = null,
   ) {
     this.id = continued?.id ?? (instance === null ? '' : `${instance}.`) + randomId()
@@ -136,6 +129,7 @@ export class Session implements SessionClient {
       client: () => ({ viewer: this.viewer, owner: this.id, wantsLogs: this.logLevel !== undefined }),
       tell: (params) => this.tell('notifications/resources/updated', params),
     })
+    this.#replay = new Replay(maxReplayBytes)
     this.reader = reader
     this.outlets = { ...reader, recorderFor: (outlet) => this.#recorderFor(outlet) }
   }
@@ -181,9 +175,9 @@ export class Session implements SessionClient {
     const name = outlet === this.general ? `${stream}g` : String(stream)
     let seq = 0
     return {
-      record: (data) => {
+      record: (data, answerTo) => {
         const id = `${name}-${++seq}`
-        this.#keep({ stream, seq, text: `event: message\nid: ${id}\ndata: ${data}\n\n` })
+        this.#replay.keep({ stream, seq, id, data, answerTo, at: steadyNow() })
         return id
       },
       // An id before the first message, so that a stream cut off early can be resumed too (SEP-1699).
@@ -191,13 +185,9 @@ export class Session implements SessionClient {
     }
   }
 
-  #keep(event: RecordedEvent): void {
-    // One that has no room at all takes none from others.
-    if (event.text.length > MAX_EVENT_BYTES) return
-    this.#events.push(event)
-    this.#eventBytes += event.text.length
-    while (this.#events.length > MAX_EVENTS || this.#eventBytes > MAX_EVENT_BYTES)
-      this.#eventBytes -= this.#events.shift()?.text.length ?? 0
+  /** Gives up large events that no client comes back for any more. */
+  shrink(): void {
+    this.#replay.shrink(steadyNow())
   }
 
   /** Opens the stream for messages that belong to no request; an earlier one ends. */
@@ -213,26 +203,34 @@ export class Session implements SessionClient {
 
   /**
    * Goes on after an event on its stream. `unknown`: the id is none of this session's, or of a stream for messages that belong
-   * to no request; `lost`: of a call at a hub that had the session before.
+   * to no request; `lost`: of a call whose answer is neither kept nor to come: it was under way at a hub that had the session
+   * before, or too much came after it.
    */
   resume(lastEventId: string, response: ServerResponse): 'resumed' | 'unknown' | 'lost' {
     const match = EVENT_ID.exec(lastEventId)
     const stream = Number(match?.[1])
     if (match === null || stream > this.#streamCounter) return 'unknown'
     if (stream <= this.#firstId && this.generation > 0) return match[2] === '' ? 'lost' : 'unknown'
-    const missed = this.#events
-      .filter((event) => event.stream === stream && event.seq > Number(match[3]))
-      .map((event) => event.text)
+    const { events, complete } = this.#replay.after(stream, Number(match[3]))
     const known = this.#outlets.get(stream)
+    if (match[2] === '' && !complete && events.length === 0 && known?.ended !== false) return 'lost'
     if (known !== undefined) {
-      known.resume(response, missed)
+      known.resume(response, events)
+      if (known === this.general && !complete) this.#catchUp()
       return 'resumed'
     }
     // Nothing feeds this stream any more: what came after the event is all there will be.
     const replay = new Outlet(null, true, this.reader)
-    replay.resume(response, missed)
+    replay.resume(response, events)
     replay.end()
     return 'resumed'
+  }
+
+  /** What its client missed of its own stream is gone: it looks again at all that it wants to hear of. */
+  #catchUp(): void {
+    this.lists = new ListWatch(this.view, this.viewer)
+    for (const method of this.lists.changes(listKinds)) this.tell(method)
+    for (const uri of this.subscriptions.uris) this.tell('notifications/resources/updated', { uri })
   }
 
   /** Puts a question to the client on the given stream; its answer comes as a POST. */

@@ -259,9 +259,6 @@ describe('the stream of a session', () => {
     // The hub reads the list anew before it tells of it.
     const names = async (): Promise<string> => JSON.stringify((await client.request('tools/list')).result)
     await expect.poll(names).not.toContain('"extra"')
-    // There is no room to keep this for whom it belongs to, and that takes nothing from others.
-    const large = { name: 'big', arguments: { bytes: 1_100_000 } }
-    await client.request('tools/call', large, { accept: 'text/event-stream, application/json' })
 
     const second = await client.listen({ 'last-event-id': seen })
     await waitFor(() => second.messages.length === 1)
@@ -296,6 +293,17 @@ describe('the stream of a session', () => {
     const rest = await client.listen({ 'last-event-id': '1-1' })
     await rest.ended
     expect(rest.messages.map(({ params, id }) => id ?? params?.['progress'])).toEqual([2, 3, 41])
+  })
+
+  it('brings an answer of several megabytes to a client that was away when it came', async () => {
+    const client = await open('/mcp/echo')
+    const big = { name: 'big', arguments: { bytes: 3_000_000 } }
+    const streams = { accept: 'text/event-stream, application/json' }
+    await client.request('tools/call', big, { ...streams, id: 51 })
+    const rest = await client.listen({ 'last-event-id': '1-0' })
+    await rest.ended
+    expect(rest.messages.map(({ id }) => id)).toEqual([51])
+    expect(textOf(rest.messages[0] as Message)).toHaveLength(3_000_000)
   })
 })
 

@@ -4,7 +4,7 @@ import { limitsSchema, type Limits } from '../../hub/contract/index.ts'
 import { TOKEN, fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
 import { startHttpFixture } from '../fixtures/mcp-servers/fixtures.ts'
 import { answerBasics, openStream, sendEvent, sendJson, startScripted } from '../fixtures/scripted-server.ts'
-import { LegacyWire, ModernWire, textOf, waitFor } from '../fixtures/wire.ts'
+import { LegacyWire, ModernWire, textOf, waitFor, type Message } from '../fixtures/wire.ts'
 
 const opened: (() => Promise<unknown>)[] = []
 let logged: string[] = []
@@ -111,6 +111,49 @@ describe('a limit of system.json holds and its error names it:', () => {
           .then(({ close }) => close(), String),
       )
       .toBeUndefined()
+  })
+
+  it('maxReplayBytesPerSession: a client that reconnects gets the answer, or is told that it is gone', async () => {
+    const hub = await hubWith({ maxReplayBytesPerSession: 20_000 })
+    const session = await legacy(hub)
+    const streams = { accept: 'text/event-stream, application/json' }
+    const sizes = [30_000, 12_000, 15_000]
+    for (const [at, bytes] of sizes.entries())
+      await session.request('tools/call', { name: 'big', arguments: { bytes } }, { ...streams, id: `call "${at}"` })
+    const answers = await Promise.all(
+      sizes.map(async (_, at) => {
+        const stream = await session.listen({ 'last-event-id': `${at + 1}-0` })
+        await stream.ended
+        return stream.messages
+      }),
+    )
+    expect(answers.map((messages) => messages.map(({ id }) => id))).toEqual(sizes.map((_, at) => [`call "${at}"`]))
+    for (const [gone] of answers.slice(0, 2))
+      expect(gone?.error).toMatchObject({
+        code: -31003,
+        message: expect.stringContaining('limits.maxReplayBytesPerSession') as string,
+      })
+    expect(textOf(answers[2]?.[0] as Message)).toHaveLength(15_000)
+    await session.close()
+  })
+
+  it('maxReplayBytesPerSession: of its own stream a client hears again what it may have missed', async () => {
+    const hub = await hubWith({ maxReplayBytesPerSession: 1 })
+    const session = await legacy(hub)
+    const toggle = (): Promise<unknown> => session.request('tools/call', { name: 'toggle' })
+    const names = async (): Promise<string> => JSON.stringify((await session.request('tools/list')).result)
+    const first = await session.listen()
+    await toggle()
+    await waitFor(() => first.messages.length === 1)
+    const seen = first.lastEventId() ?? ''
+    first.close()
+    await first.ended
+    await toggle()
+    await expect.poll(names).not.toContain('"extra"')
+    const second = await session.listen({ 'last-event-id': seen })
+    await waitFor(() => second.messages.find(({ method }) => method === 'notifications/tools/list_changed'))
+    second.close()
+    await session.close()
   })
 
   it('maxParkedCalls', async () => {

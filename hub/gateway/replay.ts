@@ -1,0 +1,112 @@
+import { rpc } from './json-rpc.ts'
+
+const MAX_EVENTS = 500
+/** Answers that are remembered to be gone; of longer ids none, because they are a client's. */
+const MAX_LOST = 1_000
+const MAX_ID_LENGTH = 256
+/** Beyond this an event is kept for as long as a client takes to come back, and no longer. */
+const LASTING_BYTES = 1_048_576
+const COMES_BACK_MS = 5 * 60_000
+
+/** What was sent on a stream of a session, under an id. */
+export interface SentEvent {
+  stream: number
+  /** Its place in the stream, from 1. */
+  seq: number
+  id: string
+  /** A JSON-RPC message. */
+  data: string
+  /** The id, as JSON, of the request that this is the answer to; null for any other message. */
+  answerTo: string | null
+  /** When, in ms of the steady clock. */
+  at: number
+}
+
+/** What a client has not got: `complete` false when something of it is gone without a word about it among the `events`. */
+export interface Missed {
+  /** Texts of events, in their order. */
+  events: string[]
+  complete: boolean
+}
+
+interface Kept extends SentEvent {
+  bytes: number
+}
+
+/**
+ * The events of one session that a client may ask for again. What there is no room for is dropped, the oldest first; in place of
+ * an answer an error stays, so that its client is told rather than left to wait.
+ */
+export class Replay {
+  readonly #maxBytes: () => number
+  #kept: Kept[] = []
+  #bytes = 0
+  /** In place of dropped answers, by the id of the event. */
+  readonly #lost = new Map<string, { stream: number; seq: number; text: string }>()
+  /** The latest that is gone without a word. */
+  #gone = { stream: 0, seq: 0 }
+
+  /** `maxBytes` of all messages together. */
+  constructor(maxBytes: () => number) {
+    this.#maxBytes = maxBytes
+  }
+
+  keep(event: SentEvent): void {
+    const bytes = Buffer.byteLength(event.data)
+    // One that has no room at all takes none from others.
+    if (bytes > this.#maxBytes()) {
+      this.#drop(event)
+      return
+    }
+    this.#kept.push({ ...event, bytes })
+    this.#bytes += bytes
+    while (this.#kept.length > MAX_EVENTS || this.#bytes > this.#maxBytes()) this.#dropOldest()
+  }
+
+  /** Gives up what is large and old. */
+  shrink(now: number): void {
+    while (this.#bytes > LASTING_BYTES && (this.#kept[0]?.at ?? now) < now - COMES_BACK_MS) this.#dropOldest()
+  }
+
+  after(stream: number, seq: number): Missed {
+    const isMissed = (event: { stream: number; seq: number }): boolean => event.stream === stream && event.seq > seq
+    const kept = this.#kept.filter(isMissed).map(({ seq, id, data }) => ({ seq, text: eventText(id, data) }))
+    const events = [...kept, ...[...this.#lost.values()].filter(isMissed)].sort((one, other) => one.seq - other.seq)
+    const { stream: goneStream, seq: goneSeq } = this.#gone
+    const complete = stream > goneStream || (stream === goneStream && seq >= goneSeq)
+    return { events: events.map(({ text }) => text), complete }
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#kept.shift()
+    if (oldest === undefined) return
+    this.#bytes -= oldest.bytes
+    this.#drop(oldest)
+  }
+
+  #drop({ stream, seq, id, answerTo }: SentEvent): void {
+    if (answerTo === null || answerTo.length > MAX_ID_LENGTH) {
+      this.#forget(stream, seq)
+      return
+    }
+    const message =
+      'The call was carried out, but its answer is not kept (any more) for a client that reconnects (limits.maxReplayBytesPerSession). To call again carries it out again'
+    const data = `{"jsonrpc":"2.0","id":${answerTo},"error":{"code":${rpc.limitExceeded},"message":"${message}"}}`
+    this.#lost.set(id, { stream, seq, text: eventText(id, data) })
+    if (this.#lost.size <= MAX_LOST) return
+    for (const [oldest, { stream, seq }] of this.#lost) {
+      this.#lost.delete(oldest)
+      this.#forget(stream, seq)
+      break
+    }
+  }
+
+  #forget(stream: number, seq: number): void {
+    const { stream: goneStream, seq: goneSeq } = this.#gone
+    if (stream > goneStream || (stream === goneStream && seq > goneSeq)) this.#gone = { stream, seq }
+  }
+}
+
+export function eventText(id: string, data: string): string {
+  return `event: message\nid: ${id}\ndata: ${data}\n\n`
+}
