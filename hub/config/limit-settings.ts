@@ -14,6 +14,9 @@ const help: Readonly<Record<keyof Limits, string>> = {
   maxSessions: 'Sessions of legacy clients.',
   maxSessionsPerPrincipal: 'Sessions of one key or user.',
   maxListens: 'Open subscriptions of modern clients.',
+  maxListensPerPrincipal: 'Open subscriptions of one key or user.',
+  maxSubscriptionsPerPrincipal:
+    'Resources that one key or user subscribed to, in sessions and open subscriptions together.',
   maxParkedCalls: 'Calls that wait for the client’s next round.',
   maxCallsPerClient: 'Calls of one client at once.',
   maxCallsPerServer: 'Calls at once, for servers without `hub.maxConcurrentCalls`.',

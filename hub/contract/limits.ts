@@ -23,7 +23,10 @@ export const limitDefaults = {
   maxSessions: 10_000,
   maxSessionsPerPrincipal: 5_000,
   /** Open subscriptions of modern clients. */
-  maxListens: 1_024,
+  maxListens: 2_048,
+  maxListensPerPrincipal: 1_024,
+  /** Resources that one key or user subscribed to, in all sessions and open subscriptions together. */
+  maxSubscriptionsPerPrincipal: 10_000,
   /** Calls that wait for the client's next round. */
   maxParkedCalls: 1_024,
   maxCallsPerClient: 1_000,

@@ -7,6 +7,7 @@ import { ListWatch } from './list-watch.ts'
 import { ownerOf } from './modern-envelope.ts'
 import { ResourceSubscriptions } from './resource-subscriptions.ts'
 import { declaresTasks, exposedTaskId, missingTasks, type TaskPlace } from './tasks.ts'
+import { Shares } from './shares.ts'
 import type { View, Viewer } from './view.ts'
 
 interface Listen {
@@ -43,6 +44,10 @@ export interface Listens extends Edge {
 
 export function createListens(context: GatewayContext): Listens {
   const entries = new Set<Listen>()
+  const shares = new Shares(
+    () => context.limits.maxListensPerPrincipal,
+    (taken) => `This key already has ${taken} subscriptions open (limits.maxListensPerPrincipal)`,
+  )
 
   function open({ view, response }: HttpRequest, id: JsonRpcId, params: Params, viewer: Viewer, outlet: Outlet): void {
     if (entries.size >= context.limits.maxListens)
@@ -61,9 +66,14 @@ export function createListens(context: GatewayContext): Listens {
     const tasks = taskIds.flatMap((taskId) => context.tasks.find(view, taskId, viewer.principal) ?? [])
     const meta = isObject(params['_meta']) ? params['_meta'] : {}
     const lists = new ListWatch(view, viewer)
+    const { principal } = viewer
+    // Refused as a whole: what an acknowledgement leaves out is what a server refused.
+    context.subscriptions.check(principal, new Set(uris).size)
+    const giveBack = shares.take(principal)
     const entry: Listen = { id, view, kinds, lists, outlet, tasks, early: [] }
     const resources = new ResourceSubscriptions({
       view,
+      take: () => context.subscriptions.take(principal),
       client: () => ({ viewer, owner: ownerOf(viewer, meta), wantsLogs: meta[META.logLevel] !== undefined }),
       tell: (updated) => tell(entry, 'notifications/resources/updated', updated),
     })
@@ -71,6 +81,7 @@ export function createListens(context: GatewayContext): Listens {
     lists.begin(kinds)
     response.once('close', () => {
       entries.delete(entry)
+      giveBack()
       resources.close()
       if (tasks.length > 0) context.tasksChanged()
     })

@@ -6,6 +6,8 @@ export interface ResourceSubscriptionsOptions {
   view: View
   /** Who subscribes, as it is now. */
   client: () => { viewer: Viewer; owner: string; wantsLogs: boolean }
+  /** Counts one more for whoever it is; throws McpError when there is no room. What it returns gives it back. */
+  take: () => () => void
   /** Tells the client; the params are those of `notifications/resources/updated`, with URIs as the client knows them. */
   tell: (params: Params) => void
 }
@@ -13,7 +15,7 @@ export interface ResourceSubscriptionsOptions {
 /** The resources that one client wants to hear of, each at the server whose it is. */
 export class ResourceSubscriptions {
   readonly #options: ResourceSubscriptionsOptions
-  readonly #made = new Map<string, Promise<() => void>>()
+  readonly #made = new Map<string, { end: Promise<() => void>; giveBack: () => void }>()
 
   constructor(options: ResourceSubscriptionsOptions) {
     this.#options = options
@@ -26,21 +28,23 @@ export class ResourceSubscriptions {
   /** Resolves once the server has taken it. Rejects with McpError. */
   async add(uri: string): Promise<void> {
     const known = this.#made.get(uri)
-    const made = known ?? this.#subscribe(uri)
+    const made = known ?? { giveBack: this.#options.take(), end: this.#subscribe(uri) }
     if (known === undefined) this.#made.set(uri, made)
     try {
-      await made
+      await made.end
     } catch (error) {
-      if (this.#made.get(uri) === made) this.#made.delete(uri)
+      if (this.#made.get(uri) === made) this.remove(uri)
       throw error
     }
   }
 
   remove(uri: string): void {
     const made = this.#made.get(uri)
+    if (made === undefined) return
     this.#made.delete(uri)
+    made.giveBack()
     // What was refused needs no end.
-    made?.then((end) => end()).catch(() => undefined)
+    made.end.then((end) => end()).catch(() => undefined)
   }
 
   /** Another connection may serve the client from now on. */

@@ -62,7 +62,10 @@ export function createSessionTable(context: GatewayContext): SessionTable {
       principal,
       http.view,
       reader,
-      () => context.limits.maxReplayBytesPerSession,
+      {
+        maxReplayBytes: () => context.limits.maxReplayBytesPerSession,
+        takeSubscription: () => context.subscriptions.take(principal),
+      },
       continued,
     )
     session.begin(params)

@@ -61,6 +61,13 @@ export interface Continued {
   generation: number
 }
 
+/** How much of what a session may have. */
+export interface SessionShares {
+  maxReplayBytes: () => number
+  /** Counts one more subscription to a resource; throws McpError when there is no room. What it returns gives it back. */
+  takeSubscription: () => () => void
+}
+
 interface Ask {
   token: unknown
   onProgress: (params: Params) => void
@@ -114,7 +121,7 @@ export class Session implements SessionClient {
     principal: string,
     view: View,
     reader: OutletOptions,
-    maxReplayBytes: () => number,
+    shares: SessionShares,
     continued: Continued | null = null,
   ) {
     this.id = continued?.id ?? (instance === null ? '' : `${instance}.`) + randomId()
@@ -126,10 +133,11 @@ export class Session implements SessionClient {
     this.lists = new ListWatch(view, this.viewer)
     this.subscriptions = new ResourceSubscriptions({
       view,
+      take: shares.takeSubscription,
       client: () => ({ viewer: this.viewer, owner: this.id, wantsLogs: this.logLevel !== undefined }),
       tell: (params) => this.tell('notifications/resources/updated', params),
     })
-    this.#replay = new Replay(maxReplayBytes)
+    this.#replay = new Replay(shares.maxReplayBytes)
     this.reader = reader
     this.outlets = { ...reader, recorderFor: (outlet) => this.#recorderFor(outlet) }
   }

@@ -113,6 +113,47 @@ describe('a limit of system.json holds and its error names it:', () => {
       .toBeUndefined()
   })
 
+  it('maxListensPerPrincipal: one key does not use up what there is for all', async () => {
+    const hub = await hubWith({ maxListens: 2, maxListensPerPrincipal: 1 })
+    const other = new ModernWire(`${hub.url}/mcp/echo`, { headers: { authorization: `Bearer ${TOKEN}-other` } })
+    const listening = await modern(hub).listen({ toolsListChanged: true })
+    const refused = await modern(hub).request('subscriptions/listen', { notifications: {} })
+    expect(refused.error).toMatchObject({ code: -31003 })
+    expect(refused.error?.message).toContain('1 subscriptions open (limits.maxListensPerPrincipal)')
+    const another = await other.listen({})
+    another.close()
+    listening.close()
+    await expect
+      .poll(() =>
+        modern(hub)
+          .listen({})
+          .then(({ close }) => close(), String),
+      )
+      .toBeUndefined()
+  })
+
+  it('maxSubscriptionsPerPrincipal: sessions and listens of one key together, and nobody else’s', async () => {
+    const hub = await hubWith({ maxSubscriptionsPerPrincipal: 2 })
+    const [one, two, other] = await Promise.all([legacy(hub), legacy(hub), legacy(hub, `${TOKEN}-other`)])
+    const subscribe = (client: LegacyWire, uri: string): Promise<string | undefined> =>
+      client.request('resources/subscribe', { uri }).then(({ error }) => error && `${error.code} ${error.message}`)
+    for (const client of [one, one, two]) expect(await subscribe(client, 'note://first')).toBeUndefined()
+    expect(await subscribe(one, 'note://second')).toMatch(/^-31003 .*2 .*limits\.maxSubscriptionsPerPrincipal/)
+    const wanted = { resourceSubscriptions: ['note://first'] }
+    const refused = await modern(hub).request('subscriptions/listen', { notifications: wanted })
+    expect(refused.error?.message).toContain('limits.maxSubscriptionsPerPrincipal')
+    expect(await subscribe(other, 'note://first')).toBeUndefined()
+    // Each way in which one ends makes room.
+    await one.request('resources/unsubscribe', { uri: 'note://first' })
+    const listening = await modern(hub).listen(wanted)
+    expect(listening.messages[0]?.params?.['notifications']).toEqual(wanted)
+    expect(await subscribe(one, 'note://second')).toContain('-31003')
+    listening.close()
+    await expect.poll(() => subscribe(one, 'note://second')).toBeUndefined()
+    await two.close()
+    expect(await subscribe(one, 'note://first')).toBeUndefined()
+  })
+
   it('maxReplayBytesPerSession: a client that reconnects gets the answer, or is told that it is gone', async () => {
     const hub = await hubWith({ maxReplayBytesPerSession: 20_000 })
     const session = await legacy(hub)
