@@ -1,7 +1,7 @@
-import { instructionsItem } from '../catalog/definition.ts'
+import { definitionHash, instructionsItem } from '../catalog/definition.ts'
 import type { Pins } from '../catalog/pins.ts'
 import { namesOfOthers, warningsOf } from '../catalog/warnings.ts'
-import { setPinsSchema, type Pin } from '../contract/index.ts'
+import { setPinsSchema, type Pin, type PinOutcome, type PinsSet } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
 import type { Item } from '../upstream/catalog.ts'
@@ -47,26 +47,69 @@ export function pinRoutes(
   })
 
   on('POST /api/pins', (request, response) => {
-    const { action, tools } = bodyOf(request, setPinsSchema)
-    const chosen = tools.map(({ server, tool = null, hash }) => ({ server, tool, item: itemOf(server, tool), hash }))
-    for (const { server, tool, item, hash } of chosen) {
-      if (action === 'approve' && hash !== undefined && hash !== pins.pin(server, item).hash)
-        throw new HubError(
-          'HUB_CONFLICT',
-          tool === null
-            ? say`What ${server} tells models has changed since you looked at it`
-            : say`Tool ${tool} of ${server} has changed since you looked at it`,
-          {
-            cure: say`Compare it again.`,
-          },
-        )
-    }
+    const body = bodyOf(request, setPinsSchema)
+    const at = Date.now()
     const by = callerOf(request).name
-    for (const { server, item } of chosen) {
-      if (action === 'approve') pins.approve(server, item, by)
-      else pins.quarantine(server, item, by)
+    const found = body.tools.map((one: Named) => ({ one, item: itemOrFault(one) }))
+    if (body.action !== 'undo' && body.each !== true)
+      for (const { one, item } of found) {
+        if (item instanceof HubError) throw item
+        if (body.action === 'approve' && isAnother(one, item)) throw changedSince(one)
+      }
+
+    function decide(one: Named, item: Item): PinOutcome {
+      const { server } = one
+      if (body.action === 'undo') return pins.takeBack(server, item, body.at) ? 'done' : 'superseded'
+      const state = pins.state(server, item)
+      if (body.action === 'quarantine') {
+        if (state === 'quarantined') return 'same'
+        pins.quarantine(server, item, by, at)
+        return 'done'
+      }
+      if (isAnother(one, item)) return 'changed'
+      if (state === 'approved') return 'same'
+      pins.approve(server, item, by, at)
+      return 'done'
     }
-    for (const server of new Set(chosen.map((one) => one.server))) options.changed(server)
-    response.status(204).end()
+
+    const altered = new Set<string>()
+    const results = found.map(({ one, item }): PinsSet['tools'][number] => {
+      const { server, tool = null } = one
+      if (item instanceof HubError) return { server, tool, outcome: 'gone', state: null }
+      const outcome = decide(one, item)
+      if (outcome === 'done') altered.add(server)
+      return { server, tool, outcome, state: pins.state(server, item) }
+    })
+    for (const server of altered) options.changed(server)
+    response.json({ at, tools: results } satisfies PinsSet)
   })
+
+  function itemOrFault({ server, tool }: Named): Item | HubError {
+    try {
+      return itemOf(server, tool ?? null)
+    } catch (error) {
+      if (error instanceof HubError) return error
+      throw error
+    }
+  }
+}
+
+/** A tool, or a server's instructions, and what a person looked at of it. */
+interface Named {
+  server: string
+  tool?: string | undefined
+  hash?: string | undefined
+}
+
+/** Whether somebody looked at another definition than there is now. */
+function isAnother({ hash }: Named, item: Item): boolean {
+  return hash !== undefined && hash !== definitionHash(item)
+}
+
+function changedSince({ server, tool }: Named): HubError {
+  const message =
+    tool === undefined
+      ? say`What ${server} tells models has changed since you looked at it`
+      : say`Tool ${tool} of ${server} has changed since you looked at it`
+  return new HubError('HUB_CONFLICT', message, { cure: say`Compare it again.` })
 }

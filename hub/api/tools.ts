@@ -1,4 +1,5 @@
 import { toolsQuerySchema, type PromptEntry, type ResourceEntry, type ToolEntry } from '../contract/index.ts'
+import { definitionHash } from '../catalog/definition.ts'
 import type { Pins } from '../catalog/pins.ts'
 import { namesOfOthers, warningsOf } from '../catalog/warnings.ts'
 import { loadTokenizer, tokenCost } from '../catalog/token-cost.ts'
@@ -78,7 +79,7 @@ export function catalogRoutes(on: On, options: { supervisor: Supervisor; pins: P
     const warnings = ({ name: of }: Upstream, tool: Item): ToolEntry['warnings'] => [
       ...new Set([...warningsOf(tool), ...namesOfOthers(of, tool, owners)].map(({ kind }) => kind)),
     ]
-    const entry = (upstream: Upstream, tool: Item): ToolEntry => ({
+    const entry = (upstream: Upstream, tool: Item, state = options.pins.state(upstream.name, tool)): ToolEntry => ({
       server: upstream.name,
       name: String(tool['name']),
       exposedName: exposedName(upstream.prefix, String(tool['name'])),
@@ -87,7 +88,8 @@ export function catalogRoutes(on: On, options: { supervisor: Supervisor; pins: P
       ...(schemas === 'true' && { inputSchema: tool['inputSchema'] }),
       ...(schemas === 'true' && 'outputSchema' in tool && { outputSchema: tool['outputSchema'] }),
       annotations: isObject(tool['annotations']) ? tool['annotations'] : null,
-      pin: options.pins.state(upstream.name, tool),
+      pin: state,
+      hash: state === 'approved' ? null : definitionHash(tool),
       warnings: warnings(upstream, tool),
       ui: userInterface(tool),
       tokens: tokenCost({ ...tool, name: exposedName(upstream.prefix, String(tool['name'])) }, count),

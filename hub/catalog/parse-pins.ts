@@ -3,12 +3,16 @@ import { brokenFile } from '../broken-file.ts'
 import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
 
-const recordSchema = z.object({
+const decisionSchema = z.object({
   hash: z.string(),
   definition: z.record(z.string(), z.unknown()),
   at: z.number(),
   by: z.string(),
   quarantined: z.boolean().optional(),
+})
+const recordSchema = decisionSchema.extend({
+  /** What a person's decision replaced, so that it can be taken back; null where there was none. */
+  previous: decisionSchema.nullable().optional(),
 })
 export type PinRecord = z.infer<typeof recordSchema>
 /** By server and tool. */

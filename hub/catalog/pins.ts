@@ -21,8 +21,11 @@ export interface Pins {
   /** What of a server's instructions models may be told: nothing while they are held back. This is to see them, too. */
   instructions: (server: string, text: string | null) => string | null
   pin: (server: string, tool: Item) => Omit<Pin, 'warnings'>
-  approve: (server: string, tool: Item, by: string) => void
-  quarantine: (server: string, tool: Item, by: string) => void
+  /** `at` is the time of the decision, by which it can be taken back: now, or one for all that are decided together. */
+  approve: (server: string, tool: Item, by: string, at?: number) => void
+  quarantine: (server: string, tool: Item, by: string, at?: number) => void
+  /** Puts back what held before a person's decision of that time; false where another has been made since, or there was none. */
+  takeBack: (server: string, tool: Item, at: number) => boolean
   /** Forgets a server that left the configuration. */
   forget: (server: string) => void
   /** Takes over what other hubs approve. */
@@ -60,21 +63,37 @@ export async function openPins(options: PinsOptions): Promise<Pins> {
 
   const find = (server: string, tool: Item): PinRecord | undefined => servers.get(server)?.get(String(tool['name']))
 
-  function put(server: string, tool: Item, by: string, quarantined: boolean): void {
+  function put(server: string, tool: Item, by: string, quarantined: boolean, at = now()): void {
     const name = String(tool['name'])
     const record: PinRecord = {
       hash: definitionHash(tool),
       definition: definitionOf(tool),
-      at: now(),
+      at,
       by,
       ...(quarantined ? { quarantined } : {}),
     }
     changed((all) => {
       let tools = all.get(server)
       if (tools === undefined) all.set(server, (tools = new Map<string, PinRecord>()))
+      const before = tools.get(name)
       // The policy speaks where nobody has, at no hub.
-      if (by !== POLICY || !tools.has(name)) tools.set(name, record)
+      if (by !== POLICY) tools.set(name, { ...record, previous: before === undefined ? null : decisionOf(before) })
+      else if (before === undefined) tools.set(name, record)
     })
+  }
+
+  function takeBack(server: string, tool: Item, at: number): boolean {
+    const name = String(tool['name'])
+    const isIt = (record: PinRecord | undefined): boolean => record?.at === at && record.previous !== undefined
+    if (!isIt(find(server, tool))) return false
+    changed((all) => {
+      const tools = all.get(server)
+      const record = tools?.get(name)
+      if (tools === undefined || record?.previous === undefined || !isIt(record)) return
+      if (record.previous === null) tools.delete(name)
+      else tools.set(name, record.previous)
+    })
+    return true
   }
 
   function changed(change: Change): void {
@@ -173,8 +192,9 @@ export async function openPins(options: PinsOptions): Promise<Pins> {
         hash: definitionHash(tool),
       }
     },
-    approve: (server, tool, by) => put(server, tool, by, false),
-    quarantine: (server, tool, by) => put(server, tool, by, true),
+    approve: (server, tool, by, at) => put(server, tool, by, false, at),
+    quarantine: (server, tool, by, at) => put(server, tool, by, true, at),
+    takeBack,
     forget: (server) => {
       if (servers.has(server)) changed((all) => all.delete(server))
     },
@@ -191,6 +211,10 @@ export async function openPins(options: PinsOptions): Promise<Pins> {
 }
 
 const POLICY = 'policy'
+
+function decisionOf({ previous: _previous, ...decision }: PinRecord): PinRecord {
+  return decision
+}
 
 function textOf(servers: PinRecords): string {
   const content = {

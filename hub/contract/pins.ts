@@ -55,19 +55,59 @@ export const pinSchema = z.object({
 })
 export type Pin = z.infer<typeof pinSchema>
 
-/** `POST /api/pins`: approves or quarantines tools, and instructions of servers. */
-export const setPinsSchema = z.strictObject({
-  action: z.enum(['approve', 'quarantine']),
-  tools: z
-    .array(
-      z.strictObject({
-        server: z.string(),
-        /** Left out for the server's instructions. */
-        tool: z.string().optional(),
-        /** Hash of the definition that was looked at; when it is another by now, nothing is approved. */
-        hash: z.string().optional(),
-      }),
-    )
-    .min(1)
-    .max(10_000),
+const pinnedSchema = z.strictObject({
+  server: z.string(),
+  /** Left out for the server's instructions. */
+  tool: z.string().optional(),
 })
+const MOST_AT_ONCE = 10_000
+
+/** `POST /api/pins`: approves or quarantines tools, and instructions of servers, or takes such a decision back. */
+export const setPinsSchema = z.discriminatedUnion('action', [
+  z.strictObject({
+    action: z.enum(['approve', 'quarantine']),
+    tools: z
+      .array(
+        pinnedSchema.extend({
+          /** Hash of the definition that was looked at; when it is another by now, it is not approved. */
+          hash: z.string().optional(),
+        }),
+      )
+      .min(1)
+      .max(MOST_AT_ONCE),
+    /** Do what can be done, and tell of the rest. Without it, one that cannot be approved is an error, and nothing is done. */
+    each: z.boolean().optional(),
+  }),
+  z.strictObject({
+    action: z.literal('undo'),
+    /** The `at` of the answer to what is taken back. */
+    at: z.number(),
+    tools: z.array(pinnedSchema).min(1).max(MOST_AT_ONCE),
+  }),
+])
+
+/**
+ * - `done`
+ * - `same`: it was so already.
+ * - `changed`: its definition is another than the one that was looked at; nothing was done.
+ * - `gone`: there is no such server or tool.
+ * - `superseded`: to be taken back, but decided anew since.
+ */
+export const pinOutcomes = ['done', 'same', 'changed', 'gone', 'superseded'] as const
+export type PinOutcome = (typeof pinOutcomes)[number]
+/** The answer to `POST /api/pins`. */
+export const pinsSetSchema = z.object({
+  /** Milliseconds since the epoch; it names the decision where it is to be taken back. */
+  at: z.number(),
+  /** In the order of the request. */
+  tools: z.array(
+    z.object({
+      server: z.string(),
+      tool: z.string().nullable(),
+      outcome: z.enum(pinOutcomes),
+      /** As it is now; null where it is gone. */
+      state: pinStateSchema.nullable(),
+    }),
+  ),
+})
+export type PinsSet = z.infer<typeof pinsSetSchema>

@@ -17,6 +17,8 @@ export const toolEntrySchema = z.object({
   annotations: annotationsSchema.nullable(),
   /** Whether its definition is the one that was approved. */
   pin: pinStateSchema,
+  /** Hash of its definition, for an approval of what was listed; null where it is the approved one. */
+  hash: z.string().nullable(),
   /** What of its definition is worth a look; `GET /api/servers/:name/tools/:tool/pin` says where. */
   warnings: z.array(toolWarningKindSchema),
   /** Its user interface (MCP Apps), and who may call it: an app only what is visible to it. */

@@ -10,6 +10,7 @@ import {
   meSchema,
   parsedPasteSchema,
   pinSchema,
+  pinsSetSchema,
   profilePreviewSchema,
   profileSummarySchema,
   promptEntrySchema,
@@ -132,8 +133,7 @@ export const api = {
     tool === null
       ? request('GET /api/servers/:name/instructions/pin', pinSchema, { params: { name }, signal })
       : request('GET /api/servers/:name/tools/:tool/pin', pinSchema, { params: { name, tool }, signal }),
-  setPins: (action: 'approve' | 'quarantine', tools: BodyOf<'POST /api/pins'>['tools']) =>
-    perform('POST /api/pins', { body: { action, tools } }),
+  setPins: (body: BodyOf<'POST /api/pins'>) => request('POST /api/pins', pinsSetSchema, { body }),
 
   profiles: (signal?: AbortSignal) => request('GET /api/profiles', z.array(profileSummarySchema), { signal }),
   profile: (name: string, signal?: AbortSignal) =>

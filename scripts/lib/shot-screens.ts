@@ -42,6 +42,13 @@ async function refuseWebhook(page: Page): Promise<void> {
   await dialog.getByText('169.254.169.254').waitFor()
 }
 
+/** The dialog for all that is listed, that the button with this icon opens. */
+async function withAllTools(page: Page, icon: string): Promise<void> {
+  await page.getByRole('columnheader').getByRole('checkbox').check()
+  await page.locator(`[role=toolbar] button:has(svg.lucide-${icon})`).click()
+  await page.getByRole('dialog').waitFor()
+}
+
 /** The app of a tool, once it runs; with a press of one of its buttons. */
 const app = (name: string, button?: string): Screen => ({
   name,
@@ -68,6 +75,8 @@ const full: Screen[] = [
   { name: 'server-doctor', path: '/servers/issue-tracker/doctor' },
   { name: 'server-settings', path: '/servers/everything/settings' },
   { name: 'tools', path: '/tools' },
+  { name: 'tools-quarantine', path: '/tools', act: (page) => withAllTools(page, 'ban') },
+  { name: 'tools-profile', path: '/tools', act: (page) => withAllTools(page, 'layers') },
   { name: 'try', path: '/tools/everything/get-sum' },
   app('app'),
   app('app-files', 'Export'),

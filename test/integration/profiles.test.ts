@@ -157,7 +157,10 @@ describe('what a server tells models of itself', () => {
     })
     expect(await told('/mcp')).toContain(poisoned)
 
-    expect((await set('quarantine', pin.hash)).status).toBe(204)
+    expect(await set('quarantine', pin.hash)).toMatchObject({
+      status: 200,
+      body: { tools: [{ state: 'quarantined' }] },
+    })
     expect([await told('/mcp/one'), await told('/mcp')]).toEqual(['', '## two\nEchoes.'])
     expect(await set('approve', 'another')).toMatchObject({ status: 409, body: { code: 'HUB_CONFLICT' } })
     await set('approve', pin.hash)
@@ -171,7 +174,7 @@ describe('a tool in quarantine', () => {
     const tool = { server: 'one', tool: 'echo' }
     const client = await legacy('/mcp')
     const own = await legacy('/mcp/one')
-    expect((await hub.api('POST', '/api/pins', { action: 'quarantine', tools: [tool] })).status).toBe(204)
+    expect((await hub.api('POST', '/api/pins', { action: 'quarantine', tools: [tool] })).status).toBe(200)
     expect((await client.listTools()).tools.map(({ name }) => name)).not.toContain('one__echo')
     expect((await own.listTools()).tools.map(({ name }) => name)).not.toContain('echo')
     await expect(client.callTool({ name: 'one__echo', arguments: { text: 'x' } })).rejects.toThrow(/held back/)
@@ -184,5 +187,42 @@ describe('a tool in quarantine', () => {
     expect(JSON.stringify(await own.callTool({ name: 'echo', arguments: { text: 'back' } }))).toContain('back')
     await client.close()
     await own.close()
+  })
+})
+
+describe('many tools decided in one request', () => {
+  it('are answered for one by one, and the decision is taken back as one', async () => {
+    const { body: listed } = await hub.api('GET', '/api/tools?server=one&schemas=false')
+    const names = (listed as ToolEntry[]).map(({ name }) => name).slice(0, 2)
+    const both = names.map((tool) => ({ server: 'one', tool }))
+    await hub.api('POST', '/api/pins', { action: 'quarantine', tools: both })
+    const waiting = (await hub.api('GET', '/api/tools?pin=unapproved&schemas=false')).body as ToolEntry[]
+    expect(waiting.map(({ name, pin }) => [name, pin])).toEqual(names.map((name) => [name, 'quarantined']))
+
+    const [first, second] = waiting.map(({ server, name, hash }) => ({ server, tool: name, hash }))
+    const gone = { server: 'one', tool: 'no such tool' }
+    const tools = [first, { ...second, hash: 'another' }, gone]
+    expect((await hub.api('POST', '/api/pins', { action: 'approve', tools })).status).toBe(409)
+    const answer = await hub.api('POST', '/api/pins', { action: 'approve', each: true, tools })
+    expect(answer).toMatchObject({
+      status: 200,
+      body: {
+        tools: [
+          { tool: names[0], outcome: 'done', state: 'approved' },
+          { tool: names[1], outcome: 'changed', state: 'quarantined' },
+          { tool: 'no such tool', outcome: 'gone', state: null },
+        ],
+      },
+    })
+
+    const { at } = answer.body as { at: number }
+    const undone = await hub.api('POST', '/api/pins', { action: 'undo', at, tools: both })
+    expect(undone.body).toMatchObject({
+      tools: [
+        { outcome: 'done', state: 'quarantined' },
+        { outcome: 'superseded', state: 'quarantined' },
+      ],
+    })
+    await hub.api('POST', '/api/pins', { action: 'approve', tools: both })
   })
 })

@@ -11,6 +11,7 @@ const tool = (name: string, more: Partial<ToolEntry> = {}): ToolEntry => ({
   inputSchema: {},
   annotations: null,
   pin: 'approved',
+  hash: null,
   warnings: [],
   ui: { resourceUri: null, visibility: ['model', 'app'] },
   tokens: 1,

@@ -82,6 +82,30 @@ describe('what a server tells models', () => {
   })
 })
 
+describe('a decision that is taken back', () => {
+  it('gives way to what held before it, also after a restart, and only once', async () => {
+    const { pins, file } = await pinsWith({ onFirstSight: 'approve-read-only' })
+    pins.observe('s', [reading, writing])
+    pins.quarantine('s', reading, 'alice', 7)
+    pins.approve('s', writing, 'alice', 7)
+    await pins.flush()
+    const again = (await pinsWith({ onFirstSight: 'approve-read-only' }, file)).pins
+    expect([reading, writing].map((tool) => again.takeBack('s', tool, 7))).toEqual([true, true])
+    expect([reading, writing].map((tool) => again.state('s', tool))).toEqual(['approved', 'new'])
+    expect(again.pin('s', reading).approvedBy).toBe('policy')
+    expect([reading, writing].map((tool) => again.takeBack('s', tool, 7))).toEqual([false, false])
+  })
+
+  it('stays where another has been made since', async () => {
+    const { pins } = await pinsWith({})
+    pins.observe('s', [writing])
+    pins.quarantine('s', writing, 'alice', 7)
+    pins.approve('s', writing, 'bob', 8)
+    expect(pins.takeBack('s', writing, 7)).toBe(false)
+    expect(pins.state('s', writing)).toBe('approved')
+  })
+})
+
 describe('approvals', () => {
   it('outlast the hub, and quarantine outlasts a change of the definition', async () => {
     const { pins, file } = await pinsWith({})

@@ -10,7 +10,7 @@ import {
   readResourceSchema,
 } from '../calls.ts'
 import { casesQuerySchema, editCaseSchema, saveCaseSchema, savedCaseDetailSchema, savedCaseSchema } from '../cases.ts'
-import { pinSchema, setPinsSchema } from '../pins.ts'
+import { pinSchema, pinsSetSchema, setPinsSchema } from '../pins.ts'
 import { promptEntrySchema, resourceEntrySchema, toolEntrySchema, toolsQuerySchema } from '../tools.ts'
 import type { OperationTable } from './operation.ts'
 
@@ -83,5 +83,9 @@ export const offersOperations = {
     summary: 'What a server tells models of itself, approved and now',
     answer: pinSchema,
   },
-  'POST /api/pins': { summary: 'Approve or quarantine tools, and instructions of servers', body: setPinsSchema },
+  'POST /api/pins': {
+    summary: 'Approve or quarantine tools, and instructions of servers, or take that back',
+    body: setPinsSchema,
+    answer: pinsSetSchema,
+  },
 } as const satisfies OperationTable

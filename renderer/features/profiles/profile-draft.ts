@@ -44,15 +44,29 @@ export function barringRule(profile: Profile, server: string, kind: OfferKind, i
 }
 
 export function setItem(profile: Profile, server: string, kind: OfferKind, name: string, on: boolean): Profile {
+  return setItems(profile, server, kind, [name], on)
+}
+
+/** All of one server at once: thousands are one pass over the lists. */
+export function setItems(
+  profile: Profile,
+  server: string,
+  kind: OfferKind,
+  names: readonly string[],
+  on: boolean,
+): Profile {
   const entry = entryOf(profile, server) ?? NOTHING
   const selection = entry[kind] ?? {}
-  const without = (list: readonly string[] | undefined): string[] => (list ?? []).filter((pattern) => pattern !== name)
+  const changed = new Set(names)
+  const without = (list: readonly string[] | undefined): string[] =>
+    (list ?? []).filter((pattern) => !changed.has(pattern))
   let include = selection.include === undefined ? undefined : without(selection.include)
   const exclude = without(selection.exclude)
-  if (on && include !== undefined && !include.some((pattern) => matchesPattern(pattern, name)))
-    include = [...include, name]
-  const chosenByRule = include === undefined || include.some((pattern) => matchesPattern(pattern, name))
-  if (!on && chosenByRule) exclude.push(name)
+  const patterns = include?.filter((pattern) => pattern.includes('*'))
+  const chosenByRule = (name: string): boolean =>
+    patterns === undefined || patterns.some((pattern) => matchesPattern(pattern, name))
+  if (!on) exclude.push(...names.filter(chosenByRule))
+  else if (include !== undefined) include = [...include, ...names.filter((name) => !chosenByRule(name))]
   const { include: _include, exclude: _exclude, ...others } = selection
   return withSelection(profile, server, entry, kind, {
     ...others,

@@ -195,6 +195,7 @@ const tools: ToolEntry[] = (
   ui: { resourceUri: null, visibility: ['model', 'app'] },
   annotations,
   pin,
+  hash: pin === 'approved' ? null : 'hash',
   warnings: [],
   tokens,
 }))

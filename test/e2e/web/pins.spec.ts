@@ -1,6 +1,10 @@
 import { expect, expectAccessible, mcpServer, signIn, test } from './fixtures.ts'
 import { startWebHub } from './hub.ts'
 
+interface Saved {
+  config: unknown
+}
+
 const planner = (description: string) => {
   const { command, args } = mcpServer('reworded')
   return { command, args: [...args, description] }
@@ -35,6 +39,51 @@ test('a tool that waits for approval, and one that is another since, are told of
     await page.goto(hub.url)
     await expect(page.getByText('1 tool is defined in another way than was approved.')).toBeVisible()
     await expect(page.getByText('Nothing needs attention.')).toHaveCount(0)
+  } finally {
+    await hub.close()
+  }
+})
+
+test('several tools are selected by keyboard and approved, or hidden in a profile, with a look first and one undo', async ({
+  page,
+  context,
+}) => {
+  const servers = { east: planner('Plans a day.'), west: planner('Plans a night.') }
+  const hub = await startWebHub(servers, undefined, undefined, { pinning: { onFirstSight: 'hold' } })
+  const profile = { url: `${hub.url}/api/profiles/work`, headers: { origin: hub.url } }
+  const ofProfile = async (): Promise<unknown> => ((await (await page.request.get(profile.url)).json()) as Saved).config
+  try {
+    await signIn(context, hub.url)
+    const data = { config: { servers: { east: {}, west: {} } } }
+    expect((await page.request.put(profile.url, { headers: profile.headers, data })).ok()).toBe(true)
+    await page.goto(`${hub.url}/tools`)
+    await expect(page.getByText('Not approved yet')).toHaveCount(2)
+    await page.getByRole('row', { name: 'east' }).focus()
+    await page.keyboard.press('Space')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Shift+Space')
+    const bar = page.getByRole('toolbar', { name: '2 tools selected' })
+    await bar.getByRole('button', { name: 'Approve…' }).click()
+    const dialog = page.getByRole('dialog')
+    await expect(dialog).toContainText('2 tools will be approved.')
+    await dialog.getByRole('button', { name: 'plan', exact: true }).first().click()
+    await expect(dialog.getByRole('region', { name: 'Changes' })).toContainText('Plans a day.')
+    await expectAccessible(page)
+    await dialog.getByRole('button', { name: 'Approve', exact: true }).click()
+    await expect(dialog).toHaveCount(0)
+    await expect(page.getByText('Not approved yet')).toHaveCount(0)
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await expect(page.getByText('Not approved yet')).toHaveCount(2)
+
+    await bar.getByRole('button', { name: 'Show or hide…' }).click()
+    await expect(dialog).toContainText('2 tools will be hidden.')
+    await expectAccessible(page)
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await expect(dialog).toHaveCount(0)
+    const hidden = { tools: { exclude: ['plan'] } }
+    expect(await ofProfile()).toEqual({ servers: { east: hidden, west: hidden } })
+    await page.locator('li').filter({ hasText: 'work' }).getByRole('button', { name: 'Undo' }).click()
+    await expect.poll(ofProfile).toEqual(data.config)
   } finally {
     await hub.close()
   }
