@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 /** JSON-RPC 2.0 as MCP uses it: shapes, error codes, and replies that are passed on as bytes. */
 
 import { parseExactly } from '../contract/exact-json.ts'
@@ -179,6 +180,8 @@ export class Reply {
     // Some end what they write with a line.
     while ((bytes[length - 1] ?? 0x7d) <= 0x20) length--
     if (length < 30 || bytes[0] !== 0x7b || bytes[length - 1] !== 0x7d) return null
+    // Clients read JSON more strictly than text: such bytes are not passed on to them.
+    if (!isUtf8(bytes) || bytes.includes(0)) return null
     if (startsWith(bytes, HEAD, 0)) {
       const idEnd = endOfDigits(bytes, HEAD.length)
       if (idEnd === HEAD.length || !startsWith(bytes, NEXT_RESULT, idEnd)) return null

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { parseExactly } from '../contract/exact-json.ts'
@@ -35,6 +36,8 @@ const GARBAGE_PAUSE_MS = 250
 const SHOWN_GARBAGE = 300
 /** So much of either end of a line holds its envelope. */
 const ENVELOPE = 128
+/** How answers begin. */
+const BEGINNINGS = ['{"jsonrpc":"2.0","id":', '{"result":', '{"error":'].map((text) => Buffer.from(text))
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
@@ -71,7 +74,9 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
   }
 
   function onLine(line: Buffer, begunAt?: number): void {
-    const reply = Reply.fromBytes(line)
+    // Half of another answer before this one is between the ends that are looked at, and would be passed on with it.
+    const isOne = BEGINNINGS.every((beginning) => line.indexOf(beginning, 1) === -1)
+    const reply = isOne ? Reply.fromBytes(line) : null
     if (reply !== null) {
       handlers.onReply(reply.hopId as number, reply, begunAt)
       return
@@ -84,10 +89,13 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
     }
     if (parsed === undefined) {
       onGarbage(`Not a JSON-RPC message on stdout: ${line.subarray(0, SHOWN_GARBAGE).toString()}`)
-      const hop = idAtEitherEnd(line.subarray(0, ENVELOPE), line.subarray(-ENVELOPE))
-      if (hop !== null) handlers.onReply(hop, notJson(), begunAt)
+      const last = lastReply(line)
+      const hop = idAtHead(line.subarray(0, ENVELOPE)) ?? (last === null ? idAtTail(line.subarray(-ENVELOPE)) : null)
+      if (hop !== null && hop !== last?.hopId) handlers.onReply(hop, notJson(), begunAt)
+      if (last !== null) handlers.onReply(last.hopId as number, last, begunAt)
       return
     }
+    if (!isUtf8(line)) handlers.onLog('hub', 'warn', 'Bytes that are no UTF-8 on stdout; U+FFFD stands for them')
     for (const message of Array.isArray(parsed) ? (parsed as unknown[]) : [parsed]) {
       if (!isObject(message)) onGarbage('A JSON value that is no JSON-RPC message on stdout')
       else if (typeof message['method'] === 'string') handlers.onMessage(message as unknown as JsonRpcMessage, null)
@@ -115,7 +123,7 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
 
   /** A line over the limit is not kept; the call that it answers is told so, when its id stands at either end. */
   function onOverflow(head: Buffer, tail: Buffer): void {
-    handlers.onOversize(idAtEitherEnd(head, tail), 'limits.maxStdioLineBytes', options.maxLineBytes)
+    handlers.onOversize(idAtHead(head) ?? idAtTail(tail), 'limits.maxStdioLineBytes', options.maxLineBytes)
   }
 
   async function open(): Promise<void> {
@@ -238,11 +246,28 @@ function notJson(): Reply {
   })
 }
 
-/** The id of an answer of which only the ends are known. */
-function idAtEitherEnd(head: Buffer, tail: Buffer): number | null {
-  const id =
-    /^\s*\{\s*"jsonrpc":\s*"2\.0",\s*"id":\s*(\d+),/.exec(head.toString('latin1'))?.[1] ??
-    /"jsonrpc":\s*"2\.0",\s*"id":\s*(\d+)\s*\}\s*$/.exec(tail.toString('latin1'))?.[1]
+/** The answer at the end of a line on which something else stands before it: half of another one, or text without a break. */
+function lastReply(line: Buffer): Reply | null {
+  const at = Math.max(...BEGINNINGS.map((beginning) => line.lastIndexOf(beginning)))
+  if (at <= 0) return null
+  try {
+    const message: unknown = parseExactly(line.toString('utf8', at))
+    if (!isObject(message) || typeof message['id'] !== 'number' || message['method'] !== undefined) return null
+    return Reply.fromMessage(message, message['id'])
+  } catch {
+    return null
+  }
+}
+
+/** The id of an answer of which only the beginning is known. */
+function idAtHead(head: Buffer): number | null {
+  const id = /^\s*\{\s*"jsonrpc":\s*"2\.0",\s*"id":\s*(\d+),/.exec(head.toString('latin1'))?.[1]
+  return id === undefined ? null : Number(id)
+}
+
+/** The same of its end. */
+function idAtTail(tail: Buffer): number | null {
+  const id = /"jsonrpc":\s*"2\.0",\s*"id":\s*(\d+)\s*\}\s*$/.exec(tail.toString('latin1'))?.[1]
   return id === undefined ? null : Number(id)
 }
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { ServerResponse } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
@@ -157,6 +158,44 @@ describe.each(cases)('a $form server with a $era client', ({ form, era }) => {
     ])
     expect(answers.map(textOf)).toEqual(Array(20).fill('of twice'))
   })
+
+  it.runIf(form.endsWith('stdio'))('that writes what is no message: every call gets its own answer', async () => {
+    const [answers] = await Promise.all([Promise.all([call('noise'), call('noise')]), bystanders(mine, 'slow', 5)])
+    expect(answers.map(textOf)).toEqual(['of noise', 'of noise'])
+    await bystanders(mine, 'echo', 1)
+  })
+
+  it.runIf(form.endsWith('stdio'))('that writes bytes that JSON cannot have: their call alone is told', async () => {
+    const path = `${hub.url}/mcp/${form}`
+    const [latin1, nul] = await Promise.all([call('latin1'), call('nul'), bystanders(mine, 'echo', 20)])
+    expect(textOf(latin1)).toBe('\ufffdber \ufffd latin1')
+    expect(nul.error?.message).toContain('not JSON')
+    // As bytes: a strict client takes nothing but UTF-8.
+    const client = new ModernWire(path, { headers: hub.headers })
+    const params = { name: 'latin1', arguments: { text: 'of latin1' }, _meta: client.envelope() }
+    const response = await fetch(path, {
+      method: 'POST',
+      headers: client.headersFor('tools/call', params),
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }),
+    })
+    expect(isUtf8(new Uint8Array(await response.arrayBuffer()))).toBe(true)
+    await bystanders(mine, 'echo', 1)
+  })
+
+  it.runIf(form.endsWith('stdio'))(
+    'that writes half an answer and no more: that call fails, and the next works',
+    async () => {
+      const half = call('half')
+      await bystanders(other, 'echo', 20)
+      // What comes next stands on the same line.
+      await bystanders(mine, 'slow', 5)
+      expect((await half).error?.message).toContain('not JSON')
+      await bystanders(mine, 'echo', 5)
+      // After one with nobody else's answer behind it.
+      expect((await call('half')).error?.message).toContain('No answer to tools/call')
+      await bystanders(mine, 'echo', 1)
+    },
+  )
 
   it('that breaks off in the middle of its answer: that call fails, others’ do not, and the next one works', async () => {
     const fault = call('cut')

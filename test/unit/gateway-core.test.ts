@@ -55,6 +55,14 @@ describe('a reply is passed on as bytes', () => {
     expect(Reply.fromBytes(Buffer.from(line))).toBeNull()
   })
 
+  it.each(['\0', '\xfc'])('leaves bytes to the parser that no JSON may have (%j)', (byte) => {
+    for (const line of [
+      `{"jsonrpc":"2.0","id":7,"result":{"x":"${byte}"}}`,
+      `{"result":{"x":"${byte}"},"jsonrpc":"2.0","id":7}`,
+    ])
+      expect(Reply.fromBytes(Buffer.from(line, 'latin1'))).toBeNull()
+  })
+
   it.each(['{"a":1}}', '{no JSON}', '{"a":1},"error":{"no":1}'])(
     'and to who looks inside it is read, whatever %s stands there for a result',
     (result) => {
