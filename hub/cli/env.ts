@@ -29,8 +29,9 @@ export const envCommand: Command = {
     const generate = (): string => randomBytes(48).toString('base64url')
     const { text, generated } = completeEnvironment(example, before, generate, rotate)
     if (text !== before) await writePrivately(out, text)
-    const empty = Object.entries(parseEnv(text))
-      .filter(([, value]) => value === '')
+    const now = parseEnv(text)
+    const empty = Object.entries(now)
+      .filter(([name, value]) => value === '' && !now[`${name}_FILE`])
       .map(([name]) => name)
     io.out(
       [

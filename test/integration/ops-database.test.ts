@@ -30,7 +30,7 @@ beforeAll(async () => {
   const empty = await ops('deploy.sh')
   expect(empty).toMatchObject({
     code: 69,
-    stderr: expect.stringMatching(/2 hubs need a database, and DATABASE_URL is empty in .*\.env/) as string,
+    stderr: expect.stringMatching(/DATABASE_URL is empty in .*\.env\. 2 hubs need a database/) as string,
   })
   expect(await machine.environment()).toMatchObject({
     DATABASE_URL: '',

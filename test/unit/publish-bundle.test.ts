@@ -159,7 +159,9 @@ describe('a bundle', () => {
     for (const name of names) {
       expect(bundle.secrets).toContainEqual(expect.objectContaining({ name, generated: false }))
       expect(text(bundle, 'pm2/ecosystem.config.cjs')).toContain(`'${name}'`)
-      expect(text(bundle, 'docker/compose.yaml')).toContain(`${name}: \${${name}:?is empty.`)
+      expect(text(bundle, 'docker/compose.yaml')).toContain(
+        name.endsWith('_URL') ? `\${${name}_FILE:-/dev/null}` : `${name}: \${${name}:?is empty.`,
+      )
       for (const readme of ['README.md', 'README.zh-CN.md']) expect(text(bundle, readme)).toContain(`| \`${name}\` |`)
     }
     expect(text(bundle, 'pm2/ecosystem.config.cjs')).toContain("LOG_LEVEL: 'debug'")

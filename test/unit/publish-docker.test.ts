@@ -17,7 +17,7 @@ const service = z.object({
   networks: z.array(z.string()).optional(),
   ports: z.array(z.string()).optional(),
   profiles: z.array(z.string()).optional(),
-  secrets: z.array(z.string()).optional(),
+  secrets: z.array(z.union([z.string(), z.object({ source: z.string(), target: z.string() })])).optional(),
   read_only: z.boolean().optional(),
   cap_drop: z.array(z.string()).optional(),
   mem_limit: z.string().optional(),
@@ -80,10 +80,20 @@ describe('the compose file', () => {
         secrets: [`${store}_password`],
       })
       expect(services['hub-1']?.depends_on?.[store]).toEqual({ condition: 'service_healthy', required: false })
-      expect(services['hub-1']?.secrets).toEqual(['hub_env'])
       expect(Object.keys(volumes)).toContain(store)
       expect(secrets[`${store}_password`]?.file).toBe(`/opt/mcp-hub/secrets/${store}_password`)
     }
+  })
+
+  it('mounts a file that has the address of a store at the same place inside, and nothing where there is none', async () => {
+    const { services, secrets } = await composeOf(many)
+    expect(services['hub-1']?.secrets).toEqual([
+      'hub_env',
+      { source: 'database_url', target: '${DATABASE_URL_FILE:-/run/secrets/no_database_url}' },
+      { source: 'redis_url', target: '${REDIS_URL_FILE:-/run/secrets/no_redis_url}' },
+    ])
+    expect(secrets['database_url']?.file).toBe('${DATABASE_URL_FILE:-/dev/null}')
+    expect((await composeOf()).services['hub']?.secrets).toEqual(['hub_env'])
   })
 
   it('has no service for what the target does not ask for', async () => {

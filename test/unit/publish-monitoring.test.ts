@@ -111,11 +111,19 @@ it('panels of the dashboard lie side by side', () => {
   expect(panels.every(({ gridPos: { x, w } }) => x + w <= 24)).toBe(true)
 })
 
-it('cron does what the timers do, each line with a time, a user and a command', () => {
-  const lines = crontab
-    .render(context())
-    .split('\n')
-    .filter((line) => /^\d/.test(line))
-  expect(lines).toHaveLength(3)
-  for (const line of lines) expect(line).toMatch(/^\d+ \d+ (?:\*|1) \* \* mcp-hub .*\/opt\/mcp-hub\/current\//)
-})
+it.each(['pm2', 'docker'] as const)(
+  'cron does what the timers do, each line with a time, a user and a command: %s',
+  (mode) => {
+    const made = context()
+    const lines = crontab
+      .render({ ...made, target: { ...made.target, mode } })
+      .split('\n')
+      .filter((line) => /^\d/.test(line))
+    expect(lines).toHaveLength(3)
+    const place =
+      mode === 'pm2'
+        ? /^\S+ \S+ (?:\*|1) \* \* mcp-hub .*\/opt\/mcp-hub\/current\//
+        : /^\S+ \S+ (?:\*|1) \* \* root (?:bash \/opt\/mcp-hub\/current|docker exec mcp-hub-hub-in-use)/
+    for (const line of lines) expect(line).toMatch(place)
+  },
+)

@@ -4,8 +4,8 @@ import { serviceVariables } from '../variables.ts'
 import { pinned } from './base-images.ts'
 
 /** What of a target's services compose can run beside the hubs, for who has none elsewhere: each is a profile of that name. */
-const kinds = ['database', 'redis'] as const
-export type Store = (typeof kinds)[number]
+export const storeNames = ['database', 'redis'] as const
+export type Store = (typeof storeNames)[number]
 
 export const storeImages: Readonly<Record<Store, string>> = {
   database: 'postgres:17.6-bookworm',
@@ -13,7 +13,7 @@ export const storeImages: Readonly<Record<Store, string>> = {
 }
 
 export function storesOf({ services }: Target): Store[] {
-  return kinds.filter((store) => services.includes(store))
+  return storeNames.filter((store) => services.includes(store))
 }
 
 /** Its folder is root's alone; the file in it is readable, so that it needs no owner from inside a container. */

@@ -1,9 +1,18 @@
 import { isRemote } from '../../contract/index.ts'
+import type { TargetService } from '../../contract/publish.ts'
 import { targetPaths, type Artifact, type BundleContext } from '../context.ts'
 import { commandName } from '../portability.ts'
 import { serviceVariables } from '../variables.ts'
 import { baseImages, pinned } from './base-images.ts'
-import { storeDefaults, storeImages, storePassword, storeService, storesOf, type Store } from './docker-stores.ts'
+import {
+  storeDefaults,
+  storeImages,
+  storeNames,
+  storePassword,
+  storeService,
+  storesOf,
+  type Store,
+} from './docker-stores.ts'
 import { renderComplete, renderSite } from './nginx.ts'
 
 /** The hub's port inside its container; each hub has an address of its own there. */
@@ -174,8 +183,7 @@ x-hub: &hub
   mem_limit: 2g
   ulimits: { nofile: 16384 }
   stop_grace_period: 45s
-  secrets: [hub_env]
-  # ops/deploy.sh names what is in that file by its hash, so that a hub is made anew with another one.
+${hubSecrets(stores)}  # ops/deploy.sh names what is in that file by its hash, so that a hub is made anew with another one.
   labels: { mcp-hub.environment: "\${MCP_HUB_ENVIRONMENT:-}" }
   tmpfs: ["/tmp:mode=1777"]
   # internal: only web and the hubs. outside: what the MCP servers themselves need to reach.
@@ -223,11 +231,11 @@ ${stores.map((store) => storeService(store, target)).join('')}
     environment:
       JWT_SECRET: \${JWT_SECRET:?is empty. Create ${paths.environment} with the command env}
       MCP_HUB_TOKEN: \${MCP_HUB_TOKEN:?is empty. Create ${paths.environment} with the command env}
-${target.services.map((service) => requiredLine(serviceVariables[service].name, paths.environment)).join('')}
+${target.services.map((service) => requiredLine(service, paths.environment)).join('')}
 secrets:
   hub_env:
     file: ${paths.environment}
-${stores.map((store) => `  ${store}_password:\n    file: ${storePassword(paths, store)}\n`).join('')}
+${stores.map((store) => `  ${store}_url:\n    file: \${${serviceVariables[store].name}_FILE:-/dev/null}\n`).join('')}${stores.map((store) => `  ${store}_password:\n    file: ${storePassword(paths, store)}\n`).join('')}
 networks:
   internal: { internal: true }
   outside: {}
@@ -242,16 +250,30 @@ function waitsFor(stores: Store[]): string {
   return `\n  depends_on:\n${stores.map((store) => `    ${store}: { condition: service_healthy, required: false }`).join('\n')}`
 }
 
-/** Compose says by name what a person has not filled in. */
-function requiredLine(name: string, file: string): string {
-  return `      ${name}: \${${name}:?is empty. Fill it in in ${file}}\n`
+/** Compose says by name what a person has not filled in. The address of a store may be in a file: the scripts say that. */
+function requiredLine(service: TargetService, file: string): string {
+  const { name } = serviceVariables[service]
+  return storeNames.some((store) => store === service)
+    ? ''
+    : `      ${name}: \${${name}:?is empty. Fill it in in ${file}}\n`
+}
+
+/** `.env`, and the files that it names by `…_FILE`, at the same place inside. */
+function hubSecrets(stores: Store[]): string {
+  const files = stores.map((store) => {
+    const name = `${serviceVariables[store].name}_FILE`
+    return `    - { source: ${store}_url, target: "\${${name}:-/run/secrets/no_${store}_url}" }\n`
+  })
+  return files.length === 0
+    ? '  secrets: [hub_env]\n'
+    : `  # A file that ${stores.map((store) => `${serviceVariables[store].name}_FILE`).join(' or ')} names has the same place inside.\n  secrets:\n    - hub_env\n${files.join('')}`
 }
 
 /**
  * What the container is called whose hub is in use. A name can be taken from a running container, and an alias of compose cannot: so
  * nginx forgets a hub before that is told to end.
  */
-function inUse(name: string): string {
+export function inUse(name: string): string {
   return `mcp-hub-${name}-in-use`
 }
 

@@ -50,7 +50,7 @@ certbot certonly --webroot -w ${paths.acme} -d ${target.domain} --deploy-hook \\
     before: `curl -fsSLO https://nodejs.org/dist/v${NODE_VERSION}/node-v${NODE_VERSION}-linux-x64.tar.xz
 curl -fsSL https://nodejs.org/dist/v${NODE_VERSION}/SHASUMS256.txt | grep ' node-v${NODE_VERSION}-linux-x64.tar.xz$' | sha256sum --check
 tar -xJf node-v${NODE_VERSION}-linux-x64.tar.xz -C /usr/local --strip-components=1 --no-same-owner
-${docker ? 'docker compose version     # 2.20 or later, with Docker 23 or later\n' : systemd ? '' : `npm install --global pm2@${PM2_VERSION}\n`}apt-get install --yes ${docker ? '' : 'nginx logrotate '}curl openssl rsync${target.services.includes('database') ? ' postgresql-client' : ''}${encrypted ? ' age' : ''}
+${docker ? 'docker compose version     # 2.20 or later, with Docker 23 or later\n' : systemd ? '' : `npm install --global pm2@${PM2_VERSION}\n`}apt-get install --yes ${docker ? '' : 'nginx logrotate '}${systemd ? '' : 'cron '}curl openssl rsync${target.services.includes('database') ? ' postgresql-client' : ''}${encrypted ? ' age' : ''}
 install -d -m 0755 ${paths.root} ${paths.root}/releases`,
     deploy: `sudo bash ${paths.root}/releases/${release}/ops/deploy.sh`,
     secretsFile: `${paths.data}/secrets.json`,

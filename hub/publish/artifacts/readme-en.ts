@@ -86,7 +86,7 @@ are yours to fill in:
 \`\`\`sh
 ${run.edit}
 \`\`\`
-${needs.length === 0 ? '' : `\nThe servers need these; without one, its server does not start and says so, and the others run:\n\n| name | for |\n|---|---|\n${needed}\n`}${services === '' ? '' : `\nThese services are named there as well${docker ? '' : '; a hub starts without those that are left empty'}:\n\n| name | for |\n|---|---|\n${services}\n`}${run.stores === null ? '' : `\nWho has none of them elsewhere lets compose run them beside the hubs, reachable to these only:\n\n\`\`\`sh\n${run.stores}\n\`\`\`\n`}
+${needs.length === 0 ? '' : `\nThe servers need these; without one, its server does not start and says so, and the others run:\n\n| name | for |\n|---|---|\n${needed}\n`}${services === '' ? '' : `\nThese services are named there as well${docker ? '' : many ? '; a hub starts without those that are left empty, but for `DATABASE_URL`' : '; a hub starts without those that are left empty'}:\n\n| name | for |\n|---|---|\n${services}\n`}${target.services.some((service) => service === 'database' || service === 'redis') ? `\nThe address of a store may be in a file instead, readable to root and the group \`mcp-hub\`: \`DATABASE_URL_FILE=${paths.root}/database_url\`, \`REDIS_URL_FILE=…\`.\n` : ''}${run.stores === null ? '' : `\nWho has none of them elsewhere lets compose run them beside the hubs, reachable to these only:\n\n\`\`\`sh\n${run.stores}\n\`\`\`\n`}
 The first start creates the user \`admin\` with \`MCP_HUB_ADMIN_PASSWORD\`, generated or your own (8 to 72 bytes).
 
 Secrets that are set in the web UI are in \`${run.secretsFile}\`, for all hubs, readable to the hub's user only (mode 0600). A line
@@ -162,7 +162,7 @@ ${run.backup}
 \`\`\`
 
 One archive in \`${paths.backups}\` has configuration, users, secrets, history and \`.env\`${target.services.includes('database') ? ', and the database' : ''}. It is read back before older ones go; thirty days
-and in any case the newest seven stay. The drill restores the newest on trial. ${systemd ? 'Timers do' : docker ? 'The lines of \`ops/crontab\` do' : 'cron does'} both. Copy the archives to another machine, and
+and in any case the newest seven stay. The drill restores the newest on trial. ${systemd ? 'Timers do' : 'cron does'} both. Copy the archives to another machine, and
 keep them as you keep secrets.${encrypted}
 
 \`\`\`sh

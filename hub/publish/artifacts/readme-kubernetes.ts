@@ -51,6 +51,12 @@ ${sh(run.secret)}
 cluster has it as the secret \`${names.environment}\`, which the hub reads as a file. Repositories and manifests never hold it: who keeps the cluster in
 one uses an operator for secrets, with \`k8s/optional/secret.example.yaml\` as the form.
 ${table === '' ? '' : `\nThese are yours to fill in:\n\n| name | for |\n|---|---|\n${table}`}
+${
+  shared
+    ? `\nAn address may be in a file of its own, as an operator writes it: \`--from-file=database_url=FILE\` in the command above (or that key in the secret), and
+\`DATABASE_URL_FILE=/run/secrets/database_url\` in the place of \`DATABASE_URL=\`.\n`
+    : ''
+}
 ## 4. Certificate
 
 ${sh(run.certificate)}
@@ -165,6 +171,12 @@ ${sh(run.secret)}
 \`env\` 会生成可以自动生成的值，保留已有的值，并指出哪些仍为空。该文件留在你这里；集群以 Secret \`${names.environment}\` 保存它，Hub 把它当作
 文件读取。代码仓库和清单中绝不保存它：用仓库管理集群的，请使用密钥 Operator，格式见 \`k8s/optional/secret.example.yaml\`。
 ${table === '' ? '' : `\n需要你填写：\n\n| 名称 | 用途 |\n|---|---|\n${table}`}
+${
+  shared
+    ? `\n地址也可以放在单独的文件中（例如由 Operator 写入）：在上面的命令中加 \`--from-file=database_url=文件\`（或在该 Secret 中使用此键），并用
+\`DATABASE_URL_FILE=/run/secrets/database_url\` 代替 \`DATABASE_URL=\`。\n`
+    : ''
+}
 ## 4. 证书
 
 ${sh(run.certificate)}

@@ -82,7 +82,7 @@ Hub 和它启动的服务器运行在沙箱里（\`systemd-analyze security mcp-
 \`\`\`sh
 ${run.edit}
 \`\`\`
-${needs.length === 0 ? '' : `\n各 MCP 服务器需要以下值；缺少某个值时，对应的服务器不会启动并会说明原因，其余照常运行：\n\n| 名称 | 用途 |\n|---|---|\n${needed}\n`}${services === '' ? '' : `\n以下服务也在其中命名${docker ? '' : '；留空的服务，Hub 启动时不使用'}：\n\n| 名称 | 用途 |\n|---|---|\n${services}\n`}${run.stores === null ? '' : `\n如果其他地方没有这些服务，可以让 compose 在 Hub 旁边运行它们，只有 Hub 能访问：\n\n\`\`\`sh\n${run.stores}\n\`\`\`\n`}
+${needs.length === 0 ? '' : `\n各 MCP 服务器需要以下值；缺少某个值时，对应的服务器不会启动并会说明原因，其余照常运行：\n\n| 名称 | 用途 |\n|---|---|\n${needed}\n`}${services === '' ? '' : `\n以下服务也在其中命名${docker ? '' : many ? '；除 `DATABASE_URL` 外，留空的服务，Hub 启动时不使用' : '；留空的服务，Hub 启动时不使用'}：\n\n| 名称 | 用途 |\n|---|---|\n${services}\n`}${target.services.some((service) => service === 'database' || service === 'redis') ? `\n数据库和 Redis 的地址也可以放在文件中（root 和组 \`mcp-hub\` 可读）：\`DATABASE_URL_FILE=${paths.root}/database_url\`、\`REDIS_URL_FILE=…\`。\n` : ''}${run.stores === null ? '' : `\n如果其他地方没有这些服务，可以让 compose 在 Hub 旁边运行它们，只有 Hub 能访问：\n\n\`\`\`sh\n${run.stores}\n\`\`\`\n`}
 首次启动时会用 \`MCP_HUB_ADMIN_PASSWORD\`（自动生成或自行设置，8 到 72 字节）创建用户 \`admin\`。
 
 在网页界面中设置的密钥保存在 \`${run.secretsFile}\` 中，供所有 Hub 共用，只有 Hub 的用户可读（权限 0600）。在 \`${paths.environment}\` 中加一行至少 32 个字符的
@@ -154,7 +154,7 @@ ${run.backup}
 \`\`\`
 
 \`${paths.backups}\` 中的一个归档包含配置、用户、密钥、历史和 \`.env\`${target.services.includes('database') ? '，以及数据库' : ''}。归档读回核对之后才删除旧的；保留三十天，且至少保留最新的七个。
-演练会试恢复最新的归档。两者都由${systemd ? '定时器' : docker ? ' \`ops/crontab\` 中的 cron 任务' : ' cron '}执行。请把归档复制到另一台机器，并按密钥的要求保管。${encrypted}
+演练会试恢复最新的归档。两者都由${systemd ? '定时器' : ' cron '}执行。请把归档复制到另一台机器，并按密钥的要求保管。${encrypted}
 
 \`\`\`sh
 ${run.restore}

@@ -14,7 +14,17 @@
 need_root
 # All of it as the hub's user: root has no business in folders that another user may write.
 if [[ $(id -un) != "$HUB_USER" ]]; then
-  as_hub "HUB_USER=$HUB_USER" "NODE=$NODE" "PG_DUMP=$PG_DUMP" "PG_RESTORE=$PG_RESTORE" "AGE=$AGE" "BACKUP_DAYS=${BACKUP_DAYS:-30}" \
+  beside=()
+  # Only root may ask the container of the database; the hub's user gets the dump by a descriptor.
+  if database_beside; then
+    need_postgres
+    dump=$(mktemp)
+    trap 'rm -f -- "$dump"' EXIT
+    { dump_database "$dump" && check_dump "$dump"; } || die 73 'pg_dump could not keep the database. No older backup was deleted.'
+    exec 8<"$dump"
+    beside=(DUMP_FROM=8 "DATABASE_ADDRESS=$(database_address)")
+  fi
+  as_hub "${beside[@]}" "HUB_USER=$HUB_USER" "NODE=$NODE" "PG_DUMP=$PG_DUMP" "PG_RESTORE=$PG_RESTORE" "AGE=$AGE" "BACKUP_DAYS=${BACKUP_DAYS:-30}" \
     "HUB_CONFIG=${HUB_CONFIG:-}" "COPY_TO=${COPY_TO:-}" "MCP_HUB_STEPS=${MCP_HUB_STEPS:-}" bash "$OPS_DIR/backup.sh"
   exit
 fi
@@ -24,7 +34,7 @@ umask 077
 backups=$INSTALL_DIR/backups
 step backup 'Making a backup'
 need_node
-if uses_database; then need_postgres "$PG_DUMP" "$PG_RESTORE"; fi
+if uses_database && [[ -z ${DUMP_FROM:-} ]]; then need_postgres "$PG_DUMP" "$PG_RESTORE"; fi
 if encrypts_backups; then need_age; fi
 mkdir -p -- "$backups" || die 73 "$backups cannot be made."
 exec 9>"$backups/.lock"
@@ -41,7 +51,11 @@ for port in "${HUB_PORTS[@]}"; do
   mv -- "$stage/$port"/*.tar.gz "$stage/content/hub-$port.tar.gz"
 done
 cp -- "$ENV_FILE" "$stage/content/.env" || failed "$ENV_FILE could not be read."
-if uses_database; then dump_database "$stage/content/database.dump" || failed 'pg_dump could not keep the database.'; fi
+if [[ -n ${DUMP_FROM:-} ]]; then
+  cat <&"$DUMP_FROM" >"$stage/content/database.dump" || failed 'The dump of the database could not be written.'
+elif uses_database; then
+  dump_database "$stage/content/database.dump" || failed 'pg_dump could not keep the database.'
+fi
 members=(.env)
 for file in "$stage/content"/*; do members+=("${file##*/}"); done
 (cd "$stage/content" && sha256sum -- "${members[@]}" >SHA256SUMS)

@@ -9,7 +9,7 @@ load_manager
 
 need_root
 case ${1:-} in
-  start) check_database && manager_reload && reload_nginx && wait_healthy ;;
+  start) check_services && manager_reload && reload_nginx && wait_healthy ;;
   stop) manager_stop ;;
   status) manager_status ;;
   leave) if declare -F manager_leave >/dev/null; then manager_leave; fi ;;

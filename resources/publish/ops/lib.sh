@@ -100,12 +100,54 @@ as_hub_cli() { as_hub "$NODE" "$BUNDLE_DIR/hub/cli.js" "$@"; }
 hub_data() {
   local port=$1 root=${HUB_ROOT:-$INSTALL_DIR}
   shift
-  CONFIG_DIR=${HUB_CONFIG:-$root/config} DATA_DIR=$root/data/$port ACCOUNTS_DIR=$root/data/accounts MCP_HUB_SECRETS_FILE=$root/data/secrets.json \
-    "$NODE" "--env-file-if-exists=$ENV_FILE" "$BUNDLE_DIR/hub/cli.js" "$@" 9>&-
+  (
+    if database_beside; then
+      DATABASE_URL=$(database_url_here) || exit
+      export DATABASE_URL DATABASE_URL_FILE=''
+    fi
+    CONFIG_DIR=${HUB_CONFIG:-$root/config} DATA_DIR=$root/data/$port ACCOUNTS_DIR=$root/data/accounts MCP_HUB_SECRETS_FILE=$root/data/secrets.json \
+      "$NODE" "--env-file-if-exists=$ENV_FILE" "$BUNDLE_DIR/hub/cli.js" "$@" 9>&-
+  )
+}
+
+# Whether compose runs the database beside the hubs: a network and a version of PostgreSQL of its own.
+database_beside() { [[ $MODE == docker && ",$(env_value COMPOSE_PROFILES)," == *,database,* ]]; }
+database_container=mcp-hub-database-1
+
+# Where this machine reaches it: its name is known to its network only. Nothing where it does not run.
+database_address() {
+  "$DOCKER" inspect --format '{{(index .NetworkSettings.Networks "mcp-hub_internal").IPAddress}}' "$database_container" 2>/dev/null 9>&- || true
+}
+
+# DATABASE_URL with that address in the place of the name.
+database_url_here() {
+  "$NODE" "--env-file=$ENV_FILE" --eval '
+    const { DATABASE_URL, DATABASE_URL_FILE } = process.env
+    const url = new URL(DATABASE_URL || require("node:fs").readFileSync(DATABASE_URL_FILE, "utf8").trim())
+    if (url.hostname === "database") url.hostname = process.argv[1]
+    console.log(url.href)
+  ' -- "${DATABASE_ADDRESS:-$(database_address)}" 9>&-
+}
+
+# A program of PostgreSQL: of this machine, or of the database that compose runs, for which root asks.
+# shellcheck disable=SC2016
+postgres() {
+  if ! database_beside; then
+    "$@" 9>&-
+    return
+  fi
+  local program=${1##*/}
+  shift
+  "$DOCKER" exec --interactive --env PGHOST=127.0.0.1 --env PGUSER=mcp_hub --env PGDATABASE=mcp_hub --env LC_ALL=C "$database_container" \
+    bash -c 'PGPASSWORD=$(</run/secrets/database_password) exec "$@"' bash "$program" "$@" 9>&-
 }
 
 # Runs a program of PostgreSQL with what DATABASE_URL says, in its environment: the arguments of a program are seen by everybody.
 with_database() {
+  if database_beside; then
+    postgres "$@"
+    return
+  fi
   "$NODE" "--env-file=$ENV_FILE" --eval '
     const { DATABASE_URL, DATABASE_URL_FILE, PATH, HOME } = process.env
     const url = new URL(DATABASE_URL || require("node:fs").readFileSync(DATABASE_URL_FILE, "utf8").trim())
@@ -120,22 +162,61 @@ with_database() {
   ' -- "$@" 9>&-
 }
 
-uses_database() { [[ -n $(env_value DATABASE_URL)$(env_value DATABASE_URL_FILE) ]]; }
+# What may be in a file that .env names by NAME_FILE.
+FILE_VARIABLES=(DATABASE_URL REDIS_URL)
 
-# Several hubs without a database would each have a configuration and a history of their own.
-lacks_database() { ((${#HUB_PORTS[@]} > 1)) && ! uses_database; }
-check_database() {
-  lacks_database || return 0
-  die 69 "${#HUB_PORTS[@]} hubs need a database, and DATABASE_URL is empty in $ENV_FILE: with files each would go its own way. Write the address of the PostgreSQL that they share there, DATABASE_URL=postgres://user:password@host:5432/database, and call this again."
+# The hubs read them as their own user, and backups as well.
+check_files() {
+  local name file
+  for name in "${FILE_VARIABLES[@]}"; do
+    file=$(env_value "${name}_FILE")
+    [[ -n $file ]] || continue
+    [[ -z $(env_value "$name") ]] || die 69 "$name and ${name}_FILE both have a value in $ENV_FILE: empty one of them."
+    [[ $file == /* && -s $file ]] || die 69 "${name}_FILE in $ENV_FILE names $file: that must be the whole path of a file with the address in it."
+    id -u "$HUB_USER" >/dev/null 2>&1 || continue
+    as_hub test -r "$file" || die 69 "$file cannot be read by the user $HUB_USER: chown root:$(id -gn "$HUB_USER") and chmod 0640 it, in a folder that this user may enter."
+  done
+}
+
+uses_database() { has_address DATABASE; }
+
+# Which of the services that a hub cannot do without has no address in .env: several without a database would each have a
+# configuration and a history of their own, and compose has every store that the target names.
+lacking_service() {
+  local service
+  for service in database redis; do
+    if [[ $service == database ]] && ((${#HUB_PORTS[@]} > 1)) || [[ $MODE == docker && " $SERVICES " == *" $service "* ]]; then
+      if ! has_address "${service^^}"; then echo "$service"; fi
+    fi
+  done
+}
+has_address() {
+  local name=${1}_URL
+  [[ -n $(env_value "$name")$(env_value "${name}_FILE") ]]
+}
+
+check_services() {
+  local lacking name why=''
+  lacking=$(lacking_service)
+  [[ -n $lacking ]] || return 0
+  lacking=${lacking%%$'\n'*} name=${lacking^^}_URL
+  if [[ $lacking == database ]] && ((${#HUB_PORTS[@]} > 1)); then why=" ${#HUB_PORTS[@]} hubs need a database: with files each would go its own way."; fi
+  die 69 "$name is empty in $ENV_FILE.$why Write the address of the service there (.env.example has its form; ${name}_FILE= names a file that has it), and call this again."
 }
 
 need_postgres() {
   local program
+  if database_beside; then
+    [[ -n $(database_address) ]] || die 69 "The database that compose runs beside the hubs does not run: sudo bash $CURRENT/ops/hubs.sh start"
+    return 0
+  fi
   for program in "$@"; do need "$program" 'apt-get install --yes postgresql-client, of the version of the server or later'; done
 }
 
 # Only what is the hub's: others may have tables in the same database.
-dump_database() { with_database "$PG_DUMP" --format=custom --table='hub_*' --file="$1"; }
+dump_database() { with_database "$PG_DUMP" --format=custom --table='hub_*' >"$1"; }
+# Reads all of it, where --list would look at its beginning only.
+check_dump() { quietly postgres "$PG_RESTORE" --file=/dev/null <"$1"; }
 
 # Runs a command, and shows what it said only if it fails. In a file: a daemon that it starts would hold a pipe open.
 quietly() {
@@ -213,10 +294,10 @@ open_archive() {
   fi
   local file
   for file in "$2"/hub-*.tar.gz; do quietly hub_cli backup verify "$file" || return 1; done
-  # Reads all of it, where --list would look at its beginning only.
-  if [[ -f $2/database.dump ]]; then
+  # With DUMP_FROM, root has done that already.
+  if [[ -f $2/database.dump && -z ${DUMP_FROM:-} ]]; then
     need_postgres "$PG_RESTORE"
-    quietly "$PG_RESTORE" --file=/dev/null "$2/database.dump" || return 1
+    check_dump "$2/database.dump" || return 1
   fi
 }
 
@@ -233,6 +314,7 @@ point() {
 #   manager_start      starts the hubs of `current`
 #   manager_reload     the same while others run, without a gap where the manager can
 #   manager_stop       stops them
+#   manager_stores     optional: starts the stores alone that it runs beside the hubs
 #   manager_status     one line a hub: PORT PID STATE, with STATE running, starting or failed, and PID - where there is none here
 #   manager_look       optional: asks what manager_start has to know first and keeps it in $LOOKED, beside other work
 #   manager_enable     optional: once healthy, so that they come back after a reboot
@@ -294,6 +376,15 @@ of_release() {
 }
 
 # --- nginx ------------------------------------------------------------------------------------------------------------
+
+# Backups, trials of them, and the examination of the servers, where no timers of systemd do that.
+install_crontab() {
+  if [[ -d $CRON_DIR ]]; then
+    install -m 0644 "$CURRENT/ops/crontab" "$CRON_DIR/mcp-hub"
+  else
+    warn "Nothing makes backups by itself, because there is no cron here: apt-get install --yes cron, then sudo bash $CURRENT/ops/deploy.sh"
+  fi
+}
 
 uses_nginx() { [[ $MODE != docker ]]; }
 

@@ -18,8 +18,18 @@ manager_preflight() {
 # compose ARGUMENT…: with the file of the release in use, and images of its name, so that the way back needs no build. A hub reads
 # .env when it is made, and web its certificate: with another one they are made anew.
 compose() {
-  MCP_HUB_ENVIRONMENT=$(sha256sum <"$ENV_FILE") MCP_HUB_CERTIFICATE=$(sha256sum 2>/dev/null <"$CERTIFICATE") HUB_UID=$(id -u "$HUB_USER") HUB_GID=$(id -g "$HUB_USER") MCP_HUB_RELEASE=$(name_of "$CURRENT") \
+  MCP_HUB_ENVIRONMENT=$(environment | sha256sum) MCP_HUB_CERTIFICATE=$(sha256sum 2>/dev/null <"$CERTIFICATE") HUB_UID=$(id -u "$HUB_USER") HUB_GID=$(id -g "$HUB_USER") MCP_HUB_RELEASE=$(name_of "$CURRENT") \
     "$DOCKER" compose --env-file "$ENV_FILE" --file "$CURRENT/docker/compose.yaml" "$@" 9>&-
+}
+
+# .env, and what is in the files that it names.
+environment() {
+  local name file
+  cat -- "$ENV_FILE" || return 1
+  for name in "${FILE_VARIABLES[@]}"; do
+    file=$(env_value "${name}_FILE")
+    if [[ -n $file ]]; then cat -- "$file" || return 1; fi
+  done
 }
 
 manager_start() {
@@ -181,7 +191,7 @@ containers() {
 # What compose would make of the file and of .env, whatever release it is of; and the certificate, which nginx reads at its start.
 services() {
   {
-    sed 's/:-[^}]*}/}/' -- "$CURRENT/docker/compose.yaml" && cat -- "$ENV_FILE" && id -u "$HUB_USER" && id -g "$HUB_USER"
+    sed 's/:-[^}]*}/}/' -- "$CURRENT/docker/compose.yaml" && environment && id -u "$HUB_USER" && id -g "$HUB_USER"
     cat -- "$CERTIFICATE" 2>/dev/null || true
   } | sha256sum
 }
@@ -190,6 +200,17 @@ services() {
 in_web() { "$DOCKER" exec --interactive "$web" bash -s -- "$@" <"$OPS_DIR/in-web.sh" >/dev/null 2>&1 9>&-; }
 
 manager_stop() { quietly compose down --remove-orphans; }
+
+# Docker itself brings the containers back after a reboot.
+manager_enable() { install_crontab; }
+
+manager_leave() { rm -f -- "$CRON_DIR/mcp-hub"; }
+
+manager_stores() {
+  local stores
+  read -ra stores <<<"$(env_value COMPOSE_PROFILES | tr ',' ' ')"
+  if ((${#stores[@]} > 0)); then quietly compose up --detach --wait "${stores[@]}"; fi
+}
 
 # A process in a container has no place here that could be looked at; its image is named after its release.
 manager_status() {

@@ -49,8 +49,7 @@ manager_enable() {
     note "$INSTALL_DIR/.pm2-saved" "$file"
   fi
   if [[ -d $LOGROTATE_DIR ]]; then install -m 0644 "$CURRENT/ops/logrotate.conf" "$LOGROTATE_DIR/mcp-hub"; fi
-  # Backups, trials of them, and the examination of the servers.
-  if [[ -d $CRON_DIR ]]; then install -m 0644 "$CURRENT/ops/crontab" "$CRON_DIR/mcp-hub"; fi
+  install_crontab
   # One that runs as the hub's user alone has no system to change.
   if [[ $(id -un) != "$HUB_USER" && ! -e /etc/systemd/system/pm2-$HUB_USER.service ]]; then
     quietly env "PM2_HOME=$INSTALL_DIR/data/.pm2" "$PM2" startup systemd -u "$HUB_USER" --hp "$INSTALL_DIR/data" 9>&-

@@ -18,8 +18,9 @@ check_machine() {
   [[ $OWN_CERTIFICATE == no || (-r $CERTIFICATE && -r $CERTIFICATE_KEY) ]] ||
     die 69 "The certificate is missing: put it and its key where the bundle says, $CERTIFICATE and $CERTIFICATE_KEY."
   # For a person to fill in.
-  if lacks_database && [[ -z $dry_run && ! -e $ENV_FILE ]]; then make_folders && complete_environment ''; fi
-  check_database
+  if [[ -n $(lacking_service) && -z $dry_run && ! -e $ENV_FILE ]]; then make_folders && complete_environment ''; fi
+  check_services
+  check_files
   check_room
   local memory
   memory=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)

@@ -64,6 +64,7 @@ finish() {
 # restore_from FOLDER: each hub's part to the hub of the same place in the list; the first has the last word on what they share.
 restore_from() {
   local parts at
+  if declare -F manager_stores >/dev/null; then manager_stores || return 1; fi
   mapfile -t parts < <(printf '%s\n' "$1"/hub-*.tar.gz | sort --version-sort)
   for ((at = (${#parts[@]} < ${#HUB_PORTS[@]} ? ${#parts[@]} : ${#HUB_PORTS[@]}) - 1; at >= 0; at--)); do
     hub_part "${HUB_PORTS[at]}" "${parts[at]}" || return 1
@@ -87,7 +88,7 @@ keep_database() {
 # In one transaction: whatever ends in the middle, no COMMIT comes, and the database is as it was.
 restore_database() {
   {
-    cat <<'SQL' && "$PG_RESTORE" --no-owner --no-privileges --file=- "$1" && echo 'COMMIT;'
+    cat <<'SQL' && postgres "$PG_RESTORE" --no-owner --no-privileges --file=- <"$1" && echo 'COMMIT;'
 BEGIN;
 SET LOCAL lock_timeout = '30s';
 SET LOCAL client_min_messages = warning;

@@ -51,7 +51,7 @@ finish() {
 
 step rollback "From $(name_of "$CURRENT") to $to"
 lock
-check_database
+check_services
 look_at_hubs "$work/looked"
 config_of_before "$to" "$work"
 keep_before "$work/live"

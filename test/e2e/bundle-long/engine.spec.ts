@@ -115,6 +115,19 @@ test('deploy.sh takes the same release again, and keeps a backup before', async 
   await callsAToolInBothEras(installed.place)
 })
 
+test('deploy.sh puts the crontab in its place, and its lines do what they say', async ({ installed }) => {
+  const crontab = await readFile(path.join(installed.root, 'cron.d/mcp-hub'), 'utf8')
+  const lines = crontab.split('\n').filter((line) => /^\d/.test(line))
+  expect(lines).toHaveLength(3)
+  const before = (await readdir(path.join(installed.root, 'backups'))).length
+  for (const line of lines) {
+    const [, user, command = ''] = /^(?:\S+ ){5}(\S+) (.*)$/.exec(line) ?? []
+    expect(user).toBe('root')
+    await installed.shell(command)
+  }
+  expect((await readdir(path.join(installed.root, 'backups'))).length).toBe(before + 1)
+})
+
 test('another release and the way back: how long, and no request is lost', async ({ installed }) => {
   const { engine, root } = installed
   const current = async (): Promise<string> => path.basename(await realpath(path.join(root, 'current')))

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
@@ -95,8 +95,8 @@ async function makeBases(dockerfile: string): Promise<void> {
     await makeBase(named('NGINX_IMAGE'), await bootstrapped('sid', 'nginx'), 101, null)
 }
 
-async function bootstrapped(release: string, include = ''): Promise<string> {
-  const folder = path.join(cache, release)
+async function bootstrapped(release: string, include = '', name = release): Promise<string> {
+  const folder = path.join(cache, name)
   if (!existsSync(folder)) {
     const fresh = `${folder}.new`
     await rm(fresh, { recursive: true, force: true })
@@ -106,7 +106,13 @@ async function bootstrapped(release: string, include = ''): Promise<string> {
   return folder
 }
 
-async function makeBase(image: string, folder: string, user: number, over: string | null): Promise<void> {
+async function makeBase(
+  image: string,
+  folder: string,
+  user: number,
+  over: string | null,
+  more: (container: string) => Promise<unknown> = () => Promise.resolve(),
+): Promise<void> {
   const container = await buildah('from', 'scratch')
   await buildah('add', '--quiet', container, folder, '/')
   await buildah(
@@ -122,7 +128,49 @@ async function makeBase(image: string, folder: string, user: number, over: strin
     'user',
   )
   if (over !== null) await buildah('add', '--quiet', container, `${over}/`, '/')
+  await more(container)
   await buildah('commit', '--quiet', '--rm', container, image)
+}
+
+/** What the official image of PostgreSQL does at its start, as far as the compose file asks for it. */
+const START_POSTGRES = `#!/bin/bash
+set -e
+data=/var/lib/postgresql/data
+if [ ! -s "$data/PG_VERSION" ]; then
+  initdb --pgdata="$data" --username="$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" $POSTGRES_INITDB_ARGS >/dev/null
+  echo 'host all all all scram-sha-256' >>"$data/pg_hba.conf"
+  pg_ctl --pgdata="$data" --options="-c listen_addresses= -k /run/postgresql" --wait start >/dev/null
+  createdb --host=/run/postgresql --username="$POSTGRES_USER" "$POSTGRES_DB"
+  pg_ctl --pgdata="$data" --wait stop >/dev/null
+fi
+exec postgres -D "$data" -c listen_addresses='*' -k /run/postgresql
+`
+
+/** The images of the stores that a compose file names, made of Debian's packages; saves each to a file, by its name. */
+export async function storeImages(composeFile: string, folder: string): Promise<string[]> {
+  const compose = await readFile(composeFile, 'utf8')
+  const images = Array.from(compose.matchAll(/^ {4}image: ((?:postgres|redis):\S+)$/gm), ([, image = '']) => image)
+  const root = await bootstrapped('bookworm', 'postgresql,redis-server', 'stores')
+  const bin = (await readdir(path.join(root, 'usr/lib/postgresql')))[0] ?? ''
+  const files: string[] = []
+  for (const image of images) {
+    const data = image.startsWith('postgres') ? '/var/lib/postgresql/data' : '/data'
+    const name = `docker.io/library/${image}`
+    if (!(await exists(name)))
+      await makeBase(name, root, 999, null, async (container) => {
+        const start = path.join(folder, 'start-postgres')
+        await writeFile(start, START_POSTGRES, { mode: 0o755 })
+        await buildah('add', '--quiet', container, start, '/usr/local/bin/start-postgres')
+        const own = `rm -rf ${data} && install -d -o 999 -g 999 -m 0700 ${data} && install -d -o 999 -g 999 -m 3777 /run/postgresql && chmod 0755 /usr/local/bin/start-postgres`
+        await buildah('run', '--isolation', 'chroot', container, '--', 'sh', '-ec', own)
+        const programs = `/usr/lib/postgresql/${bin}/bin:/usr/local/bin:/usr/bin:/bin`
+        await buildah('config', '--env', `PATH=${programs}`, '--cmd', 'start-postgres', container)
+      })
+    const file = path.join(folder, `${image.replace(/\W/g, '-')}.tar`)
+    await buildah('push', name, `docker-archive:${file}:${name}`)
+    files.push(file)
+  }
+  return files
 }
 
 /** Builds both images of a bundle from its Dockerfile as it is. */

@@ -16,6 +16,8 @@ export interface Installed {
   engine: Engine
   compose: (...args: string[]) => Promise<string>
   script: (name: string, ...args: string[]) => Promise<string>
+  /** A command, with what the scripts find in their environment. */
+  shell: (command: string) => Promise<string>
   /** deploy.sh of another bundle. */
   deploy: (bundle: string) => Promise<string>
   /** What deploy.sh said. */
@@ -31,14 +33,14 @@ export async function install(
   network: Network,
   root: string,
   options: string[] = [],
-  prepare: (engine: Engine) => Promise<unknown> = () => Promise.resolve(),
+  prepare: (engine: Engine, bundle: string) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<Installed> {
   const ports = ['--http-port', '8080', '--https-port', '8443']
   const published = await publish('--mode', 'docker', '--install-dir', root, ...ports, ...options)
   const release = await releaseOf(published)
   const folder = path.join(root, 'releases', release)
   const engine = await startEngine(network)
-  const environment = scriptEnvironment(engine)
+  const environment = scriptEnvironment(engine, root)
   const compose = (...args: string[]): Promise<string> =>
     engine.docker('compose', '--env-file', `${root}/.env`, '-f', `${root}/current/docker/compose.yaml`, ...args)
   const dispose = async (): Promise<void> => {
@@ -52,13 +54,13 @@ export async function install(
     run(...network.enter('bash', script, ...args), root, { ...environment, ...more })
   try {
     await loadImages(engine, published, release)
-    for (const name of ['releases', 'tls']) await mkdir(path.join(root, name), { recursive: true })
+    for (const name of ['releases', 'tls', 'cron.d']) await mkdir(path.join(root, name), { recursive: true })
     await run('cp', ['-R', published.bundle, folder])
     await appendFile(published.environmentFile, `HUB_UID=${USER.id}\nHUB_GID=${USER.id}\n`)
     await copyFile(published.environmentFile, path.join(root, '.env'))
     await copyFile(published.certificate, path.join(root, 'tls/fullchain.pem'))
     await copyFile(published.key, path.join(root, 'tls/privkey.pem'))
-    await prepare(engine)
+    await prepare(engine, folder)
     const deployed = await enter(path.join(folder, 'ops/deploy.sh'), { MCP_HUB_STEPS: 'json' })
     const place: Place = {
       origin: `https://${DOMAIN}:8443`,
@@ -71,6 +73,7 @@ export async function install(
       engine,
       compose,
       script: (name, ...args) => enter(path.join(root, 'current/ops', name), {}, ...args),
+      shell: (command) => run(...network.enter('bash', '-c', command), root, environment),
       deploy: (bundle) => enter(path.join(bundle, 'ops/deploy.sh')),
       deployed,
       release,
@@ -100,8 +103,9 @@ export async function loadImages(engine: Engine, published: Published, release: 
   }
 }
 
-function scriptEnvironment({ environment }: Engine): Record<string, string> {
-  return { ...environment, NODE: process.execPath, HUB_USER: USER.name }
+/** cron.d is a folder of its own; nothing of it runs. */
+function scriptEnvironment({ environment }: Engine, root: string): Record<string, string> {
+  return { ...environment, NODE: process.execPath, HUB_USER: USER.name, CRON_DIR: path.join(root, 'cron.d') }
 }
 
 /** How many requests got which answer but the right one, at 50 in a second, and the slowest of them in seconds. */
