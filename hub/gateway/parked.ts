@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { steadyNow } from '../clock.ts'
 import type { Question } from './call.ts'
 import { McpError, isObject, rpc, type Params } from './json-rpc.ts'
 import { modernQuestion } from './modern-result.ts'
@@ -39,6 +40,7 @@ export interface ParkedCall {
   /** Each round has a handle of its own, good once. */
   round: number
   collecting: NodeJS.Timeout | null
+  /** By `steadyNow`. */
   expiresAt: number
   expire: () => void
   /** Puts the questions that are open now to the client; set while an exchange is there to carry them. */
@@ -70,7 +72,7 @@ export function createParkingLot(options: {
   const calls = new Map<string, ParkedCall>()
 
   const sweeper = setInterval(() => {
-    const now = Date.now()
+    const now = steadyNow()
     for (const parked of calls.values()) {
       // Without an open question it is the server that is waited for, and the client is there.
       if (parked.expiresAt > now || parked.questions.size === 0) continue
@@ -101,7 +103,7 @@ export function createParkingLot(options: {
         counter: 0,
         round: 0,
         collecting: null,
-        expiresAt: Date.now() + options.ttlMs,
+        expiresAt: steadyNow() + options.ttlMs,
         present: null,
       }
       calls.set(parked.id, parked)
@@ -111,7 +113,7 @@ export function createParkingLot(options: {
       new Promise((resolve, reject) => {
         const id = `${method.split('/')[0] ?? 'input'}-${++parked.counter}`
         parked.questions.set(id, { method, params, resolve, reject })
-        parked.expiresAt = Date.now() + options.ttlMs
+        parked.expiresAt = steadyNow() + options.ttlMs
         signal.addEventListener('abort', () => {
           if (parked.questions.delete(id)) reject(new McpError(rpc.internalError, `${method} was withdrawn`))
         })
@@ -132,20 +134,20 @@ export function createParkingLot(options: {
         method: parked.method,
         name: parked.name,
         owner,
-        expiresAt: parked.expiresAt,
+        expiresAt: Date.now() + parked.expiresAt - steadyNow(),
       }),
     }),
     find: (text, principal, method, name) => {
       const state = seal.open(text)
       if (state?.principal !== principal || state.method !== method || state.name !== name) throw staleState
-      if (state.expiresAt <= Date.now()) throw staleState
-      if (state.owner !== owner) throw elsewhere(state.owner)
+      // By the clock on the wall, which is what hubs have in common; one's own calls end by the time that has passed.
+      if (state.owner !== owner) throw state.expiresAt <= Date.now() ? staleState : elsewhere(state.owner)
       const parked = calls.get(state.call)
-      if (parked?.round !== state.round) throw staleState
+      if (parked?.round !== state.round || parked.expiresAt <= steadyNow()) throw staleState
       return parked
     },
     answer: (parked, responses) => {
-      parked.expiresAt = Date.now() + options.ttlMs
+      parked.expiresAt = steadyNow() + options.ttlMs
       for (const [id, question] of [...parked.questions]) {
         const response = isObject(responses) && Object.hasOwn(responses, id) ? responses[id] : undefined
         if (response === undefined) continue

@@ -46,7 +46,7 @@ export function createCallQueue(options: CallQueueOptions): CallQueue {
 
   function sweep(): void {
     const { callTimeoutMs, maxConcurrentCalls } = options.limits()
-    const late = waiting.filter((entry) => options.clock.now() - entry.since > callTimeoutMs)
+    const late = waiting.filter((entry) => options.clock.steady() - entry.since > callTimeoutMs)
     waiting = waiting.filter((entry) => !late.includes(entry))
     for (const entry of late) {
       entry.done = true
@@ -69,7 +69,7 @@ export function createCallQueue(options: CallQueueOptions): CallQueue {
         )
         return () => undefined
       }
-      const entry: Waiting = { call, launch, since: options.clock.now(), cancel: null, done: false }
+      const entry: Waiting = { call, launch, since: options.clock.steady(), cancel: null, done: false }
       waiting.push(entry)
       call.moments?.waits()
       stopSweep ??= options.clock.after(SWEEP_MS, sweep)

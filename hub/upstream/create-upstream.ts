@@ -231,7 +231,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
         events.onNotification(method, params)
       },
       onLost,
-      now: clock.now,
+      clock,
       onSettled: () => {
         calls.settled()
         closeDrained()

@@ -31,7 +31,7 @@ export function createHealthProbe(options: HealthOptions): HealthProbe {
   const interval = (): number => limits.healthCheckIntervalMs
   let cancelTimer: () => void = () => undefined
   let seen = connection.received
-  let heardAt = clock.now()
+  let heardAt = clock.steady()
   let misses = 0
   let asking = false
   let disposed = false
@@ -51,7 +51,7 @@ export function createHealthProbe(options: HealthOptions): HealthProbe {
   function heardSomething(): boolean {
     const heard = connection.received !== seen
     seen = connection.received
-    if (heard) heardAt = clock.now()
+    if (heard) heardAt = clock.steady()
     return heard
   }
 
@@ -66,7 +66,7 @@ export function createHealthProbe(options: HealthOptions): HealthProbe {
     asking = false
     if (isOver()) return
     if (failure === null || heardSomething()) {
-      heardAt = clock.now()
+      heardAt = clock.steady()
       if (misses > 0) options.onRecovered()
       misses = 0
       schedule(interval())
@@ -85,13 +85,13 @@ export function createHealthProbe(options: HealthOptions): HealthProbe {
 
   /** A server that works on a call may be deaf to probes: it is given the time that a call may take. */
   function isBusy(): boolean {
-    return connection.busy && clock.now() - heardAt < limits.callTimeoutMs
+    return connection.busy && clock.steady() - heardAt < limits.callTimeoutMs
   }
 
   /** Why an answer to a probe is none; an error that the server itself sent shows that it lives. */
   function missOf(error: unknown): Reason | null {
     if (!(error instanceof McpError)) return null
-    if (error.code === rpc.timeout) return unresponsive(Math.round((clock.now() - heardAt) / 1_000))
+    if (error.code === rpc.timeout) return unresponsive(Math.round((clock.steady() - heardAt) / 1_000))
     if (error.code !== rpc.serverUnavailable) return null
     const reason = connection.lastFailure
     // Asked too often is not gone.

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import { isLogged, type Call, type CancelCall, type LogLevel } from '../gateway/call.ts'
 import { META, McpError, isObject, rpc, type Params } from '../gateway/json-rpc.ts'
 import { capabilityOf, emptyCatalog, listKinds, readCatalog, type Catalog, type ListKind } from './catalog.ts'
@@ -19,7 +20,7 @@ export interface InstanceOptions extends Omit<
   onNotification: (method: string, params: Params | undefined) => void
   /** It is over; with the code `needs-auth` only for what is new: calls that are under way may finish. */
   onLost: (reason: Reason) => void
-  now: () => number
+  clock: Clock
 }
 
 /** A connection with what it offers kept up to date, and the resource subscriptions that it carries. */
@@ -29,6 +30,7 @@ export interface Instance {
   /** What a modern server offers beyond that to clients which declare something. */
   readonly profiles: Pick<ProfileCatalogs, 'all' | 'now' | 'of'>
   readonly startedAt: number
+  /** By `Clock.steady`. */
   readonly lastUsed: number
   /** Whether a client waits for something. */
   readonly busy: boolean
@@ -76,8 +78,9 @@ export function createInstance(options: InstanceOptions): Instance {
   const readAt: Record<ListKind, number> = { tools: 0, prompts: 0, resources: 0, resourceTemplates: 0 }
   /** Until then no list is too old. */
   let freshUntil = 0
-  const startedAt = options.now()
-  let lastUsed = startedAt
+  const { clock } = options
+  const startedAt = clock.now()
+  let lastUsed = clock.steady()
   let isStarted = false
   let closed = false
   /** The level that the server was told. */
@@ -115,7 +118,7 @@ export function createInstance(options: InstanceOptions): Instance {
     onFound: () => options.onCatalog(listKinds),
   })
 
-  const openTasks = createOpenTasks({ connection, now: options.now, onOver: () => (lastUsed = options.now()) })
+  const openTasks = createOpenTasks({ connection, now: clock.steady, onOver: () => (lastUsed = clock.steady()) })
 
   function lost(reason: Reason): void {
     if (!closed) options.onLost(reason)
@@ -153,7 +156,7 @@ export function createInstance(options: InstanceOptions): Instance {
    * the lists that are others than before; null when nothing is.
    */
   function readLists(kinds: readonly ListKind[]): Promise<ListKind[] | null> {
-    for (const kind of kinds) readAt[kind] = options.now()
+    for (const kind of kinds) readAt[kind] = clock.steady()
     const done = reading.then(async () => {
       const before = catalog
       catalog = await readCatalog(connection, kinds, before, warn)
@@ -174,7 +177,7 @@ export function createInstance(options: InstanceOptions): Instance {
 
   function freshen(): void {
     if (!isStarted || closed) return
-    const now = options.now()
+    const now = clock.steady()
     if (now < freshUntil) return
     freshUntil = now + FRESHNESS_LOOK_MS
     const due = listKinds.filter((kind) => now - readAt[kind] > ttlOf(kind))
@@ -351,7 +354,7 @@ export function createInstance(options: InstanceOptions): Instance {
       if (connection.hello.era === 'modern') listen()
     },
     call: (call) => {
-      lastUsed = options.now()
+      lastUsed = clock.steady()
       return connection.call(openTasks.watched(call))
     },
     openTasks,

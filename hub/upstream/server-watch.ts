@@ -57,13 +57,13 @@ export function watchServer(options: ServerWatchOptions): ServerWatch {
 
   const tick = Math.max(250, Math.min(30_000, limits.instanceIdleMs / 2, (idleStop ?? Infinity) / 2))
   function look(): void {
-    void clients.reap(clock.now() - limits.instanceIdleMs)
-    const stale = clock.now() - Math.min(limits.instanceIdleMs, idleStop ?? Infinity)
+    void clients.reap(clock.steady() - limits.instanceIdleMs)
+    const stale = clock.steady() - Math.min(limits.instanceIdleMs, idleStop ?? Infinity)
     for (const { openTasks, lastUsed } of [instance, ...clients.all])
       if (openTasks.size > 0 && lastUsed < stale) void openTasks.check()
     const used = Math.max(instance.lastUsed, ...clients.all.map(({ lastUsed }) => lastUsed))
     const isIdle = !instance.busy && options.wishes() + instance.openTasks.size === 0 && clients.all.length === 0
-    if (idleStop !== null && isIdle && clock.now() - used > idleStop) machine.dispatch({ type: 'stop' })
+    if (idleStop !== null && isIdle && clock.steady() - used > idleStop) machine.dispatch({ type: 'stop' })
     else later(tick, look)
   }
   later(tick, look)

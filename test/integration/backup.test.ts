@@ -7,6 +7,7 @@ import { createBackup, listBackups } from '../../hub/backup/create-backup.ts'
 import { openBackup } from '../../hub/backup/open-backup.ts'
 import { restoreBackup } from '../../hub/backup/restore-backup.ts'
 import { scheduleBackups } from '../../hub/backup/scheduler.ts'
+import { systemClock } from '../../hub/clock.ts'
 import { runCli } from '../../hub/cli/main.ts'
 import type { Backups, HistoryPage, Problem } from '../../hub/contract/index.ts'
 import { HubError } from '../../hub/hub-error.ts'
@@ -227,7 +228,11 @@ describe('an archive that is not what it says', () => {
 
 it('backups are made by themselves when they are due, and a failure is told and tried again', async () => {
   let tick: () => void = () => undefined
-  const clock = { now: () => Date.now() + 10, after: (_ms: number, run: () => void) => ((tick = run), () => undefined) }
+  const clock = {
+    ...systemClock,
+    now: () => Date.now() + 10,
+    after: (_ms: number, run: () => void) => ((tick = run), () => undefined),
+  }
   const into = at('scheduled')
   let configDir = at('nowhere')
   const logged: string[] = []

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createParkingLot, type ParkingLot } from '../../hub/gateway/parked.ts'
 import { createStateSeal } from '../../hub/gateway/request-state.ts'
 
@@ -39,6 +39,15 @@ describe('what a client carries between the rounds of a call', () => {
     const parked = one.park({ principal: 'user:ann', method: 'tools/call', name: 'ask', expire: () => undefined })
     const [first] = [one.inputRequired(parked), one.inputRequired(parked)]
     expect(find(one, first['requestState'])).toThrow('not valid')
+  })
+
+  it('is good for as long as was said, whoever sets the clock', () => {
+    const one = hub('1')
+    const state = stateAt(one)
+    const wall = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 3_600_000)
+    onTestFinished(() => wall.mockRestore())
+    expect(find(one, state)()).toMatchObject({ round: 1 })
+    expect(find(hub('2'), state)).toThrow('not valid')
   })
 
   it('that reaches another hub is refused with where the call waits, and that it can be started over', () => {

@@ -8,7 +8,7 @@ function setUp() {
   const state = { addresses: '10.0.0.1/24', changes: 0 }
   const watch = createSystemWatch({
     // The wall clock runs on while timers stand still.
-    clock: { now: () => clock.now() + offset, after: clock.after },
+    clock: { ...clock, now: () => clock.now() + offset },
     addresses: () => state.addresses,
     onChange: () => state.changes++,
   })

@@ -171,6 +171,17 @@ describe('a server that starts on demand', () => {
     expect(server.connections).toHaveLength(2)
   })
 
+  it('is idle after the time that passed, whoever sets the clock', async () => {
+    const { clock, upstream, until, call } = setUp(onDemand)
+    await call()
+    clock.set(3_600_000)
+    clock.advance(900)
+    expect(upstream.status().state).toBe('running')
+    clock.set(-7_200_000)
+    clock.advance(600)
+    await until('idle')
+  })
+
   const beginTask = async ({ server, call }: ReturnType<typeof setUp>, ttl: number | null, more = {}) => {
     const task = { taskId: 't', status: 'working', ttl }
     server.results = { 'tools/call': { task }, 'tasks/get': task }

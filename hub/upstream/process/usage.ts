@@ -59,7 +59,7 @@ export function createUsageMonitor(options: UsageMonitorOptions): UsageMonitor {
   async function sample(): Promise<void> {
     sampling = true
     const all = await options.table.list()
-    const now = clock.now()
+    const now = clock.steady()
     const cpu = new Map(all.map((one) => [keyOf(one), one.cpuMs]))
     const still = new Map<string, Excess>()
     for (const server of options.servers()) {
