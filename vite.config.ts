@@ -80,6 +80,13 @@ const zodOfApps: Plugin = {
   load: (id) => (id.endsWith('?apps') ? readFile(id.slice(0, -'?apps'.length), 'utf8') : null),
 }
 
+/** debug tries for it, to colour what nobody reads here. It is there for development only, and no part of the program. */
+const withoutColours: Plugin = {
+  name: 'without-colours',
+  enforce: 'pre',
+  resolveId: (id) => (id === 'supports-color' ? { id, external: true } : null),
+}
+
 /** Icons of one light component each. */
 const lightIcons: Plugin = {
   name: 'light-icons',
@@ -105,7 +112,7 @@ export default defineConfig({
   root: from('renderer'),
   // Absolute: a relative base breaks nested routes.
   base: '/',
-  plugins: [vue(), tailwindcss(), ssh2InOneFile, zodOfApps, lightIcons, onlyVersion, builtinImports],
+  plugins: [vue(), tailwindcss(), ssh2InOneFile, withoutColours, zodOfApps, lightIcons, onlyVersion, builtinImports],
   // Whoever serves the page (the app's protocol handler, the hub, nginx) replaces this in each answer.
   html: { cspNonce: '__NONCE__' },
   environments: {

@@ -1,9 +1,11 @@
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { createBuilder } from 'vite'
 import { fingerprint, isStale, markBuilt, type Target, targets } from './lib/fingerprint.ts'
 import { FIRST_LOAD_LIMIT, firstLoad } from './lib/first-load.ts'
 import { root } from './lib/paths.mjs'
+import { createSbom, sbomText } from './lib/sbom.ts'
 
 /** `npm run build -- [--stale] [client|main|preload|hub …]` */
 const { values, positionals } = parseArgs({
@@ -28,6 +30,8 @@ if (due.length > 0) {
     if (!environment) throw new Error(`vite.config.ts has no environment ${target}`)
     try {
       await builder.build(environment)
+      // With the hub it goes into every bundle and every package.
+      if (target === 'hub') writeFileSync(path.join(root, 'dist', 'hub', 'sbom.cdx.json'), sbomText(createSbom()))
     } catch (error) {
       console.error(`✗ ${target}: ${error instanceof Error ? error.message : String(error)}`)
       process.exitCode = 1

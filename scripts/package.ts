@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { path7za } from '7zip-bin'
@@ -7,10 +7,13 @@ import { electronDist } from '../scripts/electron-path.mjs'
 import { buildStale } from './lib/build-stale.mjs'
 import { rememberedRuntime } from './lib/electron-runtime.mjs'
 import { root } from './lib/paths.mjs'
+import { writeChecksums } from './lib/release-files.ts'
+import { createSbom, sbomText, withElectron } from './lib/sbom.ts'
 
 /**
  * `npm run package [-- --target dir --target tar.gz] [--electron-from-release]`: a package for this platform.
- * The targets that are made by default need nothing from outside the npm registry.
+ * The targets that are made by default need nothing from outside the npm registry. Beside them lie the SBOM and SHA256SUMS, which
+ * the Ed25519 key in the file MCP_HUB_SIGN_KEY signs (SHA256SUMS.sig).
  */
 const { values } = parseArgs({
   options: {
@@ -53,4 +56,17 @@ const options: CliOptions = {
 const output = path.join(root, 'release')
 if (existsSync(output)) rmSync(output, { recursive: true })
 const files = await build(options)
+const sbom = path.join(output, 'mcp-hub-sbom.cdx.json')
+writeFileSync(sbom, sbomText(withElectron(createSbom(), version)))
+const named = [sbom, ...files.filter((file) => path.dirname(file) === output)]
+const key = process.env['MCP_HUB_SIGN_KEY']
+files.push(
+  sbom,
+  ...(await writeChecksums(
+    output,
+    named.map((file) => path.basename(file)),
+    key,
+  )),
+)
+if (key === undefined) console.log('SHA256SUMS is not signed: MCP_HUB_SIGN_KEY names no key.')
 console.log([...files, ...(values.target.includes('dir') ? [path.join(output, 'linux-unpacked')] : [])].join('\n'))

@@ -1,8 +1,12 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { targetSchema, type Check, type Finding, type Target } from '../contract/publish.ts'
 import { createPublisher } from '../publish/index.ts'
+import { SIGNATURE, signatureOf } from '../publish/signature.ts'
 import { CommandError, exitCodes, requireOption, UsageError, type Command, type Values } from './command.ts'
 import { readConfiguration } from './read-configuration.ts'
 import { folderOptions } from './setting-options.ts'
+import { readSigningKey } from './signing-key.ts'
 
 export const publishCommand: Command = {
   name: 'publish',
@@ -49,10 +53,16 @@ export const publishCommand: Command = {
       help: 'certificate chain on the target (default DIR/tls/fullchain.pem)',
     },
     'tls-key': { type: 'string', value: 'FILE', help: 'its key on the target (default DIR/tls/privkey.pem)' },
+    'sign-key': {
+      type: 'string',
+      value: 'FILE',
+      help: 'sign the bundle with this Ed25519 key (PEM), for targets that check it',
+    },
     force: { type: 'boolean', help: 'replace a bundle that is in the folder' },
   },
   async run(values, io) {
     const out = requireOption(values, 'out')
+    const key = typeof values['sign-key'] === 'string' ? await readSigningKey(values['sign-key']) : null
     const target = targetOf(values)
     const { servers, system, profiles } = await readConfiguration(values, io)
     const publisher = createPublisher({
@@ -69,6 +79,10 @@ export const publishCommand: Command = {
     if (preview.checks.some(({ outcome }) => outcome === 'failed'))
       throw new CommandError('Nothing was written, because a check failed.', 'See the lines above.', exitCodes.data)
     const result = await publisher.exportTo(target, out, values['force'] === true)
+    if (key !== null) {
+      const sums = await readFile(path.join(result.directory, 'SHA256SUMS'))
+      await writeFile(path.join(result.directory, SIGNATURE), signatureOf(sums, key), { flush: true })
+    }
     io.out(`Wrote ${result.files} files, ${(result.bytes / 1_048_576).toFixed(1)} MB, to ${result.directory}\n`)
     io.out(
       `The target must provide: ${preview.secrets.map(({ name, generated }) => (generated ? `${name} (generated there)` : name)).join(', ')}\n`,

@@ -24,7 +24,16 @@ export async function listBuiltFiles(distDir: string): Promise<BuiltFile[]> {
     return { path: `${folder}/${name}`, ...(await digest(source)), mode: 0o644, text: null, why, source }
   }
   return Promise.all([
-    ...hub.map((name) => describe('hub', path.join(distDir, 'hub'), name, 'The built hub; it needs nothing but Node.')),
+    ...hub.map((name) =>
+      describe(
+        'hub',
+        path.join(distDir, 'hub'),
+        name,
+        name === 'sbom.cdx.json'
+          ? 'The packages that the program is built from (CycloneDX).'
+          : 'The built hub; it needs nothing but Node.',
+      ),
+    ),
     ...web.map((name) => describe('web', webDir, name, 'The built web UI, served by nginx.')),
   ])
 }

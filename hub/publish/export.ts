@@ -6,6 +6,7 @@ import type { ExportResult } from '../contract/publish.ts'
 import { HubError } from '../hub-error.ts'
 import { say, type Said } from '../say.ts'
 import { MANIFEST, type BundleEntry } from './bundle.ts'
+import { SIGNATURE } from './signature.ts'
 
 const manifestSchema = z.object({ generator: z.literal('mcp-hub'), files: z.record(z.string(), z.unknown()) })
 const CHECKSUMS = 'SHA256SUMS'
@@ -75,7 +76,7 @@ async function assertReplaceable(place: string, present: string[], overwrite: bo
   if (!overwrite)
     throw refused(say`${place} holds a bundle already.`, say`Choose another folder, or allow it to be replaced.`)
   const strangers = present.filter(
-    (name) => !Object.hasOwn(manifest.data.files, name) && name !== MANIFEST && name !== CHECKSUMS,
+    (name) => !Object.hasOwn(manifest.data.files, name) && ![MANIFEST, CHECKSUMS, SIGNATURE].includes(name),
   )
   if (strangers.length > 0)
     throw refused(

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ServerStatus } from '../../hub/contract/index.ts'
+import { signatureOf } from '../../hub/publish/signature.ts'
 import { mountSmallDisk } from '../fixtures/small-disk.ts'
 import { publishTo, variantOf } from '../fixtures/target-bundle.ts'
 import { openMachine, type Ended, type Machine } from '../fixtures/target-machine.ts'
@@ -69,6 +71,24 @@ describe('before anything is there', () => {
     const result = await machine.ops(damaged, 'deploy.sh')
     expect(result).toMatchObject({ code: 65, stderr: expect.stringContaining('hub/server.js: FAILED') as string })
     expect(existsSync(machine.root)).toBe(false)
+  })
+
+  it('where a public key lies, only a bundle with its signature is taken', async () => {
+    const signed = await variantOf(first, 'signed')
+    const [key, other] = [generateKeyPairSync('ed25519'), generateKeyPairSync('ed25519')]
+    const keyFile = path.join(machine.folder, 'release.pem')
+    await writeFile(keyFile, key.publicKey.export({ type: 'spki', format: 'pem' }))
+    const deploy = () => machine.ops(signed, 'deploy.sh', ['--dry-run'], { RELEASE_KEY: keyFile })
+    const sums = await readFile(path.join(signed, 'SHA256SUMS'))
+    const sign = ({ privateKey }: typeof key) =>
+      writeFile(path.join(signed, 'SHA256SUMS.sig'), signatureOf(sums, privateKey))
+
+    expect(await deploy()).toMatchObject({ code: 65, stderr: expect.stringContaining('is not signed, and') as string })
+    await sign(other)
+    expect(await deploy()).toMatchObject({ code: 65, stderr: expect.stringContaining('not signed with') as string })
+    await sign(key)
+    const taken = await deploy()
+    expect(taken.code, taken.stderr).toBe(0)
   })
 
   it.each([

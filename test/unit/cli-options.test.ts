@@ -1,3 +1,5 @@
+import { generateKeyPairSync, verify } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -73,16 +75,22 @@ describe('the command line', () => {
   it('publishes a configuration without its secrets', async () => {
     const out = path.join(folder.path, 'bundle')
     const args = ['publish', '--out', out, '--domain', 'hub.example.com', '--config', config]
-    const first = await run(args)
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+    const key = path.join(folder.path, 'signing.pem')
+    await writeFile(key, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+    const first = await run([...args, '--sign-key', key])
     expect([first.code, first.err]).toEqual([0, ''])
     expect(first.out).toContain('GITHUB_TOKEN')
     expect(first.out).not.toContain('canary-of-the-command-line')
     expect(await readFile(path.join(out, 'config/servers.json'), 'utf8')).toContain('${secret:GITHUB_TOKEN}')
+    const signature = Buffer.from(await readFile(path.join(out, 'SHA256SUMS.sig'), 'utf8'), 'base64')
+    expect(verify(null, await readFile(path.join(out, 'SHA256SUMS')), publicKey, signature)).toBe(true)
     expect(await run(args)).toMatchObject({
       code: 73,
       err: expect.stringContaining('holds a bundle already') as string,
     })
     expect((await run([...args, '--force'])).code).toBe(0)
+    expect(existsSync(path.join(out, 'SHA256SUMS.sig'))).toBe(false)
     // Each checks every artifact, with every tool that is here.
   }, 30_000)
 

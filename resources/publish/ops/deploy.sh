@@ -72,6 +72,7 @@ finish() {
 
 step preflight "Looking at release $RELEASE and at this machine"
 check_bundle
+check_signature
 need_root
 if [[ -d $INSTALL_DIR ]]; then lock; fi
 check_machine
