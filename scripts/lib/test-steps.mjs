@@ -45,9 +45,9 @@ export const steps = [
   check('format', PRETTIER, ['--check', '--log-level=warn', '.'], 2),
   vitest('unit', 2),
   vitest('ui', 1),
-  vitest('integration', 12, true),
+  vitest('integration', 13, true),
   playwright('desktop', 2),
-  playwright('web', 9),
+  playwright('web', 8),
   playwright('visual', 2),
   playwright('bundle', 3),
 ]
