@@ -1,3 +1,4 @@
+import { request as httpRequest } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseExactly } from '../../hub/contract/exact-json.ts'
 import { startHub, type TestHub } from '../fixtures/hub.ts'
@@ -356,4 +357,57 @@ describe('pages that a user has to open first, of a legacy client', () => {
     expect(asked).toEqual([{ ...url, elicitationId: expect.any(String) as string }])
     stream.close()
   })
+})
+
+it('the faults of a request are told in the order in which it is checked: each is found once those before it are mended', async () => {
+  pair.answer(() => ({ result: { content: [] } }))
+  const wire = new ModernWire(`${hub.url}/mcp/modern`, { headers: hub.headers })
+  const version = 'io.modelcontextprotocol/protocolVersion'
+  const capabilities = 'io.modelcontextprotocol/clientCapabilities'
+  const meta: Record<string, unknown> = { [version]: '2099-01-01', [capabilities]: 7 }
+  const params: Record<string, unknown> = { name: 'regional', arguments: { region: 'eu' }, _meta: meta }
+  const message: Record<string, unknown> = { jsonrpc: '1.0', id: 1, method: 'ping', params }
+  const headers: Record<string, string> = {
+    ...hub.headers,
+    host: 'evil.example',
+    'content-type': 'text/plain',
+    'mcp-protocol-version': '2098-01-01',
+    'mcp-name': '=?base64?!?=',
+  }
+  let verb = 'PUT'
+  let body = (): string => '{'.padEnd(5_000_000)
+  const send = (): Promise<[number, number | undefined]> =>
+    new Promise((resolve, reject) => {
+      const sent = httpRequest(wire.url, { method: verb, headers }, (response) => {
+        let text = ''
+        response.setEncoding('utf8').on('data', (piece: string) => (text += piece))
+        response.on('end', () => {
+          const { error } = (text.startsWith('{') ? JSON.parse(text) : {}) as { error?: { code: number } }
+          resolve([response.statusCode ?? 0, error?.code])
+        })
+      })
+      sent.on('error', reject).end(verb === 'PUT' || headers['content-type'] === 'text/plain' ? '' : body())
+    })
+  const mend: [status: number, code: number | undefined, mend: () => void][] = [
+    [403, undefined, () => delete headers['host']],
+    [405, -32600, () => (verb = 'POST')],
+    [415, -32600, () => (headers['content-type'] = 'application/json')],
+    [413, -32600, () => (body = () => '{')],
+    [400, -32700, () => (body = () => JSON.stringify(message))],
+    [400, -32600, () => (message['jsonrpc'] = '2.0')],
+    [400, -32020, () => (meta[version] = undefined)],
+    [400, -32602, () => (headers['mcp-protocol-version'] = meta[version] = '2099-01-01')],
+    [400, -32022, () => (headers['mcp-protocol-version'] = meta[version] = '2026-07-28')],
+    [400, -32602, () => (meta[capabilities] = {})],
+    [400, -32020, () => (headers['mcp-method'] = 'ping')],
+    [404, -32601, () => (headers['mcp-method'] = message['method'] = 'tools/call')],
+    [400, -32020, () => (headers['mcp-name'] = 'regional')],
+    [400, -32020, () => (headers['mcp-param-region'] = 'eu')],
+  ]
+  for (const [at, [status, code, mendIt]] of mend.entries()) {
+    const [gotStatus, gotCode] = await send()
+    expect([at, gotStatus, code === undefined ? undefined : gotCode]).toEqual([at, status, code])
+    mendIt()
+  }
+  expect(await send()).toEqual([200, undefined])
 })
