@@ -4,6 +4,8 @@ import { McpError, rpc, type Params } from './json-rpc.ts'
 import { Session, type Continued } from './session.ts'
 
 const REAP_MS = 30_000
+/** Who says nothing after `initialize`, not even `notifications/initialized`, is taken to be gone after this. */
+const SILENT_MS = 2 * 60_000
 
 /** The sessions that this hub has, with those that it goes on with in place of another. */
 export interface SessionTable {
@@ -32,10 +34,13 @@ export function createSessionTable(context: GatewayContext): SessionTable {
   const records = context.sessionRecords?.(context, { known: sessions, full, add, drop }) ?? null
 
   const reaper = setInterval(() => {
-    const limit = steadyNow() - context.limits.sessionIdleMs
-    for (const session of sessions.values())
+    const { sessionIdleMs } = context.limits
+    const now = steadyNow()
+    for (const session of sessions.values()) {
+      const limit = now - (session.hasSpoken ? sessionIdleMs : Math.min(SILENT_MS, sessionIdleMs))
       if (session.lastUsed < limit && !session.isListening && session.inFlight.size === 0) end(session)
       else session.shrink()
+    }
     records?.renew()
   }, REAP_MS).unref()
 
@@ -99,6 +104,7 @@ export function createSessionTable(context: GatewayContext): SessionTable {
     if (session === undefined || session.principal !== http.principal.id || session.view.path !== http.view.path)
       return null
     session.lastUsed = steadyNow()
+    session.hasSpoken = true
     return session
   }
 

@@ -92,6 +92,8 @@ export class Session implements SessionClient {
   client: string | null = null
   logLevel: LogLevel | undefined
   lastUsed = steadyNow()
+  /** Its client has sent something in it. */
+  hasSpoken = false
   /** The stream for messages that belong to no request. It outlasts its connection, so that it can be resumed. */
   general: Outlet | null = null
   /** The request that came last and is not answered, of a client that can be asked before its call is under way. */

@@ -33,7 +33,7 @@ async function cancel(client: LegacyWire, id: number, pending: Promise<unknown>)
 
 /** How many sessions the hub has. */
 async function sessions(): Promise<number> {
-  const text = await (await fetch(`${hub.url}/metrics`, { headers: hub.headers })).text()
+  const text = await (await fetch(`${hub.url}/api/metrics`, { headers: hub.headers })).text()
   return Number(/^mcp_hub_sessions(?:\{[^}]*\})? (\d+)$/m.exec(text)?.[1])
 }
 
