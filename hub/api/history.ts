@@ -11,8 +11,10 @@ import {
   type HistoryFilter,
   type HistoryPage,
   type RequestRecord,
+  type ToolUse,
 } from '../contract/index.ts'
 import { may } from '../auth/caller.ts'
+import { serverInScope, toolInScope } from '../auth/scope.ts'
 import { verifyChain } from '../history/audit-chain.ts'
 import { allPages, exportLines } from '../history/export.ts'
 import type { Recorder } from '../history/recorder.ts'
@@ -105,6 +107,14 @@ export function historyRoutes(on: On, options: { history: Recorder; metrics: Met
       ({ id }) => id,
     )
     await send(response, format, 'mcp-hub-history', exportLines(pages, format, requestColumns))
+  })
+
+  on('GET /api/tools/last-used', async (request, response) => {
+    const caller = callerOf(request)
+    const uses = await withStore((store) => store.lastCalls(may(caller, 'history:read') ? undefined : caller.id))
+    const inScope = ({ server, name }: ToolUse): boolean =>
+      serverInScope(caller.scopes, server) && toolInScope(caller.scopes, server, name)
+    response.json(uses.filter(inScope))
   })
 
   on('GET /api/history/:id', async (request, response) => {

@@ -126,6 +126,7 @@ export const routeNeeds = {
 
   'GET /api/history': 'history:own',
   'GET /api/history/export': 'history:own',
+  'GET /api/tools/last-used': 'history:own',
   'GET /api/history/:id': 'history:own',
   'GET /api/stats': 'history:read',
   'GET /api/metrics': 'metrics:read',
@@ -202,6 +203,7 @@ export const scopedRoutes: ReadonlySet<RouteKey> = new Set<RouteKey>([
   'GET /api/servers/:name/logs',
   'GET /api/apps/frame',
   'GET /api/tools',
+  'GET /api/tools/last-used',
   'GET /api/prompts',
   'GET /api/resources',
   'POST /api/tools/call',

@@ -65,6 +65,15 @@ const listOf = <T extends z.ZodType<string, string>>(item: T) =>
     .optional()
 const time = z.union([z.coerce.number<string>().int().min(0), z.iso.datetime({ offset: true }).transform(Date.parse)])
 
+/** `GET /api/tools/last-used`: a tool that clients have called, and when that was last. */
+export const toolUseSchema = z.object({
+  server: z.string(),
+  name: z.string(),
+  /** Milliseconds since the epoch. */
+  at: z.number(),
+})
+export type ToolUse = z.infer<typeof toolUseSchema>
+
 /** What narrows `GET /api/history` and its export. */
 export const historyFilterSchema = z.strictObject({
   /** Words that must all occur, each at the beginning of a word: in names, error messages and payloads. */

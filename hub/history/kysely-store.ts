@@ -193,6 +193,17 @@ export function createKyselyStore(engine: Engine): HistoryStore {
       const rows = await requestsPage(engine, filter, page).execute()
       return rows.map(toRequest)
     },
+    lastCalls: (principal) =>
+      history
+        .selectFrom('hub_requests')
+        .select(({ fn }) => ['server', 'name', fn.max('at').as('at')])
+        .where('method', '=', 'tools/call')
+        .where('server', 'is not', null)
+        .where('name', 'is not', null)
+        .$if(principal !== undefined, (query) => query.where('principal', '=', principal ?? ''))
+        .groupBy(['server', 'name'])
+        .$narrowType<{ server: string; name: string }>()
+        .execute(),
     findRequest: async (id) => {
       const row = await history
         .selectFrom('hub_requests')

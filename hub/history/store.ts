@@ -1,4 +1,11 @@
-import type { AuditEntry, AuditFilter, HistoryFilter, RequestDetail, RequestRecord } from '../contract/index.ts'
+import type {
+  AuditEntry,
+  AuditFilter,
+  HistoryFilter,
+  RequestDetail,
+  RequestRecord,
+  ToolUse,
+} from '../contract/index.ts'
 import type { AuditAct } from './audit-chain.ts'
 import type { NewRequest, TrafficRow } from './tables.ts'
 
@@ -21,6 +28,8 @@ export interface HistoryStore {
   appendRequests: (requests: readonly NewRequest[], traffic: readonly TrafficRow[]) => Promise<void>
   /** Newest first. */
   findRequests: (filter: HistoryFilter, paging: Paging) => Promise<RequestRecord[]>
+  /** When each tool of each server was called last, as far as the history goes back; with a principal, by that one. */
+  lastCalls: (principal?: string) => Promise<ToolUse[]>
   findRequest: (id: number) => Promise<RequestDetail | null>
   /** The sums of spans that start at `from` or later. */
   traffic: (step: number, from: number) => Promise<TrafficRow[]>

@@ -22,6 +22,7 @@ export const keys = {
   server: (name: string) => ['server', name],
   accounts: ['accounts'],
   tools: ['tools'],
+  lastUsed: ['last-used'],
   prompts: ['prompts'],
   resources: ['resources'],
   pin: (server: string, tool: string | null) => ['pin', server, tool],

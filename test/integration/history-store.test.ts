@@ -218,6 +218,26 @@ describe.each([
       expect(await names({ minDurationMs: 500 })).toBe('b')
     }))
 
+  test('tells when each tool was called last, by whom it may be told', () =>
+    withStore(async (store) => {
+      const call = (server: string, name: string, at: number, principal = 'user:anna'): NewRequest =>
+        request({ server, name, at, principal })
+      await store.appendRequests(
+        [
+          call('github', 'create_issue', NOON + 5),
+          call('github', 'create_issue', NOON),
+          call('files', 'create_issue', NOON + 7, 'user:bert'),
+          request({ method: 'tools/list', name: null, at: NOON + 9 }),
+          request({ server: null, name: 'unknown', at: NOON + 9 }),
+        ],
+        [],
+      )
+      const told = async (principal?: string): Promise<string[]> =>
+        (await store.lastCalls(principal)).map(({ server, name, at }) => `${server} ${name} ${at - NOON}`).toSorted()
+      expect(await told()).toEqual(['files create_issue 7', 'github create_issue 5'])
+      expect(await told('user:bert')).toEqual(['files create_issue 7'])
+    }))
+
   test('finds by the beginnings of words, in every text, also what was appended a moment ago', () =>
     withStore(async (store) => {
       await store.appendRequests(

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import {
   auditExportSchema,
   auditPageSchema,
@@ -9,6 +10,7 @@ import {
   requestDetailSchema,
   statsQuerySchema,
   statsSchema,
+  toolUseSchema,
 } from '../history.ts'
 import type { OperationTable } from './operation.ts'
 
@@ -25,6 +27,10 @@ export const historyOperations = {
     answer: 'application/x-ndjson',
   },
   'GET /api/history/:id': { summary: 'One request, with what is kept of its payloads', answer: requestDetailSchema },
+  'GET /api/tools/last-used': {
+    summary: 'When each tool was called last, as far as the history goes back; without history:read, by oneself',
+    answer: z.array(toolUseSchema),
+  },
   'GET /api/stats': {
     summary: 'Calls, errors and latencies of the last hour, day or week',
     query: statsQuerySchema,

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
 import { z } from 'zod'
-import { toolEntrySchema, type ListedTool, type ToolEntry } from '../../../hub/contract/index.ts'
+import { toolEntrySchema, toolUseSchema, type ListedTool, type ToolEntry } from '../../../hub/contract/index.ts'
 import { request } from '../../lib/client.ts'
 import { keys, type Query } from '../../lib/queries.ts'
 
@@ -22,6 +22,17 @@ export const useServerTools = (server: MaybeRefOrGetter<string>): Query<ListedTo
   useQuery({
     queryKey: computed(() => [...keys.tools, toValue(server)]),
     queryFn: ({ signal }) => ask({ server: toValue(server), schemas: 'false' }, signal),
+  })
+
+/** When each tool was called last, by `server/name`, as far as the history goes back. */
+export const useLastUsed = (): Query<ReadonlyMap<string, number>> =>
+  useQuery({
+    queryKey: keys.lastUsed,
+    queryFn: async ({ signal }) => {
+      const uses = await request('GET /api/tools/last-used', z.array(toolUseSchema), { signal })
+      return new Map(uses.map(({ server, name, at }) => [`${server}/${name}`, at]))
+    },
+    refetchInterval: 30_000,
   })
 
 /** Those whose definition is not the approved one. */

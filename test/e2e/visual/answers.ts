@@ -9,6 +9,7 @@ import type {
   ServerStatus,
   Stats,
   ToolEntry,
+  ToolUse,
 } from '../../../hub/contract/index.ts'
 
 /** What a hub answers for the pictures: the same at each run, to the millisecond. The page checks it against the contract. */
@@ -323,6 +324,11 @@ const memoryPin: Pin = {
   warnings: [],
 }
 
+const lastUsed: ToolUse[] = [
+  { server: 'memory', name: 'read_graph', at: NOW - 5 * SECOND },
+  { server: 'files', name: 'read_text_file', at: NOW - 26 * HOUR },
+]
+
 /** By path; what a path is asked for does not matter. */
 export const answers: Readonly<Record<string, unknown>> = {
   '/api/auth/me': me,
@@ -331,6 +337,7 @@ export const answers: Readonly<Record<string, unknown>> = {
   '/api/servers/memory': memoryDetail,
   '/api/servers/memory/instructions/pin': memoryPin,
   '/api/tools': tools,
+  '/api/tools/last-used': lastUsed,
   '/api/prompts': [],
   '/api/resources': [],
   '/api/profiles': profiles,

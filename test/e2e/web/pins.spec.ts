@@ -84,6 +84,13 @@ test('several tools are selected by keyboard and approved, or hidden in a profil
     expect(await ofProfile()).toEqual({ servers: { east: hidden, west: hidden } })
     await page.locator('li').filter({ hasText: 'work' }).getByRole('button', { name: 'Undo' }).click()
     await expect.poll(ofProfile).toEqual(data.config)
+
+    await page.getByRole('row', { name: 'east' }).getByRole('link').click()
+    await page.getByText('In 1 of 1 profiles').click()
+    await expectAccessible(page)
+    await page.getByRole('switch', { name: 'Show it in the profile work' }).click()
+    await expect(page.getByText('In 0 of 1 profiles')).toBeVisible()
+    expect(await ofProfile()).toEqual({ servers: { east: hidden, west: {} } })
   } finally {
     await hub.close()
   }
