@@ -44,39 +44,50 @@ export async function createAppI18n(locale: Locale): Promise<AppI18n> {
   return i18n
 }
 
-/** A text of words alone, or its words with the names of what stands between them at the odd places; null where there is more to it. */
-type Said = string | readonly string[] | null
+/** A text of words alone, or its words with the names of what stands between them at the odd places. */
+type Form = string | readonly string[]
 
-/** What makes forms, links and other things of texts that only vue-i18n knows. */
+/** What makes lists, links and other things of texts that only vue-i18n knows. */
 const SPECIAL = /[{}|@]/
 
-function readText(messages: unknown, key: string): Said {
+/** The forms of a text, most have one; null where there is more to it. */
+function readText(messages: unknown, key: string): readonly Form[] | null {
   let at = messages
   for (const name of key.split('.')) at = (at as Messages | undefined)?.[name]
   if (typeof at !== 'string') return null
-  const parts = at.split(/\{(\w+)\}/)
-  if (parts.some((part) => SPECIAL.test(part))) return null
-  return parts.length === 1 ? at : parts
+  const forms = at.split(/\s+\|\s+/).map((form) => form.split(/\{(\w+)\}/))
+  if (forms.length > 2 || forms.flat().some((part) => SPECIAL.test(part))) return null
+  return forms.map((parts) => (parts.length === 1 ? (parts[0] ?? '') : parts))
 }
 
 /**
- * Gives nearly all texts without vue-i18n's own way to them, which takes some ten steps for each: a page shows hundreds, and that was
- * a tenth of what it took to open.
+ * Gives nearly all texts without vue-i18n's own way to them, which takes some ten steps for each and compiles those with forms: a page
+ * shows hundreds, and that was a tenth of what it took to open.
  */
 function speedUp({ global }: AppI18n): void {
   const { t } = global
-  let read = new Map<string, Said>()
+  let read = new Map<string, readonly Form[] | null>()
   let from: unknown
   const quick = (key: string, ...rest: unknown[]): string => {
     const messages = global.getLocaleMessage(global.locale.value)
-    if (messages !== from) read = new Map<string, Said>()
+    if (messages !== from) read = new Map<string, readonly Form[] | null>()
     from = messages
-    let said = read.get(key)
-    if (said === undefined) read.set(key, (said = readText(messages, key)))
-    const [values] = rest
-    if (typeof said === 'string' && rest.length === 0) return said
-    if (said === null || typeof said === 'string' || rest.length !== 1 || !isNamed(values)) return callT(key, ...rest)
-    return said.map((part, index) => (index % 2 === 0 ? part : String(values[part] ?? ''))).join('')
+    let forms = read.get(key)
+    if (forms === undefined) read.set(key, (forms = readText(messages, key)))
+    const values = isNamed(rest[0]) ? rest[0] : undefined
+    const last = rest[values === undefined ? 0 : 1]
+    const count = typeof last === 'number' ? last : undefined
+    const known = (values === undefined ? 0 : 1) + (count === undefined ? 0 : 1) === rest.length
+    // The second form is for what is not one, as vue-i18n has it for every language.
+    const form =
+      forms?.length === 1 ? forms[0] : count === undefined ? undefined : forms?.[Math.abs(count) === 1 ? 0 : 1]
+    if (!known || form === undefined) return callT(key, ...rest)
+    if (typeof form === 'string') return form
+    if (rest.length === 0) return callT(key)
+    const given = { n: count, count, ...values }
+    return form
+      .map((part, index) => (index % 2 === 0 ? part : String(given[part as keyof typeof given] ?? '')))
+      .join('')
   }
   const callT = t as (key: string, ...rest: unknown[]) => string
   global.t = quick
