@@ -51,7 +51,7 @@ export const serviceVariables: Readonly<Record<TargetService, HubVariable>> = {
     name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
     why: {
       en: 'Collector of OpenTelemetry traces over HTTP, e.g. http://collector:4318',
-      zh: '通过 HTTP 接收 OpenTelemetry 追踪的收集器，例如 http://collector:4318',
+      zh: '通过 HTTP 接收 OpenTelemetry 跟踪的收集器，例如 http://collector:4318',
     },
   },
   sentry: {

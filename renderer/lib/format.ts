@@ -62,15 +62,19 @@ function formattersOf(locale: string): Formatters {
   return known
 }
 
+/** Chinese beside digits and Latin letters is set apart from them, as in our texts; the platform writes them together. */
+const apart = (text: string): string => text.replace(/(?<=[\w)])(?=\p{Script=Han})|(?<=\p{Script=Han})(?=[\w(])/gu, ' ')
+
 export function createFormat(locale: string, now: () => number): Format {
   const { number, percent, time, dateTime, relative, list, units } = formattersOf(locale)
+  const spaced = locale.startsWith('zh') ? apart : (text: string): string => text
   function unit(value: number, name: string, maximumFractionDigits = 0): string {
     const key = `${name} ${maximumFractionDigits}`
     const format =
       units.get(key) ??
       new Intl.NumberFormat(locale, { style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits })
     units.set(key, format)
-    return format.format(value)
+    return spaced(format.format(value))
   }
 
   return {
@@ -95,11 +99,11 @@ export function createFormat(locale: string, now: () => number): Format {
     dateTime: (at) => dateTime.format(at),
     ago(at) {
       const distance = at - now()
-      if (distance > 0) return relative.format(...ahead(distance))
+      if (distance > 0) return spaced(relative.format(...ahead(distance)))
       const [name, ms] = STEPS.find(([, step]) => -distance >= step) ?? ['second', 1_000]
-      return relative.format(Math.trunc(distance / ms), name)
+      return spaced(relative.format(Math.trunc(distance / ms), name))
     },
-    list: (items) => list.format(items),
+    list: (items) => spaced(list.format(items)),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Locator, Page } from 'playwright'
+import { say, told } from '../../hub/say.ts'
 
 /** What keeps a page from what it asks for, on the paths that `at` is in. */
 export interface Trouble {
@@ -190,21 +191,22 @@ const failing: Screen[] = [
 
 export const screens: readonly Screen[] = [...full, ...empty, ...failing]
 
+/** In the hub's own words, which have those of every language beside them. */
 const problems = {
-  broken: {
+  broken: told({
     status: 500,
     code: 'HUB_INTERNAL',
-    title: 'Internal error',
-    detail: 'database disk image is malformed',
-    cure: 'Read the log of the hub.',
-  },
-  forbidden: {
+    title: 'HUB_INTERNAL',
+    detail: say`The hub failed; its log has the details`,
+    cure: say`Try again; if it stays, report it with the log.`,
+  }),
+  forbidden: told({
     status: 403,
     code: 'HUB_FORBIDDEN',
-    title: 'Forbidden',
-    detail: 'Your role may not do this: it takes users:read',
-    cure: 'Ask an administrator for another role.',
-  },
+    title: 'HUB_FORBIDDEN',
+    detail: say`${'admin'} (${'viewer'}) lacks the permission ${'users:read'}`,
+    cure: say`Ask an administrator to do it, or for a role or key that may.`,
+  }),
 }
 
 /** Has a page's requests end as its trouble says. */

@@ -25,3 +25,13 @@ describe('a moment', () => {
     [-400, 'now'],
   ])('of %i ms is over: %s', (distance, text) => expect(at(distance)).toBe(text))
 })
+
+describe('in Chinese', () => {
+  const chinese = createFormat('zh-CN', () => 1_000 * HOUR)
+
+  it('sets words apart from digits and Latin letters', () => {
+    expect(chinese.ago(1_000 * HOUR - 29_000)).toBe('29 秒前')
+    expect(chinese.duration(1_500)).toBe('1.5 秒')
+    expect(chinese.list(['服务器 memory', 'echo', '配置集'])).toBe('服务器 memory、echo 和配置集')
+  })
+})
