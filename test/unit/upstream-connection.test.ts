@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { McpError } from '../../hub/gateway/json-rpc.ts'
 import { legacyHello, modernHello, notFound, recordedCall, scripted } from '../fixtures/scripted-channel.ts'
 
@@ -104,6 +104,43 @@ describe('after a cancellation', () => {
     cancel('enough')
     expect(call.asked[0]?.signal.aborted).toBe(true)
     expect(script.last().answered).toEqual([])
+  })
+})
+
+describe('a call that takes long', () => {
+  afterEach(() => void vi.useRealTimers())
+
+  it('is waited for from one word of progress to the next, but not for ever', async () => {
+    vi.useFakeTimers()
+    const script = await legacy({ callTimeoutMs: 2_000, totalTimeoutMs: 4_000 })
+    const [silent, busy] = [recordedCall(), recordedCall({ progressToken: 1 })]
+    script.connection.call(silent)
+    script.connection.call(busy)
+    const hop = hopOf(script)
+    for (let progress = 1; progress <= 2; progress++) {
+      vi.advanceTimersByTime(1_500)
+      script.last().say({ method: 'notifications/progress', params: { progressToken: hop, progress } })
+    }
+    expect(silent.replies[0]?.message.error).toMatchObject({ code: -31002 })
+    expect(busy.replies).toEqual([])
+    vi.advanceTimersByTime(900)
+    script.last().say({ method: 'notifications/progress', params: { progressToken: hop, progress: 3 } })
+    expect(busy.replies).toEqual([])
+    vi.advanceTimersByTime(1_100)
+    expect(busy.replies[0]?.message.error).toMatchObject({ code: -31002 })
+    const cancelled = script.last().notified.filter(({ method }) => method === 'notifications/cancelled')
+    expect(cancelled.map(({ params }) => params?.['requestId'])).toEqual([hop - 1, hop])
+  })
+
+  it('is waited for while its client is asked', async () => {
+    vi.useFakeTimers()
+    const script = await legacy({ callTimeoutMs: 2_000, totalTimeoutMs: 4_000 })
+    const call = recordedCall()
+    script.connection.call(call)
+    script.last().say({ id: 'q', method: 'elicitation/create', params: {} })
+    vi.advanceTimersByTime(60_000)
+    expect(call.asked).toHaveLength(1)
+    expect(call.replies).toEqual([])
   })
 })
 
