@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { fixtureServer } from '../../fixtures/hub.ts'
 import { startHttpFixture } from '../../fixtures/mcp-servers/fixtures.ts'
 import { temporaryFolder } from '../../fixtures/built-program.ts'
@@ -9,6 +10,8 @@ import { SESSION, type Input } from './requests.ts'
 
 /** Nothing may keep a client waiting longer. Beside all the other tests the machine itself lets it wait. */
 export const MAX_WAIT_MS = isFull ? 3_000 : 10_000
+/** Over so long a time the latest delays of both event loops are looked at. */
+const LAG_MS = 5_000
 /** While it works it leaves garbage; what it holds shows once it has collected all of it, which it does once a minute at most. */
 const AT_REST_MS = 75_000
 /** What the hub may need more than before, after it has met every input. */
@@ -53,10 +56,12 @@ export async function startTarget(): Promise<Target> {
   const { hostname, port } = new URL(hub.url)
   const agent = new Agent({ keepAlive: true, maxSockets: 64 })
   const before = residentBytes(hub.pid)
+  const lags = await watchLags(hub)
 
   function send(input: Input, session = 'none'): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const body = Buffer.from(input.body, 'latin1')
+      let isLate = false
       const isChunked = input.headers.some(([name]) => name === 'transfer-encoding')
       const length: [string, string][] = isChunked || body.length === 0 ? [] : [['content-length', String(body.length)]]
       const headers = [...input.headers, ...length].map(([name, value]) => [name, value.replaceAll(SESSION, session)])
@@ -79,6 +84,7 @@ export async function startTarget(): Promise<Target> {
             isOpen: type.startsWith('text/event-stream') && input.method !== 'POST',
           }
           const done = (): void => {
+            if (isLate) return
             clearTimeout(timer)
             resolve(answer)
             if (answer.isOpen) response.destroy()
@@ -98,10 +104,14 @@ export async function startTarget(): Promise<Target> {
         },
       )
       const timer = setTimeout(() => {
-        reject(new Error(`no answer within ${MAX_WAIT_MS} ms`))
-        sent.destroy()
+        isLate = true
+        void lags.now().then((late) => {
+          reject(new Error(`no answer within ${MAX_WAIT_MS} ms; ${late}`))
+          sent.destroy()
+        })
       }, MAX_WAIT_MS)
       sent.on('error', (error) => {
+        if (isLate) return
         clearTimeout(timer)
         // What is no HTTP is told so in a body, also where the method, which nobody could read, forbids one.
         if (input.method === 'HEAD' && error.message.includes('Data after `Connection: close`'))
@@ -156,10 +166,40 @@ export async function startTarget(): Promise<Target> {
       })
     },
     close: async () => {
+      lags.close()
       agent.destroy()
       await hub.quit()
       await legacy.stop()
       await folder.dispose()
+    },
+  }
+}
+
+/** Whose a wait is: how late the event loops of the hub and of this process were lately. */
+async function watchLags(hub: HubProcess): Promise<{ now: () => Promise<string>; close: () => void }> {
+  const own = monitorEventLoopDelay()
+  own.enable()
+  // The hub tells the most since it was asked last.
+  const ofHub = async (): Promise<string> => {
+    const signal = AbortSignal.timeout(MAX_WAIT_MS)
+    const response = await fetch(`${hub.url}/api/metrics`, { headers: hub.headers, signal })
+    const text = await response.text()
+    return /^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(text)?.[1] ?? '?'
+  }
+  await ofHub()
+  const timer = setInterval(() => {
+    own.reset()
+    ofHub().catch(() => undefined)
+  }, LAG_MS).unref()
+  return {
+    now: async () => {
+      const ownSeconds = own.max / 1e9
+      const hubSeconds = await ofHub().catch(String)
+      return `lately the event loop of the hub was late by ${hubSeconds} s at most, that of this test by ${ownSeconds.toFixed(3)} s`
+    },
+    close: () => {
+      clearInterval(timer)
+      own.disable()
     },
   }
 }
