@@ -80,7 +80,8 @@ pm2_list() {
     const state = { online: "running", launching: "starting", "waiting restart": "starting", stopping: "starting" }
     // The third time it waits 450 ms (200, 300, 450), however long each start took.
     const crashed = ({ pm2_env }) => pm2_env.unstable_restarts > 2 || pm2_env.prev_restart_delay >= 450 || pm2_env.exit_code === 78
+    // As one text: with FORCE_COLOR, node would colour a number.
     for (const app of all)
-      console.log(app.pm2_env.PORT ?? app.pm2_env.env.PORT, app.pid, crashed(app) ? "failed" : state[app.pm2_env.status] ?? "failed", app.name)
+      console.log([app.pm2_env.PORT ?? app.pm2_env.env.PORT, app.pid, crashed(app) ? "failed" : state[app.pm2_env.status] ?? "failed", app.name].join(" "))
   '
 }

@@ -119,13 +119,15 @@ test('deploy.sh puts the crontab in its place, and its lines do what they say', 
   const crontab = await readFile(path.join(installed.root, 'cron.d/mcp-hub'), 'utf8')
   const lines = crontab.split('\n').filter((line) => /^\d/.test(line))
   expect(lines).toHaveLength(3)
-  const before = (await readdir(path.join(installed.root, 'backups'))).length
+  const archives = async (): Promise<number> =>
+    (await readdir(path.join(installed.root, 'backups'))).filter((name) => name.endsWith('.tar')).length
+  const before = await archives()
   for (const line of lines) {
     const [, user, command = ''] = /^(?:\S+ ){5}(\S+) (.*)$/.exec(line) ?? []
     expect(user).toBe('root')
     await installed.shell(command)
   }
-  expect((await readdir(path.join(installed.root, 'backups'))).length).toBe(before + 1)
+  expect(await archives()).toBe(before + 1)
 })
 
 test('another release and the way back: how long, and no request is lost', async ({ installed }) => {
