@@ -4,11 +4,12 @@ import { emptyTexts, isKept, type DocumentName, type Documents } from '../config
 import type { Backup } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { say, type Said } from '../say.ts'
+import { encryptFile } from './encryption.ts'
 import { fingerprint } from './fingerprint.ts'
 import { DATABASES, MANIFEST, membersOf, placeOf, ROOT, type HubFolders } from './members.ts'
 import { openBackup, type Manifest } from './open-backup.ts'
 
-const NAME = /^mcp-hub-(\d{8}T\d{9}Z)\.tar\.gz$/
+const NAME = /^mcp-hub-(\d{8}T\d{9}Z)\.tar\.gz(?:\.age)?$/
 
 export interface BackupOptions extends HubFolders {
   /** Folder of the archives; made when it is not there. */
@@ -16,6 +17,8 @@ export interface BackupOptions extends HubFolders {
   /** How many to keep, the new one among them; older ones are deleted once the new one was read back and found whole. */
   keep: number
   version: string
+  /** Public keys of age that the archive is encrypted for, once it was read back; in the clear without any. */
+  recipients?: readonly string[]
   /** Where the configuration is, if not in files of `configDir`. */
   documents?: Documents | undefined
 }
@@ -39,7 +42,11 @@ export async function createBackup(options: BackupOptions): Promise<Backup> {
     const partial = join(stage, 'archive.tar.gz')
     await pack(stage, partial).catch(failed(say`The archive could not be written`))
     await (await openBackup(partial, join(stage, 'check'))).dispose()
-    const file = await moveInto(into, partial)
+    const { recipients = [] } = options
+    const closed = `${partial}.age`
+    if (recipients.length > 0)
+      await encryptFile(partial, closed, recipients).catch(failed(say`The archive could not be encrypted`))
+    const file = await moveInto(into, recipients.length > 0 ? closed : partial)
     await prune(into, options.keep)
     return await describe(file)
   } finally {
@@ -55,7 +62,7 @@ export async function listBackups(folder: string): Promise<Backup[]> {
 }
 
 /** Archives of this hub, and those of a published bundle's `ops/backup.sh`, which hold more than one hub. */
-const ARCHIVE = /^mcp-hub-.*\.tar(?:\.gz|\.age)?$/
+const ARCHIVE = /^mcp-hub-.*\.tar(?:\.gz)?(?:\.age)?$/
 
 /** When the newest archive in a folder was made, whoever made it; null where there is none. */
 export async function newestArchive(folder: string): Promise<number | null> {
@@ -147,7 +154,8 @@ async function pack(stage: string, file: string): Promise<void> {
 
 /** Under the name of this moment. */
 async function moveInto(folder: string, partial: string): Promise<string> {
-  const file = join(folder, `mcp-hub-${new Date().toISOString().replace(/[-:.]/g, '')}.tar.gz`)
+  const kind = basename(partial).replace('archive', '')
+  const file = join(folder, `mcp-hub-${new Date().toISOString().replace(/[-:.]/g, '')}${kind}`)
   await rename(partial, file)
   return file
 }

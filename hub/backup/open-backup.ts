@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { openFiles } from '../config/documents.ts'
@@ -7,6 +7,7 @@ import { parseIdentities } from '../auth/parse-identities.ts'
 import type { ConfigTexts, Fault } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { say, wordsFrom, type Said } from '../say.ts'
+import { isEncrypted } from './encryption.ts'
 import { fingerprint } from './fingerprint.ts'
 import { CONFIG_FILES, DATABASES, isMember, MANIFEST, ROOT } from './members.ts'
 
@@ -70,19 +71,10 @@ export async function openBackup(archive: string, stage: string): Promise<Opened
   }
 }
 
-/** What age writes first. */
-const ENCRYPTED = 'age-encryption.org/v1'
-
 async function refuseEncrypted(archive: string): Promise<void> {
-  const handle = await open(archive)
-  try {
-    const { buffer } = await handle.read(Buffer.alloc(ENCRYPTED.length), 0, ENCRYPTED.length, 0)
-    if (buffer.toString('latin1') !== ENCRYPTED) return
-  } finally {
-    await handle.close()
-  }
+  if (!(await isEncrypted(archive))) return
   throw new HubError('HUB_BACKUP_REFUSED', say`The archive is encrypted with age`, {
-    cure: say`Decrypt it first: age --decrypt --identity KEY_FILE --output ARCHIVE ARCHIVE.age. That of a published target is restored there: ops/restore.sh ARCHIVE.age --identity KEY_FILE.`,
+    cure: say`Give the private key: mcp-hub restore ARCHIVE --identity KEY_FILE. Or decrypt it first: age --decrypt --identity KEY_FILE --output ARCHIVE ARCHIVE.age. That of a published target is restored there: ops/restore.sh ARCHIVE.age --identity KEY_FILE.`,
   })
 }
 

@@ -2,6 +2,8 @@ import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createBackup } from '../backup/create-backup.ts'
+import { decryptFile, isEncrypted } from '../backup/encryption.ts'
+import { ageRecipientSchema } from '../contract/age-recipient.ts'
 import { openDocuments } from '../config/open-documents.ts'
 import type { HubFolders } from '../backup/members.ts'
 import { openBackup } from '../backup/open-backup.ts'
@@ -12,6 +14,10 @@ import { CommandError, exitCodes, requireOption, UsageError, type Command, type 
 import { folderOptions } from './setting-options.ts'
 import { settingsHere } from './settings-here.ts'
 
+const identityOption = {
+  identity: { type: 'string', value: 'FILE', help: 'the private key of age, for an archive that is encrypted' },
+} as const
+
 export const backupCommand: Command = {
   name: 'backup',
   summary: 'Keep everything that a hub has in an archive, checked before older ones are deleted; the hub may run.',
@@ -19,12 +25,18 @@ export const backupCommand: Command = {
     ...folderOptions,
     out: { type: 'string', value: 'DIR', help: 'folder of the archives' },
     keep: { type: 'string', value: 'N', help: 'how many archives stay there (default 30)' },
+    recipients: {
+      type: 'string',
+      value: 'KEY,…',
+      help: 'public keys of age (age1…) that the archive is encrypted for',
+    },
     json: { type: 'boolean', help: 'print what was written as JSON' },
   },
   run: (values, io) =>
     explained(async () => {
       const folders = foldersOf(values, io)
       const into = path.resolve(requireOption(values, 'out'))
+      const recipients = recipientsOf(values)
       const documents = await openDocuments({
         configDir: folders.configDir,
         dataDir: folders.dataDir,
@@ -33,13 +45,13 @@ export const backupCommand: Command = {
         log: () => undefined,
       })
       const keep = numberOf(values, 'keep', 30)
-      const backup = await createBackup({ ...folders, into, keep, version: io.version, documents }).finally(
+      const backup = await createBackup({ ...folders, into, keep, version: io.version, recipients, documents }).finally(
         documents.dispose,
       )
       io.out(
         values['json'] === true
           ? `${JSON.stringify({ ...backup, folder: into })}\n`
-          : `Wrote ${path.join(into, backup.name)}, ${(backup.bytes / 1_024).toFixed(0)} kB, and checked every byte.\n`,
+          : `Wrote ${path.join(into, backup.name)}, ${(backup.bytes / 1_024).toFixed(0)} kB, and checked every byte${recipients.length > 0 ? ' before it was encrypted' : ''}.\n`,
       )
     }),
 }
@@ -48,28 +60,25 @@ export const backupVerifyCommand: Command = {
   name: 'backup verify',
   summary: 'Read an archive and check all of it, as restoring would; changes nothing.',
   positional: { name: 'file', help: 'the archive' },
-  options: {},
+  options: identityOption,
   run: (values, io) =>
-    explained(async () => {
-      const stage = await mkdtemp(path.join(tmpdir(), 'mcp-hub-verify-'))
-      try {
-        const { manifest } = await openBackup(await archiveOf(values), path.join(stage, 'archive'))
+    explained(() =>
+      withArchive(values, async (archive, stage) => {
+        const { manifest } = await openBackup(archive, path.join(stage, 'archive'))
         const date = new Date(manifest.at).toISOString()
         io.out(`Whole: ${manifest.files.length} files of ${date}, by MCP Hub ${manifest.version}.\n`)
-      } finally {
-        await rm(stage, { recursive: true, force: true })
-      }
-    }),
+      }),
+    ),
 }
 
 export const restoreCommand: Command = {
   name: 'restore',
   summary: 'Put what an archive holds in the place of what a hub has; what was there is moved aside.',
   positional: { name: 'file', help: 'the archive' },
-  options: folderOptions,
+  options: { ...folderOptions, ...identityOption },
   run: (values, io) =>
     explained(async () => {
-      const { manifest, before } = await restoreBackup(await archiveOf(values), foldersOf(values, io))
+      const { manifest, before } = await withArchive(values, (archive) => restoreBackup(archive, foldersOf(values, io)))
       const date = new Date(manifest.at).toISOString()
       io.out(`Restored ${manifest.files.length} files of ${date}. What was there is in ${before}\n`)
       if (databaseOf(values, io) !== null)
@@ -107,6 +116,30 @@ async function archiveOf(values: Values): Promise<string> {
   const found = await stat(archive).catch(() => null)
   if (found?.isFile() !== true) throw new CommandError(`${archive} is no file.`, 'Give an archive.', exitCodes.data)
   return archive
+}
+
+/** With a folder that goes afterwards, and the archive: decrypted in it where there is a key. */
+async function withArchive<T>(values: Values, work: (archive: string, stage: string) => Promise<T>): Promise<T> {
+  const archive = await archiveOf(values)
+  const stage = await mkdtemp(path.join(tmpdir(), 'mcp-hub-archive-'))
+  try {
+    const { identity } = values
+    if (typeof identity !== 'string' || !(await isEncrypted(archive))) return await work(archive, stage)
+    const plain = path.join(stage, 'archive.tar.gz')
+    await decryptFile(archive, plain, path.resolve(identity))
+    return await work(plain, stage)
+  } finally {
+    await rm(stage, { recursive: true, force: true })
+  }
+}
+
+function recipientsOf({ recipients }: Values): string[] {
+  const keys = typeof recipients === 'string' ? recipients.split(',') : []
+  for (const key of keys) {
+    const problem = ageRecipientSchema.safeParse(key).error?.issues[0]?.message
+    if (problem !== undefined) throw new UsageError(`--recipients ${key}: must be ${problem}.`)
+  }
+  return keys
 }
 
 function numberOf(values: Values, option: string, fallback: number): number {

@@ -71,17 +71,14 @@ const targetShape = z.strictObject({
 })
 
 /** Where a bundle goes. */
-export const targetSchema = targetShape
-  .refine(({ instances, services }) => instances === 1 || services.includes('database'), {
+export const targetSchema = targetShape.refine(
+  ({ instances, services }) => instances === 1 || services.includes('database'),
+  {
     path: ['services'],
     message:
       'more than one hub needs the service database (PostgreSQL, DATABASE_URL): with JSON files and SQLite they would overwrite each other’s configuration, and each would have a history of its own',
-  })
-  .refine(({ mode, backupRecipients }) => mode !== 'kubernetes' || backupRecipients.length === 0, {
-    path: ['backupRecipients'],
-    message:
-      'is for targets with ops/backup.sh; in a cluster the backup job writes to a claim, so encrypt the storage of that',
-  })
+  },
+)
 export type Target = z.infer<typeof targetSchema>
 export type TargetInput = z.input<typeof targetSchema>
 

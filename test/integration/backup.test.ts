@@ -1,9 +1,12 @@
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { PassThrough } from 'node:stream'
 import { create, extract } from 'tar'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { createBackup, listBackups } from '../../hub/backup/create-backup.ts'
+import { createBackup, listBackups, newestArchive } from '../../hub/backup/create-backup.ts'
+import { decryptFile, encryptFile } from '../../hub/backup/encryption.ts'
 import { openBackup } from '../../hub/backup/open-backup.ts'
 import { restoreBackup } from '../../hub/backup/restore-backup.ts'
 import { scheduleBackups } from '../../hub/backup/scheduler.ts'
@@ -51,6 +54,64 @@ async function cli(...args: string[]): Promise<{ code: number; out: string; err:
 
 const codeOf = (error: unknown): string =>
   error instanceof HubError ? `${error.code}: ${error.message}` : String(error)
+
+describe('an encrypted backup', () => {
+  it('is opened by each of its keys, by age itself and by restore, and by nobody else', async () => {
+    const keys = ['one', 'two', 'other'].map((name) => {
+      execFileSync('age-keygen', ['--output', at(`${name}.key`)], { stdio: 'ignore' })
+      return execFileSync('age-keygen', ['-y', at(`${name}.key`)], { encoding: 'utf8' }).trim()
+    })
+    const made = await cli('backup', '--out', at('closed'), '--keep', '1', '--recipients', keys.slice(0, 2).join(','))
+    expect(made).toMatchObject({ code: 0, err: '' })
+    const [name = '', ...others] = await readdir(at('closed'))
+    expect([name, others]).toEqual([expect.stringMatching(/^mcp-hub-.*\.tar\.gz\.age$/), []])
+    expect((await listBackups(at('closed'))).map((backup) => backup.name)).toEqual([name])
+    expect(await newestArchive(at('closed'))).not.toBeNull()
+    const archive = at('closed', name)
+    execFileSync('age', ['--decrypt', '--identity', at('one.key'), '--output', at('plain.tar.gz'), archive])
+    await (await openBackup(at('plain.tar.gz'), at('opened'))).dispose()
+    expect((await cli('backup', 'verify', archive)).err).toContain('--identity KEY_FILE')
+    expect(await cli('backup', 'verify', archive, '--identity', at('other.key'))).toMatchObject({
+      code: 65,
+      err: expect.stringContaining('cannot be decrypted with') as string,
+    })
+    // Beside that of the clear: what is there is put aside, and what was there comes back.
+    const users = await readFile(at('config', 'users.json'), 'utf8')
+    await writeFile(at('config', 'users.json'), '{ "users": [] }')
+    expect(await cli('restore', archive, '--identity', at('two.key'))).toMatchObject({ code: 0, err: '' })
+    expect(await readFile(at('config', 'users.json'), 'utf8')).toBe(users)
+    // A byte that changed is found.
+    const bytes = await readFile(archive)
+    bytes[bytes.length - 40] = (bytes[bytes.length - 40] ?? 0) ^ 1
+    await writeFile(at('closed', 'damaged.age'), bytes)
+    expect((await cli('restore', at('closed', 'damaged.age'), '--identity', at('two.key'))).code).toBe(65)
+    expect((await cli('backup', '--out', at('closed'), '--recipients', 'age1wrong')).err).toContain(
+      '--recipients age1wrong',
+    )
+  })
+})
+
+it.each([0, 1, 65_536, 65_537, 200_000])('%d bytes are as age writes and reads them', async (size) => {
+  const [plain, ours, theirs, back, key] = ['plain', 'ours', 'theirs', 'back', 'key'].map((name) =>
+    at(`${name}-${size}`),
+  )
+  if (!plain || !ours || !theirs || !back || !key) throw new Error('no names')
+  const content = randomBytes(size)
+  await writeFile(plain, content)
+  execFileSync('age-keygen', ['--output', key], { stdio: 'ignore' })
+  const recipient = execFileSync('age-keygen', ['-y', key], { encoding: 'utf8' }).trim()
+  await encryptFile(plain, ours, [recipient])
+  expect(execFileSync('age', ['--decrypt', '--identity', key, ours])).toEqual(content)
+  execFileSync('age', ['--recipient', recipient, '--output', theirs, plain])
+  await decryptFile(theirs, back, key)
+  expect(await readFile(back)).toEqual(content)
+  // Cut off where a chunk ends, or before: neither is taken for the whole.
+  for (const cut of [1, (size % 65_536) + 16]) {
+    await rm(back, { force: true })
+    await writeFile(ours, (await readFile(theirs)).subarray(0, -cut))
+    await expect(decryptFile(ours, back, key)).rejects.toThrow('cannot be decrypted')
+  }
+})
 
 describe('a backup', () => {
   it('holds the sign-ins that hubs share, and puts them back there', async () => {

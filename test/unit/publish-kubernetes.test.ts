@@ -183,6 +183,18 @@ describe('every manifest', () => {
 })
 
 describe('a cluster', () => {
+  it('encrypts its backups where the target names keys, and the README restores them', async () => {
+    const backupRecipients = ['age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p']
+    const bundle = await bundleFor({ backupRecipients })
+    const args = (of: Bundle): unknown => podsOf(one(of, 'CronJob', 'mcp-hub-backup'))[0]?.containers[0]?.args
+    expect(args(bundle)).toEqual(['--out', '/backups', '--keep', '30', '--recipients', backupRecipients.join()])
+    for (const name of ['README.md', 'README.zh-CN.md']) {
+      expect(text(bundle, name)).toContain('["/backups/ARCHIVE","--identity","/run/secrets/backup_key"]')
+      expect(text(bundle, name)).toContain(backupRecipients[0])
+    }
+    expect(args(await bundleFor())).toEqual(['--out', '/backups', '--keep', '30'])
+  })
+
   it('runs one hub and no more where there is no database', async () => {
     const bundle = await bundleFor()
     expect(one(bundle, 'Deployment', 'mcp-hub').spec).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' } })

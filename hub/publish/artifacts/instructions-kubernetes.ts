@@ -36,9 +36,14 @@ export function clusterInstructions(context: BundleContext): ClusterInstructions
   const putSecret = `${kubectl} create secret generic ${names.environment} --from-file=${names.environmentKey}=${ENVIRONMENT} \\
   --dry-run=client -o yaml | kubectl apply --server-side -f -`
   const origin = publicOrigin({ ...target, httpsPort: 443 })
+  const encrypted = target.backupRecipients.length > 0
   const patch = JSON.stringify([
     { op: 'replace', path: '/spec/template/spec/containers/0/command/3', value: 'restore' },
-    { op: 'replace', path: '/spec/template/spec/containers/0/args', value: ['/backups/ARCHIVE'] },
+    {
+      op: 'replace',
+      path: '/spec/template/spec/containers/0/args',
+      value: ['/backups/ARCHIVE', ...(encrypted ? ['--identity', '/run/secrets/backup_key'] : [])],
+    },
     // Without the hub there is no machine that it would have to be on.
     ...(isShared(target) ? [] : [{ op: 'remove', path: '/spec/template/spec/affinity' }]),
   ])
@@ -86,11 +91,11 @@ ${kubectl} rollout restart deployment/${names.hub}`,
 ${kubectl} wait --for=condition=complete --timeout=300s job/backup-now
 ${kubectl} logs job/backup-now`,
     restore: `${kubectl} scale deployment/${names.hub} --replicas=0
-${kubectl} create job restore --from=cronjob/${names.backup} --dry-run=client -o yaml > ../restore.yaml
+${encrypted ? `${putSecret.replace(' \\\n', ' --from-file=backup_key=KEY_FILE \\\n')}\n` : ''}${kubectl} create job restore --from=cronjob/${names.backup} --dry-run=client -o yaml > ../restore.yaml
 kubectl patch --local -f ../restore.yaml --type=json -o yaml \\
   -p '${patch}' | kubectl apply -f -
 ${kubectl} wait --for=condition=complete --timeout=600s job/restore
-${kubectl} scale deployment/${names.hub} --replicas=${target.instances}`,
+${encrypted ? `${putSecret}\n` : ''}${kubectl} scale deployment/${names.hub} --replicas=${target.instances}`,
     logs: `${kubectl} get pods,events
 ${kubectl} logs deployment/${names.hub} --tail=100
 ${kubectl} logs deployment/${names.hub} --previous --tail=100`,

@@ -106,6 +106,13 @@ Every MCP client needs the new one. The same way empties and renews \`JWT_SECRET
 Each night a job writes an archive to the claim \`${names.backups}\` and keeps the newest 30${shared ? '; what is in PostgreSQL besides the configuration is for `pg_dump -Fc`' : ''}. At once, and to see what it said:
 
 ${sh(run.backup)}
+${
+  target.backupRecipients.length === 0
+    ? 'It is not encrypted: publish with `--backup-recipients` to have that.'
+    : `It is encrypted with age, for the private keys of ${target.backupRecipients.map((key) => `\`${key}\``).join(', ')}. Keep these elsewhere: without one nobody reads the archives.
+The commands put the key (KEY_FILE) into the secret while no hub runs, and take it away again.`
+}
+
 To restore ARCHIVE, named as the job said it:
 
 ${sh(run.restore)}
@@ -224,6 +231,13 @@ ${sh(run.token)}
 每晚有一个任务把归档写入存储卷 \`${names.backups}\`，并保留最新的 30 份${shared ? '；PostgreSQL 中配置以外的内容请用 `pg_dump -Fc` 备份' : ''}。立即备份并查看输出：
 
 ${sh(run.backup)}
+${
+  target.backupRecipients.length === 0
+    ? '归档未加密；如需加密，发布时使用 `--backup-recipients`。'
+    : `归档用 age 加密，持有以下任一公钥对应私钥的人才能打开：${target.backupRecipients.map((key) => `\`${key}\``).join('、')}。私钥请保管在别处：没有私钥，谁也无法读取归档。
+以下命令在没有 Hub 运行时把私钥（KEY_FILE）放入 Secret，之后再移除。`
+}
+
 恢复归档时，把 ARCHIVE 换成任务输出的文件名：
 
 ${sh(run.restore)}

@@ -225,6 +225,8 @@ export function webDeployment(values: ClusterValues, siteVersion: string): IDepl
 
 export function backupJob(target: Target, values: ClusterValues): ICronJob {
   const { mounts, volumes, env } = storageOf(target)
+  const keys = target.backupRecipients
+  const encryption = keys.length === 0 ? [] : ['--recipients', keys.join(',')]
   return {
     apiVersion: 'batch/v1',
     kind: 'CronJob',
@@ -261,7 +263,7 @@ export function backupJob(target: Target, values: ClusterValues): ICronJob {
                   name: 'backup',
                   image: values.image.hub,
                   command: ['node', `--env-file=${ENVIRONMENT_FILE}`, 'hub/cli.js', 'backup'],
-                  args: ['--out', '/backups', '--keep', '30'],
+                  args: ['--out', '/backups', '--keep', '30', ...encryption],
                   ...(env === undefined ? {} : { env }),
                   resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },
                   securityContext: confined,
