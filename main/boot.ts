@@ -169,6 +169,7 @@ export async function start(): Promise<void> {
         preload: preloadFile(dist),
         icon: path.join(resources, 'icon.png'),
         // Where no tray shows the way back, closing ends the app.
+        texts,
         hideOnClose: () => !quitting && trayAvailable && settings.desktop.closeToTray,
       })
       window.on('closed', () => {

@@ -1,9 +1,10 @@
 import path from 'node:path'
-import { BrowserWindow, nativeTheme, screen } from 'electron'
+import { BrowserWindow, dialog, nativeTheme, screen } from 'electron'
 import { APP_URL } from './app-url.ts'
 import { hardenContents } from './security.ts'
 import type { WindowBounds } from './settings-file.ts'
 import type { Settings } from './settings.ts'
+import type { Texts } from './texts.ts'
 import { clampBounds } from './window-bounds.ts'
 
 const DEFAULT_SIZE = { width: 1_200, height: 800 }
@@ -15,6 +16,7 @@ export interface WindowOptions {
   icon: string
   /** Decides what closing means: true when the window is only hidden. */
   hideOnClose: () => boolean
+  texts: () => Texts
 }
 
 /** The one window. It is made anew when it was closed. */
@@ -65,6 +67,19 @@ export function createWindow(options: WindowOptions): BrowserWindow {
     if (!options.hideOnClose()) return
     event.preventDefault()
     window.hide()
+  })
+  // A page with edits that are not saved: Electron asks nobody by itself, and the window would just stay.
+  window.webContents.on('will-prevent-unload', (event) => {
+    const { question, leave, stay } = options.texts().unsaved
+    const answer = dialog.showMessageBoxSync(window, {
+      type: 'question',
+      message: question,
+      buttons: [leave, stay],
+      defaultId: 1,
+      cancelId: 1,
+      noLink: true,
+    })
+    if (answer === 0) event.preventDefault()
   })
   void window.loadURL(APP_URL)
   return window
