@@ -13,6 +13,7 @@ type Action = 'enable' | 'disable' | 'restart'
 export interface ServerActions {
   /** Names that something is being done to. */
   readonly busy: ReadonlySet<string>
+  /** Enabling or disabling several can be taken back from the notice. */
   act: (names: readonly string[], action: Action) => Promise<void>
   /** Deletes at once and offers to put back what was there. */
   remove: (names: readonly string[]) => Promise<void>
@@ -26,15 +27,21 @@ export function useServerActions(): ServerActions {
   const client = useQueryClient()
   const busy = reactive(new Set<string>())
 
-  /** One failure does not keep the others from being done; what failed is told together. */
-  async function each(names: readonly string[], what: string, work: (name: string) => Promise<unknown>): Promise<void> {
+  /** One failure does not keep the others from being done; what failed is told together. Gives what was done. */
+  async function each(
+    names: readonly string[],
+    what: string,
+    work: (name: string) => Promise<unknown>,
+  ): Promise<string[]> {
     const queue = names.filter((name) => !busy.has(name))
+    const done: string[] = []
     const failures: { name: string; error: unknown }[] = []
     async function worker(): Promise<void> {
       for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
         busy.add(name)
         try {
           await work(name)
+          done.push(name)
         } catch (error) {
           failures.push({ name, error })
         } finally {
@@ -45,7 +52,7 @@ export function useServerActions(): ServerActions {
     await Promise.all(Array.from({ length: Math.min(PARALLEL, queue.length) }, worker))
     await client.invalidateQueries({ queryKey: keys.servers })
     const [first] = failures
-    if (first === undefined) return
+    if (first === undefined) return done
     toast.error(t(`servers.failed.${what}`, { name: first.name, n: failures.length }, failures.length), {
       description: errorText(first.error),
       duration: 12_000,
@@ -53,6 +60,20 @@ export function useServerActions(): ServerActions {
         label: t('common.copyDetails'),
         onClick: () =>
           void copyText(failures.map(({ name, error }) => `${name}: ${describeError(error)}`).join('\n\n')),
+      },
+    })
+    return done
+  }
+
+  async function act(names: readonly string[], action: Action): Promise<void> {
+    const done = await each(names, action, (name) => api.actOnServer(name, action))
+    if (action === 'restart' || done.length < 2) return
+    const opposite = action === 'enable' ? 'disable' : 'enable'
+    toast.success(t(`servers.switched.${action}`, { n: done.length }, done.length), {
+      duration: 10_000,
+      action: {
+        label: t('common.undo'),
+        onClick: () => void each(done, opposite, (name) => api.actOnServer(name, opposite)),
       },
     })
   }
@@ -67,7 +88,7 @@ export function useServerActions(): ServerActions {
 
   return {
     busy,
-    act: (names, action) => each(names, action, (name) => api.actOnServer(name, action)),
+    act,
     async remove(names) {
       const removed: { name: string; config: ServerConfig }[] = []
       await each(names, 'delete', async (name) => {

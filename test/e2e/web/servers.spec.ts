@@ -1,6 +1,6 @@
 import type { Locator, Page } from '@playwright/test'
 import { temporaryFolder } from '../../fixtures/built-program.ts'
-import { everything, expect, mcpServer, signIn, test } from './fixtures.ts'
+import { everything, expect, expectAccessible, mcpServer, signIn, test } from './fixtures.ts'
 import { PASSWORD, startWebHub } from './hub.ts'
 
 const row = (page: Page, name: string): Locator =>
@@ -119,12 +119,48 @@ test('several servers are worked with at once, and only those in sight', async (
   await page.getByRole('checkbox', { name: 'Select all' }).check()
   const bar = page.getByRole('toolbar', { name: '2 selected' })
   await bar.getByRole('button', { name: 'Disable' }).click()
+  const dialog = page.getByRole('dialog')
+  await expect(dialog).toContainText('2 servers will be disabled.')
+  await expectAccessible(page)
+  await dialog.getByRole('button', { name: 'Disable' }).click()
   await expect(row(page, 'bulk-one')).toContainText('Disabled')
   await expect(row(page, 'bulk-two')).toContainText('Disabled')
+  await page
+    .getByRole('listitem')
+    .filter({ hasText: '2 servers disabled' })
+    .getByRole('button', { name: 'Undo' })
+    .click()
+  await expect(row(page, 'bulk-one')).toContainText('Running')
+  await expect(row(page, 'bulk-two')).toContainText('Running')
   await bar.getByRole('button', { name: 'Delete' }).click()
   await expect(page.getByRole('heading', { name: 'No server matches the filter' })).toBeVisible()
   await page.getByRole('button', { name: 'Clear filter' }).click()
   await expect(row(page, 'other')).toContainText('Running')
+})
+
+test('servers are filtered by the profile that they belong to', async ({ admin: page, hub }) => {
+  const data = { config: { servers: { broken: {} } } }
+  const headers = { origin: hub.url }
+  expect((await page.request.put('/api/profiles/few', { data, headers })).ok()).toBe(true)
+  await page.goto('/servers')
+  await page.getByLabel('Filter by profile').selectOption('few')
+  await expect(page).toHaveURL(/profile=few/)
+  await expect(page.getByRole('row')).toHaveCount(2)
+  await expect(row(page, 'broken')).toBeVisible()
+  expect((await page.request.delete('/api/profiles/few', { headers })).ok()).toBe(true)
+})
+
+test('edits that are not saved are asked about before the tab is closed', async ({ admin: page }) => {
+  await page.goto('/servers/broken/settings')
+  await page.getByLabel('Command').click()
+  await page.keyboard.type('x')
+  const asked = page.waitForEvent('dialog')
+  await page.close({ runBeforeUnload: true })
+  const dialog = await asked
+  expect(dialog.type()).toBe('beforeunload')
+  await dialog.dismiss()
+  await expect(page.getByLabel('Command')).toHaveValue(/x/)
+  await page.getByRole('button', { name: 'Discard changes' }).click()
 })
 
 test('a lost hub is said, and what changed meanwhile is there when it is back', async ({ page, context }) => {
