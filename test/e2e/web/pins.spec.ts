@@ -95,3 +95,41 @@ test('several tools are selected by keyboard and approved, or hidden in a profil
     await hub.close()
   }
 })
+
+test('a profile leads to its keys and to what it tells of a tool, and changes both', async ({ page, context }) => {
+  const hub = await startWebHub({ east: planner('Plans a day.') })
+  try {
+    await signIn(context, hub.url)
+    const data = { config: { servers: { east: {} } } }
+    const headers = { origin: hub.url }
+    expect((await page.request.put(`${hub.url}/api/profiles/work`, { headers, data })).ok()).toBe(true)
+    await page.goto(`${hub.url}/profiles/work`)
+    await page.getByRole('button', { name: 'Keys', exact: true }).click()
+    const dialog = page.getByRole('dialog')
+    await expect(dialog).toContainText('No key that you can see is for this profile yet.')
+    await dialog.getByRole('button', { name: 'New key' }).click()
+    await dialog.getByLabel('Name').fill('laptop')
+    await dialog.getByRole('button', { name: 'Create key' }).click()
+    await expect(dialog).toContainText('laptop')
+    const [key] = (await (await page.request.get(`${hub.url}/api/keys`)).json()) as [{ scope: unknown }]
+    expect(key.scope).toEqual({ profiles: ['work'] })
+    await page.keyboard.press('Escape')
+    await expect(dialog.getByRole('listitem')).toContainText('laptop')
+    await expectAccessible(page)
+    await page.keyboard.press('Escape')
+
+    await page.getByRole('button', { name: 'Change how plan is shown' }).click()
+    await dialog.getByLabel('Read-only').selectOption('Yes')
+    await expectAccessible(page)
+    await dialog.getByRole('button', { name: 'Apply' }).click()
+    await page.getByRole('button', { name: 'Review and save' }).click()
+    await dialog.getByRole('button', { name: 'Save', exact: true }).click()
+    await expect(dialog).toHaveCount(0)
+    const { config } = (await (await page.request.get(`${hub.url}/api/profiles/work`)).json()) as Saved
+    expect(config).toMatchObject({
+      servers: { east: { tools: { overrides: { plan: { annotations: { readOnlyHint: true } } } } } },
+    })
+  } finally {
+    await hub.close()
+  }
+})
