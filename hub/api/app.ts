@@ -40,6 +40,7 @@ import { createRoutes, knownCaller } from './routes.ts'
 import { secretRoutes } from './secrets.ts'
 import { doctorRoutes } from './doctor.ts'
 import { serverRoutes } from './servers.ts'
+import { unusedRoutes } from './unused.ts'
 import { userRoutes } from './users.ts'
 import { settingRoutes, type SettingRoutes } from './settings.ts'
 import { webhookRoutes } from './webhooks.ts'
@@ -100,6 +101,7 @@ export function createApp(options: AppOptions): Express {
   authRoutes(on, options.auth)
   userRoutes(on, options.auth.identity)
   keyRoutes(on, options.auth.identity.keys)
+  unusedRoutes(on, options.auth.identity)
   hubRoutes(on, options.hub)
   serverRoutes(on, options.servers)
   doctorRoutes(on, options.doctor)

@@ -15,6 +15,7 @@ const groups: Readonly<Record<string, string>> = {
   roles: 'What each role may do',
   users: 'People who sign in to this hub',
   sessions: 'Who is signed in',
+  access: 'What was given to people and programs',
   keys: 'Keys for MCP clients and programs',
   hub: 'The hub itself',
   config: 'The configuration as a whole',

@@ -30,6 +30,7 @@ export const routeNeeds = {
   'GET /api/sessions': 'signed-in',
   'DELETE /api/sessions/:id': 'signed-in',
 
+  'GET /api/access/unused': 'keys:manage',
   'GET /api/keys': 'keys:own',
   'POST /api/keys': 'keys:own',
   'PUT /api/keys/:id': 'keys:own',

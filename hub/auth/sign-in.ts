@@ -48,7 +48,12 @@ export interface SignIn {
   sessions: (caller: Caller, everybody: boolean) => Promise<SessionInfo[]>
   revoke: (caller: Caller, id: string) => Promise<void>
   countSessions: () => Promise<ReadonlyMap<string, number>>
+  /** When each user was last there, as far as is known: also without a session now. */
+  lastSeen: () => Promise<ReadonlyMap<string, number>>
 }
+
+/** When users were last there, in the store that hubs share. */
+export const USER_USES = 'user-uses'
 
 export interface SignInSettings {
   /** Wrong passwords that are let pass, and how long they count. */
@@ -73,6 +78,7 @@ export interface SignInOptions {
 export function createSignIn(options: SignInOptions): SignIn {
   const { file, cluster, tokens, passwords, rules, settings, audit, now } = options
   const { sessions } = cluster
+  const uses = cluster.notes(USER_USES)
   const lockout = createLockout(cluster, settings)
 
   const find = (name: string): UserEntry | undefined =>
@@ -108,6 +114,7 @@ export function createSignIn(options: SignInOptions): SignIn {
       userAgent: userAgent.slice(0, 200),
     }
     await sessions.open(session)
+    await uses.put(new Map([[user.name, String(now())]]))
     return tokensOf(user, session, 0)
   }
 
@@ -175,6 +182,7 @@ export function createSignIn(options: SignInOptions): SignIn {
         })
       }
       if (rotation.outcome === 'unknown') throw ended()
+      await uses.put(new Map([[user.name, String(now())]]))
       return tokensOf(user, session, rotation.generation)
     },
     logout: async (caller, refreshToken) => {
@@ -248,6 +256,12 @@ export function createSignIn(options: SignInOptions): SignIn {
         })
       await sessions.revoke(id)
       audit({ action: 'session.revoke', by: caller, target: session.user })
+    },
+    lastSeen: async () => {
+      const seen = new Map([...(await uses.read())].map(([user, at]) => [user, Number(at)]))
+      // Of sessions from before this was noted.
+      for (const { user, usedAt } of await sessions.list(null)) seen.set(user, Math.max(seen.get(user) ?? 0, usedAt))
+      return seen
     },
     countSessions: async () => {
       const counts = new Map<string, number>()

@@ -11,7 +11,7 @@ import type { IdentityFile } from './identity-file.ts'
 import type { PasswordRules } from './password-rules.ts'
 import type { Passwords } from './passwords.ts'
 import type { SetupCode } from './setup-code.ts'
-import type { SignIn } from './sign-in.ts'
+import { USER_USES, type SignIn } from './sign-in.ts'
 
 /** The users, as administrators manage them. */
 export interface Users {
@@ -66,7 +66,11 @@ export function createUsers(options: UsersOptions): Users {
   }
 
   async function describe(entries: readonly UserEntry[]): Promise<User[]> {
-    const [lockouts, counts] = await Promise.all([signIn.lockout.list(), signIn.countSessions()])
+    const [lockouts, counts, seen] = await Promise.all([
+      signIn.lockout.list(),
+      signIn.countSessions(),
+      signIn.lastSeen(),
+    ])
     return entries.map((entry) => ({
       name: entry.name,
       role: entry.role,
@@ -75,6 +79,7 @@ export function createUsers(options: UsersOptions): Users {
       mustChangePassword: entry.mustChangePassword ?? false,
       createdAt: entry.createdAt ?? null,
       passwordChangedAt: entry.passwordChangedAt ?? null,
+      lastSeenAt: seen.get(entry.name) ?? null,
       lockouts: lockouts.filter(({ user }) => user === entry.name).map(({ address, until }) => ({ address, until })),
       sessions: counts.get(entry.name) ?? 0,
     }))
@@ -171,6 +176,8 @@ export function createUsers(options: UsersOptions): Users {
       await file.remove('users', name, note)
       for (const { id, owner } of file.current.keys) if (owner === name) await file.remove('keys', id, note)
       await cluster.sessions.revokeUser(name)
+      // Whoever gets the name next is somebody else.
+      await cluster.notes(USER_USES).delete(name)
       audit({ action: 'user.delete', by: caller, target: name })
     },
     resetPassword: async (caller, name, password) => {

@@ -1,3 +1,4 @@
+import { accessUnusedCommand } from './access-unused.ts'
 import { backupCommand, backupVerifyCommand, restoreCommand } from './backup.ts'
 import { configCheckCommand } from './config-check.ts'
 import { configDiffCommand, configPullCommand, configPushCommand } from './config-remote.ts'
@@ -48,6 +49,7 @@ const commands: readonly Command[] = [
   keyListCommand,
   keyRevokeCommand,
   deployKeyEnrolCommand,
+  accessUnusedCommand,
   backupVerifyCommand,
   backupCommand,
   restoreCommand,

@@ -66,6 +66,8 @@ export const userSchema = z.object({
   mustChangePassword: z.boolean(),
   createdAt: z.number().nullable(),
   passwordChangedAt: z.number().nullable(),
+  /** When they signed in, or a session of theirs went on; null where that is not known. */
+  lastSeenAt: z.number().nullable(),
   /** Until when sign-ins with this name are refused, and from where; empty when they are not. */
   lockouts: z.array(z.object({ address: z.string(), until: z.number() })),
   sessions: z.number().int(),
@@ -113,6 +115,27 @@ export const keySchema = z.object({
   lastUsedFrom: z.string().nullable(),
 })
 export type Key = z.infer<typeof keySchema>
+
+/** `GET /api/access/unused` */
+export const unusedQuerySchema = z.strictObject({
+  days: z.coerce.number().int().min(1).max(9_999).default(90),
+})
+/** A user or a key that nobody used for that long. */
+export const unusedGrantSchema = z.object({
+  kind: z.enum(['user', 'key']),
+  /** The name of a user, the id of a key. */
+  id: z.string(),
+  name: z.string(),
+  /** Of a key; null for the hub's own, and for users. */
+  owner: z.string().nullable(),
+  /** Of a user. */
+  role: roleSchema.nullable(),
+  scope: scopeSchema.nullable(),
+  createdAt: z.number().nullable(),
+  /** Null when it never was, or that is not known. */
+  lastUsedAt: z.number().nullable(),
+})
+export type UnusedGrant = z.infer<typeof unusedGrantSchema>
 
 export const createKeySchema = z.strictObject({
   name: z.string().trim().min(1).max(100),

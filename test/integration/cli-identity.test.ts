@@ -125,3 +125,55 @@ it('works where no hub has run yet', async () => {
   expect((await run(['user', 'list'], '', env)).out).toMatch(/^root +admin +must change the password +0$/m)
   await folder.dispose()
 })
+
+it('names the users and keys that nobody used for so many days, as the API does', async () => {
+  const before = Date.now() - 100 * 86_400_000
+  const old = (name: string, more: object = {}): object => person(name, 'user', { createdAt: before, ...more })
+  const key = (id: string, more: object = {}): object => ({
+    id,
+    name: `key ${id}`,
+    hash: 'a'.repeat(64),
+    owner: null,
+    permissions: ['mcp:connect'],
+    createdAt: before,
+    ...more,
+  })
+  const other = await startHub(
+    {},
+    { auth: { bcryptRounds: 10 } },
+    {
+      users: [
+        person('admin', 'admin', { createdAt: Date.now() }),
+        old('gone'),
+        old('here'),
+        old('off', { disabled: true }),
+      ],
+      keys: [
+        key('aaaaaaaaaaaa'),
+        key('bbbbbbbbbbbb', { expiresAt: Date.now() - 1 }),
+        key('cccccccccccc', { owner: 'off' }),
+        key('dddddddddddd', { createdAt: Date.now() }),
+      ],
+    },
+  )
+  try {
+    expect((await login(other, 'here')).status).toBe(200)
+    const unused = (await other.api('GET', '/api/access/unused?days=90')).body as { kind: string; id: string }[]
+    expect(unused.map(({ kind, id }) => `${kind} ${id}`)).toEqual(['user gone', 'key aaaaaaaaaaaa'])
+    expect((await other.api('GET', '/api/access/unused?days=101')).body).toEqual([])
+    expect((await other.api('GET', '/api/access/unused?days=0')).status).toBe(400)
+    const env = { CONFIG_DIR: other.configDir, DATA_DIR: other.dataDir }
+    const told = await run(['access', 'unused', '--json'], '', env)
+    expect([told.code, JSON.parse(told.out)]).toEqual([0, unused])
+    expect((await run(['access', 'unused'], '', env)).out).toMatch(/^user +gone +user .*\nkey +aaaaaaaaaaaa +key aaaa/m)
+    expect((await run(['access', 'unused', '--days', 'x'], '', env)).code).toBe(64)
+    // A name that is given to somebody else is nobody's past.
+    const user = async (): Promise<unknown> => (await other.api('GET', '/api/users/here')).body
+    expect(await user()).toMatchObject({ lastSeenAt: expect.any(Number) as number, sessions: 1 })
+    await other.api('DELETE', '/api/users/here')
+    await other.api('POST', '/api/users', { name: 'here', role: 'user' })
+    expect(await user()).toMatchObject({ lastSeenAt: null })
+  } finally {
+    await other.close()
+  }
+})

@@ -17,6 +17,8 @@ import {
   sessionSchema,
   sessionsQuerySchema,
   setupSchema,
+  unusedGrantSchema,
+  unusedQuerySchema,
   userSchema,
 } from '../auth.ts'
 import type { OperationTable } from './operation.ts'
@@ -69,6 +71,12 @@ export const accessOperations = {
     answer: z.array(sessionInfoSchema),
   },
   'DELETE /api/sessions/:id': { summary: 'End a session' },
+
+  'GET /api/access/unused': {
+    summary: 'Users and keys that nobody used for so many days, the longest unused first',
+    query: unusedQuerySchema,
+    answer: z.array(unusedGrantSchema),
+  },
 
   'GET /api/keys': { summary: 'One’s own keys; for who manages keys everybody’s', answer: z.array(keySchema) },
   'POST /api/keys': {

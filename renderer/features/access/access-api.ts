@@ -7,6 +7,7 @@ import {
   enrolmentSchema,
   keySchema,
   sessionInfoSchema,
+  unusedGrantSchema,
   userSchema,
 } from '../../../hub/contract/index.ts'
 import type { BodyOf, QueryOf } from '../../../hub/contract/operations/table.ts'
@@ -36,6 +37,9 @@ export const accessApi = {
     request('POST /api/admin/deploy-keys', enrolmentSchema, { body }),
   deleteKey: (id: string) => perform('DELETE /api/keys/:id', { params: { id } }),
 
+  /** What nobody used for 90 days. */
+  unused: (signal?: AbortSignal) => request('GET /api/access/unused', z.array(unusedGrantSchema), { signal }),
+
   sessions: (signal?: AbortSignal) => request('GET /api/sessions', z.array(sessionInfoSchema), { signal }),
   endSession: (id: string) => perform('DELETE /api/sessions/:id', { params: { id } }),
 
@@ -47,6 +51,7 @@ export const accessApi = {
 export const accessKeys = {
   users: ['users'],
   keys: ['keys'],
+  unused: ['unused-grants'],
   sessions: ['sessions'],
   audit: (filter: unknown) => ['audit', filter],
 } as const
