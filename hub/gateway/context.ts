@@ -5,7 +5,6 @@ import type { Upstream } from '../upstream/upstream.ts'
 import type { ListKind } from '../upstream/catalog.ts'
 import type { OnExchange } from './exchange.ts'
 import type { Traces } from './trace-context.ts'
-import type { Shares } from './shares.ts'
 import type { SessionHolder, SessionRecords } from './session-records.ts'
 import type { Tasks } from './tasks.ts'
 import type { HubInfo, View } from './view.ts'
@@ -29,8 +28,6 @@ export interface GatewayContext {
   sessionRecords: ((context: GatewayContext, holder: SessionHolder) => SessionRecords) | null
   upstreams: () => ReadonlyMap<string, Upstream>
   tasks: Tasks
-  /** Resources that somebody subscribed to, in sessions and listens together. */
-  subscriptions: Shares
   /** Tells the gateway that somebody's wish for updates of tasks changed. */
   tasksChanged: () => void
   /** Counts and records; called after the answer is on its way. */

@@ -27,7 +27,6 @@ import { createAggregatedView } from './aggregated-view.ts'
 import { createSearchableView, personalWith, type ToolSearchModes } from './searchable-view.ts'
 import { createServerView } from './server-view.ts'
 import { createScopedViews } from './scoped-views.ts'
-import { Shares } from './shares.ts'
 import { createTaskOwners } from './task-owners.ts'
 import { createTasks } from './tasks.ts'
 import type { Admission, HubInfo, View } from './view.ts'
@@ -95,11 +94,6 @@ export function createGateway(options: GatewayOptions): Gateway {
     sessionRecords: options.sessionRecords,
     upstreams: options.upstreams,
     tasks: createTasks(createTaskOwners(options.taskOwners, (text) => options.warn(text, {}))),
-    subscriptions: new Shares(
-      () => limits.maxSubscriptionsPerPrincipal,
-      (taken) =>
-        `This key already has ${taken} subscriptions to resources (limits.maxSubscriptionsPerPrincipal): end some that are not needed`,
-    ),
     tasksChanged,
     onExchange: options.onExchange,
     traces: options.traces,

@@ -109,7 +109,7 @@ export function createLegacyRequests(context: GatewayContext, changed: (session:
     else if (method === 'ping') respond(EMPTY_RESULT)
     else if (WISHES.has(method)) {
       void import('./session-wishes.ts')
-        .then(({ wish }) => wish(session, method, params))
+        .then(({ wish }) => wish(context, session, method, params))
         .then(() => {
           respond(EMPTY_RESULT)
           changed(session)

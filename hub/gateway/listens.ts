@@ -7,7 +7,7 @@ import { ListWatch } from './list-watch.ts'
 import { ownerOf } from './modern-envelope.ts'
 import { ResourceSubscriptions } from './resource-subscriptions.ts'
 import { declaresTasks, exposedTaskId, missingTasks, type TaskPlace } from './tasks.ts'
-import { Shares } from './shares.ts'
+import { Shares, subscriptionShares } from './shares.ts'
 import type { View, Viewer } from './view.ts'
 
 interface Listen {
@@ -68,12 +68,12 @@ export function createListens(context: GatewayContext): Listens {
     const lists = new ListWatch(view, viewer)
     const { principal } = viewer
     // Refused as a whole: what an acknowledgement leaves out is what a server refused.
-    context.subscriptions.check(principal, new Set(uris).size)
+    subscriptionShares(context).check(principal, new Set(uris).size)
     const giveBack = shares.take(principal)
     const entry: Listen = { id, view, kinds, lists, outlet, tasks, early: [] }
     const resources = new ResourceSubscriptions({
       view,
-      take: () => context.subscriptions.take(principal),
+      take: () => subscriptionShares(context).take(principal),
       client: () => ({ viewer, owner: ownerOf(viewer, meta), wantsLogs: meta[META.logLevel] !== undefined }),
       tell: (updated) => tell(entry, 'notifications/resources/updated', updated),
     })

@@ -19,7 +19,7 @@ import {
 } from './json-rpc.ts'
 import { requestIdOf } from '../http-answers.ts'
 import { exposeUris } from './exposed-uris.ts'
-import { createListens, type Listens } from './listens.ts'
+import { createLateListens, type LateListens } from './late-listens.ts'
 import { checkParamHeaders, outgoingParamHeaders } from './mcp-headers.ts'
 import { modernBody, modernError, pagesRefused, refusesPages, type ResultOrigin } from './modern-result.ts'
 import {
@@ -69,7 +69,7 @@ interface Carrier {
   parked: ParkedCall | null
 }
 
-export interface ModernEdge extends Edge, Pick<Listens, 'wantedTasks' | 'taskChanged'> {
+export interface ModernEdge extends Edge, Pick<LateListens, 'wantedTasks' | 'taskChanged'> {
   handle: (http: HttpRequest, message: Params) => void
   readonly listens: number
   closeAll: () => void
@@ -77,7 +77,7 @@ export interface ModernEdge extends Edge, Pick<Listens, 'wantedTasks' | 'taskCha
 
 /** The stateless edge (2026-07-28). Checks stand in the order of PROTOCOL §3.3. */
 export function createModernEdge(context: GatewayContext, parking: ParkingLot): ModernEdge {
-  const listens = createListens(context)
+  const listens = createLateListens(context)
   const reader: OutletOptions = {
     maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
     onOverflow: () => context.slowReader(null),
@@ -150,12 +150,13 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     if (Object.hasOwn(LISTS, method))
       return answerList(http.view, LISTS[method] ?? 'tools', id, exchange, params, viewer, outlet)
     if (method === 'server/discover') return discover(http.view, id, exchange, viewer, outlet)
-    if (method === 'subscriptions/listen') {
-      listens.open(http, id, params, viewer, outlet)
-      exchange.succeeded(0)
-      context.onExchange(exchange, undefined, null)
-      return null
-    }
+    if (method === 'subscriptions/listen')
+      return listens.loaded().then(({ open }) => {
+        if (isGone(http, exchange)) return
+        open(http, id, params, viewer, outlet)
+        exchange.succeeded(0)
+        context.onExchange(exchange, undefined, null)
+      })
     return forward(http, id, exchange, params, viewer, outlet)
   }
 

@@ -114,7 +114,7 @@ function createSessionRecords(
     const { version, capabilities, clientInfo } = answer.record
     const params = { protocolVersion: version, capabilities, clientInfo }
     const session = holder.add(http, params, { id, generation: answer.generation })
-    restore(session, answer.record)
+    restore(context, session, answer.record)
     kept.set(session, 0)
     // Shows at once when yet another hub asked for it meanwhile: what it told came before the session was here.
     changed(session)
@@ -149,5 +149,5 @@ function createSessionRecords(
 }
 
 function recordOf({ version, capabilities, clientInfo, logLevel, subscriptions }: Session): ClientSessionRecord {
-  return { version, capabilities, clientInfo, logLevel: logLevel ?? null, subscriptions: subscriptions.uris }
+  return { version, capabilities, clientInfo, logLevel: logLevel ?? null, subscriptions: subscriptions?.uris ?? [] }
 }

@@ -67,10 +67,7 @@ export function createSessionTable(context: GatewayContext): SessionTable {
       principal,
       http.view,
       reader,
-      {
-        maxReplayBytes: () => context.limits.maxReplayBytesPerSession,
-        takeSubscription: () => context.subscriptions.take(principal),
-      },
+      () => context.limits.maxReplayBytesPerSession,
       continued,
     )
     session.begin(params)

@@ -1,14 +1,31 @@
 import type { ClientSessionRecord } from '../cluster/cluster.ts'
 import { logLevels, type LogLevel } from './call.ts'
 import { McpError, rpc, type Params } from './json-rpc.ts'
+import type { GatewayContext } from './context.ts'
+import { ResourceSubscriptions } from './resource-subscriptions.ts'
 import type { Session } from './session.ts'
+import { subscriptionShares } from './shares.ts'
 
 /** What a session asks for that it wants to hear. Rejects with McpError. */
-export async function wish(session: Session, method: string, params: Params | undefined): Promise<void> {
+export async function wish(
+  context: GatewayContext,
+  session: Session,
+  method: string,
+  params: Params | undefined,
+): Promise<void> {
   if (method === 'logging/setLevel') await setLevel(session, params)
   else if (typeof params?.['uri'] !== 'string') throw new McpError(rpc.invalidParams, 'uri must be a string')
-  else if (method === 'resources/subscribe') await session.subscriptions.add(params['uri'])
-  else session.subscriptions.remove(params['uri'])
+  else if (method === 'resources/subscribe') await subscriptionsOf(context, session).add(params['uri'])
+  else session.subscriptions?.remove(params['uri'])
+}
+
+function subscriptionsOf(context: GatewayContext, session: Session): ResourceSubscriptions {
+  return (session.subscriptions ??= new ResourceSubscriptions({
+    view: session.view,
+    client: () => ({ viewer: session.viewer, owner: session.id, wantsLogs: session.logLevel !== undefined }),
+    take: () => subscriptionShares(context).take(session.principal),
+    tell: (params) => session.tell('notifications/resources/updated', params),
+  }))
 }
 
 /** A server logs from the lowest level that a session wants; each session's own is applied to what comes. */
@@ -18,7 +35,7 @@ async function setLevel(session: Session, params: Params | undefined): Promise<v
   const wantedLogs = session.logLevel !== undefined
   session.logLevel = level
   // On a pipe another connection serves the client then.
-  if (!wantedLogs) await session.subscriptions.renew()
+  if (!wantedLogs) await session.subscriptions?.renew()
   await Promise.all(
     session.view.upstreams.map((upstream) =>
       upstream.instanceFor(session.principal, session.capabilities, session.viewer.resident).then(
@@ -30,8 +47,12 @@ async function setLevel(session: Session, params: Params | undefined): Promise<v
 }
 
 /** Asks the servers again for what a session wants to hear that another hub had. */
-export function restore(session: Session, { logLevel, subscriptions }: ClientSessionRecord): void {
+export function restore(
+  context: GatewayContext,
+  session: Session,
+  { logLevel, subscriptions }: ClientSessionRecord,
+): void {
   if (logLevel !== null) setLevel(session, { level: logLevel }).catch(() => undefined)
   // What a server refuses now is not subscribed any more.
-  void Promise.allSettled(subscriptions.map((uri) => session.subscriptions.add(uri)))
+  void Promise.allSettled(subscriptions.map((uri) => subscriptionsOf(context, session).add(uri)))
 }

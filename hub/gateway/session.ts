@@ -28,7 +28,7 @@ import { clientLabel } from './exchange.ts'
 import { Outlet, type OutletOptions, type Recorder } from './outlet.ts'
 import { ListWatch } from './list-watch.ts'
 import { Replay } from './replay.ts'
-import { ResourceSubscriptions } from './resource-subscriptions.ts'
+import type { ResourceSubscriptions } from './resource-subscriptions.ts'
 import { listKinds } from '../upstream/catalog.ts'
 import type { ServedClient } from '../upstream/subscriptions.ts'
 import type { View, Viewer } from './view.ts'
@@ -59,13 +59,6 @@ function randomId(): string {
 export interface Continued {
   id: string
   generation: number
-}
-
-/** How much of what a session may have. */
-export interface SessionShares {
-  maxReplayBytes: () => number
-  /** Counts one more subscription to a resource; throws McpError when there is no room. What it returns gives it back. */
-  takeSubscription: () => () => void
 }
 
 interface Ask {
@@ -99,7 +92,8 @@ export class Session implements SessionClient {
   /** The request that came last and is not answered, of a client that can be asked before its call is under way. */
   waiting: Outlet | null = null
   readonly inFlight = new ChurnMap<JsonRpcId, CancelCall>()
-  readonly subscriptions: ResourceSubscriptions
+  /** Made with the first of them. */
+  subscriptions: ResourceSubscriptions | null = null
   /** As whom it sees its endpoint. */
   viewer: Viewer
   lists: ListWatch
@@ -123,7 +117,7 @@ export class Session implements SessionClient {
     principal: string,
     view: View,
     reader: OutletOptions,
-    shares: SessionShares,
+    maxReplayBytes: () => number,
     continued: Continued | null = null,
   ) {
     this.id = continued?.id ?? (instance === null ? '' : `${instance}.`) + randomId()
@@ -133,13 +127,7 @@ export class Session implements SessionClient {
     this.view = view
     this.viewer = this.#asViewer()
     this.lists = new ListWatch(view, this.viewer)
-    this.subscriptions = new ResourceSubscriptions({
-      view,
-      take: shares.takeSubscription,
-      client: () => ({ viewer: this.viewer, owner: this.id, wantsLogs: this.logLevel !== undefined }),
-      tell: (params) => this.tell('notifications/resources/updated', params),
-    })
-    this.#replay = new Replay(shares.maxReplayBytes)
+    this.#replay = new Replay(maxReplayBytes)
     this.reader = reader
     this.outlets = { ...reader, recorderFor: (outlet) => this.#recorderFor(outlet) }
   }
@@ -240,7 +228,7 @@ export class Session implements SessionClient {
   #catchUp(): void {
     this.lists = new ListWatch(this.view, this.viewer)
     for (const method of this.lists.changes(listKinds)) this.tell(method)
-    for (const uri of this.subscriptions.uris) this.tell('notifications/resources/updated', { uri })
+    for (const uri of this.subscriptions?.uris ?? []) this.tell('notifications/resources/updated', { uri })
   }
 
   /** Puts a question to the client on the given stream; its answer comes as a POST. */
@@ -333,7 +321,7 @@ export class Session implements SessionClient {
   /** Another hub has it now: calls that are under way here are answered, but nothing that comes from the client gets here. */
   leave(why = 'The session goes on at another hub'): void {
     this.#left = true
-    this.subscriptions.close()
+    this.subscriptions?.close()
     for (const ask of [...this.#asks.values()]) ask.settle({ error: new McpError(rpc.internalError, why) })
     this.general?.retire()
   }

@@ -1,3 +1,4 @@
+import type { GatewayContext } from './context.ts'
 import { McpError, rpc } from './json-rpc.ts'
 
 /** How much of something each principal has, so that none uses up what is there for all. */
@@ -31,4 +32,19 @@ export class Shares {
       else this.#taken.set(principal, left)
     }
   }
+}
+
+const ofGateways = new WeakMap<GatewayContext, Shares>()
+
+/** Of the resources that somebody subscribed to, in sessions and listens together. */
+export function subscriptionShares(context: GatewayContext): Shares {
+  const known = ofGateways.get(context)
+  if (known !== undefined) return known
+  const shares = new Shares(
+    () => context.limits.maxSubscriptionsPerPrincipal,
+    (taken) =>
+      `This key already has ${taken} subscriptions to resources (limits.maxSubscriptionsPerPrincipal): end some that are not needed`,
+  )
+  ofGateways.set(context, shares)
+  return shares
 }
