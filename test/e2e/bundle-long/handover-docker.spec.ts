@@ -69,7 +69,8 @@ async function state(): Promise<Record<string, unknown>> {
       () => true,
       () => false,
     )
-  const list = await machine.pm2('jlist').catch(() => '[]')
+  // Its daemon begins with the first question: in the network, where its hubs are to be.
+  const list = await run(...network.enter(machine.env['PM2'] ?? '', 'jlist'), machine.folder, environment)
   const running = JSON.parse(list.slice(list.lastIndexOf('\n[') + 1)) as { pm2_env: { status: string } }[]
   const crontab = await readFile(path.join(machine.env['CRON_DIR'] ?? '', 'mcp-hub'), 'utf8').catch(() => '')
   return {
