@@ -1,17 +1,21 @@
-import { randomBytes } from 'node:crypto'
-import { open, readFile, stat, type FileHandle } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { open, readFile } from 'node:fs/promises'
+import { Readable, Transform } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
+import { pipeline } from 'node:stream/promises'
 import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
-import { CHUNK, MAGIC, makeHeader, NONCE, openHeader, openPayload, TAG } from './age.ts'
 
-/** More than a header of sixteen keys has. */
-const MAX_HEADER = 16_384
+/** What a file of age (https://age-encryption.org/v1) begins with. */
+const MAGIC = 'age-encryption.org/v1'
 
 /** Whether a file is encrypted with age. Rejects where it cannot be read. */
 export async function isEncrypted(file: string): Promise<boolean> {
   const handle = await open(file)
   try {
-    return (await readAt(handle, 0, MAGIC.length)).toString('latin1') === MAGIC
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAGIC.length), 0, MAGIC.length, 0)
+    return buffer.toString('latin1', 0, bytesRead) === MAGIC
   } finally {
     await handle.close()
   }
@@ -19,37 +23,33 @@ export async function isEncrypted(file: string): Promise<boolean> {
 
 /**
  * Writes `from` to the new file `to`, for public keys of age (`age1…`): each private key opens it alone. What was written is read
- * again, and decrypted. Rejects when it cannot be written whole; what is there then is of no use.
+ * again. Rejects when it cannot be written whole, or a key is none; what is there then is of no use.
  */
 export async function encryptFile(from: string, to: string, recipients: readonly string[]): Promise<void> {
-  const { fileKey, header } = makeHeader(recipients)
-  const nonce = randomBytes(NONCE)
-  const before = Buffer.concat([header, nonce])
-  const { size } = await stat(from)
-  await copyChunks({ from, to, begin: 0, chunk: CHUNK, before, change: openPayload(fileKey, nonce).seal, sync: true })
-  const expected = before.length + size + TAG * Math.max(1, Math.ceil(size / CHUNK))
-  const written = (await stat(to)).size
-  if (written !== expected) throw new Error(`${to} has ${written} bytes of ${expected}`)
-  // Into nothing: what the disk has is what was meant.
-  await copyChunks({
-    from: to,
-    to: null,
-    begin: before.length,
-    chunk: CHUNK + TAG,
-    change: openPayload(fileKey, nonce).unseal,
+  const { Encrypter } = await import('age-encryption')
+  const encrypter = new Encrypter()
+  for (const recipient of recipients) encrypter.addRecipient(recipient)
+  const meant = createHash('sha256')
+  const hashed = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      meant.update(chunk)
+      done(null, chunk)
+    },
   })
+  await pipeline(await changed(from, (file) => encrypter.encrypt(file)), hashed, newFile(to))
+  const written = createHash('sha256')
+  await pipeline(createReadStream(to), written)
+  if (!written.digest().equals(meant.digest())) throw new Error(`${to} does not hold what was written to it`)
 }
 
 /** Writes what is in `from` to the new file `to`. Throws HUB_BACKUP_REFUSED where no key in `identityFile` opens it, or it is damaged. */
 export async function decryptFile(from: string, to: string, identityFile: string): Promise<void> {
   try {
-    const identities = await readFile(identityFile, 'utf8')
-    const handle = await open(from)
-    const start = await readAt(handle, 0, MAX_HEADER).finally(() => handle.close())
-    const { fileKey, length } = openHeader(start, identities)
-    const nonce = start.subarray(length, length + NONCE)
-    const change = openPayload(fileKey, nonce).unseal
-    await copyChunks({ from, to, begin: length + NONCE, chunk: CHUNK + TAG, change })
+    const { Decrypter } = await import('age-encryption')
+    const decrypter = new Decrypter()
+    for (const line of (await readFile(identityFile, 'utf8')).split(/\r?\n/))
+      if (line.trim() !== '' && !line.startsWith('#')) decrypter.addIdentity(line.trim())
+    await pipeline(await changed(from, (file) => decrypter.decrypt(file)), newFile(to))
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new HubError('HUB_BACKUP_REFUSED', say`The archive cannot be decrypted with ${identityFile}: ${reason}`, {
@@ -58,48 +58,12 @@ export async function decryptFile(from: string, to: string, identityFile: string
   }
 }
 
-/** Each chunk of `from`, changed, one after the other; into a new file, or nowhere. */
-async function copyChunks(work: {
-  from: string
-  to: string | null
-  begin: number
-  chunk: number
-  before?: Buffer
-  change: (chunk: Buffer, last: boolean) => Buffer
-  sync?: boolean
-}): Promise<void> {
-  const source = await open(work.from)
-  const target =
-    work.to === null
-      ? null
-      : await open(work.to, 'wx', 0o600).catch(async (error: unknown) => {
-          await source.close()
-          throw error
-        })
-  try {
-    const { size } = await source.stat()
-    if (work.before !== undefined) await target?.writeFile(work.before)
-    let at = work.begin
-    do {
-      const chunk = await readAt(source, at, work.chunk)
-      at += work.chunk
-      await target?.writeFile(work.change(chunk, at >= size))
-    } while (at < size)
-    if (work.sync === true) await target?.sync()
-  } finally {
-    await source.close()
-    await target?.close()
-  }
+type Bytes = ReadableStream<Uint8Array>
+
+/** A file as a stream, after a change that is made while it is read. */
+async function changed(file: string, change: (stream: Bytes) => Promise<Bytes>): Promise<Readable> {
+  return Readable.fromWeb(await change(Readable.toWeb(createReadStream(file)) as Bytes))
 }
 
-/** `length` bytes, or as many as there are. */
-async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(length)
-  let read = 0
-  while (read < length) {
-    const { bytesRead } = await handle.read(buffer, read, length - read, position + read)
-    if (bytesRead === 0) break
-    read += bytesRead
-  }
-  return buffer.subarray(0, read)
-}
+const newFile = (file: string): NodeJS.WritableStream =>
+  createWriteStream(file, { flags: 'wx', mode: 0o600, flush: true })

@@ -1,6 +1,6 @@
-import { isUtf8 } from 'node:buffer'
 /** JSON-RPC 2.0 as MCP uses it: shapes, error codes, and replies that are passed on as bytes. */
 
+import { isUtf8 } from 'node:buffer'
 import { parseExactly } from '../contract/exact-json.ts'
 
 export type JsonRpcId = string | number

@@ -85,6 +85,12 @@ describe('an encrypted backup', () => {
     bytes[bytes.length - 40] = (bytes[bytes.length - 40] ?? 0) ^ 1
     await writeFile(at('closed', 'damaged.age'), bytes)
     expect((await cli('restore', at('closed', 'damaged.age'), '--identity', at('two.key'))).code).toBe(65)
+    const [one = ''] = keys
+    const mistyped = one.slice(0, -1) + (one.endsWith('q') ? 'p' : 'q')
+    expect(await cli('backup', '--out', at('closed'), '--recipients', mistyped)).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('its checksum is wrong') as unknown,
+    })
     expect((await cli('backup', '--out', at('closed'), '--recipients', 'age1wrong')).err).toContain(
       '--recipients age1wrong',
     )
