@@ -72,7 +72,7 @@ finish() {
 
 step preflight "Looking at release $RELEASE and at this machine"
 check_bundle
-check_signature
+check_signature "$work"
 need_root
 if [[ -d $INSTALL_DIR ]]; then lock; fi
 check_machine

@@ -9,17 +9,17 @@ check_bundle() {
   fi
 }
 
-# Who put a public key on this machine wants no bundle that its owner did not sign.
+# Who put a public key on this machine wants no bundle that its owner did not sign. $1 is a folder for the time of it.
 check_signature() {
-  local key=${RELEASE_KEY:-/etc/mcp-hub/release.pem}
+  local signature=$1/signature key=${RELEASE_KEY:-/etc/mcp-hub/release.pem}
   if [[ ! -e $key ]]; then
     [[ ! -f SHA256SUMS.sig ]] || warn "The bundle is signed, and there is no public key at $key to check it with."
     return 0
   fi
   need openssl 'apt-get install --yes openssl'
   [[ -f SHA256SUMS.sig ]] || die 65 "The bundle is not signed, and $key asks for it: publish it with --sign-key. Nothing was changed."
-  if ! quietly openssl base64 -d -A -in SHA256SUMS.sig -out "$work/signature" ||
-    ! quietly openssl pkeyutl -verify -pubin -inkey "$key" -rawin -in SHA256SUMS -sigfile "$work/signature"; then
+  if ! quietly openssl base64 -d -A -in SHA256SUMS.sig -out "$signature" ||
+    ! quietly openssl pkeyutl -verify -pubin -inkey "$key" -rawin -in SHA256SUMS -sigfile "$signature"; then
     die 65 "The bundle is not signed with the key of $key. Nothing was changed."
   fi
 }
