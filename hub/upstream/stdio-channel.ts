@@ -36,8 +36,11 @@ const GARBAGE_PAUSE_MS = 250
 const SHOWN_GARBAGE = 300
 /** So much of either end of a line holds its envelope. */
 const ENVELOPE = 128
-/** How answers begin. */
-const BEGINNINGS = ['{"jsonrpc":"2.0","id":', '{"result":', '{"error":'].map((text) => Buffer.from(text))
+/** How answers begin: with their envelope, or with what they bring. */
+const ENVELOPE_FIRST = [Buffer.from('{"jsonrpc":"2.0","id":')]
+const BEGINNINGS = [...ENVELOPE_FIRST, ...['{"result":', '{"error":'].map((text) => Buffer.from(text))]
+/** To look for the short beginnings in a longer line takes as long as all else that is done with it. */
+const SEARCHED_BYTES = 65_536
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
@@ -75,7 +78,8 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
 
   function onLine(line: Buffer, begunAt?: number): void {
     // Half of another answer before this one is between the ends that are looked at, and would be passed on with it.
-    const isOne = BEGINNINGS.every((beginning) => line.indexOf(beginning, 1) === -1)
+    const sought = line.length > SEARCHED_BYTES ? ENVELOPE_FIRST : BEGINNINGS
+    const isOne = sought.every((beginning) => line.indexOf(beginning, 1) === -1)
     const reply = isOne ? Reply.fromBytes(line) : null
     if (reply !== null) {
       handlers.onReply(reply.hopId as number, reply, begunAt)
