@@ -1,7 +1,7 @@
 import type { Reason } from '../contract/index.ts'
 import type { JsonRpcId, JsonRpcMessage, Reply, RpcError } from '../gateway/json-rpc.ts'
 
-/** What a channel may want to know of a request besides its text. */
+/** What a request needs besides its text; only HTTP channels look at it. */
 export interface RequestHints {
   method: string
   /** Value for `Mcp-Name`, when the method has one. */
@@ -9,8 +9,6 @@ export interface RequestHints {
   paramHeaders: Record<string, string> | undefined
   /** W3C trace context, when the call has one. */
   traceHeaders?: Record<string, string> | undefined
-  /** Nothing else waits for an answer of this server. */
-  isAlone: boolean
 }
 
 export interface ChannelHandlers {

@@ -258,7 +258,6 @@ export function createConnection(options: ConnectionOptions): Connection {
       name: nameOf(call.method, outgoing),
       paramHeaders: call.paramHeaders,
       traceHeaders: traceHeaders(outgoing),
-      isAlone: pending.size === 0,
     }
     // A subscription has no end of its own.
     const deadline = call.method === 'subscriptions/listen' ? Infinity : now + timeoutMs

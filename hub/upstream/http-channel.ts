@@ -284,7 +284,7 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
   /** POSTs what has no answer: a notification, or our answer to a question of the server. */
   function post(text: string, method: string, then?: () => void): void {
     const headers = headersFor(
-      { method, name: undefined, paramHeaders: undefined, isAlone: false },
+      { method, name: undefined, paramHeaders: undefined },
       'application/json, text/event-stream',
     )
     const session = sessionId

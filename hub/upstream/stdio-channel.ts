@@ -63,15 +63,11 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
     if (text !== '' && child?.stdin.writable === true) child.stdin.write(text)
   }
 
-  // Requests of one turn of the event loop go out in one write: the write is what a call costs most. One that comes alone goes
-  // at once: the server works on it while the hub still does what a request leaves to do.
-  function write(text: string, atOnce = false): void {
+  // Requests of one turn of the event loop go out in one write: the write is what a call costs most. That also one that comes
+  // alone waits for the end of its turn costs it 15 µs; to send it at once costs calls side by side a tenth of theirs.
+  function write(text: string): void {
     outgoing += text + '\n'
     if (flushing) return
-    if (atOnce) {
-      flush()
-      return
-    }
     flushing = true
     setImmediate(flush)
   }
@@ -216,7 +212,7 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
     openStreams: 0,
     isShared: true,
     open,
-    send: (hop, text, { isAlone }) => {
+    send: (hop, text) => {
       if (closing)
         handlers.onFailure(hop, { code: rpc.serverUnavailable, message: 'The server process has ended' }, true, null)
       else if ((child?.stdin.writableLength ?? 0) > MAX_UNREAD_BYTES)
@@ -226,7 +222,7 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
           true,
           null,
         )
-      else write(text, isAlone)
+      else write(text)
     },
     notify: (text) => write(text),
     answer: (_id, text) => write(text),

@@ -39,7 +39,7 @@ it('loads when it is opened, and passes everything on from then', async () => {
   await deferred.open()
   deferred.resetSession()
   deferred.established('v', true)
-  deferred.send(1, 'text', { method: 'm', name: undefined, paramHeaders: undefined, isAlone: true })
+  deferred.send(1, 'text', { method: 'm', name: undefined, paramHeaders: undefined })
   deferred.notify('text', 'm')
   deferred.answer('a', 'text')
   expect(deferred.abort(1)).toBe(true)
