@@ -75,7 +75,8 @@ export async function signIn(context: BrowserContext, url: string): Promise<void
 
 /** WCAG 2.2 AA, as far as a program can tell. With `only` one rule: what another theme can change is contrast. */
 export async function expectAccessible(page: Page, only?: 'color-contrast'): Promise<void> {
-  // What fades in or out is not what anybody reads.
+  // What fades in or out is not what anybody reads: what comes from now on does not fade, and what does so already is at its end.
+  await page.emulateMedia({ reducedMotion: 'reduce' })
   await page.evaluate(() => {
     for (const animation of document.getAnimations())
       if (animation.effect?.getComputedTiming().endTime !== Infinity) animation.finish()
