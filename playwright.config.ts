@@ -17,6 +17,8 @@ export default defineConfig({
   outputDir: 'test-results',
   reporter: 'list',
   forbidOnly: Boolean(process.env['CI']),
+  // As in vitest.config.ts: tried once more, and named by `npm test` when it passes only then.
+  retries: process.env['CI'] ? 1 : 0,
   // The most of any project; each says how many of these it takes.
   workers: 2,
   timeout: 60_000,

@@ -1,6 +1,12 @@
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
 
+/**
+ * Real processes on a busy machine: where nobody can look at once, what fails is tried once more. `npm test` names
+ * each test that passed only then, so that its race is found.
+ */
+const retry = process.env['CI'] ? 1 : 0
+
 export default defineConfig({
   test: {
     coverage: { provider: 'v8', include: ['hub/**', 'main/**', 'preload/**', 'renderer/**'] },
@@ -22,6 +28,7 @@ export default defineConfig({
           pool: 'forks',
           // Most of them wait most of the time: one at a time, which is the default on two cores, takes twice as long.
           maxWorkers: 2,
+          retry,
           testTimeout: 30_000,
           hookTimeout: 30_000,
           // What is waited for must come, not come at once: a busy machine takes its time.

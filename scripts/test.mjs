@@ -7,7 +7,7 @@ import { cache, readJson, root, toolEnv, toolNode } from './lib/paths.mjs'
 import { run } from './lib/process.mjs'
 import { onEnd } from './lib/launch.mjs'
 import { report } from './lib/setup-error.mjs'
-import { chooseSteps, countStep, failedTests, longSteps, steps } from './lib/test-steps.mjs'
+import { chooseSteps, countStep, failedTests, flakyTests, longSteps, steps } from './lib/test-steps.mjs'
 import { startVirtualDisplay } from './lib/virtual-display.mjs'
 
 /** Everything that CI runs, from a bare clone: `npm test [-- --only lint,unit]`. */
@@ -27,6 +27,8 @@ const seconds = (/** @type {number} */ since) => `${((performance.now() - since)
 const summary = []
 /** @type {string[]} */
 const failures = []
+/** @type {string[]} */
+const flaky = []
 const total = { passed: 0, failed: 0, skipped: 0 }
 /** @type {Awaited<ReturnType<typeof startVirtualDisplay>> | null} */
 let display = null
@@ -52,6 +54,7 @@ async function runStep(step, beside = false) {
   const written = readJson(reportFile)
   const counts = countStep(step, result.code === 0, written)
   failures.push(...failedTests(step.runner, written))
+  flaky.push(...flakyTests(step.runner, written))
   total.passed += counts.passed
   total.failed += counts.failed
   total.skipped += counts.skipped
@@ -106,6 +109,7 @@ console.log('')
 for (const { name, ok, took, note } of summary) {
   console.log(`${ok ? '✓' : '✗'} ${name.padEnd(12)} ${took.padStart(8)}  ${note}`)
 }
+for (const test of flaky) console.log(`\n~ passed only when tried once more: ${test}`)
 for (const failure of failures) console.log(`\n✗ ${failure}`)
 if (ended.signal.aborted) console.log('Interrupted.')
 if (total.failed > 0 || ended.signal.aborted) process.exitCode = 1

@@ -117,7 +117,40 @@ function readReport(runner, report) {
 export function failedTests(runner, report) {
   if (!isRecord(report)) return []
   if (runner === 'vitest') return records(report['testResults']).flatMap(failedOfVitestFile)
-  return runner === 'playwright' ? records(report['suites']).flatMap(failedOfPlaywrightSuite) : []
+  return runner === 'playwright'
+    ? records(report['suites']).flatMap((suite) => testsOfPlaywrightSuite(suite, (spec) => spec['ok'] === false))
+    : []
+}
+
+/**
+ * The tests of a step that failed first and passed when tried once more, described as those that failed.
+ * @param {Step['runner']} runner
+ * @param {unknown} report
+ * @returns {string[]}
+ */
+export function flakyTests(runner, report) {
+  if (!isRecord(report)) return []
+  if (runner === 'vitest')
+    return records(report['testResults']).flatMap((file) =>
+      testsOfVitestFile(file, (test) => test['status'] === 'passed' && failureMessages(test).length > 0),
+    )
+  return runner === 'playwright'
+    ? records(report['suites']).flatMap((suite) =>
+        testsOfPlaywrightSuite(suite, (spec) => records(spec['tests']).some((test) => test['status'] === 'flaky')),
+      )
+    : []
+}
+
+/**
+ * @param {Record<string, unknown>} file
+ * @param {(test: Record<string, unknown>) => boolean} which
+ * @returns {string[]}
+ */
+function testsOfVitestFile(file, which) {
+  const name = path.relative(root, text(file['name']))
+  return records(file['assertionResults'])
+    .filter(which)
+    .map((test) => describe(name, text(test['fullName']), failureMessages(test)[0]))
 }
 
 /**
@@ -125,28 +158,33 @@ export function failedTests(runner, report) {
  * @returns {string[]}
  */
 function failedOfVitestFile(file) {
-  const name = path.relative(root, text(file['name']))
-  const failed = records(file['assertionResults']).filter((test) => test['status'] === 'failed')
-  if (failed.length === 0 && file['status'] === 'failed') return [describe(name, '', file['message'])]
-  return failed.map((test) => {
-    const messages = Array.isArray(test['failureMessages']) ? test['failureMessages'] : []
-    return describe(name, text(test['fullName']), messages[0])
-  })
+  const failed = testsOfVitestFile(file, (test) => test['status'] === 'failed')
+  const unread = failed.length === 0 && file['status'] === 'failed'
+  return unread ? [describe(path.relative(root, text(file['name'])), '', file['message'])] : failed
+}
+
+/**
+ * @param {Record<string, unknown>} test
+ * @returns {unknown[]}
+ */
+function failureMessages(test) {
+  return Array.isArray(test['failureMessages']) ? test['failureMessages'] : []
 }
 
 /**
  * @param {Record<string, unknown>} suite
+ * @param {(spec: Record<string, unknown>) => boolean} which
  * @returns {string[]}
  */
-function failedOfPlaywrightSuite(suite) {
+function testsOfPlaywrightSuite(suite, which) {
   const here = records(suite['specs'])
-    .filter((spec) => spec['ok'] === false)
+    .filter(which)
     .map((spec) => {
       const results = records(spec['tests']).flatMap((test) => records(test['results']))
       const error = results.map((result) => result['error']).find(isRecord)
       return describe(text(spec['file']), text(spec['title']), error?.['message'])
     })
-  return [...here, ...records(suite['suites']).flatMap(failedOfPlaywrightSuite)]
+  return [...here, ...records(suite['suites']).flatMap((inner) => testsOfPlaywrightSuite(inner, which))]
 }
 
 /**

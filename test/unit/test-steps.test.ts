@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { chooseSteps, countStep, failedTests, steps, type Step } from '../../scripts/lib/test-steps.mjs'
+import { chooseSteps, countStep, failedTests, flakyTests, steps, type Step } from '../../scripts/lib/test-steps.mjs'
 
 const named = (name: string): Step => steps.find((step) => step.name === name)!
 
@@ -66,5 +66,33 @@ describe('npm test', () => {
     const playwright = { suites: [{ specs: [spec('one', true)], suites: [{ specs: [spec('two', false)] }] }] }
     expect(failedTests('playwright', playwright)).toEqual(['web/a.spec.ts: two\n    timed out'])
     expect(failedTests('vitest', null)).toEqual([])
+  })
+
+  it('names what passed only when it was tried once more', () => {
+    const vitest = {
+      testResults: [
+        {
+          name: `${process.cwd()}/test/integration/a.test.ts`,
+          status: 'passed',
+          assertionResults: [
+            { status: 'passed', fullName: 'a works', failureMessages: [] },
+            { status: 'passed', fullName: 'a races', failureMessages: ['too early'] },
+            { status: 'failed', fullName: 'a breaks', failureMessages: ['no', 'no'] },
+          ],
+        },
+      ],
+    }
+    expect(flakyTests('vitest', vitest)).toEqual(['test/integration/a.test.ts: a races\n    too early'])
+    const spec = (title: string, status: string): object => ({
+      title,
+      file: 'web/a.spec.ts',
+      ok: status !== 'unexpected',
+      tests: [{ status, results: status === 'expected' ? [{}] : [{ error: { message: 'timed out' } }, {}] }],
+    })
+    const playwright = {
+      suites: [{ specs: ['expected', 'flaky', 'unexpected'].map((status) => spec(status, status)) }],
+    }
+    expect(flakyTests('playwright', playwright)).toEqual(['web/a.spec.ts: flaky\n    timed out'])
+    expect(flakyTests('vitest', null)).toEqual([])
   })
 })

@@ -42,7 +42,8 @@ test('an entry that is not saved is examined in the add dialog, step by step, an
 
   await paste.fill(JSON.stringify({ mcpServers: { absent: { command: 'no-such-command-anywhere' } } }))
   await page.getByRole('button', { name: 'Review' }).click()
-  await page.getByRole('button', { name: 'Examine' }).click()
+  // Until the hub has read it, the entry of before is there.
+  await page.getByRole('region', { name: 'absent' }).getByRole('button', { name: 'Examine' }).click()
   await expect(page.getByRole('heading', { name: 'Fails at: Executable' })).toBeVisible()
   await expectAccessible(page)
   const saved = (await (await page.request.get('/api/servers')).json()) as { name: string }[]
