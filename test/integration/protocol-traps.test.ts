@@ -21,8 +21,14 @@ let modernServer: ScriptedServer
 let legacyServer: ScriptedServer
 const PARKED_TTL_MS = 500
 const cancelled: unknown[] = []
+/** Ids under which the hub has answered something that the legacy server asked. */
+const answered: unknown[] = []
 /** Ends a call of the legacy server, by the id of its question. */
 const finish = new Map<unknown, () => void>()
+/** Speaks on the stream of the latest call of the legacy server. */
+let speak: (body: object) => void = () => undefined
+/** Tells of progress of that call. */
+let progress: (done: number) => void = () => undefined
 beforeAll(async () => {
   const items = { type: 'array', items: { type: 'number' } }
   modernServer = await startScripted((asked) => {
@@ -40,7 +46,10 @@ beforeAll(async () => {
   legacyServer = await startScripted((asked) => {
     const { response, message } = asked
     if (message?.method === 'notifications/cancelled') cancelled.push(message.params?.['requestId'])
-    if (message?.result !== undefined) finish.get(message.id)?.()
+    if (message?.result !== undefined) {
+      answered.push(message.id)
+      finish.get(message.id)?.()
+    }
     if (message !== null && message.method === undefined) {
       response.writeHead(202).end()
       return
@@ -54,14 +63,14 @@ beforeAll(async () => {
     const { id, params } = message
     const question = { message: '?', requestedSchema: { type: 'object', properties: {} } }
     const progressToken = (params?.['_meta'] as Record<string, unknown> | undefined)?.['progressToken']
-    const progress = (done: number): void =>
-      sendEvent(response, { method: 'notifications/progress', params: { progressToken, progress: done } })
+    speak = (body) => sendEvent(response, body)
+    progress = (done) => speak({ method: 'notifications/progress', params: { progressToken, progress: done } })
     progress(1)
-    sendEvent(response, { jsonrpc: '2.0', id: `q${String(id)}`, method: 'elicitation/create', params: question })
+    speak({ jsonrpc: '2.0', id: `q${String(id)}`, method: 'elicitation/create', params: question })
     const { workMs } = (params?.['arguments'] ?? {}) as { workMs?: number }
     const end = (): void => {
       progress(2)
-      sendEvent(response, { jsonrpc: '2.0', id, result: { content: [] } })
+      speak({ jsonrpc: '2.0', id, result: { content: [] } })
       response.end()
     }
     if (workMs !== undefined) finish.set(`q${String(id)}`, () => setTimeout(end, workMs))
@@ -138,6 +147,23 @@ describe('a call of a legacy server that goes on after an input round', () => {
     const { done } = await goesOn(4 * PARKED_TTL_MS)
     expect(done.result).toMatchObject({ content: [] })
   })
+})
+
+it('what a legacy server says while its call is parked is dropped, not kept for the next round', async () => {
+  const client = modern('/mcp/asking', { elicitation: {} })
+  const params = { name: 'ask', arguments: { workMs: 0 } }
+  const _meta = { progressToken: 'p', 'io.modelcontextprotocol/logLevel': 'debug' }
+  const asked = await client.request('tools/call', { ...params, _meta })
+  progress(1.5)
+  speak({ method: 'notifications/message', params: { level: 'error', data: 'nobody listens' } })
+  // The hub reads in order: once it has answered this, it has read what came before.
+  speak({ jsonrpc: '2.0', id: 'read', method: 'ping' })
+  await waitFor(() => answered.includes('read'))
+  const { requestState } = asked.result ?? {}
+  const inputResponses = { 'elicitation-1': { action: 'decline' } }
+  const done = await client.request('tools/call', { ...params, requestState, inputResponses, _meta })
+  const heard = [asked, done].map(({ before }) => before.map(({ params }) => params?.['progress'] ?? params?.['data']))
+  expect(heard).toEqual([[1], [2]])
 })
 
 it('a server that exits on the probe is started once more, without it', async () => {

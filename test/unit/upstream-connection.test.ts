@@ -142,6 +142,17 @@ describe('a call that takes long', () => {
     expect(call.asked).toHaveLength(1)
     expect(call.replies).toEqual([])
   })
+
+  it('is given up without a word to the server where it is the greeting, which may not be cancelled', async () => {
+    vi.useFakeTimers()
+    const { connection, last } = scripted(() => undefined, { era: 'legacy', startTimeoutMs: 2_000 })
+    const failed = expect(connection.start()).rejects.toThrow('did not answer within 2 s')
+    await vi.advanceTimersByTimeAsync(5_000)
+    await failed
+    expect(connection.inFlight).toBe(0)
+    expect(last().sent.map(({ method }) => method)).toEqual(['initialize'])
+    expect(last().notified).toEqual([])
+  })
 })
 
 describe('a question on a shared pipe', () => {
