@@ -1,6 +1,8 @@
 import { homedir } from 'node:os'
 import { basename } from 'node:path'
-import { NodeClient, Scope, defaultStackParser, makeNodeTransport, type ErrorEvent } from '@sentry/node'
+import { Scope, createStackParser, createTransport, type ErrorEvent } from '@sentry/core'
+import { ServerRuntimeClient, nodeStackLineParser } from '@sentry/core/server'
+import { EnvHttpProxyAgent, request } from 'undici'
 import { splitSecrets } from '../config/secret-patterns.ts'
 import type { FaultReportOptions, ReportFault } from './fault-reports.ts'
 import { createRedactor, type Redactor } from './redactor.ts'
@@ -10,19 +12,33 @@ const MAX_TEXT = 2_000
 /** Shorter values of the environment are ordinary words. */
 const MIN_VALUE = 8
 
-/** The SDK without anything that collects by itself: what leaves is what `scrubbed` lets through. */
+/**
+ * The SDK's core without anything that collects by itself: what leaves is what `scrubbed` lets through. `@sentry/node` would bring
+ * tracing, tools for bundlers and with them a program that is not free software. Goes through the proxy of the environment.
+ */
 export function openSentry(
   dsn: string,
   { release, part, redactor, env }: Omit<FaultReportOptions, 'dsn'>,
 ): ReportFault {
-  const client = new NodeClient({
+  const dispatcher = new EnvHttpProxyAgent()
+  const client = new ServerRuntimeClient({
     dsn,
+    platform: 'node',
     release: `mcp-hub@${release}`,
     environment: env['NODE_ENV'] ?? 'development',
     // Its name is the machine's.
     serverName: '',
-    transport: makeNodeTransport,
-    stackParser: defaultStackParser,
+    transport: (options) =>
+      createTransport(options, async ({ body }) => {
+        const answer = await request(options.url, { method: 'POST', body, headers: options.headers ?? {}, dispatcher })
+        await answer.body.dump()
+        const told = (name: string): string | null => [answer.headers[name]].flat()[0] ?? null
+        return {
+          statusCode: answer.statusCode,
+          headers: { 'retry-after': told('retry-after'), 'x-sentry-rate-limits': told('x-sentry-rate-limits') },
+        }
+      }),
+    stackParser: createStackParser(nodeStackLineParser()),
     integrations: [],
     sendClientReports: false,
     tracesSampleRate: 0,

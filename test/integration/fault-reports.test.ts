@@ -5,10 +5,11 @@ import type { AddressInfo } from 'node:net'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createFaultReports } from '../../hub/observe/fault-reports.ts'
 import { createRedactor } from '../../hub/observe/redactor.ts'
 import { BUILT_HUB_TOKEN, startBuiltHub } from '../fixtures/built-hub.ts'
+import { startForwardProxy } from '../fixtures/network/forward-proxy.ts'
 
 /** An item of an envelope, as Sentry's protocol has it: a line of JSON, and one of what it announces. */
 interface Report {
@@ -103,6 +104,24 @@ it('sends nothing without a DSN, ends no hub when nobody answers, and has an end
   target = dsn
   for (let n = 0; n < 100; n++) await report(new Error(`number ${n}`))
   expect(raw.length).toBe(59)
+})
+
+it('goes through the proxy of the environment', async () => {
+  const proxy = await startForwardProxy(null)
+  vi.stubEnv('http_proxy', proxy.url())
+  vi.stubEnv('no_proxy', '')
+  const report = createFaultReports({
+    dsn: () => dsn,
+    release: '1.2.3',
+    part: 'app',
+    redactor: createRedactor(),
+    env: {},
+  })
+  await report(new Error('behind a proxy'))
+  vi.unstubAllEnvs()
+  expect(raw[0]).toContain('behind a proxy')
+  expect(proxy.log).toHaveLength(1)
+  await proxy.close()
 })
 
 it('is what a real hub does with its last words', async () => {
