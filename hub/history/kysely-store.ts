@@ -2,6 +2,7 @@ import { sql, type Expression, type Kysely, type SqlBool, type Transaction } fro
 import type { AuditEntry, AuditFilter, HistoryFilter } from '../contract/index.ts'
 import { prunedAct } from './acts.ts'
 import { chain } from './audit-chain.ts'
+import { callsSince, createLastCalls } from './last-calls.ts'
 import { searchTerms } from './search-terms.ts'
 import type { HistoryLimits, HistoryStore } from './store.ts'
 import { trafficSteps } from './traffic.ts'
@@ -121,6 +122,7 @@ export function requestsPage(
 
 export function createKyselyStore(engine: Engine): HistoryStore {
   const { history, audit } = engine
+  const lastCalls = createLastCalls(history)
 
   function auditWhere(filter: AuditFilter) {
     const lists = [
@@ -193,17 +195,11 @@ export function createKyselyStore(engine: Engine): HistoryStore {
       const rows = await requestsPage(engine, filter, page).execute()
       return rows.map(toRequest)
     },
-    lastCalls: (principal) =>
-      history
-        .selectFrom('hub_requests')
-        .select(({ fn }) => ['server', 'name', fn.max('at').as('at')])
-        .where('method', '=', 'tools/call')
-        .where('server', 'is not', null)
-        .where('name', 'is not', null)
-        .$if(principal !== undefined, (query) => query.where('principal', '=', principal ?? ''))
-        .groupBy(['server', 'name'])
-        .$narrowType<{ server: string; name: string }>()
-        .execute(),
+    lastCalls: async (principal) => {
+      if (principal === undefined) return lastCalls()
+      const uses = await callsSince(history, 0, principal).execute()
+      return uses.map(({ server, name, at }) => ({ server, name, at }))
+    },
     findRequest: async (id) => {
       const row = await history
         .selectFrom('hub_requests')

@@ -236,6 +236,12 @@ describe.each([
         (await store.lastCalls(principal)).map(({ server, name, at }) => `${server} ${name} ${at - NOON}`).toSorted()
       expect(await told()).toEqual(['files create_issue 7', 'github create_issue 5'])
       expect(await told('user:bert')).toEqual(['files create_issue 7'])
+      // What came since, also of a tool that is known, and what is no longer there.
+      await store.appendRequests([call('github', 'create_issue', NOON + 20), call('files', 'move', NOON + 21)], [])
+      expect(await told()).toEqual(['files create_issue 7', 'files move 21', 'github create_issue 20'])
+      await store.maintain({ ...limits, maxRows: 2 }, NOON)
+      expect(await told()).toEqual(['files move 21', 'github create_issue 20'])
+      expect(await told('user:bert')).toEqual([])
     }))
 
   test('finds by the beginnings of words, in every text, also what was appended a moment ago', () =>
