@@ -8,6 +8,7 @@ import { root } from './lib/paths.mjs'
 import {
   appServers,
   exampleCalls,
+  exampleGuards,
   examplePeople,
   exampleProfiles,
   exampleServers,
@@ -115,6 +116,7 @@ const apps = await startHub(() => appServers)
 const first = await browser.newContext()
 await logIn(first, example.url)
 await exampleCalls(first.request, example.url)
+await exampleGuards(first.request, example.url)
 await examplePeople(first.request, example.url)
 await exampleWebhooks(first.request, example.url)
 const kept = await first.request.post(`${example.url}/api/backups`, { headers: { origin: example.url } })

@@ -20,7 +20,7 @@ export function exampleServers(folder: string): Record<string, unknown> {
     files: { command: 'mcp-server-filesystem', args: ['.'], cwd: folder },
     'issue-tracker': { command: 'issue-tracker-mcp', args: ['--read-only'] },
     search: { type: 'http', url: 'http://127.0.0.1:9/mcp' },
-    'old-notes': { command: 'notes-mcp', hub: { enabled: false } },
+    'old-notes': { command: 'notes-mcp', env: { NOTES_TOKEN: '${secret:NOTES_TOKEN}' }, hub: { enabled: false } },
   }
 }
 
@@ -62,6 +62,14 @@ export async function exampleCalls(request: APIRequestContext, url: string): Pro
   })
   await call('memory', 'search_nodes', { query: 'Ada' })
   await call('everything', 'get-structured-content', { location: 'Chicago' })
+}
+
+/** A secret that a server refers to, and a tool that nobody may call. */
+export async function exampleGuards(request: APIRequestContext, url: string): Promise<void> {
+  const headers = { origin: url }
+  await request.put(`${url}/api/secrets/NOTES_TOKEN`, { headers, data: { value: 'not-a-token-of-anybody' } })
+  const tools = [{ server: 'files', tool: 'move_file' }]
+  await request.post(`${url}/api/pins`, { headers, data: { action: 'quarantine', tools } })
 }
 
 /** Users of all kinds and keys of some. */

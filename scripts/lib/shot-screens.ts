@@ -1,5 +1,6 @@
-import type { Locator, Page } from 'playwright'
+import type { Page } from 'playwright'
 import { say, told } from '../../hub/say.ts'
+import { dialogs, showWebhooks } from './shot-dialogs.ts'
 
 /** What keeps a page from what it asks for, on the paths that `at` is in. */
 export interface Trouble {
@@ -25,30 +26,6 @@ export interface Screen {
 
 /** The same screen when its data does not come. */
 const error = (name: string, path: string, at: string): Screen => ({ name, path, trouble: { at, as: 'broken' } })
-
-const webhooksOf = (page: Page): Locator => page.locator('section[aria-label^="Webhook"]')
-const showWebhooks = (page: Page): Promise<void> => webhooksOf(page).scrollIntoViewIfNeeded()
-/** The dialog that the first button with this icon opens. */
-async function openWebhook(page: Page, icon: string): Promise<Locator> {
-  await webhooksOf(page).locator(`button:has(svg.lucide-${icon})`).first().click()
-  const dialog = page.getByRole('dialog')
-  await dialog.waitFor()
-  return dialog
-}
-async function refuseWebhook(page: Page): Promise<void> {
-  const dialog = await openWebhook(page, 'plus')
-  await dialog.locator('input[type=text]').first().fill('metadata')
-  await dialog.locator('input[inputmode=url]').fill('https://169.254.169.254/latest')
-  await page.keyboard.press('Enter')
-  await dialog.getByText('169.254.169.254').waitFor()
-}
-
-/** The dialog for all that is listed, that the button with this icon opens. */
-async function withAllTools(page: Page, icon: string): Promise<void> {
-  await page.getByRole('columnheader').getByRole('checkbox').check()
-  await page.locator(`[role=toolbar] button:has(svg.lucide-${icon})`).click()
-  await page.getByRole('dialog').waitFor()
-}
 
 /** The app of a tool, once it runs; with a press of one of its buttons. */
 const app = (name: string, button?: string): Screen => ({
@@ -76,9 +53,17 @@ const full: Screen[] = [
   { name: 'server-doctor', path: '/servers/issue-tracker/doctor' },
   { name: 'server-settings', path: '/servers/everything/settings' },
   { name: 'tools', path: '/tools' },
-  { name: 'tools-quarantine', path: '/tools', act: (page) => withAllTools(page, 'ban') },
-  { name: 'tools-profile', path: '/tools', act: (page) => withAllTools(page, 'layers') },
   { name: 'try', path: '/tools/everything/get-sum' },
+  {
+    name: 'try-result',
+    path: '/tools/everything/get-structured-content',
+    act: async (page) => {
+      await page.locator('main form select').selectOption({ index: 1 })
+      await page.keyboard.press('Control+Enter')
+      await page.locator('main').getByText('temperature').first().waitFor()
+    },
+  },
+  { name: 'try-quarantined', path: '/tools/files/move_file' },
   app('app'),
   app('app-files', 'Export'),
   app('app-model', 'Ask'),
@@ -114,22 +99,12 @@ const full: Screen[] = [
   { name: 'push-failed', path: '/publish/targets/production', desktop: 'failed' },
   { name: 'settings', path: '/settings' },
   { name: 'webhooks', path: '/settings', act: showWebhooks },
-  { name: 'webhook-new', path: '/settings', act: (page) => openWebhook(page, 'plus') },
-  { name: 'webhook-change', path: '/settings', act: (page) => openWebhook(page, 'pencil') },
-  { name: 'webhook-refused', path: '/settings', act: refuseWebhook },
   { name: 'versions', path: '/settings/versions?version=1' },
   { name: 'versions-users', path: '/settings/versions?of=users&version=1' },
   { name: 'versions-pushes', path: '/settings/versions?of=pushes' },
   { name: 'backups', path: '/settings/backups' },
   { name: 'hub-settings', path: '/settings/hub' },
-  {
-    name: 'hub-setting',
-    path: '/settings/hub?q=maxDays',
-    act: (page) => page.getByRole('listitem').getByRole('button').first().click(),
-  },
   { name: 'reference', path: '/reference?operation=postServers&q=servers' },
-  { name: 'palette', path: '/tools', act: (page) => page.keyboard.press('Control+k') },
-  { name: 'help', path: '/tools', act: (page) => page.keyboard.press('?') },
   { name: 'login', path: '/login', anonymous: true },
   { name: 'setup', path: '/setup', anonymous: true, hub: 'new' },
   { name: 'password', path: '/password', newcomer: true },
@@ -189,7 +164,7 @@ const failing: Screen[] = [
   { name: 'permission-taken', path: '/access/users', trouble: { at: '/api/users', as: 'forbidden' } },
 ]
 
-export const screens: readonly Screen[] = [...full, ...empty, ...failing]
+export const screens: readonly Screen[] = [...full, ...dialogs, ...empty, ...failing]
 
 /** In the hub's own words, which have those of every language beside them. */
 const problems = {
