@@ -9,6 +9,12 @@ const here = path.dirname(fileURLToPath(import.meta.url))
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
 
+// Whoever reads the answer may have seen enough of it: `mcp-hub … | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  stop.abort()
+})
+
 process.exitCode = await runCli(process.argv.slice(2), {
   stdin: process.stdin,
   out: (text) => void process.stdout.write(text),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { readFile, writeFile, mkdir } from 'node:fs/promises'
+import { constants, existsSync } from 'node:fs'
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bootstrapCaller } from './auth/caller.ts'
@@ -13,23 +13,16 @@ import type { Traces } from './gateway/trace-context.ts'
 import { createHub } from './create-hub.ts'
 import type { Hub } from './hub.ts'
 import { createDrainableServer } from './drainable-server.ts'
-import { holderOf } from './endpoint.ts'
 import { createIdleMemory } from './idle-memory.ts'
 import type { ReportFault } from './observe/fault-reports.ts'
 import { createHubLog } from './observe/log.ts'
 import { logSettings } from './observe/log-settings.ts'
 import { createRedactor } from './observe/redactor.ts'
-import {
-  BrokenFile,
-  endOnFaults,
-  EXIT_NO_PERMISSION,
-  EXIT_PORT_IN_USE,
-  EXIT_SOFTWARE,
-  EXIT_TEMPORARY,
-} from './faults.ts'
+import { BrokenFile, endOnFaults, EXIT_SOFTWARE, EXIT_TEMPORARY } from './faults.ts'
 import { HubError } from './hub-error.ts'
 import { openServerVault } from './secrets/server-vault.ts'
 import { openServiceManager } from './service-manager.ts'
+import { missingDatabase, openBeyondLoopback, refusedFolder, refusedPort, type StartFault } from './start-faults.ts'
 import { ownSearchPath } from './upstream/process/search-path.ts'
 import { version } from './version.ts'
 
@@ -57,7 +50,7 @@ async function main(): Promise<void> {
   if (environment.faults.length > 0) endOnFaults(environment.faults)
   const { given, faults } = readSettings({ options, environment: environment.values })
   if (faults.length > 0) endOnFaults(faults)
-  if (given.has('MCP_HUB_SHARED') && !given.has('DATABASE_URL')) endWithoutDatabase()
+  endOn(missingDatabase(given))
   redactor.know('environment', environment.secrets)
   const text = (name: SettingName): string | undefined => givenText(given, name)
   const configDir = resolve(givenFolder(given, 'CONFIG_DIR'))
@@ -112,6 +105,7 @@ async function main(): Promise<void> {
     ...(accountsDir === undefined ? {} : { sharedAccounts: { dir: accountsDir, key: secretsKey } }),
   }).catch((error: unknown): Hub => endOnBroken(error))
   if (hub.faults.length > 0) endOnFaults(hub.faults)
+  await access(dataDir, constants.W_OK).catch((error: unknown) => endOnBroken(error))
   reportFault = hub.reportFault
   process.on('exit', () => {
     hub.abandon()
@@ -119,21 +113,12 @@ async function main(): Promise<void> {
   })
 
   const { host } = hub
-  if (hub.mcpAuth === 'none' && !['127.0.0.1', '::1', 'localhost'].includes(host)) {
-    endOnFaults([
-      {
-        file: join(configDir, 'system.json'),
-        path: 'auth.mcp',
-        line: null,
-        column: null,
-        message: `"none" is for loopback only, but the hub listens on ${host}`,
-        cure: 'Set auth.mcp to "token".',
-      },
-    ])
-  }
+  endOn(openBeyondLoopback(hub.mcpAuth, host, join(configDir, 'system.json')))
   const service = createDrainableServer(hub.connectionLimits, hub.requestListener('all'))
   const wanted = hub.endpointPort
-  const bound = await service.listen(wanted, host).catch((error: unknown) => endOnRefusedPort(error, wanted))
+  const bound = await service
+    .listen(wanted, host)
+    .catch(async (error: unknown) => endOn(await refusedPort(error, wanted)))
   const url = `http://${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}`
   hub.setEndpoint({ state: 'listening', url: `${url}/mcp`, port: bound.port, takenBy: null, message: null })
   // In the same turn: whoever connects first must be served.
@@ -193,26 +178,11 @@ function readOptions(): Values {
   }
 }
 
-function endWithoutDatabase(): never {
-  const message = 'is not set, and this is one of several hubs: with files each would have a configuration of its own'
-  const cure =
-    'Set DATABASE_URL (or DATABASE_URL_FILE) to the PostgreSQL that the hubs share, such as postgres://user:password@host:5432/database; for one hub alone, publish with one instance.'
-  endOnFaults([{ file: null, path: 'environment DATABASE_URL', line: null, column: null, message, cure }])
-}
-
-async function endOnRefusedPort(error: unknown, port: number): Promise<never> {
-  const { code = '', message } = error as NodeJS.ErrnoException
-  const holder = code === 'EADDRINUSE' ? await holderOf(port) : null
-  const fault = {
-    file: null,
-    path: 'environment PORT',
-    line: null,
-    column: null,
-    message: code === 'EADDRINUSE' ? `Port ${port} is in use${holder === null ? '' : ` by ${holder}`}` : message,
-    cure: 'Set PORT to another port, or end the program that holds it; PORT=0 takes a free one.',
-  }
-  const exits: Record<string, number> = { EADDRINUSE: EXIT_PORT_IN_USE, EACCES: EXIT_NO_PERMISSION }
-  endOnFaults([fault], exits[code])
+/** Ends where there is something to end on. */
+function endOn(found: StartFault): never
+function endOn(found: StartFault | null): void
+function endOn(found: StartFault | null): void {
+  if (found !== null) endOnFaults([found.fault], found.exitCode)
 }
 
 function endOnBroken(error: unknown): never {
@@ -231,6 +201,7 @@ function endOnBroken(error: unknown): never {
       ],
       EXIT_TEMPORARY,
     )
+  endOn(refusedFolder(error))
   throw error
 }
 

@@ -5,11 +5,9 @@ import { parseJsonc, type Parsed } from '../config/jsonc.ts'
 import { parseSystemFile } from '../config/parse-system.ts'
 import { givenFolder, givenText, type Given, type Origin } from '../config/read-settings.ts'
 import type { SystemFile } from '../contract/index.ts'
-import { createEnvironmentSecrets, readSecretFile } from '../secrets/environment.ts'
-import { readSecrets } from '../secrets/secrets-file.ts'
 import { exitCodes, type Command, type Io, type Values } from './command.ts'
 import { settingOptions } from './setting-options.ts'
-import { refuseFaults, settingsHere } from './settings-here.ts'
+import { refuseFaults, settingsHere, sourcesHere } from './settings-here.ts'
 import { tableOf } from './table.ts'
 
 export const configShowCommand: Command = {
@@ -42,27 +40,15 @@ export const configShowCommand: Command = {
 async function readEffective(options: Values, io: Io): Promise<EffectiveSetting[]> {
   const { given, values } = settingsHere(options, io)
   const { file, text } = await readSystem(given)
-  const dataDir = path.resolve(givenFolder(given, 'DATA_DIR'))
-  const vault = givenText(given, 'MCP_HUB_SECRETS_FILE')
-  const key = givenText(given, 'MCP_HUB_SECRETS_KEY') ?? null
-  // Read only: neither watched nor made safe, as the hub does it.
-  const kept = await readSecrets({ path: vault ?? path.join(dataDir, 'secrets.json'), key, own: false })
-  const secrets = createEnvironmentSecrets((name) => values[name])
+  const { sources, dispose } = await sourcesHere(given, values)
   try {
-    const system = valueOf(
-      parseSystemFile(text, file, {
-        env: (name) => values[name],
-        secret: (name) => secrets.get(name) ?? kept.get(name),
-        explain: secrets.explain,
-        file: readSecretFile,
-      }),
-    )
+    const system = valueOf(parseSystemFile(text, file, sources))
     const { root, value } = valueOf(parseJsonc(text, file))
     const production = values['NODE_ENV'] === 'production'
     const document = { file, text, root, system, written: value as SystemFile }
     return effectiveSettings(given, document, { mode: 'server', production })
   } finally {
-    secrets.dispose()
+    dispose()
   }
 }
 

@@ -1,40 +1,62 @@
-import { doctorReportSchema, isEnabled, type DoctorReport, type Runtimes } from '../contract/index.ts'
+import { doctorReportSchema, isEnabled, type DoctorReport, type ServerConfig } from '../contract/index.ts'
 import { CommandError, exitCodes, UsageError, type Command, type Io, type Values } from './command.ts'
+import { describeReport, describeRuntimes, describeSteps } from './doctor-text.ts'
 import { openLocalDoctor } from './local-doctor.ts'
-import { readConfiguration } from './read-configuration.ts'
-import { folderOptions } from './setting-options.ts'
+import { readConfiguration, type Configuration } from './read-configuration.ts'
+import { settingOptions } from './setting-options.ts'
+import { examineSurroundings } from './surroundings.ts'
 
 export const doctorCommand: Command = {
   name: 'doctor',
-  summary: 'Examine a server step by step, or all of them: what fails, and the cure.',
-  positional: { name: 'server', help: 'name of the server (default all that are enabled)' },
+  summary: 'Examine what a hub needs to start here, and each server: what fails, and the cure.',
+  positional: { name: 'server', help: 'only this one (default: the hub, and all servers that are enabled)' },
   options: {
-    config: folderOptions.config,
+    ...settingOptions,
     url: { type: 'string', value: 'URL', help: 'ask this hub instead, with its secrets and sign-ins' },
     token: { type: 'string', value: 'TOKEN', help: 'for --url; rather set MCP_HUB_TOKEN, which nobody else can see' },
     json: { type: 'boolean', help: 'print the reports as JSON' },
   },
   async run(values, io) {
     const server = typeof values['server'] === 'string' ? values['server'] : null
+    if (typeof values['url'] !== 'string' && server === null) return examineAll(values, io)
     const reports =
-      typeof values['url'] === 'string' ? await askHub(values, server, io) : await here(values, server, io)
+      typeof values['url'] === 'string' ? await askHub(values, server, io) : await examineOne(values, server ?? '', io)
     if (values['json'] === true) io.out(`${JSON.stringify(reports, null, 2)}\n`)
     return reports.every(({ ok }) => ok) ? exitCodes.ok : exitCodes.unavailable
   },
 }
 
-async function here(values: Values, server: string | null, io: Io): Promise<DoctorReport[]> {
+async function examineOne(values: Values, server: string, io: Io): Promise<DoctorReport[]> {
   const configuration = await readConfiguration(values, io)
-  const all = Object.entries(configuration.servers.mcpServers)
-  const chosen = all.filter(([name, entry]) => (server === null ? isEnabled(entry) : name === server))
-  if (server !== null && chosen.length === 0)
-    throw unknownServer(
-      server,
-      all.map(([name]) => name),
-    )
+  const { mcpServers } = configuration.servers
+  const entry = mcpServers[server]
+  if (entry === undefined) throw unknownServer(server, Object.keys(mcpServers))
+  return examine(configuration, [[server, entry]], values, io)
+}
+
+/** The hub's own surroundings come first: what keeps it from starting goes before what a server lacks. */
+async function examineAll(values: Values, io: Io): Promise<number> {
+  const { report, configuration } = await examineSurroundings(values, io)
+  if (values['json'] !== true) {
+    const verdict = report.failed === null ? 'would start' : `fails at ${report.failed}, exit code ${report.exitCode}`
+    io.out(`The hub: ${verdict}\n${describeSteps(report.steps)}`)
+  }
+  const enabled = Object.entries(configuration?.servers.mcpServers ?? {}).filter(([, entry]) => isEnabled(entry))
+  const servers = configuration === null ? [] : await examine(configuration, enabled, values, io)
+  if (values['json'] === true) io.out(`${JSON.stringify({ hub: report, servers }, null, 2)}\n`)
+  if (!report.ok) return report.exitCode
+  return servers.every(({ ok }) => ok) ? exitCodes.ok : exitCodes.unavailable
+}
+
+async function examine(
+  configuration: Pick<Configuration, 'directory' | 'system'>,
+  chosen: readonly (readonly [name: string, entry: ServerConfig])[],
+  values: Values,
+  io: Io,
+): Promise<DoctorReport[]> {
   const doctor = await openLocalDoctor(configuration, io)
   try {
-    if (server === null && values['json'] !== true) io.out(describeRuntimes(await doctor.runtimes()))
+    if (values['server'] === undefined && values['json'] !== true) io.out(describeRuntimes(await doctor.runtimes()))
     const reports: DoctorReport[] = []
     for (const [name, entry] of chosen) {
       const report = await doctor.examine(name, entry, io.signal)
@@ -92,32 +114,4 @@ async function askHub(values: Values, server: string | null, io: Io): Promise<Do
 function unknownServer(name: string, known: readonly string[]): CommandError {
   const cure = known.length === 0 ? 'servers.json has none.' : `There are: ${known.join(', ')}.`
   return new CommandError(`There is no server named ${name}.`, cure, exitCodes.usage)
-}
-
-const SIGNS = { ok: '✓', warning: '!', failed: '✗', skipped: '·' } as const
-
-export function describeReport(report: DoctorReport): string {
-  const width = Math.max(...report.steps.map(({ id }) => id.length))
-  const lines = report.steps.flatMap(({ id, outcome, durationMs, message, cure, detail }) => {
-    const time = outcome === 'skipped' ? '' : `${durationMs} ms`
-    const more = outcome === 'failed' && detail !== null ? detail.split('\n').map((line) => `      | ${line}`) : []
-    return [
-      `  ${SIGNS[outcome]} ${id.padEnd(width)} ${time.padStart(8)}  ${message}`,
-      ...more,
-      ...(cure === null ? [] : [`      → ${cure}`]),
-    ]
-  })
-  const verdict = report.failed === null ? 'works' : `fails at ${report.failed}`
-  return `${report.server}: ${verdict} (${report.target})\n${lines.join('\n')}\n\n`
-}
-
-function describeRuntimes({ path, runtimes }: Runtimes): string {
-  const from = path.source === 'login-shell' ? (path.shell ?? 'the login shell') : 'the environment'
-  const width = Math.max(...runtimes.map(({ command }) => command.length))
-  const lines = runtimes.map(({ command, file, version, cure }) => {
-    const found = file === null ? 'not installed' : `${version ?? 'unknown version'}  ${file}`
-    return `  ${file === null ? '·' : '✓'} ${command.padEnd(width)}  ${found}${file !== null && cure !== null ? `  → ${cure}` : ''}`
-  })
-  const problem = path.problem === null ? '' : ` (${path.problem})`
-  return `PATH from ${from}${problem}: ${path.folders.length} folders\n${lines.join('\n')}\n\n`
 }

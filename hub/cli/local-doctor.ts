@@ -24,7 +24,10 @@ export interface LocalDoctor {
 }
 
 /** The doctor without a hub: secrets come from the environment, and nobody is signed in anywhere. */
-export async function openLocalDoctor({ directory, system }: Configuration, io: Io): Promise<LocalDoctor> {
+export async function openLocalDoctor(
+  { directory, system }: Pick<Configuration, 'directory' | 'system'>,
+  io: Io,
+): Promise<LocalDoctor> {
   const folder = await mkdtemp(join(tmpdir(), 'mcp-hub-doctor-'))
   const table = systemProcessTable()
   const reaper = createReaper(table)

@@ -1,7 +1,11 @@
+import path from 'node:path'
 import { takeEnvironment } from '../config/environment.ts'
-import { readSettings, type Given } from '../config/read-settings.ts'
+import type { Sources } from '../config/interpolate.ts'
+import { givenFolder, givenText, readSettings, type Given } from '../config/read-settings.ts'
 import type { Fault } from '../contract/index.ts'
 import { describeFault } from '../faults.ts'
+import { createEnvironmentSecrets, readSecretFile } from '../secrets/environment.ts'
+import { readSecrets } from '../secrets/secrets-file.ts'
 import { CommandError, exitCodes, type Io, type Values } from './command.ts'
 
 /** What the command line and the environment set; `values` is the environment with the content of each `…_FILE`. */
@@ -10,6 +14,27 @@ export function settingsHere(options: Values, io: Io): { given: Given; values: R
   const { given, faults } = readSettings({ options, environment: values })
   refuseFaults([...unread, ...faults])
   return { given, values }
+}
+
+/** Where references in system.json find their values, read once as a hub would. Throws BrokenFile for the secrets file. */
+export async function sourcesHere(
+  given: Given,
+  values: Readonly<Record<string, string>>,
+): Promise<{ sources: Sources; dispose: () => void }> {
+  const file = givenText(given, 'MCP_HUB_SECRETS_FILE') ?? path.join(givenFolder(given, 'DATA_DIR'), 'secrets.json')
+  const key = givenText(given, 'MCP_HUB_SECRETS_KEY') ?? null
+  // Read only: neither watched nor made safe, as the hub does it.
+  const kept = await readSecrets({ path: path.resolve(file), key, own: false })
+  const secrets = createEnvironmentSecrets((name) => values[name])
+  return {
+    sources: {
+      env: (name) => values[name],
+      secret: (name) => secrets.get(name) ?? kept.get(name),
+      explain: secrets.explain,
+      file: readSecretFile,
+    },
+    dispose: secrets.dispose,
+  }
 }
 
 export function refuseFaults(faults: readonly Fault[]): void {

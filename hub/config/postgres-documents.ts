@@ -1,4 +1,5 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
+import pg from 'pg'
 import type { Migrations } from '../database/migrate.ts'
 import { LOCK, openPostgres, type PostgresOptions } from '../database/postgres.ts'
 import type { ConfigTexts, Wordings } from '../contract/index.ts'
@@ -179,6 +180,33 @@ export async function openPostgresDocuments(
       await notices.dispose()
       await db.destroy()
     },
+  }
+}
+
+/**
+ * The texts in PostgreSQL, for whoever only looks: no table is made or changed. Null when there is no configuration yet. Rejects
+ * with HUB_STORE_UNAVAILABLE when it does not answer, and with BrokenFile when it refuses user, password or database.
+ */
+export async function lookIntoPostgres(url: string): Promise<ReadonlyMap<DocumentName, string> | null> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'mcp-hub',
+    connectionTimeoutMillis: QUERY_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+  })
+  client.on('error', () => undefined)
+  async function look(): Promise<{ name: string; text: string }[]> {
+    await client.connect()
+    const { rows } = await client.query<{ there: boolean }>(`SELECT to_regclass('hub_config') IS NOT NULL AS there`)
+    if (rows[0]?.there !== true) return []
+    return (await client.query<{ name: string; text: string }>('SELECT name, text FROM hub_config')).rows
+  }
+  try {
+    const rows = await answered(look().catch(orMisconfigured))
+    const texts = new Map(rows.flatMap(({ name, text }) => (isDocument(name) ? [[name, text] as const] : [])))
+    return [...texts.keys()].every(isKept) ? null : texts
+  } finally {
+    await client.end().catch(() => undefined)
   }
 }
 

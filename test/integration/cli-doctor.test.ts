@@ -28,7 +28,13 @@ async function run(...args: string[]): Promise<{ code: number; out: string; err:
     stdin: new PassThrough(),
     out: (text) => (out += text),
     err: (text) => (err += text),
-    env: { ...process.env, CONFIG_DIR: path.join(folder.path, 'config'), MCP_HUB_TOKEN: TOKEN },
+    env: {
+      ...process.env,
+      CONFIG_DIR: path.join(folder.path, 'config'),
+      DATA_DIR: path.join(folder.path, 'data'),
+      PORT: '0',
+      MCP_HUB_TOKEN: TOKEN,
+    },
     distDir: folder.path,
     version: '1.2.3',
     signal: new AbortController().signal,
@@ -46,7 +52,7 @@ it('one server that works: every step with its time, exit 0', async () => {
 it('all that are enabled, with the runtimes that there are: the cure of the one that fails, exit 69', async () => {
   const { code, out } = await run()
   expect(code).toBe(69)
-  expect(out).toMatch(/^PATH from .*: \d+ folders/)
+  expect(out).toMatch(/^The hub: would start\n[^]*^PATH from .*: \d+ folders/m)
   expect(out).toMatch(/✓ node +\d+\.\d+/)
   expect(out).toContain('broken: fails at executable')
   expect(out).toContain('→ Check its spelling, install it, or give its full path.')

@@ -12,6 +12,7 @@ import { openBackup } from '../../hub/backup/open-backup.ts'
 import { openPins, type Pins } from '../../hub/catalog/pins.ts'
 import { createSavedCases, type SavedCases } from '../../hub/cases/saved-cases.ts'
 import { runCli } from '../../hub/cli/main.ts'
+import type { HubReport } from '../../hub/cli/surroundings.ts'
 import { openFiles, type Documents } from '../../hub/config/documents.ts'
 import type { EffectiveSetting } from '../../hub/config/effective-settings.ts'
 import { entityTag } from '../../hub/config/entity-tag.ts'
@@ -340,6 +341,53 @@ describe('hubs on one PostgreSQL', () => {
     await documents.dispose()
     await writeFile(file, '{ "auth": { "maxLoginAttempts": 9 } }')
     expect(await attempts()).toMatchObject({ value: 3, origin: { file: 'system.json in PostgreSQL' } })
+    await folder.dispose()
+  })
+
+  it('are what mcp-hub doctor examines, which makes no table', async () => {
+    const url = await freshDatabase()
+    const folder = await temporaryFolder()
+    const file = path.join(folder.path, 'servers.json')
+    await writeFile(file, '{ "mcpServers": { "a": { "command": "x", "disabled": true } } }')
+    const doctor = async (databaseUrl = url): Promise<{ code: number; steps: HubReport['steps'] }> => {
+      let out = ''
+      const code = await runCli(['doctor', '--json'], {
+        stdin: new PassThrough(),
+        out: (text) => (out += text),
+        err: () => undefined,
+        env: { CONFIG_DIR: folder.path, DATA_DIR: folder.path, DATABASE_URL: databaseUrl, PORT: '0' },
+        distDir: folder.path,
+        version: '1.2.3',
+        signal: new AbortController().signal,
+      })
+      return { code, steps: (JSON.parse(out) as { hub: HubReport }).hub.steps }
+    }
+    const step = (id: string, message: string) => expect.objectContaining({ id, message }) as unknown
+    const first = await doctor()
+    expect([first.code, first.steps]).toEqual([
+      0,
+      expect.arrayContaining([step('postgresql', 'answers; a start takes over the files')]),
+    ])
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    const { rows } = await client.query<{ name: string }>(`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`)
+    await client.end()
+    expect(rows).toEqual([])
+    const documents = await openDocuments({
+      configDir: folder.path,
+      dataDir: folder.path,
+      databaseUrl: url,
+      sources: undefined,
+      log: () => undefined,
+    })
+    await documents.dispose()
+    await writeFile(file, '{ broken')
+    const second = await doctor()
+    expect([second.code, second.steps]).toEqual([
+      0,
+      expect.arrayContaining([step('configuration', 'PostgreSQL: 1 servers, no fault')]),
+    ])
+    expect((await doctor(postgres.url.replace(/[^/]*$/, 'missing'))).code).toBe(78)
     await folder.dispose()
   })
 

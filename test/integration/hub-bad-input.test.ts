@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { request as httpRequest } from 'node:http'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { temporaryFolder } from '../fixtures/built-program.ts'
@@ -14,9 +14,12 @@ const serverEntry = path.join(import.meta.dirname, '..', '..', 'dist', 'hub', 's
 async function runToEnd(
   files: Record<string, string>,
   env: Record<string, string> = {},
+  as: { uid?: number; gid?: number } = {},
 ): Promise<{ code: number | null; stderr: string }> {
   const folder = await temporaryFolder()
   await mkdir(path.join(folder.path, 'config'))
+  // Others must find the way to their own folders.
+  await chmod(folder.path, 0o755)
   for (const [name, text] of Object.entries(files)) await writeFile(path.join(folder.path, 'config', name), text)
   const child = spawn(process.execPath, [serverEntry], {
     env: {
@@ -28,6 +31,7 @@ async function runToEnd(
       ...env,
     },
     stdio: ['ignore', 'ignore', 'pipe'],
+    ...as,
   })
   let stderr = ''
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
@@ -68,6 +72,20 @@ describe('a start with bad configuration ends with 78 and one line per fault', (
     holder.close()
     expect(code).toBe(98)
     expect(stderr).toMatch(new RegExp(`Port ${port} is in use by .+ \\(pid ${process.pid}\\)`))
+  })
+
+  it('names a folder that is none, or that it may not use', async () => {
+    const { code, stderr } = await runToEnd({}, { DATA_DIR: '/dev/null/data' })
+    expect([code, stderr]).toEqual([78, expect.stringContaining('ENOTDIR') as string])
+    const folder = await temporaryFolder()
+    await chmod(folder.path, 0o555)
+    const env = { DATA_DIR: folder.path, JWT_SECRET: 'k'.repeat(40) }
+    const closed = await runToEnd({}, env, process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {})
+    await folder.dispose()
+    expect(closed.code).toBe(77)
+    expect(closed.stderr).toMatch(
+      new RegExp(`^${folder.path}: The hub’s user may not use it: EACCES.*Let that user own`),
+    )
   })
 
   it('refuses MCP without a token beyond loopback', async () => {
