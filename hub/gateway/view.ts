@@ -68,8 +68,8 @@ export interface HubInfo {
 
 /** Resolves once a server that starts for the first time has started; one that failed before is not waited for. */
 export async function started(upstream: Upstream, ms: number): Promise<void> {
-  const { startingSince } = upstream
-  const left = startingSince === null ? 0 : startingSince + ms - Date.now()
+  const { startingFor } = upstream
+  const left = startingFor === null ? 0 : ms - startingFor
   if (left > 0) await upstream.settled(left)
 }
 
@@ -77,12 +77,12 @@ export async function started(upstream: Upstream, ms: number): Promise<void> {
 export function catalogNow(upstream: Upstream, viewer: Viewer): Catalog | null {
   const offered = upstream.catalogFor(viewer.principal, viewer.capabilities)
   if (offered !== null || upstream.instance !== null) return offered
-  return upstream.startingSince === null ? upstream.catalog : null
+  return upstream.startingFor === null ? upstream.catalog : null
 }
 
 /** Waits for what `catalogNow` has not, at the latest until `ms` after the server's start began, or from now on. */
 export async function known(upstreams: readonly Upstream[], viewer: Viewer, ms: number): Promise<void> {
-  const left = Math.max(...upstreams.map(({ startingSince }) => (startingSince ?? Date.now()) + ms - Date.now()))
+  const left = Math.max(...upstreams.map(({ startingFor }) => ms - (startingFor ?? 0)))
   if (left <= 0) return
   let timer: NodeJS.Timeout | undefined
   const deadline = new Promise<void>((resolve) => (timer = setTimeout(resolve, left)))

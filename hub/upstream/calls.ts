@@ -25,6 +25,8 @@ export interface CallTarget {
   readonly config: ServerConfig
   readonly limits: ServerLimits
   readonly machine: Machine
+  /** How long it has been in its state. */
+  readonly msInState: number
   /** The plain connection while it works. */
   readonly instance: Instance | null
   readonly clients: ClientInstances
@@ -80,11 +82,12 @@ export function createCalls(target: CallTarget): Calls {
   /** Starts what is asleep, and waits for what will be there soon; whatever else is down fails at once, with the cause. */
   async function ready(): Promise<void> {
     const { state, since, attempt, then, nextTryAt } = target.machine
-    const isNear = nextTryAt !== null && nextTryAt - target.clock.now() <= NEAR_TRY_MS
+    // Both were taken at once, when it came into this state.
+    const isNear = nextTryAt !== null && nextTryAt - since - target.msInState <= NEAR_TRY_MS
     const isComing = state === 'starting' || (state === 'stopping' && then === 'starting') || isNear
     const isAsleep = state === 'idle' || (state === 'stopping' && then === 'idle')
     const isRemote = transportOf(target.config) !== 'stdio'
-    const mayRetry = attempt <= 1 || (isRemote && target.clock.now() - since >= RETRY_BY_CALL_MS)
+    const mayRetry = attempt <= 1 || (isRemote && target.msInState >= RETRY_BY_CALL_MS)
     if (isAsleep || (state === 'backoff' && mayRetry)) target.start()
     else if (!isComing) available()
     await arrival()

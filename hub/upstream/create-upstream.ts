@@ -87,6 +87,9 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     get machine() {
       return machine.current
     },
+    get msInState() {
+      return machine.msInState
+    },
     get instance() {
       return isUp() ? primary : null
     },
@@ -305,8 +308,8 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     get instances() {
       return instances()
     },
-    get startingSince() {
-      return machine.current.state === 'starting' && machine.current.attempt === 0 ? machine.current.since : null
+    get startingFor() {
+      return machine.current.state === 'starting' && machine.current.attempt === 0 ? machine.msInState : null
     },
     status: () => ({
       ...statusOf({

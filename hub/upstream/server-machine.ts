@@ -24,6 +24,8 @@ export interface ServerMachineOptions {
 /** The state that a server is in: what happens to it, who hears of that, and who waits for it. */
 export interface ServerMachine {
   readonly current: Machine
+  /** How long it has been in its state: the time that passed, whoever sets the clock of the machine. */
+  readonly msInState: number
   readonly isUp: boolean
   /** No call needs it now; the next one starts it. */
   readonly isAsleep: boolean
@@ -42,6 +44,7 @@ export const isUp = (state: ServerState): boolean => state === 'running' || stat
 export function createServerMachine(options: ServerMachineOptions): ServerMachine {
   const { clock, log } = options
   let machine = initialMachine(options.enabled, clock.now())
+  let enteredAt = clock.steady()
   let ended = false
   const history: ReturnType<Upstream['history']> = []
   const waiters = new Set<() => void>()
@@ -49,6 +52,9 @@ export function createServerMachine(options: ServerMachineOptions): ServerMachin
   return {
     get current() {
       return machine
+    },
+    get msInState() {
+      return clock.steady() - enteredAt
     },
     get isUp() {
       return isUp(machine.state)
@@ -64,6 +70,7 @@ export function createServerMachine(options: ServerMachineOptions): ServerMachin
       const maxAttempts = options.maxAttempts('reason' in event ? event.reason : null)
       machine = transition(before, event, { now: clock.now(), random: options.random(), maxAttempts })
       const { state, reason } = machine
+      if (state !== before.state) enteredAt = clock.steady()
       if (state === before.state && reason === before.reason) return
       history.push(told({ state, at: clock.now(), reason: reason && wordsFrom(reason, 'message') }))
       if (history.length > MAX_HISTORY) history.shift()

@@ -30,8 +30,8 @@ export interface Upstream {
   readonly instance: Instance | null
   /** Every connection: the plain one and those of single clients. */
   readonly instances: readonly Instance[]
-  /** Since when it starts for the first time; null when it does not, or failed before. */
-  readonly startingSince: number | null
+  /** For how many ms it has been starting for the first time; null when it does not, or failed before. */
+  readonly startingFor: number | null
   status: () => ServerStatus
   history: () => { state: ServerState; at: number; reason: string | null; said?: Wordings }[]
   start: () => void

@@ -60,6 +60,31 @@ describe('a crash', () => {
     expect(errorOf(await fails)).toContain('Nothing answers at x. Start the server.')
   })
 
+  it.each([-3_600_000, 3_600_000])('is waited for as long as that is, though the clock is set by %i ms', async (by) => {
+    const { clock, server, upstream, until, call } = setUp({ command: 'memory', hub: { maxStartAttempts: 20 } })
+    upstream.start()
+    await until('running')
+    server.connections[0]!.crash()
+    clock.advance(20)
+    await until('running')
+    server.connections[1]!.crash()
+    clock.set(by)
+    const waits = call()
+    await turn()
+    clock.advance(500)
+    expect((await waits).isError).toBe(false)
+
+    server.failure = new UpstreamFailure(crashed)
+    server.connections[2]!.crash()
+    for (const delay of [1_000, 2_000, 4_000, 8_000]) {
+      await until('backoff')
+      clock.advance(delay)
+    }
+    await until('backoff')
+    clock.set(by)
+    expect((await call()).message.error?.data).toMatchObject({ state: 'backoff', reason: crashed })
+  })
+
   it('whose next try is far off is told to calls at once', async () => {
     const { clock, server, upstream, until, call } = setUp({ command: 'memory', hub: { maxStartAttempts: 20 } })
     server.failure = new UpstreamFailure(crashed)
@@ -139,6 +164,18 @@ it('two processes of one server never run at once', async () => {
   release()
   await until('running')
   expect(server.connections.map(({ closed }) => closed)).toEqual([true, false])
+})
+
+it('how long it has been starting is the time that passed, whoever sets the clock', async () => {
+  const { clock, server, upstream, until } = setUp()
+  server.opening = new Promise((resolve) => clock.after(3_000, resolve))
+  upstream.start()
+  clock.advance(1_000)
+  clock.set(3_600_000)
+  expect(upstream.startingFor).toBe(1_000)
+  clock.advance(2_000)
+  await until('running')
+  expect(upstream.startingFor).toBeNull()
 })
 
 it('a stop while it starts closes what it opened, and its late success changes nothing', async () => {
@@ -281,6 +318,7 @@ describe('a remote server', () => {
     }
     await until('backoff')
     const before = server.connections.length
+    clock.set(3_600_000)
     expect(errorOf(await call())).toContain('Nothing answers at x. Start the server.')
     expect(server.connections).toHaveLength(before)
     clock.advance(2_000)
