@@ -25,6 +25,7 @@ const help: Readonly<Record<keyof Limits, string>> = {
   maxBufferedBytesPerReader: 'What may wait for a client that does not read.',
   maxReplayBytesPerSession:
     'What a session keeps for a client that lost its connection; an answer that it has no room for is replaced by an error.',
+  maxReplayBytes: 'The same of all sessions together; the one that has kept nothing new for longest gives up first.',
   sessionIdleMs: 'Time after which a session without use is ended; after two minutes, if it never had any.',
   parkedCallTtlMs: 'Time after which a call that waits is given up.',
 }

@@ -40,6 +40,8 @@ export const limitDefaults = {
   maxBufferedBytesPerReader: 32 * MiB,
   /** What one legacy session keeps for a client that lost its connection and asks for the rest. */
   maxReplayBytesPerSession: 16 * MiB,
+  /** The same of all sessions together. */
+  maxReplayBytes: 256 * MiB,
   sessionIdleMs: 60 * 60_000,
   parkedCallTtlMs: 5 * 60_000,
 }

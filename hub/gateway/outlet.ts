@@ -12,8 +12,11 @@ let heartbeat: NodeJS.Timeout | null = null
 
 /** Makes a stream resumable: each event gets an id and is kept. */
 export interface Recorder {
-  /** `answerTo`: the id, as JSON, of the request that it is the answer to. Returns the event's id. */
-  record: (data: string, answerTo: string | null) => string
+  /**
+   * `answerTo`: the id, as JSON, of the request that it is the answer to; `question`: the hub's id of the question that it puts.
+   * Returns the event's id.
+   */
+  record: (data: string, answerTo: string | null, question: string | null) => string
   /** Text sent when the stream opens. */
   preamble: string
 }
@@ -111,11 +114,11 @@ export class Outlet {
     response.write(text)
   }
 
-  /** Sends one message on the stream. Data without line breaks, as JSON.stringify makes it; `answerTo` as in `Recorder`. */
-  send(data: string, answerTo: string | null = null): void {
+  /** Sends one message on the stream. Data without line breaks, as JSON.stringify makes it; the others as in `Recorder`. */
+  send(data: string, answerTo: string | null = null, question: string | null = null): void {
     if (this.ended) return
     this.openStream()
-    const id = this.#recorder?.record(data, answerTo)
+    const id = this.#recorder?.record(data, answerTo, question)
     this.#write(id === undefined ? `event: message\ndata: ${data}\n\n` : eventText(id, data))
   }
 

@@ -1,6 +1,7 @@
 import { steadyNow } from '../clock.ts'
 import type { GatewayContext, HttpRequest } from './context.ts'
 import { McpError, rpc, type Params } from './json-rpc.ts'
+import { ReplaySpace } from './replay.ts'
 import { Session, type Continued } from './session.ts'
 
 const REAP_MS = 30_000
@@ -31,6 +32,7 @@ export interface SessionTable {
 export function createSessionTable(context: GatewayContext): SessionTable {
   const sessions = new Map<string, Session>()
   const perPrincipal = new Map<string, number>()
+  const replays = new ReplaySpace(() => context.limits)
   const records = context.sessionRecords?.(context, { known: sessions, full, add, drop }) ?? null
 
   const reaper = setInterval(() => {
@@ -62,14 +64,7 @@ export function createSessionTable(context: GatewayContext): SessionTable {
       maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
       onOverflow: () => context.slowReader(principal),
     }
-    const session = new Session(
-      context.instance,
-      principal,
-      http.view,
-      reader,
-      () => context.limits.maxReplayBytesPerSession,
-      continued,
-    )
+    const session = new Session(context.instance, principal, http.view, reader, replays, continued)
     session.begin(params)
     sessions.set(session.id, session)
     perPrincipal.set(principal, (perPrincipal.get(principal) ?? 0) + 1)

@@ -27,7 +27,7 @@ import {
 import { clientLabel } from './exchange.ts'
 import { Outlet, type OutletOptions, type Recorder } from './outlet.ts'
 import { ListWatch } from './list-watch.ts'
-import { Replay } from './replay.ts'
+import { Replay, type ReplaySpace, type SentEvent } from './replay.ts'
 import type { ResourceSubscriptions } from './resource-subscriptions.ts'
 import { listKinds } from '../upstream/catalog.ts'
 import type { ServedClient } from '../upstream/subscriptions.ts'
@@ -65,7 +65,16 @@ interface Ask {
   token: unknown
   onProgress: (params: Params) => void
   settle: (outcome: { result: unknown } | { error: McpError }) => void
+  /** It was written to a client that was there to read. */
+  isWritten: boolean
+  /** Where on its stream it was, once it is not kept any more. */
+  lost: { stream: number; seq: number } | null
 }
+
+const lostQuestion = new McpError(
+  rpc.limitExceeded,
+  'The client was away, and the question is not kept any more (limits.maxReplayBytesPerSession, limits.maxReplayBytes)',
+)
 
 /**
  * A client's session of the legacy era (2024-11-05 to 2025-11-25). A session is a table entry with its stream, the calls in
@@ -117,7 +126,7 @@ export class Session implements SessionClient {
     principal: string,
     view: View,
     reader: OutletOptions,
-    maxReplayBytes: () => number,
+    space: ReplaySpace,
     continued: Continued | null = null,
   ) {
     this.id = continued?.id ?? (instance === null ? '' : `${instance}.`) + randomId()
@@ -127,7 +136,7 @@ export class Session implements SessionClient {
     this.view = view
     this.viewer = this.#asViewer()
     this.lists = new ListWatch(view, this.viewer)
-    this.#replay = new Replay(maxReplayBytes)
+    this.#replay = new Replay(space, (event) => this.#loseQuestion(event))
     this.reader = reader
     this.outlets = { ...reader, recorderFor: (outlet) => this.#recorderFor(outlet) }
   }
@@ -173,9 +182,9 @@ export class Session implements SessionClient {
     const name = outlet === this.general ? `${stream}g` : String(stream)
     let seq = 0
     return {
-      record: (data, answerTo) => {
+      record: (data, answerTo, question) => {
         const id = `${name}-${++seq}`
-        this.#replay.keep({ stream, seq, id, data, answerTo, at: steadyNow() })
+        this.#replay.keep({ stream, seq, id, data, answerTo, question, at: steadyNow() })
         return id
       },
       // An id before the first message, so that a stream cut off early can be resumed too (SEP-1699).
@@ -209,7 +218,11 @@ export class Session implements SessionClient {
     const stream = Number(match?.[1])
     if (match === null || stream > this.#streamCounter) return 'unknown'
     if (stream <= this.#firstId && this.generation > 0) return match[2] === '' ? 'lost' : 'unknown'
-    const { events, complete } = this.#replay.after(stream, Number(match[3]))
+    const seen = Number(match[3])
+    const { events, questions, complete } = this.#replay.after(stream, seen)
+    for (const { lost, settle } of this.#asks.values())
+      if (lost?.stream === stream && lost.seq > seen) settle({ error: lostQuestion })
+    for (const question of questions) this.#wasWritten(question)
     const known = this.#outlets.get(stream)
     if (match[2] === '' && !complete && events.length === 0 && known?.ended !== false) return 'lost'
     if (known !== undefined) {
@@ -229,6 +242,18 @@ export class Session implements SessionClient {
     this.lists = new ListWatch(this.view, this.viewer)
     for (const method of this.lists.changes(listKinds)) this.tell(method)
     for (const uri of this.subscriptions?.uris ?? []) this.tell('notifications/resources/updated', { uri })
+  }
+
+  #wasWritten(question: string): void {
+    const ask = this.#asks.get(question)
+    if (ask !== undefined) ask.isWritten = true
+  }
+
+  /** A client that has got it may still answer; one that has not shows when it asks for what it missed. */
+  #loseQuestion({ question, stream, seq }: SentEvent): void {
+    const ask = this.#asks.get(question ?? '')
+    if (ask?.isWritten === true) ask.lost = { stream, seq }
+    else ask?.settle({ error: lostQuestion })
   }
 
   /** Puts a question to the client on the given stream; its answer comes as a POST. */
@@ -253,9 +278,9 @@ export class Session implements SessionClient {
       }, ASK_TIMEOUT_MS).unref()
       const meta = params?.['_meta']
       const token = isObject(meta) ? meta['progressToken'] : undefined
-      this.#asks.set(id, { token, onProgress, settle })
+      this.#asks.set(id, { token, onProgress, settle, isWritten: outlet.connected, lost: null })
       signal.addEventListener('abort', withdraw)
-      outlet.send(JSON.stringify({ jsonrpc: '2.0', id, method, ...(params === undefined ? {} : { params }) }))
+      outlet.send(JSON.stringify({ jsonrpc: '2.0', id, method, ...(params === undefined ? {} : { params }) }), null, id)
     })
   }
 
@@ -324,6 +349,7 @@ export class Session implements SessionClient {
     this.subscriptions?.close()
     for (const ask of [...this.#asks.values()]) ask.settle({ error: new McpError(rpc.internalError, why) })
     this.general?.retire()
+    this.#replay.end()
   }
 
   close(): void {

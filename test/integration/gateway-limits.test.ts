@@ -197,6 +197,26 @@ describe('a limit of system.json holds and its error names it:', () => {
     await session.close()
   })
 
+  it('maxReplayBytes: what sessions keep together; the oldest gives up first', async () => {
+    const hub = await hubWith({ maxReplayBytes: 20_000 })
+    const sessions = [await legacy(hub), await legacy(hub)]
+    const streams = { accept: 'text/event-stream, application/json', id: 1 }
+    for (const session of sessions)
+      await session.request('tools/call', { name: 'big', arguments: { bytes: 15_000 } }, streams)
+    const [old, recent] = await Promise.all(
+      sessions.map(async (session) => {
+        const stream = await session.listen({ 'last-event-id': '1-0' })
+        await stream.ended
+        return stream.messages[0]
+      }),
+    )
+    expect(old?.error).toMatchObject({
+      code: -31003,
+      message: expect.stringMatching(/limits\.maxReplayBytes\b/) as string,
+    })
+    expect(textOf(recent as Message)).toHaveLength(15_000)
+  })
+
   it('maxParkedCalls', async () => {
     const hub = await hubWith(
       { maxParkedCalls: 1 },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Replay, type SentEvent } from '../../hub/gateway/replay.ts'
+import { Replay, ReplaySpace, type SentEvent } from '../../hub/gateway/replay.ts'
 
 const MINUTES = 60_000
 const event = (stream: number, seq: number, data = 'x', more: Partial<SentEvent> = {}): SentEvent => ({
@@ -8,14 +8,17 @@ const event = (stream: number, seq: number, data = 'x', more: Partial<SentEvent>
   id: `${stream}-${seq}`,
   data,
   answerTo: null,
+  question: null,
   at: 0,
   ...more,
 })
 const answer = (stream: number, seq: number, data: string, id = `"call ${stream}"`): SentEvent =>
   event(stream, seq, data, { answerTo: id })
 const dataOf = (text: string | undefined): string => /^data: (.*)$/m.exec(text ?? '')?.[1] ?? ''
+const space = (maxReplayBytesPerSession: number, maxReplayBytes = 1e9): ReplaySpace =>
+  new ReplaySpace(() => ({ maxReplayBytesPerSession, maxReplayBytes }))
 const of = (maxBytes: number, ...events: SentEvent[]): Replay => {
-  const replay = new Replay(() => maxBytes)
+  const replay = new Replay(space(maxBytes), () => undefined)
   for (const one of events) replay.keep(one)
   return replay
 }
@@ -25,9 +28,10 @@ describe('the events that a client may ask for again', () => {
     const replay = of(100, event(1, 1, 'a'), event(2, 1, 'b'), event(1, 2, 'c'))
     expect(replay.after(1, 0)).toEqual({
       events: ['event: message\nid: 1-1\ndata: a\n\n', 'event: message\nid: 1-2\ndata: c\n\n'],
+      questions: [],
       complete: true,
     })
-    expect(replay.after(1, 2)).toEqual({ events: [], complete: true })
+    expect(replay.after(1, 2)).toEqual({ events: [], questions: [], complete: true })
   })
 
   it('have an error in place of an answer that had to go, the oldest first, by bytes and not by characters', () => {
@@ -61,9 +65,9 @@ describe('the events that a client may ask for again', () => {
     for (let stream = 1; stream <= 2_000; stream++) replay.keep(answer(stream, 1, 'x'))
     expect(replay.after(2_000, 0).events.map(dataOf)).toEqual(['x'])
     expect(replay.after(1_000, 0).events.map(dataOf)).toEqual([expect.stringContaining('error')])
-    expect(replay.after(1, 0)).toEqual({ events: [], complete: false })
+    expect(replay.after(1, 0)).toMatchObject({ events: [], complete: false })
     const long = of(1, answer(1, 1, 'xx', `"${'i'.repeat(1_000)}"`))
-    expect(long.after(1, 0)).toEqual({ events: [], complete: false })
+    expect(long.after(1, 0)).toMatchObject({ events: [], complete: false })
   })
 
   it('give up what is large once nobody comes back for it', () => {
@@ -74,5 +78,33 @@ describe('the events that a client may ask for again', () => {
     expect(JSON.parse(dataOf(replay.after(1, 0).events[0]))).toHaveProperty('error')
     replay.shrink(60 * MINUTES)
     expect(replay.after(2, 0).events.map(dataOf)).toEqual(['small'])
+  })
+
+  it('of all sessions together are bounded: the one that kept nothing new for longest gives up first, and no more than it must', () => {
+    const shared = space(100, 10)
+    const [one, two, three] = [0, 1, 2].map(() => new Replay(shared, () => undefined)) as [Replay, Replay, Replay]
+    const kept = (): string[][] => [one, two, three].map((replay) => replay.after(1, 0).events.map(dataOf))
+    one.keep(event(1, 1, 'aaaa'))
+    two.keep(event(1, 1, 'bb'))
+    one.keep(event(1, 2, 'aaaa'))
+    three.keep(event(1, 1, 'cc'))
+    expect(kept()).toEqual([['aaaa', 'aaaa'], [], ['cc']])
+    three.keep(event(1, 2, 'c'))
+    expect(kept()).toEqual([['aaaa'], [], ['cc', 'c']])
+    three.keep(event(1, 3, 'x'.repeat(10)))
+    expect(kept()).toEqual([[], [], ['x'.repeat(10)]])
+    three.keep(event(1, 4, 'x'.repeat(11)))
+    expect(kept()).toEqual([[], [], []])
+  })
+
+  it('of a session that is over leave their room to others, and there are no new ones', () => {
+    const shared = space(100, 10)
+    const [one, two] = [new Replay(shared, () => undefined), new Replay(shared, () => undefined)]
+    one.keep(event(1, 1, 'a'.repeat(9)))
+    one.end()
+    one.keep(event(1, 2, 'a'.repeat(9)))
+    two.keep(event(1, 1, 'b'))
+    two.keep(event(1, 2, 'b'.repeat(9)))
+    expect([one, two].map((replay) => replay.after(1, 0).events.length)).toEqual([0, 2])
   })
 })
