@@ -17,6 +17,7 @@ const help: Readonly<Record<keyof Limits, string>> = {
   maxListensPerPrincipal: 'Open subscriptions of one key or user.',
   maxSubscriptionsPerPrincipal:
     'Resources that one key or user subscribed to, in sessions and open subscriptions together.',
+  maxSubscriptionUriBytes: 'URI of one of them.',
   maxParkedCalls: 'Calls that wait for the client’s next round.',
   maxCallsPerClient: 'Calls of one client at once.',
   maxCallsPerServer: 'Calls at once, for servers without `hub.maxConcurrentCalls`.',

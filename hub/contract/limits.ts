@@ -27,6 +27,8 @@ export const limitDefaults = {
   maxListensPerPrincipal: 1_024,
   /** Resources that one key or user subscribed to, in all sessions and open subscriptions together. */
   maxSubscriptionsPerPrincipal: 10_000,
+  /** URI of one of them, which is kept for as long as it lasts. */
+  maxSubscriptionUriBytes: 8_192,
   /** Calls that wait for the client's next round. */
   maxParkedCalls: 1_024,
   maxCallsPerClient: 1_000,

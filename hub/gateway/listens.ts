@@ -5,7 +5,7 @@ import { META, McpError, isObject, rpc, type JsonRpcId, type Params } from './js
 import type { Outlet } from './outlet.ts'
 import { ListWatch } from './list-watch.ts'
 import { ownerOf } from './modern-envelope.ts'
-import { ResourceSubscriptions } from './resource-subscriptions.ts'
+import { ResourceSubscriptions, checkUri } from './resource-subscriptions.ts'
 import { declaresTasks, exposedTaskId, missingTasks, type TaskPlace } from './tasks.ts'
 import { Shares, subscriptionShares } from './shares.ts'
 import type { View, Viewer } from './view.ts'
@@ -68,6 +68,7 @@ export function createListens(context: GatewayContext): Listens {
     const lists = new ListWatch(view, viewer)
     const { principal } = viewer
     // Refused as a whole: what an acknowledgement leaves out is what a server refused.
+    for (const uri of uris) checkUri(uri, context.limits)
     subscriptionShares(context).check(principal, new Set(uris).size)
     const giveBack = shares.take(principal)
     const entry: Listen = { id, view, kinds, lists, outlet, tasks, early: [] }

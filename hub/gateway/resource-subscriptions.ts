@@ -1,3 +1,4 @@
+import type { Limits } from '../contract/index.ts'
 import type { ServedClient } from '../upstream/subscriptions.ts'
 import { McpError, rpc, type Params } from './json-rpc.ts'
 import type { View, Viewer } from './view.ts'
@@ -10,6 +11,14 @@ export interface ResourceSubscriptionsOptions {
   take: () => () => void
   /** Tells the client; the params are those of `notifications/resources/updated`, with URIs as the client knows them. */
   tell: (params: Params) => void
+}
+
+/** Throws McpError for a URI that is too long to be kept for somebody. */
+export function checkUri(uri: string, { maxSubscriptionUriBytes }: Limits): void {
+  const bytes = Buffer.byteLength(uri)
+  if (bytes <= maxSubscriptionUriBytes) return
+  const text = `The URI of a subscription has at most ${maxSubscriptionUriBytes} bytes, and this one ${bytes} (limits.maxSubscriptionUriBytes)`
+  throw new McpError(rpc.limitExceeded, text)
 }
 
 /** The resources that one client wants to hear of, each at the server whose it is. */

@@ -2,7 +2,7 @@ import type { ClientSessionRecord } from '../cluster/cluster.ts'
 import { logLevels, type LogLevel } from './call.ts'
 import { McpError, rpc, type Params } from './json-rpc.ts'
 import type { GatewayContext } from './context.ts'
-import { ResourceSubscriptions } from './resource-subscriptions.ts'
+import { ResourceSubscriptions, checkUri } from './resource-subscriptions.ts'
 import type { Session } from './session.ts'
 import { subscriptionShares } from './shares.ts'
 
@@ -15,8 +15,10 @@ export async function wish(
 ): Promise<void> {
   if (method === 'logging/setLevel') await setLevel(session, params)
   else if (typeof params?.['uri'] !== 'string') throw new McpError(rpc.invalidParams, 'uri must be a string')
-  else if (method === 'resources/subscribe') await subscriptionsOf(context, session).add(params['uri'])
-  else session.subscriptions?.remove(params['uri'])
+  else if (method === 'resources/subscribe') {
+    checkUri(params['uri'], context.limits)
+    await subscriptionsOf(context, session).add(params['uri'])
+  } else session.subscriptions?.remove(params['uri'])
 }
 
 function subscriptionsOf(context: GatewayContext, session: Session): ResourceSubscriptions {

@@ -154,6 +154,23 @@ describe('a limit of system.json holds and its error names it:', () => {
     expect(await subscribe(one, 'note://first')).toBeUndefined()
   })
 
+  it('maxSubscriptionUriBytes: in both eras, by bytes and not by characters', async () => {
+    const hub = await hubWith({ maxSubscriptionUriBytes: 20 })
+    const session = await legacy(hub)
+    const long = `note://${'ä'.repeat(7)}`
+    const refused = [
+      await session.request('resources/subscribe', { uri: long }),
+      await modern(hub).request('subscriptions/listen', { notifications: { resourceSubscriptions: [long] } }),
+    ]
+    for (const { error } of refused)
+      expect(error).toMatchObject({
+        code: -31003,
+        message: expect.stringContaining('limits.maxSubscriptionUriBytes') as string,
+      })
+    expect((await session.request('resources/subscribe', { uri: 'note://first' })).error).toBeUndefined()
+    await session.close()
+  })
+
   it('maxReplayBytesPerSession: a client that reconnects gets the answer, or is told that it is gone', async () => {
     const hub = await hubWith({ maxReplayBytesPerSession: 20_000 })
     const session = await legacy(hub)
