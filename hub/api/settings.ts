@@ -5,6 +5,7 @@ import { entityTag } from '../config/entity-tag.ts'
 import { referencesInText } from '../config/interpolate.ts'
 import { settingSchema } from '../config/json-schemas.ts'
 import { valueAt, type SystemOverrides } from '../config/read-settings.ts'
+import { helpOf } from '../config/setting-help.ts'
 import {
   defaultOf,
   isSystemPath,
@@ -51,7 +52,7 @@ export function settingRoutes(on: On, { config, overrides, where }: SettingRoute
     const isGiven = Object.hasOwn(overrides, name)
     return told({
       name,
-      help: saying(setting.help)(),
+      help: saying(helpOf(name))(),
       schema: settingSchema(name),
       default: defaultOf(name, { ...where, rateLimit: config.system.rateLimit }),
       isWritten: present !== undefined,

@@ -17,8 +17,8 @@ export interface Where {
  * default.
  */
 export interface Setting {
-  /** What it does, for the documentation and the help of the command line. */
-  help: string
+  /** What it does; of a limit `helpOf` knows it. */
+  help?: string
   /** Environment variable. */
   variable?: string
   /** Option of the command line. Secrets have none: every user of the machine sees the command lines of all. */

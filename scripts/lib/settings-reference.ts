@@ -1,3 +1,4 @@
+import { helpOf } from '../../hub/config/setting-help.ts'
 import { defaultOf, isSystemPath, settingEntries, type SettingName, type Where } from '../../hub/config/settings.ts'
 
 const places: readonly [name: string, where: Where][] = [
@@ -8,13 +9,13 @@ const places: readonly [name: string, where: Where][] = [
 
 /** docs/settings.md: the table of settings as a page. */
 export function settingsReference(): string {
-  const row = ([name, { help, variable, option, live, secret }]: (typeof settingEntries)[number]): string => {
+  const row = ([name, { variable, option, live, secret }]: (typeof settingEntries)[number]): string => {
     const set = [
       option === undefined ? '' : `\`--${option}\``,
       variable === undefined ? '' : `\`${variable}\`${secret === true ? ' (or `_FILE`)' : ''}`,
     ]
     const when = !isSystemPath(name) ? 'start' : live === true ? 'at once' : 'restart'
-    return `| ${[isSystemPath(name) ? `\`${name}\`` : '', set.filter(Boolean).join(' '), defaultText(name), when, help.replaceAll('|', '\\|')].join(' | ')} |`
+    return `| ${[isSystemPath(name) ? `\`${name}\`` : '', set.filter(Boolean).join(' '), defaultText(name), when, helpOf(name).replaceAll('|', '\\|')].join(' | ')} |`
   }
   return `# Settings
 

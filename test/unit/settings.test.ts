@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { takeEnvironment } from '../../hub/config/environment.ts'
 import { readSettings, systemOverrides, withOverrides } from '../../hub/config/read-settings.ts'
+import { helpOf } from '../../hub/config/setting-help.ts'
 import { fixedDefault, isSystemPath, settingEntries } from '../../hub/config/settings.ts'
 import { MIN_PASSWORD_LENGTH, systemFileSchema } from '../../hub/contract/index.ts'
 import { settingOptions } from '../../hub/cli/setting-options.ts'
@@ -27,10 +28,10 @@ describe('the table of settings', () => {
   })
 
   it('has a place to set each, and no option for a secret', () => {
-    for (const [name, { variable, option, secret, help }] of settingEntries) {
+    for (const [name, { variable, option, secret }] of settingEntries) {
       expect(isSystemPath(name) || variable !== undefined, name).toBe(true)
       expect(secret === true && option !== undefined, name).toBe(false)
-      expect(help, name).toMatch(/^[^|]+\.$/)
+      expect(helpOf(name), name).toMatch(/^[^|]+\.$/)
     }
     const variables = settingEntries.flatMap(([, { variable }]) => variable ?? [])
     expect(new Set(variables).size).toBe(variables.length)
