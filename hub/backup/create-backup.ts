@@ -6,7 +6,7 @@ import { HubError } from '../hub-error.ts'
 import { say, type Said } from '../say.ts'
 import { encryptFile } from './encryption.ts'
 import { fingerprint } from './fingerprint.ts'
-import { DATABASES, MANIFEST, membersOf, placeOf, ROOT, type HubFolders } from './members.ts'
+import { DATABASES, DUMP, MANIFEST, membersOf, placeOf, ROOT, type HubFolders } from './members.ts'
 import { openBackup, type Manifest } from './open-backup.ts'
 
 const NAME = /^mcp-hub-(\d{8}T\d{9}Z)\.tar\.gz(?:\.age)?$/
@@ -19,6 +19,8 @@ export interface BackupOptions extends HubFolders {
   version: string
   /** Public keys of age that the archive is encrypted for, once it was read back; in the clear without any. */
   recipients?: readonly string[]
+  /** A file with a dump of the database that goes into the archive as it is. */
+  dump?: string | undefined
   /** Where the configuration is, if not in files of `configDir`. */
   documents?: Documents | undefined
 }
@@ -107,6 +109,11 @@ async function gather(
     await mkdir(dirname(copy), { recursive: true, mode: 0o700 })
     await writeFile(copy, text, { mode: 0o600 })
     files.push({ path: member, ...(await fingerprint(copy)) })
+  }
+  if (options.dump !== undefined) {
+    await mkdir(root, { recursive: true, mode: 0o700 })
+    await copyFile(options.dump, join(root, DUMP))
+    files.push({ path: DUMP, ...(await fingerprint(join(root, DUMP))) })
   }
   for (const member of members) {
     const source = placeOf(member, options)

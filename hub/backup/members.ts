@@ -24,6 +24,9 @@ const DATA_FOLDERS = ['accounts', 'versions'] as const
 const SESSIONS = 'identity.db'
 const SECRETS = 'data/secrets.json'
 
+/** A dump of PostgreSQL that was handed over, and is handed back to whoever asks: it has no place among the hub's own files. */
+export const DUMP = 'database.dump'
+
 /** What may stand in an archive, and nothing else. */
 const ALLOWED = new RegExp(
   `^(?:config/(?:${CONFIG_FILES.join('|')})|data/(?:${[...DATABASES, ...DATA_FILES].join('|')})|${SECRETS}|data/(?:${DATA_FOLDERS.join('|')})/[\\w.-]{1,200})$`.replaceAll(
@@ -33,10 +36,11 @@ const ALLOWED = new RegExp(
 )
 
 export const isMember = (path: string): boolean =>
-  path === MANIFEST || (ALLOWED.test(path) && !path.split('/').includes('..'))
+  path === MANIFEST || path === DUMP || (ALLOWED.test(path) && !path.split('/').includes('..'))
 
 /** Where a member lies on this machine; null for one that has no place here. */
 export function placeOf(member: string, folders: HubFolders): string | null {
+  if (member === DUMP) return null
   if (member === SECRETS) return folders.secretsFile
   const [top, ...rest] = member.split('/')
   if (top === 'data' && rest[0] === 'accounts' && folders.accountsDir !== undefined)

@@ -4,7 +4,7 @@ import { writeFileAtomic } from '../config/atomic-file.ts'
 import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
 import { runningHubs } from '../upstream/process/journal.ts'
-import { membersOf, placeOf, type HubFolders } from './members.ts'
+import { DUMP, membersOf, placeOf, type HubFolders } from './members.ts'
 import { openBackup, type Manifest } from './open-backup.ts'
 
 export interface RestoreResult {
@@ -16,9 +16,9 @@ export interface RestoreResult {
 /**
  * Puts what an archive holds in the place of what a hub has. The hub must not run. What was there is moved aside, not deleted;
  * when anything fails, it is moved back. Other files in those folders are left alone. Throws HUB_BACKUP_REFUSED,
- * HUB_BACKUP_FAILED, or HUB_CONFLICT when a hub uses the folder.
+ * HUB_BACKUP_FAILED, or HUB_CONFLICT when a hub uses the folder. The dump of a database in it is only written to `dumpTo`.
  */
-export async function restoreBackup(archive: string, folders: HubFolders): Promise<RestoreResult> {
+export async function restoreBackup(archive: string, folders: HubFolders, dumpTo?: string): Promise<RestoreResult> {
   const running = await runningHubs(folders.dataDir)
   if (running.length > 0)
     throw new HubError('HUB_CONFLICT', say`A hub uses ${folders.dataDir} (pid ${running.join(', ')})`, {
@@ -32,6 +32,7 @@ export async function restoreBackup(archive: string, folders: HubFolders): Promi
   const moved: { from: string; to: string }[] = []
   const written: string[] = []
   try {
+    if (dumpTo !== undefined && hasDump(opened.manifest)) await copyFile(opened.fileOf(DUMP), dumpTo)
     for (const member of await membersOf(folders)) {
       const from = placeOf(member, folders)
       if (from === null) continue
@@ -63,6 +64,8 @@ export async function restoreBackup(archive: string, folders: HubFolders): Promi
     await opened.dispose()
   }
 }
+
+export const hasDump = ({ files }: Manifest): boolean => files.some(({ path }) => path === DUMP)
 
 /** Also from one disk to another, where the vault's file lies elsewhere. */
 async function move(from: string, to: string): Promise<boolean> {

@@ -7,7 +7,7 @@ import { ageRecipientSchema } from '../contract/age-recipient.ts'
 import { openDocuments } from '../config/open-documents.ts'
 import type { HubFolders } from '../backup/members.ts'
 import { openBackup } from '../backup/open-backup.ts'
-import { restoreBackup } from '../backup/restore-backup.ts'
+import { hasDump, restoreBackup } from '../backup/restore-backup.ts'
 import { HubError } from '../hub-error.ts'
 import { givenText } from '../config/read-settings.ts'
 import { CommandError, exitCodes, requireOption, UsageError, type Command, type Io, type Values } from './command.ts'
@@ -30,6 +30,7 @@ export const backupCommand: Command = {
       value: 'KEY,…',
       help: 'public keys of age (age1…) that the archive is encrypted for',
     },
+    dump: { type: 'string', value: 'FILE', help: 'a dump of the database (pg_dump) that the archive takes in' },
     json: { type: 'boolean', help: 'print what was written as JSON' },
   },
   run: (values, io) =>
@@ -45,9 +46,15 @@ export const backupCommand: Command = {
         log: () => undefined,
       })
       const keep = numberOf(values, 'keep', 30)
-      const backup = await createBackup({ ...folders, into, keep, version: io.version, recipients, documents }).finally(
-        documents.dispose,
-      )
+      const backup = await createBackup({
+        ...folders,
+        into,
+        keep,
+        version: io.version,
+        recipients,
+        documents,
+        dump: fileOf(values, 'dump'),
+      }).finally(documents.dispose)
       io.out(
         values['json'] === true
           ? `${JSON.stringify({ ...backup, folder: into })}\n`
@@ -75,13 +82,26 @@ export const restoreCommand: Command = {
   name: 'restore',
   summary: 'Put what an archive holds in the place of what a hub has; what was there is moved aside.',
   positional: { name: 'file', help: 'the archive' },
-  options: { ...folderOptions, ...identityOption },
+  options: {
+    ...folderOptions,
+    ...identityOption,
+    'dump-to': { type: 'string', value: 'FILE', help: 'where a dump of the database in the archive is written' },
+  },
   run: (values, io) =>
     explained(async () => {
-      const { manifest, before } = await withArchive(values, (archive) => restoreBackup(archive, foldersOf(values, io)))
+      const dumpTo = fileOf(values, 'dump-to')
+      const { manifest, before } = await withArchive(values, (archive) =>
+        restoreBackup(archive, foldersOf(values, io), dumpTo),
+      )
       const date = new Date(manifest.at).toISOString()
       io.out(`Restored ${manifest.files.length} files of ${date}. What was there is in ${before}\n`)
-      if (databaseOf(values, io) !== null)
+      if (hasDump(manifest))
+        io.out(
+          dumpTo === undefined
+            ? 'It holds a dump of PostgreSQL, which --dump-to FILE would have written.\n'
+            : `The dump of PostgreSQL in it is in ${dumpTo}\n`,
+        )
+      else if (databaseOf(values, io) !== null)
         io.out(
           'The configuration in PostgreSQL (DATABASE_URL) is as it was, and is what the hubs use: bring that of the archive into force at a running hub with POST /api/backups/NAME/restore, or restore the database.\n',
         )
@@ -104,6 +124,11 @@ function foldersOf(values: Values, io: Io): HubFolders {
     secretsFile,
     accountsDir: accountsDir === undefined || accountsDir === '' ? undefined : path.resolve(accountsDir),
   }
+}
+
+function fileOf(values: Values, option: string): string | undefined {
+  const given = values[option]
+  return typeof given === 'string' ? path.resolve(given) : undefined
 }
 
 const databaseOf = (values: Values, io: Io): string | null =>

@@ -1,10 +1,14 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync, type SpawnSyncReturns } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { cp, mkdir, open, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { ICronJob } from 'kubernetes-models/batch/v1'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import type { HistoryPage, ServerStatus } from '../../hub/contract/index.ts'
+import { targetSchema } from '../../hub/contract/publish.ts'
+import { createBundle, type Bundle } from '../../hub/publish/bundle.ts'
 import { startPostgres, type TestPostgres } from '../fixtures/postgres.ts'
 import { publishTo } from '../fixtures/target-bundle.ts'
 import { openMachine, type Ended, type Machine } from '../fixtures/target-machine.ts'
@@ -106,6 +110,28 @@ async function withDump(change: (dump: string) => Promise<void>): Promise<string
   return `${folder}.tar`
 }
 
+const clusterBundle = (): Promise<Bundle> =>
+  createBundle({
+    servers: {},
+    system: {},
+    target: targetSchema.parse({ domain: 'hub.test', mode: 'kubernetes', instances: 2, services: ['database'] }),
+    distDir: path.resolve(import.meta.dirname, '../../dist'),
+    version: '1.0.0',
+  })
+
+/** Runs what the backup job of a cluster has PostgreSQL's programs do, with the secret and the dump at other places. */
+function clusterProgram({ files }: Bundle, secret: string, dump: string): (word: string) => SpawnSyncReturns<string> {
+  const job = parse(files.find((file) => file.path === 'k8s/backup.yaml')?.text ?? '', { version: '1.1' }) as ICronJob
+  const container = job.spec.jobTemplate.spec?.template.spec?.initContainers?.find(({ name }) => name === 'database')
+  const [command = '', ...args] = (container?.command ?? []).map((text) =>
+    text.replaceAll('/run/secrets/hub_env', secret).replaceAll('/dump/database.dump', dump),
+  )
+  const given = Object.fromEntries((container?.env ?? []).map(({ name, value }) => [name, value ?? '']))
+  const env = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', ...given }
+  // Without an input: bash takes a socket for a remote login, and reads a profile.
+  return (word) => spawnSync(command, [...args, word], { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
 async function overwrite(file: string, place: number): Promise<void> {
   const handle = await open(file, 'r+')
   await handle.write(Buffer.alloc(64, 0x55), 0, 64, place)
@@ -205,6 +231,52 @@ describe('with a database', () => {
       })
     }
     expect(await everything()).toBe(before)
+  })
+
+  it('what a cluster does with its archives brings all of the database to another one, and over what is there', async () => {
+    await query('CREATE DATABASE cluster')
+    const cluster = postgres.url.replace(/postgres$/, 'cluster')
+    const [secret, dump] = [path.join(machine.folder, 'hub_env'), path.join(machine.folder, 'cluster.dump')]
+    const run = clusterProgram(await clusterBundle(), secret, dump)
+    const cli = (...args: string[]): string =>
+      execFileSync(process.execPath, [path.join(bundle, 'hub/cli.js'), ...args], {
+        encoding: 'utf8',
+        env: {
+          CONFIG_DIR: at('config'),
+          DATA_DIR: path.join(machine.folder, 'cluster-data'),
+          DATABASE_URL: postgres.url,
+        },
+      })
+    await writeFile(secret, `DATABASE_URL=\nDATABASE_URL_FILE=${at('database-url')}\n`)
+    expect(run('dump')).toMatchObject({ status: 0, stderr: '' })
+    const archives = path.join(machine.folder, 'cluster-archives')
+    cli('backup', '--out', archives, '--keep', '30', '--dump', dump)
+    await rm(dump)
+    const [kept = ''] = await readdir(archives)
+
+    const elsewhere = path.join(machine.folder, 'elsewhere')
+    const folders = ['--config', path.join(elsewhere, 'config'), '--data', path.join(elsewhere, 'data')]
+    expect(cli('restore', path.join(archives, kept), ...folders, '--dump-to', dump)).toContain(`is in ${dump}`)
+    await writeFile(secret, `DATABASE_URL='${cluster}?sslmode=no-verify'\n`)
+    for (const _time of ['into an empty one', 'over what is there'])
+      expect(run('restore')).toMatchObject({ status: 0, stderr: '' })
+    const tables = ['--data-only', '--table=hub_config', '--table=hub_audit', '--table=hub_requests*']
+    const [there, here] = [cluster, postgres.url].map((url) =>
+      execFileSync('pg_dump', [...tables, url], { encoding: 'utf8' }).replace(/^\\(?:un)?restrict .*$/gm, ''),
+    )
+    expect(there).toContain('one.example.com')
+    expect(there).toBe(here)
+
+    // What cannot be read changes nothing, and what cannot be reached is no dump.
+    await truncate(dump, (await stat(dump)).size - 300)
+    expect(run('restore').status).not.toBe(0)
+    expect(execFileSync('psql', ['-tAc', 'SELECT count(*) > 0 FROM hub_config', cluster], { encoding: 'utf8' })).toBe(
+      't\n',
+    )
+    await writeFile(secret, `DATABASE_URL=postgres://hub@127.0.0.1:1/none\n`)
+    expect(run('dump').status).not.toBe(0)
+    await rm(dump)
+    expect(run('restore')).toMatchObject({ status: 0, stdout: expect.stringContaining('holds no dump') as string })
   })
 
   it(

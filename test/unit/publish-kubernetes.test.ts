@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import * as apps from 'kubernetes-models/apps/v1'
@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { targetSchema, type TargetInput } from '../../hub/contract/publish.ts'
 import { createBundle, type Bundle } from '../../hub/publish/bundle.ts'
+import { emptyDatabase } from '../../hub/publish/kubernetes/database.ts'
 import { checkManifests } from '../../hub/publish/checks/kubernetes.ts'
 import { temporaryFolder, writeBuiltProgram } from '../fixtures/built-program.ts'
 import { renderTemplate } from '../fixtures/helm-template.ts'
@@ -193,6 +194,40 @@ describe('a cluster', () => {
       expect(text(bundle, name)).toContain(backupRecipients[0])
     }
     expect(args(await bundleFor())).toEqual(['--out', '/backups', '--keep', '30'])
+  })
+
+  it('has the database in its backups, by programs of PostgreSQL, and the README turns the same job round to restore', async () => {
+    const imageDigests = [`postgres:17.6-bookworm@sha256:${'a'.repeat(64)}`]
+    const bundle = await bundleFor({ ...shared, imageDigests })
+    const [pod] = podsOf(one(bundle, 'CronJob', 'mcp-hub-backup'))
+    expect(pod?.initContainers?.map(({ name }) => name)).toEqual(['initial-config', 'database'])
+    expect(pod?.initContainers?.[1]).toMatchObject({ image: imageDigests[0], args: ['dump'] })
+    expect(pod?.containers[0]?.args).toEqual([
+      ...['--out', '/backups', '--keep', '30', '--dump', '/dump/database.dump'],
+    ])
+    const restore = await readFile(path.resolve(import.meta.dirname, '../../resources/publish/ops/restore.sh'), 'utf8')
+    expect(restore).toContain(`<<'SQL'`)
+    expect(restore).toContain(`\n${emptyDatabase}\nSQL\n`)
+    for (const name of ['README.md', 'README.zh-CN.md']) {
+      const [, patch = ''] = /-p '(.*)' \|/.exec(text(bundle, name)) ?? []
+      expect(JSON.parse(patch)).toContainEqual({
+        op: 'replace',
+        path: '/spec/template/spec/containers/0/args',
+        value: ['/backups/ARCHIVE', '--dump-to', '/dump/database.dump'],
+      })
+      expect(text(bundle, name)).toContain(' postgres:17.6-bookworm')
+    }
+    const alone = podsOf(one(await bundleFor(), 'CronJob', 'mcp-hub-backup'))[0]
+    expect(alone?.initContainers?.map(({ name }) => name)).toEqual(['initial-config'])
+    expect(text(await bundleFor(), 'helm/values.yaml')).not.toContain('postgres')
+  })
+
+  it('says nothing that Kubernetes would read as a variable', async () => {
+    for (const object of objects(await bundleFor(shared)))
+      for (const pod of podsOf(object))
+        for (const { command = [], args = [], env = [] } of [...(pod.initContainers ?? []), ...pod.containers])
+          for (const said of [...command, ...args, ...env.map(({ value = '' }) => value)])
+            expect(said).not.toMatch(/\$\$|\$\(\w+\)/)
   })
 
   it('runs one hub and no more where there is no database', async () => {

@@ -286,8 +286,8 @@ export function imagesOf(context: BundleContext): string[] {
   const commands = commandsOf(context)
   const { node, nginx, python } = baseImages
   const needsUv = commands.has('uv') || commands.has('uvx')
-  // A cluster has no store of compose.
-  const stores = context.target.mode === 'docker' ? storesOf(context.target) : []
+  // A cluster runs none of the stores, but its backups need PostgreSQL's own programs.
+  const stores = storesOf(context.target).filter((store) => context.target.mode === 'docker' || store === 'database')
   return [node, nginx, ...(needsUv ? [python] : []), ...stores.map((store) => storeImages[store])]
 }
 

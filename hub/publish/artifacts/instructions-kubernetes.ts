@@ -1,5 +1,6 @@
 import { publicOrigin, type BundleContext } from '../context.ts'
 import { autoscalerManifest } from '../kubernetes/documents.ts'
+import { DUMP_FILE } from '../kubernetes/database.ts'
 import { names } from '../kubernetes/names.ts'
 import { isShared } from '../kubernetes/values.ts'
 import { findDigests } from './instructions.ts'
@@ -37,15 +38,28 @@ export function clusterInstructions(context: BundleContext): ClusterInstructions
   --dry-run=client -o yaml | kubectl apply --server-side -f -`
   const origin = publicOrigin({ ...target, httpsPort: 443 })
   const encrypted = target.backupRecipients.length > 0
+  const shared = isShared(target)
+  const pod = '/spec/template/spec'
   const patch = JSON.stringify([
-    { op: 'replace', path: '/spec/template/spec/containers/0/command/3', value: 'restore' },
+    { op: 'replace', path: `${pod}/containers/0/command/3`, value: 'restore' },
     {
       op: 'replace',
-      path: '/spec/template/spec/containers/0/args',
-      value: ['/backups/ARCHIVE', ...(encrypted ? ['--identity', '/run/secrets/backup_key'] : [])],
+      path: `${pod}/containers/0/args`,
+      value: [
+        '/backups/ARCHIVE',
+        ...(encrypted ? ['--identity', '/run/secrets/backup_key'] : []),
+        ...(shared ? ['--dump-to', DUMP_FILE] : []),
+      ],
     },
-    // Without the hub there is no machine that it would have to be on.
-    ...(isShared(target) ? [] : [{ op: 'remove', path: '/spec/template/spec/affinity' }]),
+    ...(shared
+      ? [
+          // The other way round: the hub's archive first, and then the database out of it.
+          { op: 'replace', path: `${pod}/initContainers/1/args`, value: ['restore'] },
+          { op: 'move', from: `${pod}/initContainers/1`, path: `${pod}/containers/1` },
+          { op: 'move', from: `${pod}/containers/0`, path: `${pod}/initContainers/1` },
+        ]
+      : // Without the hub there is no machine that it would have to be on.
+        [{ op: 'remove', path: `${pod}/affinity` }]),
   ])
   return {
     tools: `kubectl version        # 1.30 or later, also the cluster
@@ -74,7 +88,7 @@ curl --fail -H "Authorization: Bearer $TOKEN" ${origin}/api/servers
 curl --fail -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
   -H 'Accept: application/json, text/event-stream' ${origin}/mcp \\
   -d '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}'`,
-    requests: isShared(target)
+    requests: shared
       ? `kubectl get --raw "/apis/custom.metrics.k8s.io/v1beta1/namespaces/${names.namespace}/pods/*/mcp_hub_requests"
 printf 'patches:\\n  - path: ${autoscalerManifest.name}\\n' >> k8s/kustomization.yaml
 kubectl apply -k k8s`

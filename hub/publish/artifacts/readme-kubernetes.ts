@@ -103,7 +103,7 @@ Every MCP client needs the new one. The same way empties and renews \`JWT_SECRET
 
 ## Backup
 
-Each night a job writes an archive to the claim \`${names.backups}\` and keeps the newest 30${shared ? '; what is in PostgreSQL besides the configuration is for `pg_dump -Fc`' : ''}. At once, and to see what it said:
+Each night a job writes an archive to the claim \`${names.backups}\` and keeps the newest 30${shared ? ', each with a dump of the hubs’ tables in PostgreSQL, made by the programs of version 17.\nA later server needs later ones: the image of the container `database` in `k8s/backup.yaml`, or `image.database` in the values of the chart' : ''}. At once, and to see what it said:
 
 ${sh(run.backup)}
 ${
@@ -228,7 +228,7 @@ ${sh(run.token)}
 
 ## 备份
 
-每晚有一个任务把归档写入存储卷 \`${names.backups}\`，并保留最新的 30 份${shared ? '；PostgreSQL 中配置以外的内容请用 `pg_dump -Fc` 备份' : ''}。立即备份并查看输出：
+每晚有一个任务把归档写入存储卷 \`${names.backups}\`，并保留最新的 30 份${shared ? '，每份都含 PostgreSQL 中 Hub 各表的转储，由 17 版的程序生成。\n更新版本的服务器需要更新的程序：`k8s/backup.yaml` 中容器 `database` 的镜像，或 Chart 的 `image.database`' : ''}。立即备份并查看输出：
 
 ${sh(run.backup)}
 ${

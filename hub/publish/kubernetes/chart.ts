@@ -14,7 +14,11 @@ function marks(): ClusterValues {
   const asBlock = (value: string): object => mark('block', value) as unknown as object
   return {
     domain: mark('text', 'domain'),
-    image: { hub: mark('text', 'image.hub'), web: mark('text', 'image.web') },
+    image: {
+      hub: mark('text', 'image.hub'),
+      web: mark('text', 'image.web'),
+      database: mark('text', 'image.database'),
+    },
     replicas: {
       min: asNumber('replicas.min'),
       max: asNumber('replicas.max'),
@@ -43,9 +47,11 @@ export interface Chart {
 }
 
 export function chartOf(context: BundleContext): Chart {
-  const { replicas, ingress, ...values } = clusterValues(context.target, context.version)
+  const { replicas, ingress, image, ...values } = clusterValues(context.target, context.version)
+  const { database, ...ours } = image
   return {
     values: {
+      image: isShared(context.target) ? { ...ours, database } : ours,
       ...values,
       // One hub that keeps files must stay the only one: how many there are is no value of its chart.
       ...(isShared(context.target) ? { replicas } : {}),

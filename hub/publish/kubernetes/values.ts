@@ -1,11 +1,14 @@
 import type { IIoK8sApiAutoscalingV2MetricSpec as MetricSpec } from 'kubernetes-models/autoscaling/v2'
 import type { IIoK8sApiCoreV1ResourceRequirements as ResourceRequirements } from 'kubernetes-models/v1'
 import type { Target } from '../../contract/publish.ts'
+import { pinned } from '../artifacts/base-images.ts'
+import { storeImages } from '../artifacts/docker-stores.ts'
 
 /** What people change from one cluster to another: the values of the chart, and what stands in their place in `k8s/`. */
 export interface ClusterValues {
   domain: string
-  image: { hub: string; web: string }
+  /** `database`: with the programs that dump and restore a PostgreSQL of its version or an earlier one. */
+  image: { hub: string; web: string; database: string }
   /** Of hubs; more than one share a database. How many there are is decided by what is measured: by processor, unless it is said otherwise. */
   replicas: { min: number; max: number; metrics: MetricSpec[] }
   resources: { hub: ResourceRequirements; web: ResourceRequirements }
@@ -34,7 +37,11 @@ export const alsoByRequests = (values: ClusterValues): ClusterValues => ({
 export function clusterValues(target: Target, version: string): ClusterValues {
   return {
     domain: target.domain,
-    image: { hub: `mcp-hub-hub:${version}`, web: `mcp-hub-web:${version}` },
+    image: {
+      hub: `mcp-hub-hub:${version}`,
+      web: `mcp-hub-web:${version}`,
+      database: pinned(target, storeImages.database),
+    },
     replicas: { min: target.instances, max: target.instances * 4, metrics: [byProcessor] },
     // No limit of CPU: it would hold back the event loop, and every client with it.
     resources: {

@@ -11,6 +11,7 @@ import type {
 import type { Target } from '../../contract/publish.ts'
 import { HUB_PORT, HUB_USER, labels, names, WEB_PORT, WEB_USER, type Component } from './names.ts'
 import { isShared, type ClusterValues } from './values.ts'
+import { databasePrograms, DUMP_FILE, dumpMount } from './database.ts'
 
 const STATE = '/var/lib/mcp-hub'
 const ENVIRONMENT_FILE = `/run/secrets/${names.environmentKey}`
@@ -226,6 +227,18 @@ export function webDeployment(values: ClusterValues, siteVersion: string): IDepl
 export function backupJob(target: Target, values: ClusterValues): ICronJob {
   const { mounts, volumes, env } = storageOf(target)
   const keys = target.backupRecipients
+  const tmp: VolumeMount = { name: 'tmp', mountPath: '/tmp' }
+  // What only the database has goes into the archive as its own programs wrote it.
+  const database: Container[] = isShared(target)
+    ? [
+        {
+          ...databasePrograms(values.image.database),
+          resources: { requests: { cpu: '50m', memory: '64Mi' }, limits: { memory: '512Mi' } },
+          securityContext: confined,
+          volumeMounts: [secretMount, dumpMount, tmp],
+        },
+      ]
+    : []
   const encryption = keys.length === 0 ? [] : ['--recipients', keys.join(',')]
   return {
     apiVersion: 'batch/v1',
@@ -257,13 +270,20 @@ export function backupJob(target: Target, values: ClusterValues): ICronJob {
                       },
                     },
                   }),
-              initContainers: [initialConfiguration(values.image.hub, mounts)],
+              initContainers: [initialConfiguration(values.image.hub, mounts), ...database],
               containers: [
                 {
                   name: 'backup',
                   image: values.image.hub,
                   command: ['node', `--env-file=${ENVIRONMENT_FILE}`, 'hub/cli.js', 'backup'],
-                  args: ['--out', '/backups', '--keep', '30', ...encryption],
+                  args: [
+                    '--out',
+                    '/backups',
+                    '--keep',
+                    '30',
+                    ...encryption,
+                    ...(isShared(target) ? ['--dump', DUMP_FILE] : []),
+                  ],
                   ...(env === undefined ? {} : { env }),
                   resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },
                   securityContext: confined,
@@ -271,7 +291,8 @@ export function backupJob(target: Target, values: ClusterValues): ICronJob {
                     ...mounts,
                     secretMount,
                     { name: 'backups', mountPath: '/backups' },
-                    { name: 'tmp', mountPath: '/tmp' },
+                    ...(isShared(target) ? [dumpMount] : []),
+                    tmp,
                     { name: 'home', mountPath: '/home/node' },
                   ],
                 },
@@ -279,6 +300,7 @@ export function backupJob(target: Target, values: ClusterValues): ICronJob {
               volumes: [
                 ...hubVolumes(volumes),
                 { name: 'backups', persistentVolumeClaim: { claimName: names.backups } },
+                ...(isShared(target) ? [{ name: dumpMount.name, emptyDir: {} }] : []),
               ],
             }),
           },

@@ -92,14 +92,14 @@ restore_database() {
 BEGIN;
 SET LOCAL lock_timeout = '30s';
 SET LOCAL client_min_messages = warning;
-DO $$ DECLARE name text; BEGIN
+DO $hub$ DECLARE name text; BEGIN
   FOR name IN SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'p') AND relname LIKE 'hub\_%' AND pg_table_is_visible(oid) LOOP
     EXECUTE 'DROP TABLE IF EXISTS ' || name || ' CASCADE';
   END LOOP;
   FOR name IN SELECT oid::regclass::text FROM pg_class WHERE relkind = 'S' AND relname LIKE 'hub\_%' AND pg_table_is_visible(oid) LOOP
     EXECUTE 'DROP SEQUENCE IF EXISTS ' || name;
   END LOOP;
-END $$;
+END $hub$;
 SQL
   } | with_database "$PSQL" --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --output=/dev/null
 }
