@@ -4,8 +4,8 @@ import type { Upstream } from '../upstream/upstream.ts'
 import { createAppTools, type AppTools, type Named } from './app-tools.ts'
 import { uiUris, withUiUris } from './exposed-uris.ts'
 import { McpError, isObject, rpc, type Params } from './json-rpc.ts'
+import { createLateSkills } from './late-skills.ts'
 import { createResourceOwners, templatePattern, type ResourceOwners } from './resource-owners.ts'
-import { createSkills } from './skills.ts'
 import {
   GREETING_WAIT_MS,
   LIST_WAIT_MS,
@@ -60,7 +60,7 @@ export function createAggregatedView(
 ): View {
   const cached = createListCache()
   const indexes = new Map<string, Index>()
-  const skills = createSkills(
+  const skills = createLateSkills(
     members,
     (upstream, uri) => currentShape().show('resources', upstream, [{ uri }]).length > 0,
   )
@@ -238,9 +238,13 @@ export function createAggregatedView(
   }
 
   /** Where a request goes that names nothing which a member lists: to the only server that it can be meant for, or nowhere. */
-  function elsewhere(index: Index, method: string, params: Params | undefined): Route {
-    const skill = READS.has(method) ? skills.reads(params) : null
-    if (skill !== null) return skill
+  function elsewhere(index: Index, method: string, params: Params | undefined): Route | Promise<Route> {
+    const loaded = READS.has(method) ? skills() : null
+    if (loaded === null) return unlisted(index, method, params)
+    return loaded.then(({ reads }) => reads(params) ?? unlisted(index, method, params))
+  }
+
+  function unlisted(index: Index, method: string, params: Params | undefined): Route {
     const ref = isObject(params?.['ref']) ? params['ref'] : {}
     if (URI_METHODS.has(method) || (method === 'completion/complete' && ref['type'] !== 'ref/prompt')) {
       const uri = String(URI_METHODS.has(method) ? params?.['uri'] : ref['uri'])
@@ -264,6 +268,18 @@ export function createAggregatedView(
     throw server?.unavailable() ?? new McpError(rpc.invalidParams, `Unknown ${kind}: ${String(name)}`)
   }
 
+  function route(method: string, params: Params | undefined, viewer: Viewer): Route | Promise<Route> {
+    const now = indexNow(viewer)
+    const found = find(now, method, params)
+    if (found !== null) return found
+    const unknown = awaited(params?.['name'], viewer)
+    if (unknown.length === 0) return elsewhere(now, method, params)
+    return known(unknown, viewer, LIST_WAIT_MS).then(() => {
+      const index = indexNow(viewer)
+      return find(index, method, params) ?? elsewhere(index, method, params)
+    })
+  }
+
   return {
     path,
     get upstreams() {
@@ -279,17 +295,9 @@ export function createAggregatedView(
     },
     listNow: (kind, viewer) => listOf(indexNow(viewer), kind, viewer),
     route: (method, params, viewer) => {
-      const skill = method.startsWith('skills/') ? skills.route(method, params, viewer) : null
-      if (skill !== null) return skill
-      const now = indexNow(viewer)
-      const found = find(now, method, params)
-      if (found !== null) return found
-      const unknown = awaited(params?.['name'], viewer)
-      if (unknown.length === 0) return elsewhere(now, method, params)
-      return known(unknown, viewer, LIST_WAIT_MS).then(() => {
-        const index = indexNow(viewer)
-        return find(index, method, params) ?? elsewhere(index, method, params)
-      })
+      const loaded = method.startsWith('skills/') ? skills() : null
+      if (loaded === null) return route(method, params, viewer)
+      return loaded.then((known) => known.route(method, params, viewer) ?? route(method, params, viewer))
     },
     describe: async (viewer) => {
       const upstreams = members()

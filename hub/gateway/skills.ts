@@ -2,10 +2,10 @@ import { emptyCatalog } from '../upstream/catalog.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Call, CancelCall } from './call.ts'
 import { McpError, Reply, isObject, rpc, toRpcError, type Params } from './json-rpc.ts'
+import { hasSkills } from './late-skills.ts'
 import { readMark } from './resource-owners.ts'
 import type { Route, Target, Viewer } from './view.ts'
 
-const SKILLS_EXTENSION = 'io.modelcontextprotocol/skills'
 const MAIN_FILE = '/SKILL.md'
 const MAX_PAGES = 100
 const MAX_ROOTS = 10_000
@@ -32,7 +32,7 @@ export function createSkills(
   /** Skills whose server was told that a list has another one's. */
   const hidden = new Set<string>()
 
-  const serving = (): Upstream[] => members().filter(({ hello }) => hasSkills(hello?.capabilities))
+  const serving = (): Upstream[] => members().filter(hasSkills)
 
   function learn(uri: unknown, upstream: Upstream): void {
     if (typeof uri !== 'string' || !uri.endsWith(MAIN_FILE)) return
@@ -166,11 +166,6 @@ export function createSkills(
         : searched(params, (call, asked) => list(call, asked).then(() => ownerOf(uri)))
     },
   }
-}
-
-function hasSkills(capabilities: Params | undefined): boolean {
-  const extensions = capabilities?.['extensions']
-  return isObject(extensions) && isObject(extensions[SKILLS_EXTENSION])
 }
 
 /** Asks servers on behalf of a client's call, for as long as that runs. */
