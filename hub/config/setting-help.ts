@@ -15,6 +15,7 @@ const limitHelp: Readonly<Record<`limits.${keyof Limits}`, string>> = {
   'limits.maxBatchMessages': 'Messages of one batch, which only clients of 2025-03-26 send.',
   'limits.maxSessions': 'Sessions of legacy clients.',
   'limits.maxSessionsPerPrincipal': 'Sessions of one key or user.',
+  'limits.maxClientBytes': 'What a client says of itself and its capabilities.',
   'limits.maxListens': 'Open subscriptions of modern clients.',
   'limits.maxListensPerPrincipal': 'Open subscriptions of one key or user.',
   'limits.maxSubscriptionsPerPrincipal':

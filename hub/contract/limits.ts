@@ -22,6 +22,8 @@ export const limitDefaults = {
   maxBatchMessages: 100,
   maxSessions: 10_000,
   maxSessionsPerPrincipal: 5_000,
+  /** What a client says of itself and what it can do, which is kept with its session and with what it is offered. */
+  maxClientBytes: 65_536,
   /** Open subscriptions of modern clients. */
   maxListens: 2_048,
   maxListensPerPrincipal: 1_024,

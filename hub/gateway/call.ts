@@ -1,6 +1,6 @@
 import { parseExactly } from '../contract/exact-json.ts'
-import type { Era } from '../contract/index.ts'
-import { isObject, type Params, type Reply } from './json-rpc.ts'
+import type { Era, Limits } from '../contract/index.ts'
+import { McpError, isObject, rpc, type Params, type Reply } from './json-rpc.ts'
 
 export type ClientCapabilities = Params
 export const logLevels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const
@@ -106,6 +106,13 @@ export function capabilityProfile(capabilities: ClientCapabilities): string {
   )
   profiles.set(capabilities, profile)
   return profile
+}
+
+/** Throws McpError when a client says more of itself than is kept for one; `bytes` of that, or of what holds it. */
+export function checkClient(bytes: number, { maxClientBytes }: Limits): void {
+  if (bytes <= maxClientBytes) return
+  const text = `What a client says of itself has at most ${maxClientBytes} bytes, not ${bytes} (limits.maxClientBytes)`
+  throw new McpError(rpc.limitExceeded, text)
 }
 
 /** Asked for each server at each request: names that are written out are found sooner than those of a list. */

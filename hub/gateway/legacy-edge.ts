@@ -11,6 +11,7 @@ import {
   type JsonRpcMessage,
   type Params,
 } from './json-rpc.ts'
+import { checkClient } from './call.ts'
 import { requestIdOf } from '../http-answers.ts'
 import type { Edge, GatewayContext, HttpRequest } from './context.ts'
 import { createLegacyRequests } from './legacy-requests.ts'
@@ -152,6 +153,7 @@ export function createLegacyEdge(context: GatewayContext): LegacyEdge {
     try {
       if (!isObject(body['params']) || typeof body['params']['protocolVersion'] !== 'string')
         throw new McpError(rpc.invalidParams, 'params.protocolVersion is missing')
+      checkClient(http.body.length, context.limits)
       session = sessions.create(http, body['params'])
       const text = JSON.stringify({ jsonrpc: '2.0', id, result: await initializeResult(session) })
       // Nobody would ever know the session's id.

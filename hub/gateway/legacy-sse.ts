@@ -1,7 +1,8 @@
 import { steadyNow } from '../clock.ts'
 import { requestIdOf } from '../http-answers.ts'
 import type { GatewayContext } from './context.ts'
-import { Exchange } from './exchange.ts'
+import { checkClient } from './call.ts'
+import { Exchange, clientLabel } from './exchange.ts'
 import { BATCH_VERSION, isObject, isRequest, rpc, toRpcError, type JsonRpcMessage, type Params } from './json-rpc.ts'
 import type { LegacySse } from './legacy-edge.ts'
 import type { LegacyExchange, LegacyRequests } from './legacy-requests.ts'
@@ -34,9 +35,12 @@ export function createLegacySse(options: LegacySseOptions): LegacySse {
     bytesIn: number,
     requestId: string | null,
   ): Promise<void> {
-    session.begin(isObject(params) ? params : {})
-    const exchange = new Exchange(session.principal, '/sse', session.client, 'initialize', bytesIn, requestId)
+    const declared = isObject(params) ? params : {}
+    const client = clientLabel(declared['clientInfo'])
+    const exchange = new Exchange(session.principal, '/sse', client, 'initialize', bytesIn, requestId)
     try {
+      checkClient(bytesIn, context.limits)
+      session.begin(declared)
       stream.send(JSON.stringify({ jsonrpc: '2.0', id, result: await initializeResult(session) }))
       session.lists.begin()
       exchange.succeeded(0)

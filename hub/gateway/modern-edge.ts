@@ -103,7 +103,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       requestIdOf(http.response),
     )
     try {
-      const viewer = checkEnvelope(http, message)
+      const viewer = checkEnvelope(http, message, context.limits)
       checkMethodHeaders(http, message)
       if (REMOVED.has(method)) throw new McpError(rpc.methodNotFound, `Method not found: ${method}`)
       const params = message['params'] as Params

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Limits } from '../contract/index.ts'
 import { memoize } from '../memo.ts'
 import { nameOf } from '../upstream/envelope.ts'
-import { hasProfile, logLevels, type LogLevel } from './call.ts'
+import { checkClient, hasProfile, logLevels, type LogLevel } from './call.ts'
 import type { HttpRequest } from './context.ts'
 import { clientLabel } from './exchange.ts'
 import { META, MODERN_VERSIONS, McpError, isObject, rpc, type Params } from './json-rpc.ts'
@@ -44,7 +45,7 @@ export function statusOf(code: number, badEnvelope: boolean): number {
 }
 
 /** What the request says of itself, checked in the order of PROTOCOL §3.3; throws McpError. */
-export function checkEnvelope(http: HttpRequest, message: Params): Viewer {
+export function checkEnvelope(http: HttpRequest, message: Params, limits: Limits): Viewer {
   const header = http.request.headers['mcp-protocol-version']
   const params = message['params']
   const meta = isObject(params) ? params['_meta'] : undefined
@@ -68,6 +69,9 @@ export function checkEnvelope(http: HttpRequest, message: Params): Viewer {
   const capabilities = meta[META.capabilities]
   if (!isObject(capabilities))
     throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.capabilities}"] must be an object`)
+  // Hardly a request is so large that they can be.
+  if (http.body.length > limits.maxClientBytes && hasProfile(capabilities))
+    checkClient(Buffer.byteLength(JSON.stringify(capabilities)), limits)
   const level = meta[META.logLevel]
   if (level !== undefined && !logLevels.includes(level as LogLevel))
     throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.logLevel}"] is no log level`)

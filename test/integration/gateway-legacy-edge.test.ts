@@ -124,6 +124,20 @@ describe('a cancelled request', () => {
   })
 })
 
+it('a client of HTTP+SSE that says too much of itself is told so, and can say less', async () => {
+  const stream = await openSse('/sse/echo')
+  const initialize = (id: number, text: string): Promise<unknown> => {
+    const params = { protocolVersion: '2024-11-05', capabilities: { experimental: { much: { text } } } }
+    return stream.post({ jsonrpc: '2.0', id, method: 'initialize', params })
+  }
+  await initialize(1, 'x'.repeat(70_000))
+  await initialize(2, 'x')
+  const answer = await waitFor(() => stream.messages.find(({ id }) => id === 2))
+  expect(answer.result).toBeDefined()
+  expect(stream.messages.find(({ id }) => id === 1)?.error?.message).toContain('limits.maxClientBytes')
+  stream.close()
+})
+
 /** The stream of an HTTP+SSE client and the address that it posts to. */
 async function openSse(path: string): Promise<{
   messages: Message[]

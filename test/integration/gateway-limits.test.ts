@@ -98,6 +98,19 @@ describe('a limit of system.json holds and its error names it:', () => {
     await legacy(hub)
   })
 
+  it('maxClientBytes: of what a client says of itself, in both eras', async () => {
+    const hub = await hubWith({ maxClientBytes: 1_000 })
+    const capabilities = { experimental: { much: { text: 'x'.repeat(1_000) } } }
+    const refusal = { code: -31003, message: expect.stringContaining('limits.maxClientBytes') as string }
+    const talkative = modern(hub, '/mcp/echo', capabilities)
+    expect((await talkative.request('tools/call', echo('a'))).error).toMatchObject(refusal)
+    expect(
+      textOf(await modern(hub, '/mcp/echo', { elicitation: {} }).request('tools/call', echo('x'.repeat(2_000)))),
+    ).toHaveLength(2_000)
+    const options = { headers: hub.headers, capabilities }
+    await expect(LegacyWire.open(`${hub.url}/mcp/echo`, options)).rejects.toThrow('limits.maxClientBytes')
+  })
+
   it('maxListens', async () => {
     const hub = await hubWith({ maxListens: 1 })
     const listening = await modern(hub).listen({ toolsListChanged: true })
