@@ -16,6 +16,11 @@ export function hubText<F extends { said?: Wordings | undefined }, K extends key
   return textIn(texts.value, from, field)
 }
 
+/** The same for a text that has no parameters and came alone. */
+export function inOwnWords(text: string): string {
+  return inWords({ code: text, params: [] }) ?? text
+}
+
 /** Null where the language in use has no words for it. */
 export function inWords(wording: Wording): string | null {
   return wordsIn(texts.value, wording)

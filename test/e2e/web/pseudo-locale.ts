@@ -43,6 +43,7 @@ const WORDED = new Set([
   'problem',
   'said',
   'reason',
+  'why',
   ...['state', 'outcome', 'mode', 'severity'],
 ])
 

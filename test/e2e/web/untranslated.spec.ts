@@ -54,6 +54,8 @@ const routes = [
   ...[
     '/publish',
     '/publish?view=checks',
+    '/publish?view=secrets',
+    '/publish?view=files&file=nginx/mcp-hub.conf',
     '/activity',
     '/activity/1',
     '/access/users',
@@ -65,6 +67,7 @@ const routes = [
     '/settings',
     '/settings/versions?version=1',
     '/settings/versions?of=users',
+    '/settings/versions?of=pushes',
     '/settings/backups',
     '/settings/hub',
     '/no-such-page',
@@ -108,8 +111,10 @@ test('nor do the pages of targets, as the app has them', async ({ admin: page })
   await inspect('a push that asks')
 })
 
-test('nor does a state, a dialog or a refusal', async ({ admin: page, context }) => {
+test('nor does a state, a dialog or a refusal', async ({ admin: page, context, hub }) => {
   test.setTimeout(180_000)
+  const profile = { config: { servers: { everything: {} } } }
+  await page.request.put('/api/profiles/reworded', { headers: { origin: hub.url }, data: profile })
   const inspect = inspector(page)
   await open(page, '/servers/broken/doctor')
   await page
@@ -134,6 +139,28 @@ test('nor does a state, a dialog or a refusal', async ({ admin: page, context })
       .click()
     await expect(page.getByRole('dialog')).toBeVisible()
     await inspect(`the dialog of ${button}`)
+    await page.keyboard.press('Escape')
+  }
+  for (const [route, button] of [
+    ['/servers', en.servers.disable],
+    ['/tools', en.tools.bulk.quarantine],
+    ['/tools', en.tools.bulk.profile],
+  ] as const) {
+    await open(page, route)
+    await page.getByRole('columnheader').getByRole('checkbox').check()
+    await page
+      .getByRole('toolbar')
+      .getByRole('button', { name: pseudo(button) as string })
+      .click()
+    await expect(page.getByRole('dialog')).toBeVisible()
+    await inspect(`the dialog of ${button}`)
+    await page.keyboard.press('Escape')
+  }
+  await open(page, '/profiles/reworded?server=everything')
+  for (const icon of ['key-round', 'pencil']) {
+    await page.locator(`main button:has(svg.lucide-${icon})`).first().click()
+    await expect(page.getByRole('dialog')).toBeVisible()
+    await inspect(`the dialog of a profile behind ${icon}`)
     await page.keyboard.press('Escape')
   }
   await page.keyboard.press('Control+k')
