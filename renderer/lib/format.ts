@@ -87,9 +87,12 @@ export function createFormat(locale: string, now: () => number): Format {
         size /= 1_000
         step++
       }
-      return unit(size, UNITS[step] ?? 'byte', size < 10 && step > 0 ? 1 : 0)
+      // In English the platform has no sign for it, but `211 byte`.
+      if (step === 0) return `${number.format(size)} B`
+      return unit(size, UNITS[step] ?? 'byte', size < 10 ? 1 : 0)
     },
     duration(ms) {
+      if (ms < 1) return unit(ms, 'millisecond', 2)
       if (ms < 1_000) return unit(Math.round(ms), 'millisecond')
       if (ms < 60_000) return unit(ms / 1_000, 'second', 1)
       if (ms < 3_600_000) return unit(ms / 60_000, 'minute', 1)

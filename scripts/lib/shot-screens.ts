@@ -60,7 +60,9 @@ const full: Screen[] = [
     act: async (page) => {
       await page.locator('main form select').selectOption({ index: 1 })
       await page.keyboard.press('Control+Enter')
-      await page.locator('main').getByText('temperature').first().waitFor()
+      const result = page.locator('main').getByText('temperature').last()
+      await result.waitFor()
+      await result.scrollIntoViewIfNeeded()
     },
   },
   { name: 'try-quarantined', path: '/tools/files/move_file' },

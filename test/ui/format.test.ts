@@ -26,6 +26,11 @@ describe('a moment', () => {
   ])('of %i ms is over: %s', (distance, text) => expect(at(distance)).toBe(text))
 })
 
+it('a call of less than a millisecond took some time, and a size below a kilobyte has its sign', () => {
+  expect([0, 0.42, 0.999, 1.4, 999].map(format.duration)).toEqual(['0 ms', '0.42 ms', '1 ms', '1 ms', '999 ms'])
+  expect([0, 211, 1_500, 15_000].map(format.bytes)).toEqual(['0 B', '211 B', '1.5 kB', '15 kB'])
+})
+
 describe('in Chinese', () => {
   const chinese = createFormat('zh-CN', () => 1_000 * HOUR)
 

@@ -96,7 +96,7 @@ test('the app of a tool runs in its frame, asks before it changes anything, and 
   await app.getByRole('button', { name: 'Export' }).click()
   const files = page.getByRole('region', { name: 'The app wants to save files' })
   await expect(files.getByRole('listitem')).toHaveText([
-    /weather\.csv.*22 byte/,
+    /weather\.csv.*22 B/,
     /note\.txt.*from the server: note:\/\/apps/,
   ])
   const downloads: string[] = []
