@@ -156,20 +156,28 @@ describe('a call that takes long', () => {
 })
 
 describe('a question on a shared pipe', () => {
-  it('goes to the newest call that does not wait already: two at once reach their calls', async () => {
+  it('goes to the newest call that does not wait already: several at once reach their calls', async () => {
     const script = await legacy()
-    const answers: ((result: unknown) => void)[] = []
-    const asking = (name: string): ReturnType<typeof recordedCall> =>
-      recordedCall({ params: { name }, ask: () => new Promise((resolve) => answers.push(resolve)) })
-    const [first, second] = [asking('first'), asking('second')]
-    script.connection.call(first)
-    script.last().say({ id: 1, method: 'elicitation/create', params: { message: 'first?' } })
-    script.connection.call(second)
-    script.last().say({ id: 2, method: 'elicitation/create', params: { message: 'second?' } })
-    answers[1]?.({ for: 'second' })
-    answers[0]?.({ for: 'first' })
-    await expect.poll(() => script.last().answered).toHaveLength(2)
+    const asked: { name: string; answer: (result: unknown) => void }[] = []
+    const call = (name: string): void => {
+      const ask = (): Promise<unknown> => new Promise((answer) => asked.push({ name, answer }))
+      script.connection.call(recordedCall({ params: { name }, ask }))
+    }
+    const say = (id: number): void => script.last().say({ id, method: 'elicitation/create', params: {} })
+    call('first')
+    say(1)
+    call('second')
+    say(2)
+    call('third')
+    call('fourth')
+    say(3)
+    say(4)
+    expect(asked.map(({ name }) => name)).toEqual(['first', 'second', 'fourth', 'third'])
+    for (const { name, answer } of asked.toReversed()) answer({ for: name })
+    await expect.poll(() => script.last().answered).toHaveLength(4)
     expect(script.last().answered.map(({ id, result }) => [id, result])).toEqual([
+      [4, { for: 'third' }],
+      [3, { for: 'fourth' }],
       [2, { for: 'second' }],
       [1, { for: 'first' }],
     ])

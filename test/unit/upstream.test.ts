@@ -178,6 +178,30 @@ it('how long it has been starting is the time that passed, whoever sets the cloc
   expect(upstream.startingFor).toBeNull()
 })
 
+it('a server of the legacy era is probed once, and again after a start that failed or under another entry', async () => {
+  const { clock, server, upstream, until } = setUp()
+  const begins: (string | undefined)[] = []
+  const runs = async (): Promise<void> => {
+    await until('running')
+    begins.push(server.connections.at(-1)?.sent[0])
+  }
+  upstream.start()
+  await runs()
+  server.connections[0]!.crash()
+  clock.advance(20)
+  await runs()
+  server.failure = new UpstreamFailure(crashed)
+  server.connections[1]!.crash()
+  clock.advance(500)
+  await until('backoff')
+  server.failure = null
+  clock.advance(60_000)
+  await runs()
+  await upstream.reconfigure({ command: 'other' })
+  await runs()
+  expect(begins).toEqual(['server/discover', 'initialize', 'server/discover', 'server/discover'])
+})
+
 it('a stop while it starts closes what it opened, and its late success changes nothing', async () => {
   const { server, states, upstream, until } = setUp()
   let opened: () => void = () => undefined
