@@ -53,19 +53,24 @@ make_ready() {
   done
 }
 
-image_for() { printf 'mcp-hub-%s:%s' "$1" "$(name_of "$CURRENT")"; }
+image_for() { printf 'mcp-hub-%s:%s' "$1" "${IMAGES_OF:-$(name_of "$CURRENT")}"; }
+
+# Before `current` is turned: of the release that these scripts are of.
+manager_look() {
+  containers >"$LOOKED.new" && IMAGES_OF=$RELEASE image_ids <"$LOOKED.new" >"$LOOKED.images" && mv -- "$LOOKED.new" "$LOOKED"
+}
 
 # Where all runs and the services are the same but for their images: each new hub is started beside the one that it follows, and gets
 # its name once it is ready. nginx asks who has the name; the one before is told to end when nobody is sent to it any more, ends its
 # calls by itself, and stays where it is for the way back.
 manager_reload() {
   local all images old=() ending=() again=() useless=() names=() scale=() new=() places addresses=()
-  all=$(containers)
+  if [[ -f ${LOOKED:-} ]]; then all=$(<"$LOOKED") images=$(<"$LOOKED.images"); else all=$(containers) images=''; fi
   if ! is_noted "$INSTALL_DIR/.services" "$(services)" || ! all_run <<<"$all"; then
     manager_start
     return
   fi
-  images=$(image_ids <<<"$all") || { make_ready && images=$(image_ids <<<"$all"); } || return 1
+  [[ -n $images ]] || images=$(image_ids <<<"$all") || { make_ready && images=$(image_ids <<<"$all"); } || return 1
   look_for_old <<<"$all"
   if ((${#old[@]} > 0)); then
     if ! start_beside || ! hand_over; then
@@ -108,7 +113,7 @@ start_beside() {
   if ((${#ending[@]} > 0)); then quietly "$DOCKER" stop "${ending[@]}" 9>&- || return 1; fi
   if ((${#useless[@]} > 0)); then quietly "$DOCKER" rm --force "${useless[@]}" 9>&- || return 1; fi
   new=("${again[@]}")
-  if ((${#again[@]} > 0)); then quietly "$DOCKER" start "${again[@]}" 9>&- || return 1; fi
+  all_at_once start < <(printf '%s\n' "${again[@]}") || return 1
   if ((${#names[@]} > 0)); then
     quietly compose up --detach --no-build --no-deps --no-recreate "${scale[@]}" "${names[@]}" || return 1
     while read -r service id _ image called; do
@@ -134,10 +139,24 @@ until_ready() {
 
 # From here on the names lead to those in `new`, and nginx knows that.
 hand_over() {
-  local id service
-  for id in "${old[@]}"; do "$DOCKER" rename "$id" "mcp-hub-before-${id:0:12}" 9>&- || return 1; done
-  while read -r service id _; do "$DOCKER" rename "$id" "mcp-hub-$service-in-use" 9>&- || return 1; done <<<"$places"
-  if in_web handed-over 10 "${addresses[@]}"; then seen_ready=yes; else say 'nginx did not ask the new hubs alone in time; it will.'; fi
+  local id service asked
+  in_web handed-over 10 "${addresses[@]}" 9>&- &
+  asked=$!
+  all_at_once rename < <(for id in "${old[@]}"; do echo "$id mcp-hub-before-${id:0:12}"; done) || return 1
+  all_at_once rename < <(while read -r service id _; do echo "$id mcp-hub-$service-in-use"; done <<<"$places") || return 1
+  if wait "$asked"; then seen_ready=yes; else say 'nginx did not ask the new hubs alone in time; it will.'; fi
+}
+
+# all_at_once COMMAND: docker COMMAND with the words of each line of its input, beside each other.
+all_at_once() {
+  local words running=() one code=0
+  while read -ra words; do
+    ((${#words[@]} > 0)) || continue
+    quietly "$DOCKER" "$1" "${words[@]}" 9>&- &
+    running+=("$!")
+  done
+  for one in "${running[@]}"; do wait "$one" || code=1; done
+  return "$code"
 }
 
 # The one that compose has made gets the name.

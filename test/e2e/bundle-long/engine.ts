@@ -77,8 +77,9 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
       'default-ulimits': { nofile: { Name: 'nofile', Soft: 16_384, Hard: 16_384 } },
     }),
   )
+  // What else this machine has to do is not what is measured.
   const start = (command: string, ...args: string[]): ChildProcess => {
-    const [file, all] = network.enter(command, ...args)
+    const [file, all] = network.enter('nice', '-n', '-10', command, ...args)
     return spawn(file, all, { env: { ...process.env, ...environment }, stdio: 'ignore' })
   }
   const docker = (...args: string[]): Promise<string> => run('docker', args, work, environment)

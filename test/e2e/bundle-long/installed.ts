@@ -51,7 +51,7 @@ export async function install(
   }
   // In the network of the engine, where its ports are on loopback.
   const enter = (script: string, more: Record<string, string> = {}, ...args: string[]): Promise<string> =>
-    run(...network.enter('bash', script, ...args), root, { ...environment, ...more })
+    run(...network.enter('nice', '-n', '-10', 'bash', script, ...args), root, { ...environment, ...more })
   try {
     await loadImages(engine, published, release)
     for (const name of ['releases', 'tls', 'cron.d']) await mkdir(path.join(root, name), { recursive: true })
