@@ -4,16 +4,28 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { cache as kept } from './images.ts'
+import type { Network } from './network.ts'
 
 const run = promisify(execFile)
 /** Kept from run to run: making a Debian takes a minute. podman remembers where its store is, and takes no long path. */
 const cache = path.join(kept, 'machine')
-const IMAGE = 'mcp-hub-test-debian'
 const PACKAGES = 'systemd,systemd-sysv,dbus,nginx-light,openssl,curl,procps,iproute2'
 
 /** Images and containers of our own, that nobody else sees. Of the runtimes, runc is the one that takes cgroups of both versions. */
 const storage = ['--root', `${cache}/storage`, '--runroot', `${cache}/run`, '--storage-driver', 'overlay']
 const PODMAN = ['--cgroup-manager', 'cgroupfs', '--events-backend', 'file', '--runtime', '/usr/sbin/runc', ...storage]
+
+/** A kind of machine: its image has that name, and these packages besides. */
+interface Kind {
+  name: string
+  more: string[]
+}
+const plain: Kind = { name: 'mcp-hub-test-debian', more: [] }
+/** With what a README has people install, and a certificate authority: pebble, Let's Encrypt's own for tests. */
+export const complete: Kind = {
+  name: 'mcp-hub-test-debian-complete',
+  more: ['nginx', 'sudo', 'rsync', 'logrotate', 'openssh-server', 'certbot', 'pebble', 'ufw', 'nftables', 'python3'],
+}
 
 /** A machine with Debian 12 and systemd that nothing outside reaches, and that reaches nothing. */
 export interface Machine {
@@ -24,16 +36,24 @@ export interface Machine {
   dispose: () => Promise<void>
 }
 
-/** Boots one. `mounts` are folders and files of this machine, read-only, by where they are there. */
-export async function bootMachine(mounts: Readonly<Record<string, string>>): Promise<Machine> {
-  await ensureImage()
+/**
+ * Boots one. `mounts` are folders and files of this machine, read-only, by where they are there; with `network` it is in that network
+ * and may have a firewall, and `names` lead to itself.
+ */
+export async function bootMachine(
+  mounts: Readonly<Record<string, string>>,
+  { kind = plain, network, names = [] }: { kind?: Kind; network?: Network; names?: string[] } = {},
+): Promise<Machine> {
+  await ensureImage(kind)
   const volumes = Object.entries(mounts).flatMap(([to, from]) => ['-v', `${from}:${to}:ro`])
   const { stdout } = await run('podman', [
     ...PODMAN,
-    ...['run', '-d', '--rm', '--systemd=always', '--network', 'none'],
+    ...['run', '-d', '--rm', '--systemd=always', '--network', network === undefined ? 'none' : `ns:${network.file}`],
+    ...(network === undefined ? [] : ['--cap-add', 'NET_ADMIN', '--cap-add', 'NET_RAW']),
+    ...names.flatMap((name) => ['--add-host', `${name}:127.0.0.1`]),
     // systemd makes namespaces for the sandboxes; root looks into processes of others, as it may on a machine.
     ...['--cap-add', 'SYS_ADMIN', '--cap-add', 'SYS_PTRACE', '--security-opt', 'seccomp=unconfined'],
-    ...['--ulimit', 'nofile=20000:20000', '--ulimit', 'nproc=4096:4096', ...volumes, IMAGE, '/sbin/init'],
+    ...['--ulimit', 'nofile=20000:20000', '--ulimit', 'nproc=4096:4096', ...volumes, kind.name, '/sbin/init'],
   ])
   const id = stdout.trim()
   const command = (...args: string[]): string[] => ['podman', ...PODMAN, 'exec', '-i', id, ...args]
@@ -56,22 +76,36 @@ export async function bootMachine(mounts: Readonly<Record<string, string>>): Pro
   return machine
 }
 
-async function ensureImage(): Promise<void> {
-  const known = await run('podman', [...PODMAN, 'image', 'exists', IMAGE]).catch(() => null)
+async function ensureImage(kind: Kind): Promise<void> {
+  const known = await run('podman', [...PODMAN, 'image', 'exists', kind.name]).catch(() => null)
   if (known !== null) return
-  const root = path.join(cache, 'root')
-  if (!existsSync(root)) {
-    await mkdir(cache, { recursive: true })
-    const { stdout } = await run('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages'])
-    const mirror = stdout.split('\n').find((url) => /\/debian\/?$/.test(url)) ?? 'http://deb.debian.org/debian'
-    await rm(`${root}.new`, { recursive: true, force: true })
-    await run('debootstrap', ['--variant=minbase', `--include=${PACKAGES}`, 'bookworm', `${root}.new`, mirror])
-    await rename(`${root}.new`, root)
-  }
+  const root = await rootOf(kind)
   const { stdout } = await run('buildah', [...storage, 'from', 'scratch'])
   const container = stdout.trim()
   await run('buildah', [...storage, 'add', '--quiet', container, root, '/'])
   await run('buildah', [...storage, 'config', '--cmd', '/sbin/init', '--stop-signal', 'SIGRTMIN+3', container])
-  await run('buildah', [...storage, 'commit', '--quiet', container, IMAGE])
+  await run('buildah', [...storage, 'commit', '--quiet', container, kind.name])
   await run('buildah', [...storage, 'rm', container])
+}
+
+/** The folder with all files of such a machine. */
+async function rootOf({ name, more }: Kind): Promise<string> {
+  const root = path.join(cache, more.length === 0 ? 'root' : name)
+  if (existsSync(root)) return root
+  await mkdir(cache, { recursive: true })
+  const fresh = `${root}.new`
+  await rm(fresh, { recursive: true, force: true })
+  if (more.length === 0) {
+    const { stdout } = await run('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages'])
+    const mirror = stdout.split('\n').find((url) => /\/debian\/?$/.test(url)) ?? 'http://deb.debian.org/debian'
+    await run('debootstrap', ['--variant=minbase', `--include=${PACKAGES}`, 'bookworm', fresh, mirror])
+  } else {
+    await run('cp', ['-a', await rootOf(plain), fresh])
+    const apt = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq']
+    await run('chroot', [fresh, ...apt, 'update'])
+    const install = [...apt, 'install', '--yes', '--no-install-recommends', ...more]
+    await run('chroot', [fresh, ...install], { maxBuffer: 10_000_000 })
+  }
+  await rename(fresh, root)
+  return root
 }

@@ -3,6 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { test as base, expect } from '@playwright/test'
 import { anotherRelease } from '../../fixtures/another-release.ts'
+import { readGuide } from '../bundle/guide.ts'
 import { run } from './images.ts'
 import { askDuring, install, oldEnded, USER, type Installed } from './installed.ts'
 import { createNetwork, type Network } from './network.ts'
@@ -184,6 +185,35 @@ test('a reload shows another certificate, and one that nothing changed for touch
     (await readFile(file('fullchain.pem'), 'utf8')).trim(),
   )
   await callsAToolInBothEras({ ...installed.place, fetch: await fetchAt(installed.address, file('fullchain.pem')) })
+})
+
+/** Blocks of the README that are not run here, by what is in them, and why. */
+const elsewhere: Readonly<Record<string, RegExp>> = {
+  'nodejs.org is not reached; the machine has Node and Docker': /nodejs\.org/,
+  'readme.spec.ts runs it, to an sshd': /^rsync /,
+  'readme.spec.ts runs certbot; the hook is run above, with another certificate': /^apt-get install --yes certbot/,
+  'a registry is not reached': /imagetools/,
+  'readme.spec.ts runs it': /^ufw /,
+}
+
+test('each block of the README does what it says, in its order, and so does that of the guide', async ({
+  installed,
+}) => {
+  const { root, release, shell } = installed
+  const readme = await readFile(path.join(root, 'releases', release, 'README.md'), 'utf8')
+  const guide = (await readGuide('DEPLOYMENT_GUIDE.md')).filter(({ place }) => place === 'engine')
+  const blocks = [
+    ...Array.from(readme.matchAll(/```sh\n(.*?)\n```/gs), ([, block = '']) => block),
+    ...guide.map(({ commands }) => commands.replaceAll('/opt/mcp-hub', root)),
+  ]
+  const skipped = new Set<string>()
+  for (const block of blocks) {
+    const [reason] = Object.entries(elsewhere).find(([, pattern]) => pattern.test(block)) ?? []
+    if (reason === undefined)
+      await test.step(block, () => shell(`set -euo pipefail; sudo() { "$@"; }; editor() { :; }\n${block}`))
+    else skipped.add(reason)
+  }
+  expect([guide.length, [...skipped].sort()]).toEqual([1, Object.keys(elsewhere).sort()])
 })
 
 test('it stops well when it is told to', async ({ installed }) => {

@@ -5,8 +5,12 @@ const docs = path.resolve(import.meta.dirname, '../../../docs')
 
 /** A block of commands of the deployment guide, and what the comment above it says of running it. */
 export interface GuideBlock {
-  /** Where it is run: on the computer that publishes, on the target, or on one whose hubs PM2 runs; null when tests do not. */
-  place: 'computer' | 'target' | 'pm2' | null
+  /**
+   * Where it is run: on the computer that publishes, on the target, or on one whose hubs PM2 runs; in `npm run
+   * test:bundle:long` with an `engine` of Docker, for a `cluster`, and on a `machine` with systemd, a firewall and a certificate
+   * authority; null when tests do not.
+   */
+  place: 'computer' | 'target' | 'pm2' | 'engine' | 'cluster' | 'machine' | null
   /** Why tests do not run it. */
   reason: string | null
   commands: string
@@ -23,7 +27,7 @@ export async function readGuide(name: string): Promise<GuideBlock[]> {
   for (const [index, line] of lines.entries()) {
     if (line !== '```sh') continue
     const above = lines.slice(0, index).findLast((text) => text !== '') ?? ''
-    const comment = /^<!-- (?:run: (computer|target|pm2)|not run here: (.+)) -->$/.exec(above)
+    const comment = /^<!-- (?:run: (computer|target|pm2|engine|cluster|machine)|not run here: (.+)) -->$/.exec(above)
     if (comment === null)
       throw new Error(`${name}:${index + 1}: say above this block where it is run, or why it is not`)
     const [, place, reason] = comment
