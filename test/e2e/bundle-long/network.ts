@@ -18,14 +18,16 @@ export interface Network {
 export async function createNetwork(): Promise<Network> {
   const name = `mcphub-${process.pid}`
   const [outside, inside] = [`mho${process.pid}`, `mhi${process.pid}`]
-  const block = `10.231.${process.pid % 250}`
+  // Four addresses of their own for each process: another run on this machine has other ones.
+  const block = process.pid % 16_384
+  const at = (place: number): string => `10.231.${block >> 6}.${(block & 63) * 4 + place}`
   const ip = (...args: string[]): Promise<unknown> => run('ip', args)
   await ip('netns', 'add', name)
   await ip('link', 'add', outside, 'type', 'veth', 'peer', 'name', inside, 'netns', name)
-  await ip('addr', 'add', `${block}.1/30`, 'dev', outside)
+  await ip('addr', 'add', `${at(1)}/30`, 'dev', outside)
   await ip('link', 'set', outside, 'up')
   for (const args of [
-    ['addr', 'add', `${block}.2/30`, 'dev', inside],
+    ['addr', 'add', `${at(2)}/30`, 'dev', inside],
     ['link', 'set', inside, 'up'],
     ['link', 'set', 'lo', 'up'],
   ])
@@ -40,7 +42,7 @@ export async function createNetwork(): Promise<Network> {
 
   return {
     file,
-    address: `${block}.2`,
+    address: at(2),
     enter,
     async answerNames(place, address) {
       const [command, args] = enter(process.execPath, path.join(import.meta.dirname, 'name-server.ts'), place, address)
