@@ -6,7 +6,6 @@ import {
   historyExportSchema,
   historyQuerySchema,
   statsQuerySchema,
-  type AuditEntry,
   type AuditPage,
   type HistoryFilter,
   type HistoryPage,
@@ -16,7 +15,7 @@ import {
 import { may } from '../auth/caller.ts'
 import { serverInScope, toolInScope } from '../auth/scope.ts'
 import { verifyChain } from '../history/audit-chain.ts'
-import { allPages, exportLines } from '../history/export.ts'
+import { allPages, auditColumns, exportLines } from '../history/export.ts'
 import type { Recorder } from '../history/recorder.ts'
 import type { HistoryStore } from '../history/store.ts'
 import { toStats, windowOf } from '../history/traffic.ts'
@@ -51,21 +50,6 @@ const requestColumns = [
   'askedMs',
   'clientMs',
 ] as const satisfies readonly (keyof RequestRecord)[]
-const auditColumns = [
-  'seq',
-  'at',
-  'actor',
-  'actorName',
-  'role',
-  'address',
-  'action',
-  'target',
-  'outcome',
-  'status',
-  'details',
-  'requestId',
-  'hash',
-] as const satisfies readonly (keyof AuditEntry)[]
 
 /** `/api/history`, `/api/stats`, `/api/metrics`, `/api/audit`: what happened. */
 export function historyRoutes(on: On, options: { history: Recorder; metrics: Metrics }): void {

@@ -1,10 +1,11 @@
-import { doctorReportSchema, isEnabled, type DoctorReport, type ServerConfig } from '../contract/index.ts'
-import { CommandError, exitCodes, UsageError, type Command, type Io, type Values } from './command.ts'
+import { doctorReportSchema, isEnabled, type DoctorReport, type Problem, type ServerConfig } from '../contract/index.ts'
+import { CommandError, exitCodes, type Command, type Io, type Values } from './command.ts'
 import { describeReport, describeRuntimes, describeSteps } from './doctor-text.ts'
 import { openLocalDoctor } from './local-doctor.ts'
 import { readConfiguration, type Configuration } from './read-configuration.ts'
 import { settingOptions } from './setting-options.ts'
 import { examineSurroundings } from './surroundings.ts'
+import { askUrl, tokenOf, urlOf, urlOptions } from './url-client.ts'
 
 export const doctorCommand: Command = {
   name: 'doctor',
@@ -12,8 +13,7 @@ export const doctorCommand: Command = {
   positional: { name: 'server', help: 'only this one (default: the hub, and all servers that are enabled)' },
   options: {
     ...settingOptions,
-    url: { type: 'string', value: 'URL', help: 'ask this hub instead, with its secrets and sign-ins' },
-    token: { type: 'string', value: 'TOKEN', help: 'for --url; rather set MCP_HUB_TOKEN, which nobody else can see' },
+    ...urlOptions,
     json: { type: 'boolean', help: 'print the reports as JSON' },
   },
   async run(values, io) {
@@ -70,41 +70,27 @@ async function examine(
 }
 
 async function askHub(values: Values, server: string | null, io: Io): Promise<DoctorReport[]> {
-  const base = URL.parse(String(values['url']))
-  if (base === null || !/^https?:$/.test(base.protocol))
-    throw new UsageError('--url: an http: or https: URL is needed.')
-  const token = values['token'] ?? io.env['MCP_HUB_TOKEN']
-  const ask = async (method: string, route: string): Promise<unknown> => {
-    const response = await fetch(new URL(route, base), {
-      method,
-      headers: {
-        ...(typeof token === 'string' ? { authorization: `Bearer ${token}` } : {}),
-        ...(method === 'POST' ? { 'content-type': 'application/json' } : {}),
-      },
-      ...(method === 'POST' ? { body: '{}' } : {}),
-      signal: io.signal,
-    }).catch((error: unknown) => {
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-      throw new CommandError(
-        `${base.origin} cannot be reached: ${cause}`,
-        'Start the hub, or correct --url.',
-        exitCodes.unavailable,
-      )
-    })
-    const body = (await response.json().catch(() => null)) as { detail?: string; cure?: string } | null
-    if (response.ok) return body
-    const cure = body?.cure ?? 'Check --url and the token.'
-    throw new CommandError(body?.detail ?? `${base.origin} answered ${response.status}.`, cure, exitCodes.unavailable)
+  const base = urlOf(String(values['url']))
+  const token = tokenOf(values, io)
+  const ask = async (route: string): Promise<unknown> => {
+    const { status, body } = await askUrl(base, token, route, io)
+    if (status < 400) return body
+    const { detail, cure } = (body ?? {}) as Partial<Problem>
+    throw new CommandError(
+      detail ?? `${base.origin} answered ${status}.`,
+      cure ?? 'Check --url and the token.',
+      exitCodes.unavailable,
+    )
   }
   const names =
     server === null
-      ? ((await ask('GET', '/api/servers')) as { name: string; state: string }[])
+      ? ((await ask('GET /api/servers')) as { name: string; state: string }[])
           .filter(({ state }) => state !== 'disabled')
           .map(({ name }) => name)
       : [server]
   const reports: DoctorReport[] = []
   for (const name of names) {
-    const report = doctorReportSchema.parse(await ask('POST', `/api/servers/${encodeURIComponent(name)}/doctor`))
+    const report = doctorReportSchema.parse(await ask(`POST /api/servers/${encodeURIComponent(name)}/doctor`))
     if (values['json'] !== true) io.out(describeReport(report))
     reports.push(report)
   }

@@ -1,7 +1,9 @@
 import { accessUnusedCommand } from './access-unused.ts'
+import { auditExportCommand, auditVerifyCommand } from './audit.ts'
 import { backupCommand, backupVerifyCommand, restoreCommand } from './backup.ts'
 import { configCheckCommand } from './config-check.ts'
 import { configDiffCommand, configPullCommand, configPushCommand } from './config-remote.ts'
+import { configResetCommand } from './config-reset.ts'
 import { configShowCommand } from './config-show.ts'
 import { connectCommand } from './connect.ts'
 import { configEnrolCommand, deployKeyEnrolCommand } from './deploy-keys.ts'
@@ -10,6 +12,7 @@ import { envCommand } from './env.ts'
 import { keyCreateCommand, keyListCommand, keyRevokeCommand } from './keys.ts'
 import { publishCommand } from './publish.ts'
 import { diffCommand, pullCommand, pushCommand, rollbackCommand, verifyCommand } from './push.ts'
+import { statusCommand } from './status.ts'
 import { userAddCommand, userListCommand, userPasswdCommand, userUnlockCommand } from './users.ts'
 import { BrokenFile } from '../faults.ts'
 import { HubError } from '../hub-error.ts'
@@ -38,6 +41,8 @@ const commands: readonly Command[] = [
   configDiffCommand,
   configPullCommand,
   configEnrolCommand,
+  configResetCommand,
+  statusCommand,
   doctorCommand,
   envCommand,
   connectCommand,
@@ -50,6 +55,8 @@ const commands: readonly Command[] = [
   keyRevokeCommand,
   deployKeyEnrolCommand,
   accessUnusedCommand,
+  auditExportCommand,
+  auditVerifyCommand,
   backupVerifyCommand,
   backupCommand,
   restoreCommand,

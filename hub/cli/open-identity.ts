@@ -15,6 +15,7 @@ import { identityAct } from '../history/acts.ts'
 import type { AuditAct } from '../history/audit-chain.ts'
 import { HubError } from '../hub-error.ts'
 import { readSecretFile } from '../secrets/environment.ts'
+import { appendAudit } from './audit.ts'
 import { CommandError, exitCodes, type Io, type Values } from './command.ts'
 import { settingsHere } from './settings-here.ts'
 
@@ -61,9 +62,8 @@ export async function withIdentity<T>(
       if (level === 'error') io.err(`${message}: ${JSON.stringify(data)}\n`)
     },
   })
-  const name = userInfo().username
   const acts: AuditAct[] = []
-  const operator = fixedCaller(`console:${name}`, name, 'admin', roleGrants.admin)
+  const operator = consoleCaller()
   const identity = await openIdentity({
     mode: 'server',
     documents,
@@ -92,13 +92,14 @@ export async function withIdentity<T>(
   }
 }
 
-async function appendAudit(url: string, acts: readonly AuditAct[]): Promise<void> {
-  const { openPostgresStore } = await import('../history/postgres-store.ts')
-  const history = await openPostgresStore({ url, onError: () => undefined })
-  await history.appendAudit(acts).finally(history.close)
+/** Who types the command. */
+export function consoleCaller(): Caller {
+  const name = userInfo().username
+  return fixedCaller(`console:${name}`, name, 'admin', roleGrants.admin)
 }
 
-function explain(error: unknown): never {
+/** What keeps the documents from being opened, as a fault that a person can mend. */
+export function explain(error: unknown): never {
   if (error instanceof BrokenFile)
     throw new CommandError(error.message, 'Correct what is named, and try again.', exitCodes.config)
   if (error instanceof HubError) throw new CommandError(error.message, error.cure ?? '', exitCodes.unavailable)

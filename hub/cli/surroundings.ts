@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import path from 'node:path'
 import { openIdentityFile } from '../auth/identity-file.ts'
-import { openFiles, type DocumentName, type Documents } from '../config/documents.ts'
+import { openFiles, type DocumentName } from '../config/documents.ts'
 import { takeEnvironment } from '../config/environment.ts'
 import { givenFolder, givenText, readSettings, systemOverrides, type Given } from '../config/read-settings.ts'
 import { defaultOf, fixedDefault } from '../config/settings.ts'
@@ -12,6 +12,7 @@ import { HubError } from '../hub-error.ts'
 import { missingDatabase, openBeyondLoopback, refusedPort } from '../start-faults.ts'
 import { exitCodes, type Io, type Values } from './command.ts'
 import type { Step } from './doctor-text.ts'
+import { fixedDocuments } from './fixed-documents.ts'
 import { failedBy, ok, skipped, type Found } from './found.ts'
 import type { Configuration } from './read-configuration.ts'
 import { sourcesHere } from './settings-here.ts'
@@ -75,7 +76,7 @@ export async function examineSurroundings(values: Values, io: Io): Promise<Surro
   })
   await step('redis', ['settings'], () => examineRedis(givenText(given, 'REDIS_URL')))
   await step('configuration', ['settings', 'postgresql'], async () => {
-    const documents = shared === null ? await openFiles(configDir, dataDir) : textsOf(shared)
+    const documents = shared === null ? await openFiles(configDir, dataDir) : fixedDocuments(shared)
     try {
       const { sources, dispose } = await sourcesHere(given, environment)
       store = await openConfigStore(documents, sources, systemOverrides(given)).finally(dispose)
@@ -118,19 +119,6 @@ function refused(error: unknown, cure: string): Found {
   if (error instanceof BrokenFile) return failedBy(error.faults)
   if (!(error instanceof HubError)) throw error
   return { outcome: 'failed', message: error.message, cure, exitCode: EXIT_TEMPORARY }
-}
-
-/** Documents that are only read. */
-function textsOf(texts: ReadonlyMap<DocumentName, string>): Documents {
-  return {
-    shared: true,
-    versions: null,
-    placeOf: (document) => `${document}.json in PostgreSQL`,
-    read: (document) => Promise.resolve({ ok: true, text: texts.get(document) ?? null, version: 1 }),
-    write: () => Promise.resolve(false),
-    watch: () => ({ close: () => undefined }),
-    dispose: () => Promise.resolve(),
-  }
 }
 
 async function examineRedis(url: string | undefined): Promise<Found> {

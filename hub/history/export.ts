@@ -1,3 +1,22 @@
+import type { AuditEntry } from '../contract/index.ts'
+
+/** Of an act, in the order of the fields that its hash is made of. */
+export const auditColumns = [
+  'seq',
+  'at',
+  'actor',
+  'actorName',
+  'role',
+  'address',
+  'action',
+  'target',
+  'outcome',
+  'status',
+  'details',
+  'requestId',
+  'hash',
+] as const satisfies readonly (keyof AuditEntry)[]
+
 /** Records one line each, as they are read page by page: an export of any length takes the memory of one page. */
 export async function* exportLines<T extends object>(
   pages: AsyncIterable<readonly T[]>,

@@ -120,10 +120,8 @@ export function requestsPage(
     .limit(limit)
 }
 
-export function createKyselyStore(engine: Engine): HistoryStore {
-  const { history, audit } = engine
-  const lastCalls = createLastCalls(history)
-
+/** What can be asked of an audit log. */
+export function auditReader(audit: Kysely<AuditTables>): Pick<HistoryStore, 'findAudit' | 'auditChain'> {
   function auditWhere(filter: AuditFilter) {
     const lists = [
       ['actor', filter.actor],
@@ -147,6 +145,38 @@ export function createKyselyStore(engine: Engine): HistoryStore {
     }
     return query
   }
+
+  return {
+    findAudit: async (filter, { before, limit }) => {
+      const rows = await auditWhere(filter)
+        .selectAll()
+        .$if(before !== undefined, (query) => query.where('seq', '<', before ?? 0))
+        .orderBy('seq', 'desc')
+        .limit(limit)
+        .execute()
+      return rows.map(toAuditEntry)
+    },
+    async *auditChain() {
+      for (let after = 0; ;) {
+        const rows: AuditRow[] = await audit
+          .selectFrom('hub_audit')
+          .selectAll()
+          .where('seq', '>', after)
+          .orderBy('seq')
+          .limit(CHAIN_PAGE)
+          .execute()
+        yield* rows.map(toAuditEntry)
+        const last = rows.at(-1)
+        if (last === undefined || rows.length < CHAIN_PAGE) return
+        after = last.seq
+      }
+    },
+  }
+}
+
+export function createKyselyStore(engine: Engine): HistoryStore {
+  const { history, audit } = engine
+  const lastCalls = createLastCalls(history)
 
   /** In a transaction that has the lock. */
   async function appendTo(
@@ -215,30 +245,7 @@ export function createKyselyStore(engine: Engine): HistoryStore {
         await engine.lockAudit(transaction)
         return appendTo(transaction, acts)
       }),
-    findAudit: async (filter, { before, limit }) => {
-      const rows = await auditWhere(filter)
-        .selectAll()
-        .$if(before !== undefined, (query) => query.where('seq', '<', before ?? 0))
-        .orderBy('seq', 'desc')
-        .limit(limit)
-        .execute()
-      return rows.map(toAuditEntry)
-    },
-    async *auditChain() {
-      for (let after = 0; ;) {
-        const rows: AuditRow[] = await audit
-          .selectFrom('hub_audit')
-          .selectAll()
-          .where('seq', '>', after)
-          .orderBy('seq')
-          .limit(CHAIN_PAGE)
-          .execute()
-        yield* rows.map(toAuditEntry)
-        const last = rows.at(-1)
-        if (last === undefined || rows.length < CHAIN_PAGE) return
-        after = last.seq
-      }
-    },
+    ...auditReader(audit),
     maintain: async (limits, now) => {
       for (const { step, keepMs } of trafficSteps)
         await history

@@ -3,7 +3,7 @@ import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Kysely, sql } from 'kysely'
 import { migrate, type Migrations } from '../database/migrate.ts'
-import { createKyselyStore, trafficInsert, type Engine } from './kysely-store.ts'
+import { auditReader, createKyselyStore, trafficInsert, type Engine } from './kysely-store.ts'
 import { packRows } from './packed-rows.ts'
 import { openSqliteFile } from './sqlite-dialect.ts'
 import { createSqliteThread, type SqliteThread } from './sqlite-thread.ts'
@@ -161,6 +161,17 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Hist
       await Promise.all([db.destroy(), audit.db.destroy()])
     },
   })
+}
+
+/** The audit log of a data folder, also beside its hub, to be read as it is: nothing is migrated or put aside. Null without one. */
+export function openSqliteAudit(
+  dataDir: string,
+): (Pick<HistoryStore, 'findAudit' | 'auditChain'> & { close: () => Promise<void> }) | null {
+  const file = join(dataDir, 'audit.db')
+  if (!existsSync(file)) return null
+  const { dialect } = openSqliteFile({ file, synchronous: 'FULL', thread: createSqliteThread() })
+  const db = new Kysely<AuditTables>({ dialect })
+  return { ...auditReader(db), close: () => db.destroy() }
 }
 
 export const matchesWords: Engine['matchesWords'] = (beginnings) => {

@@ -447,6 +447,20 @@ describe('hubs on one PostgreSQL', () => {
     expect(await cli('restore', /Wrote (.*?),/.exec(made)?.[1] ?? '')).toContain(
       'PostgreSQL (DATABASE_URL) is as it was',
     )
+    const reset = await cli('config', 'reset', '--yes')
+    expect(reset).toMatch(/^0 {3}servers: of-the-database removed\nDone/)
+    expect((await one.documents.versions.list())[0]).toMatchObject({
+      reason: 'Reset to the defaults',
+      changes: [{}],
+    })
+    expect(await cli(...(/config (reset --yes --to \d+)/.exec(reset)?.[0] ?? '').split(' '))).toMatch(/^0 /)
+    expect(await one.documents.read('servers')).toMatchObject({
+      text: expect.stringContaining('of-the-database') as string,
+    })
+    expect(await cli('audit', 'export', '--format', 'csv')).toMatch(
+      /,config\.reset,[^]*,config\.reset,[^]*,key\.create,/,
+    )
+    expect(await cli('audit', 'verify')).toMatch(/^0 Whole: 3 entries, 1 to 3/)
     await users.dispose()
     await one.dispose()
     await folder.dispose()
