@@ -3,6 +3,7 @@ import type { RequestListener, Server } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import { promisify } from 'node:util'
 import { createHttpServer, listenOn, type ConnectionLimits } from './endpoint.ts'
+import { openSecondLoopback, type Alone, type SecondLoopback } from './second-loopback.ts'
 
 /** The first descriptor that a service manager passes on: SD_LISTEN_FDS_START of sd_listen_fds(3). */
 const FIRST_PASSED = 3
@@ -16,7 +17,10 @@ const MAX_TURNS = 1_000
 /** An HTTP server that ends without losing a request of a client or a proxy that does not know yet. */
 export interface DrainableServer {
   readonly server: Server
-  /** On the socket that the service manager holds, if it passed one, else on its own. Resolves with the address. */
+  /**
+   * On the socket that the service manager holds, if it passed one, else on its own; for 127.0.0.1 on ::1 as well, unless another
+   * program holds the socket and so names the address. Resolves with the address.
+   */
   listen: (port: number, host: string) => Promise<{ host: string; port: number }>
   /**
    * Says for `announceMs` that it ends: not ready, and every connection closes with its answer, while all work is still done.
@@ -26,13 +30,18 @@ export interface DrainableServer {
   announceEnd: (announceMs: number) => Promise<void>
 }
 
-/** @param isHeld Whether another program holds the socket: PM2's daemon in cluster mode. One that was passed on is as well. */
+/**
+ * @param onAlone Told why it does not listen on ::1 beside 127.0.0.1.
+ * @param isHeld Whether another program holds the socket: PM2's daemon in cluster mode. One that was passed on is as well.
+ */
 export function createDrainableServer(
   limits: ConnectionLimits,
   listener: RequestListener,
+  onAlone: (why: Alone) => void,
   isHeld = isClusterWorker(),
 ): DrainableServer {
   let ending = false
+  let second: SecondLoopback | null = null
   const server = createHttpServer(limits, (request, response) => {
     if (ending) {
       response.setHeader('connection', 'close')
@@ -45,7 +54,12 @@ export function createDrainableServer(
   })
 
   async function listen(port: number, host: string): Promise<{ host: string; port: number }> {
-    if (!takePassedSocket()) return { host, port: await listenOn(server, port, host) }
+    if (!takePassedSocket()) {
+      const bound = await listenOn(server, port, host)
+      // Not waited for: whoever connects first must be served.
+      if (host === '127.0.0.1' && !isHeld) second = openSecondLoopback(server, bound, onAlone)
+      return { host, port: bound }
+    }
     isHeld = true
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -67,7 +81,7 @@ export function createDrainableServer(
       ending = true
       if (isHeld) await nobodyConnected(server, announceMs)
       else await delay(announceMs)
-      await closeListener(server)
+      await closeListener(server, () => second?.close())
       await delay(ARRIVING_MS)
     },
   }
@@ -83,7 +97,7 @@ async function nobodyConnected(server: Server, atMostMs: number): Promise<void> 
  * Who has connected and was not accepted yet is reset by the system when the listener closes, and a proxy does not send again
  * what it has sent. So it is closed right after a look at the listener that found nobody.
  */
-async function closeListener(server: Server): Promise<void> {
+async function closeListener(server: Server, closeSecond: () => void): Promise<void> {
   let connected = true
   const note = (): void => {
     connected = true
@@ -96,6 +110,7 @@ async function closeListener(server: Server): Promise<void> {
   }
   // That of HTTP would also cut off connections whose first request is on its way.
   NetServer.prototype.close.call(server)
+  closeSecond()
   server.off('connection', note)
 }
 

@@ -1,10 +1,12 @@
 import { readFile, readdir, readlink } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
+import type { Server as NetServer } from 'node:net'
 import { limitByAddress } from './address-limit.ts'
 import type { Endpoint, Limits } from './contract/index.ts'
 import { rpc } from './gateway/json-rpc.ts'
 import { HubResponse } from './http-answers.ts'
 import { say, told, type Said } from './say.ts'
+import { openSecondLoopback, type Alone, type SecondLoopback } from './second-loopback.ts'
 
 /** The listener that MCP clients use. It never moves by itself: clients hold its URL. */
 export interface EndpointListener {
@@ -20,8 +22,11 @@ export function createEndpointListener(options: {
   limits: ConnectionLimits
   listener: RequestListener
   onChange: () => void
+  /** Told why it does not listen on ::1 as well. */
+  onAlone: (why: Alone) => void
 }): EndpointListener {
   let server: Server | null = null
+  let second: SecondLoopback | null = null
   let endpoint: Endpoint = { state: 'starting', url: '', port: 0, takenBy: null, message: null }
 
   function set(next: Endpoint): void {
@@ -32,6 +37,7 @@ export function createEndpointListener(options: {
   async function close(): Promise<void> {
     const closing = server
     server = null
+    second?.close()
     if (closing === null) return
     await new Promise<void>((resolve) => {
       closing.close(() => resolve())
@@ -50,6 +56,7 @@ export function createEndpointListener(options: {
       try {
         const bound = await listenOn(next, port, options.host)
         server = next
+        second = openSecondLoopback(next, bound, options.onAlone)
         set({ state: 'listening', url: url(bound), port: bound, takenBy: null, message: null })
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException
@@ -65,7 +72,10 @@ export function createEndpointListener(options: {
         )
       }
     },
-    stopListening: () => server?.close(),
+    stopListening: () => {
+      second?.close()
+      server?.close()
+    },
     close,
   }
 }
@@ -141,7 +151,7 @@ function rawAnswer(status: string, code: number, message: string, headers = ''):
 const BACKLOG = 4_096
 
 /** Resolves with the port that was bound; port 0 takes a free one. */
-export function listenOn(server: Server, port: number, host: string): Promise<number> {
+export function listenOn(server: NetServer, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, BACKLOG, () => {
@@ -153,12 +163,10 @@ export function listenOn(server: Server, port: number, host: string): Promise<nu
 }
 
 /** Who listens on a port, as `name (pid 4711)`. Linux tells by /proc; elsewhere, and for other users' processes, null. */
-export async function holderOf(port: number): Promise<string | null> {
+export async function holderOf(port: number, tables = ['/proc/net/tcp', '/proc/net/tcp6']): Promise<string | null> {
   const hex = port.toString(16).toUpperCase().padStart(4, '0')
-  const tables = await Promise.all(
-    ['/proc/net/tcp', '/proc/net/tcp6'].map((file) => readFile(file, 'utf8').catch(() => '')),
-  )
-  const inode = tables
+  const texts = await Promise.all(tables.map((file) => readFile(file, 'utf8').catch(() => '')))
+  const inode = texts
     .flatMap((table) => table.split('\n').slice(1))
     .map((line) => line.trim().split(/\s+/))
     .find((fields) => fields[1]?.endsWith(`:${hex}`) === true && fields[3] === '0A')?.[9]

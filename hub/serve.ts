@@ -114,7 +114,9 @@ async function main(): Promise<void> {
 
   const { host } = hub
   endOn(openBeyondLoopback(hub.mcpAuth, host, join(configDir, 'system.json')))
-  const service = createDrainableServer(hub.connectionLimits, hub.requestListener('all'))
+  const service = createDrainableServer(hub.connectionLimits, hub.requestListener('all'), ({ level, message }) =>
+    log(level, message),
+  )
   const wanted = hub.endpointPort
   const bound = await service
     .listen(wanted, host)

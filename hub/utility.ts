@@ -115,6 +115,7 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     limits: hub.connectionLimits,
     listener: hub.requestListener('mcp'),
     onChange: () => hub.setEndpoint(endpoint.endpoint),
+    onAlone: ({ level, message }) => hubLog.log(level, message),
   })
   hub.onOverview = (overview) => control.postMessage({ type: 'overview', overview })
   hub.onMoveEndpoint = (port) => endpoint.listen(port)

@@ -9,11 +9,12 @@ import { openConfigStore, type ConfigStore } from '../config/store.ts'
 import { listenOn } from '../endpoint.ts'
 import { BrokenFile, EXIT_CONFIG, EXIT_TEMPORARY } from '../faults.ts'
 import { HubError } from '../hub-error.ts'
+import { openSecondLoopback } from '../second-loopback.ts'
 import { missingDatabase, openBeyondLoopback, refusedPort } from '../start-faults.ts'
 import { exitCodes, type Io, type Values } from './command.ts'
 import type { Step } from './doctor-text.ts'
 import { fixedDocuments } from './fixed-documents.ts'
-import { failedBy, ok, skipped, type Found } from './found.ts'
+import { failedBy, ok, skipped, warning, type Found } from './found.ts'
 import type { Configuration } from './read-configuration.ts'
 import { sourcesHere } from './settings-here.ts'
 import { examineFolders } from './surrounding-folders.ts'
@@ -158,7 +159,15 @@ async function examinePort(port: number, host: string): Promise<Found> {
   const server = createServer()
   try {
     await listenOn(server, port, host)
-    return ok(`${host}:${port} is free`)
+    const others: string[] = []
+    if (host === '127.0.0.1') {
+      const second = openSecondLoopback(server, port, ({ level, message }) => level === 'warn' && others.push(message))
+      await second.opened
+      second.close()
+    }
+    return others.length === 0
+      ? ok(`${host}:${port} is free`)
+      : warning(others.join(), 'End that program, or set PORT to another port.')
   } catch (error) {
     const { fault, exitCode } = await refusedPort(error, port)
     return (await isHub(port, host))

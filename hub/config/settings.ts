@@ -78,7 +78,7 @@ export const settings = {
     default: (where: Where): number => (onDesktop(where) ? 3_737 : 3_000),
   },
   'server.host': {
-    help: 'Address to listen on. Beyond loopback it needs TLS in front.',
+    help: 'Address to listen on; with `127.0.0.1` also `::1`. Beyond loopback it needs TLS in front.',
     variable: 'HOST',
     option: 'host',
     value: 'HOST',

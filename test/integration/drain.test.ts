@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
+import { networkInterfaces } from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { BUILT_HUB_TOKEN, startBuiltHub } from '../fixtures/built-hub.ts'
@@ -10,6 +11,7 @@ import { waitFor } from '../fixtures/wire.ts'
 
 /** How a hub ends: DEPLOY's drain contract, step by step; what it does under load is in three-hubs.test.ts. */
 
+const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))
 const program = path.join(import.meta.dirname, '..', '..', 'dist', 'hub', 'server.js')
 const accept = { accept: 'application/json, text/event-stream' }
 const initialize = {
@@ -58,6 +60,12 @@ describe('a hub that is told to end', () => {
       const [server] = (await (await hub.request('/api/servers')).json()) as { state: string; pid: number }[]
       return server?.state === 'running' ? server.pid : null
     }, 10_000)
+    const onIpv6 = hub.url.replace('127.0.0.1', '[::1]')
+    if (hasIpv6) {
+      const headers = { authorization: `Bearer ${BUILT_HUB_TOKEN}` }
+      expect((await fetch(`${onIpv6}/api/hub`, { headers })).status).toBe(200)
+      expect((await fetch(`${onIpv6}/api/hub`, { headers: { ...headers, origin: hub.url } })).status).toBe(403)
+    }
     const [idle, busy] = [await sessionOf(hub, BUILT_HUB_TOKEN), await sessionOf(hub, BUILT_HUB_TOKEN)]
     const streams = await Promise.all([
       hub.request('/mcp', { headers: { ...accept, 'mcp-session-id': idle } }),
