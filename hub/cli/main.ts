@@ -7,6 +7,7 @@ import { configResetCommand } from './config-reset.ts'
 import { configShowCommand } from './config-show.ts'
 import { connectCommand } from './connect.ts'
 import { configEnrolCommand, deployKeyEnrolCommand } from './deploy-keys.ts'
+import { databaseMigrateCommand } from './database-migrate.ts'
 import { doctorCommand } from './doctor.ts'
 import { envCommand } from './env.ts'
 import { keyCreateCommand, keyListCommand, keyRevokeCommand } from './keys.ts'
@@ -57,6 +58,7 @@ const commands: readonly Command[] = [
   accessUnusedCommand,
   auditExportCommand,
   auditVerifyCommand,
+  databaseMigrateCommand,
   backupVerifyCommand,
   backupCommand,
   restoreCommand,

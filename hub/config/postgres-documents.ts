@@ -183,6 +183,12 @@ export async function openPostgresDocuments(
   }
 }
 
+/** Brings the tables to their newest form. Rejects as `openPostgresDocuments` does. */
+export async function migratePostgresDocuments(options: PostgresOptions): Promise<void> {
+  const db = await answered(openPostgres<ConfigTables>(options, migrations, 1).catch(orMisconfigured))
+  await db.destroy()
+}
+
 /**
  * The texts in PostgreSQL, for whoever only looks: no table is made or changed. Null when there is no configuration yet. Rejects
  * with HUB_STORE_UNAVAILABLE when it does not answer, and with BrokenFile when it refuses user, password or database.
@@ -221,9 +227,10 @@ class Overtaken extends Error {}
 
 const isDocument = (name: string): name is DocumentName => Object.hasOwn(emptyTexts, name)
 
-/** Who is refused by name, password or database will be refused again. */
+/** Who is refused by name, password, database or right will be refused again. */
 function orMisconfigured(error: Error & { code?: string }): never {
-  if (!/^(?:28|3D)/.test(error.code ?? '')) throw error
+  const mayNot = error.code === '42501'
+  if (!mayNot && !/^(?:28|3D)/.test(error.code ?? '')) throw error
   throw new BrokenFile([
     {
       file: null,
@@ -231,7 +238,9 @@ function orMisconfigured(error: Error & { code?: string }): never {
       line: null,
       column: null,
       message: `PostgreSQL refuses it: ${error.message}`,
-      cure: 'Correct user, password and database.',
+      cure: mayNot
+        ? 'Run mcp-hub database migrate with the role that owns the tables, and grant this one what docs/clustering.md names.'
+        : 'Correct user, password and database.',
     },
   ])
 }

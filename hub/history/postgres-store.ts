@@ -2,10 +2,10 @@ import { sql } from 'kysely'
 import type { Migrations } from '../database/migrate.ts'
 import { LOCK, openPostgres, type PostgresOptions } from '../database/postgres.ts'
 import { createKyselyStore, trafficInsert, type Engine } from './kysely-store.ts'
+import { DAY_MS, makePartitionFunctions, openPartitions } from './postgres-partitions.ts'
 import type { HistoryLimits, HistoryStore } from './store.ts'
 import { requestColumns, requestValues, type AuditTables, type HistoryTables, type NewRequest } from './tables.ts'
 
-const DAY_MS = 86_400_000
 /** SQLSTATE class 23: here only a row for whose day there is no partition, because another hub has just dropped it. */
 const NO_PARTITION = '23514'
 
@@ -83,9 +83,19 @@ const columnTypes: Record<(typeof requestColumns)[number], string> = {
   client_ms: 'double precision',
 }
 
+/** Brings the tables to their newest form, and makes what a role needs that does not own them. */
+export async function migratePostgresStore(options: PostgresOptions): Promise<void> {
+  const db = await openPostgres<HistoryTables & AuditTables>(options, migrations, 1)
+  await makePartitionFunctions(db as never).finally(() => db.destroy())
+}
+
 /** History and audit in PostgreSQL, shared by several hubs: requests in one partition a day (UTC). */
 export async function openPostgresStore(options: PostgresOptions): Promise<HistoryStore> {
   const db = await openPostgres<HistoryTables & AuditTables>(options, migrations, 4)
+  const partitioned = await openPartitions(db as never).catch(async (error: unknown) => {
+    await db.destroy()
+    throw error
+  })
   const known = new Set<number>()
   const columns = sql.join(requestColumns.map((column) => sql.ref(column)))
   const record = sql.raw(requestColumns.map((column) => `"${column}" ${columnTypes[column]}`).join(', '))
@@ -94,11 +104,9 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Histo
     const days = new Set(requests.map(({ at }) => Math.floor(at / DAY_MS)))
     for (const day of days) {
       if (known.has(day)) continue
-      const name = sql.id(`hub_requests_${new Date(day * DAY_MS).toISOString().slice(0, 10).replaceAll('-', '')}`)
       await db.transaction().execute(async (transaction) => {
         await sql`SELECT pg_advisory_xact_lock(${LOCK.partitions})`.execute(transaction)
-        await sql`CREATE TABLE IF NOT EXISTS ${name} PARTITION OF hub_requests
-          FOR VALUES FROM (${sql.lit(day * DAY_MS)}) TO (${sql.lit((day + 1) * DAY_MS)})`.execute(transaction)
+        await partitioned.add(transaction as never, day)
       })
       known.add(day)
     }
@@ -133,7 +141,6 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Histo
   }
 
   interface Partition {
-    name: string
     day: number
     bytes: number
   }
@@ -145,7 +152,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Histo
       WHERE inhparent = 'hub_requests'::regclass ORDER BY child.relname`.execute(db)
     return rows.map(({ name, bytes }) => {
       const [, year = '', month = '', date = ''] = /_(\d{4})(\d\d)(\d\d)$/.exec(name) ?? []
-      return { name, bytes, day: Date.parse(`${year}-${month}-${date}`) / DAY_MS }
+      return { bytes, day: Date.parse(`${year}-${month}-${date}`) / DAY_MS }
     })
   }
 
@@ -161,9 +168,9 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Histo
       try {
         const days = await partitions()
         let bytes = days.reduce((sum, partition) => sum + partition.bytes, 0)
-        for (const { name, day, bytes: size } of days) {
+        for (const { day, bytes: size } of days) {
           if (day >= today || (day >= today - limits.maxDays && bytes <= limits.maxBytes)) continue
-          await sql`DROP TABLE ${sql.id(name)}`.execute(connection)
+          await partitioned.drop(connection as never, day)
           known.delete(day)
           bytes -= size
         }

@@ -26,6 +26,8 @@ import { createRecorder } from '../../hub/history/recorder.ts'
 import { createRedactor } from '../../hub/observe/redactor.ts'
 import { say } from '../../hub/say.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
+import { historyOf } from '../fixtures/history-records.ts'
+import { fixtureServer, startHub } from '../fixtures/hub.ts'
 import { startPostgres, type TestPostgres } from '../fixtures/postgres.ts'
 
 let postgres: TestPostgres
@@ -246,6 +248,84 @@ describe('a hub that starts', () => {
   it('ends with 78 when PostgreSQL refuses it: starting it again will not help', async () => {
     const { code, said } = await endOf(postgres.url.replace(/[^/]*$/, 'missing'))
     expect({ code, said }).toEqual({ code: 78, said: expect.stringContaining('"missing" does not exist') as string })
+  })
+})
+
+describe('a hub whose role may not alter tables', () => {
+  async function query<T extends pg.QueryResultRow>(url: string, text: string): Promise<T[]> {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    return client.query<T>(text).then(
+      async ({ rows }) => client.end().then(() => rows),
+      async (error: unknown) => client.end().then(() => Promise.reject(error as Error)),
+    )
+  }
+
+  it('is told what to do before the tables are made, and works with the rights that the documentation names', async () => {
+    const url = await freshDatabase()
+    await query(url, 'CREATE ROLE mcp_hub_run LOGIN')
+    const asRun = url.replace('hub@', 'mcp_hub_run@')
+    const { code, said } = await endOf(asRun)
+    expect({ code, said }).toEqual({
+      code: 78,
+      said: expect.stringMatching(/permission denied for schema public\. Run mcp-hub database migrate with/) as string,
+    })
+
+    let out = ''
+    const migrate = (databaseUrl: string): Promise<number> =>
+      runCli(['database', 'migrate'], {
+        stdin: new PassThrough(),
+        out: (text) => (out += text),
+        err: (text) => (out += text),
+        env: { DATABASE_URL: databaseUrl },
+        distDir: '',
+        version: '1.2.3',
+        signal: new AbortController().signal,
+      })
+    expect([await migrate(url), await migrate(url), await migrate('')]).toEqual([0, 0, 64])
+    const documentation = await readFile(path.join(import.meta.dirname, '../../docs/clustering.md'), 'utf8')
+    await query(url, /```sql\n([^`]*GRANT[^`]*)```/.exec(documentation)?.[1] ?? 'no GRANT is documented')
+
+    const running = await startHub({ echo: fixtureServer('echo.ts') }, {}, { hub: { databaseUrl: asRun } })
+    try {
+      await running.until('echo', 'running')
+      expect(
+        (await running.api('POST', '/api/servers', { name: 'b', config: { command: 'x', disabled: true } })).status,
+      ).toBe(201)
+      const call = { server: 'echo', tool: 'echo', arguments: { text: 'hello' } }
+      expect((await running.api('POST', '/api/tools/call', call)).status).toBe(200)
+      await expect
+        .poll(async () => JSON.stringify((await running.api('GET', '/api/audit')).body))
+        .toContain('/api/servers')
+    } finally {
+      await running.close()
+    }
+
+    const [day, now] = [86_400_000, Date.now()]
+    const store = await openPostgresStore({ url: asRun, onError: () => undefined })
+    const { requests, traffic, acts } = historyOf(1)
+    const at = [now - 40 * day, now - day, now]
+    await store.appendRequests(
+      at.flatMap((moment) => requests.map((one) => ({ ...one, at: moment }))),
+      traffic,
+    )
+    await store.appendAudit(acts.map((act) => ({ ...act, at: now - 400 * day })))
+    const days = async (): Promise<number> =>
+      (await query(url, `SELECT FROM pg_inherits WHERE inhparent = 'hub_requests'::regclass`)).length
+    expect(await days()).toBe(3)
+    await store.maintain({ maxRows: 1_000, maxBytes: 1e9, maxDays: 30, auditDays: 365 }, now)
+    expect(await days()).toBe(2)
+    expect((await store.findRequests({}, { limit: 10 })).length).toBeGreaterThanOrEqual(2)
+    await store.close()
+
+    for (const forbidden of [
+      'CREATE TABLE mine (n integer)',
+      'ALTER TABLE hub_requests ADD COLUMN mine text',
+      'DROP TABLE hub_audit',
+      `UPDATE hub_audit SET target = 'someone else'`,
+      'DELETE FROM hub_migrations',
+    ])
+      await expect(query(asRun, forbidden), forbidden).rejects.toThrow(/permission denied|must be owner/)
   })
 })
 
