@@ -101,7 +101,7 @@ export function createApp(options: AppOptions): Express {
   authRoutes(on, options.auth)
   userRoutes(on, options.auth.identity)
   keyRoutes(on, options.auth.identity.keys)
-  unusedRoutes(on, options.auth.identity)
+  unusedRoutes(on, { identity: options.auth.identity, history: options.history.history })
   hubRoutes(on, options.hub)
   serverRoutes(on, options.servers)
   doctorRoutes(on, options.doctor)

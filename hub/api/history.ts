@@ -51,21 +51,23 @@ const requestColumns = [
   'clientMs',
 ] as const satisfies readonly (keyof RequestRecord)[]
 
+/** Runs on the store; a database that is away is told as such. */
+export async function askStore<T>(history: Recorder, work: (store: HistoryStore) => Promise<T>): Promise<T> {
+  try {
+    return await work(await history.store())
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    throw new HubError('HUB_STORE_UNAVAILABLE', say`The history cannot be read: ${message}`, {
+      cure: say`Try again; if it stays, check the database and the space on its disk.`,
+    })
+  }
+}
+
 /** `/api/history`, `/api/stats`, `/api/metrics`, `/api/audit`: what happened. */
 export function historyRoutes(on: On, options: { history: Recorder; metrics: Metrics }): void {
   const { history, metrics } = options
 
-  /** Runs on the store; a database that is away is told as such. */
-  async function withStore<T>(work: (store: HistoryStore) => Promise<T>): Promise<T> {
-    try {
-      return await work(await history.store())
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      throw new HubError('HUB_STORE_UNAVAILABLE', say`The history cannot be read: ${message}`, {
-        cure: say`Try again; if it stays, check the database and the space on its disk.`,
-      })
-    }
-  }
+  const withStore = <T>(work: (store: HistoryStore) => Promise<T>): Promise<T> => askStore(history, work)
 
   /** Who may not see everybody's requests sees their own, whatever they ask for. */
   function permitted(request: Request, filter: HistoryFilter): HistoryFilter {

@@ -31,6 +31,7 @@ export const routeNeeds = {
   'DELETE /api/sessions/:id': 'signed-in',
 
   'GET /api/access/unused': 'keys:manage',
+  'GET /api/access/unused-scopes': 'keys:manage',
   'GET /api/keys': 'keys:own',
   'POST /api/keys': 'keys:own',
   'PUT /api/keys/:id': 'keys:own',

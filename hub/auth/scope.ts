@@ -33,6 +33,10 @@ function matches(parts: readonly string[], text: string): boolean {
   return at <= end
 }
 
+/** Whether a name is meant by one pattern of a scope. */
+export const matchesPattern = (pattern: string, name: string): boolean =>
+  pattern.includes('*') ? matches(pattern.replace(/\*+/g, '*').split('*'), name) : pattern === name
+
 const allows = (patterns: readonly string[] | undefined, name: string): boolean =>
   patterns !== undefined && matcherOf(patterns)(name)
 

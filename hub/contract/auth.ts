@@ -137,6 +137,19 @@ export const unusedGrantSchema = z.object({
 })
 export type UnusedGrant = z.infer<typeof unusedGrantSchema>
 
+/** `GET /api/access/unused-scopes`: what users and keys may reach by name and never did. */
+export const unusedScopeSchema = unusedGrantSchema
+  .pick({ kind: true, id: true, name: true, owner: true })
+  /** The servers, profiles and tools of its scope that it did not use, as the scope names them. */
+  .extend({ unused: scopeSchema })
+export type UnusedScope = z.infer<typeof unusedScopeSchema>
+export const unusedScopesSchema = z.object({
+  /** Since then: so many days ago, or later where the history begins later. Null while it has no request. */
+  since: z.number().nullable(),
+  grants: z.array(unusedScopeSchema),
+})
+export type UnusedScopes = z.infer<typeof unusedScopesSchema>
+
 export const createKeySchema = z.strictObject({
   name: z.string().trim().min(1).max(100),
   /** At most what the caller may; without it the key may connect to MCP endpoints and nothing else. */

@@ -230,6 +230,20 @@ export function createKyselyStore(engine: Engine): HistoryStore {
       const uses = await callsSince(history, 0, principal).execute()
       return uses.map(({ server, name, at }) => ({ server, name, at }))
     },
+    usesSince: (from) =>
+      history
+        .selectFrom('hub_requests')
+        .select([
+          'principal',
+          'endpoint',
+          'server',
+          sql<string | null>`CASE WHEN method = 'tools/call' THEN name END`.as('tool'),
+        ])
+        .where('at', '>=', from)
+        .distinct()
+        .execute(),
+    oldest: async () =>
+      (await history.selectFrom('hub_requests').select('at').orderBy('id').limit(1).executeTakeFirst())?.at ?? null,
     findRequest: async (id) => {
       const row = await history
         .selectFrom('hub_requests')

@@ -22,6 +22,15 @@ export interface Paging {
   limit: number
 }
 
+/** That somebody used a server, or one of its tools, on an endpoint. */
+export interface Use {
+  principal: string
+  endpoint: string
+  server: string | null
+  /** Null for whatever else than calling a tool. */
+  tool: string | null
+}
+
 /** Where requests and administrative acts are kept: SQLite or PostgreSQL, with the same behaviour. */
 export interface HistoryStore {
   /** All of it or nothing. */
@@ -30,6 +39,10 @@ export interface HistoryStore {
   findRequests: (filter: HistoryFilter, paging: Paging) => Promise<RequestRecord[]>
   /** When each tool of each server was called last, as far as the history goes back; with a principal, by that one. */
   lastCalls: (principal?: string) => Promise<ToolUse[]>
+  /** What each principal used since then, each once. */
+  usesSince: (from: number) => Promise<Use[]>
+  /** When the oldest request that is kept came in; null while there is none. */
+  oldest: () => Promise<number | null>
   findRequest: (id: number) => Promise<RequestDetail | null>
   /** The sums of spans that start at `from` or later. */
   traffic: (step: number, from: number) => Promise<TrafficRow[]>

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { runCli } from '../../hub/cli/main.ts'
 import type { Session } from '../../hub/contract/index.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
-import { startHub, type TestHub } from '../fixtures/hub.ts'
+import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
 import { ask, login, PASSWORD, person } from '../fixtures/people.ts'
 
 let hub: TestHub
@@ -139,7 +139,7 @@ it('names the users and keys that nobody used for so many days, as the API does'
     ...more,
   })
   const other = await startHub(
-    {},
+    { echo: fixtureServer('echo.ts') },
     { auth: { bcryptRounds: 10 } },
     {
       users: [
@@ -149,7 +149,7 @@ it('names the users and keys that nobody used for so many days, as the API does'
         old('off', { disabled: true }),
       ],
       keys: [
-        key('aaaaaaaaaaaa'),
+        key('aaaaaaaaaaaa', { scope: { servers: ['echo', 'old-*'] } }),
         key('bbbbbbbbbbbb', { expiresAt: Date.now() - 1 }),
         key('cccccccccccc', { owner: 'off' }),
         key('dddddddddddd', { createdAt: Date.now() }),
@@ -162,6 +162,24 @@ it('names the users and keys that nobody used for so many days, as the API does'
     expect(unused.map(({ kind, id }) => `${kind} ${id}`)).toEqual(['user gone', 'key aaaaaaaaaaaa'])
     expect((await other.api('GET', '/api/access/unused?days=101')).body).toEqual([])
     expect((await other.api('GET', '/api/access/unused?days=0')).status).toBe(400)
+    // Nothing is known of what nobody did yet.
+    expect((await other.api('GET', '/api/access/unused-scopes')).body).toEqual({ since: null, grants: [] })
+    const call = { server: 'echo', tool: 'echo', arguments: { text: 'x' } }
+    expect((await other.api('POST', '/api/tools/call', call)).status).toBe(200)
+    await expect
+      .poll(async () => (await other.api('GET', '/api/access/unused-scopes?days=90')).body)
+      .toEqual({
+        since: expect.any(Number) as number,
+        grants: [
+          {
+            kind: 'key',
+            id: 'aaaaaaaaaaaa',
+            name: 'key aaaaaaaaaaaa',
+            owner: null,
+            unused: { servers: ['echo', 'old-*'] },
+          },
+        ],
+      })
     const env = { CONFIG_DIR: other.configDir, DATA_DIR: other.dataDir }
     const told = await run(['access', 'unused', '--json'], '', env)
     expect([told.code, JSON.parse(told.out)]).toEqual([0, unused])

@@ -244,6 +244,27 @@ describe.each([
       expect(await told('user:bert')).toEqual([])
     }))
 
+  test('tells what each principal used since a moment, each once, and since when it knows', () =>
+    withStore(async (store) => {
+      expect(await store.oldest()).toBeNull()
+      const use = (at: number, more: Partial<NewRequest> = {}): NewRequest => request({ at: NOON + at, ...more })
+      await store.appendRequests(
+        [
+          use(1, { server: 'old' }),
+          use(5, { server: 'github', name: 'create_issue', endpoint: '/mcp/dev' }),
+          use(6, { server: 'github', name: 'create_issue', endpoint: '/mcp/dev' }),
+          use(7, { server: null, method: 'tools/list', name: null, principal: 'key:1' }),
+        ],
+        [],
+      )
+      expect(await store.oldest()).toBe(NOON + 1)
+      const found = await store.usesSince(NOON + 5)
+      expect(found.toSorted((a, b) => a.principal.localeCompare(b.principal))).toEqual([
+        { principal: 'key:1', endpoint: '/mcp', server: null, tool: null },
+        { principal: 'user:anna', endpoint: '/mcp/dev', server: 'github', tool: 'create_issue' },
+      ])
+    }))
+
   test('finds by the beginnings of words, in every text, also what was appended a moment ago', () =>
     withStore(async (store) => {
       await store.appendRequests(

@@ -19,6 +19,7 @@ import {
   setupSchema,
   unusedGrantSchema,
   unusedQuerySchema,
+  unusedScopesSchema,
   userSchema,
 } from '../auth.ts'
 import type { OperationTable } from './operation.ts'
@@ -76,6 +77,12 @@ export const accessOperations = {
     summary: 'Users and keys that nobody used for so many days, the longest unused first',
     query: unusedQuerySchema,
     answer: z.array(unusedGrantSchema),
+  },
+  'GET /api/access/unused-scopes': {
+    summary:
+      'Servers, profiles and tools that users and keys may reach by name and did not, as far as the history goes back',
+    query: unusedQuerySchema,
+    answer: unusedScopesSchema,
   },
 
   'GET /api/keys': { summary: 'One’s own keys; for who manages keys everybody’s', answer: z.array(keySchema) },
