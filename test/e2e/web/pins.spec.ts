@@ -26,6 +26,10 @@ test('a tool that waits for approval, and one that is another since, are told of
     await expect(approval).toContainText('Not approved yet')
     await approval.getByRole('button', { name: 'Approve' }).click()
     await expect(approval).toContainText('This is what was approved.')
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await expect(approval).toContainText('Not approved yet')
+    await approval.getByRole('button', { name: 'Approve' }).click()
+    await expect(approval).toContainText('This is what was approved.')
 
     const changed = await page.request.put(`${hub.url}/api/servers/planner`, {
       headers: { origin: hub.url },
@@ -85,7 +89,17 @@ test('several tools are selected by keyboard and approved, or hidden in a profil
     await page.locator('li').filter({ hasText: 'work' }).getByRole('button', { name: 'Undo' }).click()
     await expect.poll(ofProfile).toEqual(data.config)
 
-    await page.getByRole('row', { name: 'east' }).getByRole('link').click()
+    // The same on the tools of one server.
+    await page.goto(`${hub.url}/servers/east/tools`)
+    await page.getByRole('row', { name: 'plan' }).focus()
+    await page.keyboard.press('Space')
+    await page.getByRole('toolbar', { name: 'One tool selected' }).getByRole('button', { name: 'Approve…' }).click()
+    await dialog.getByRole('button', { name: 'Approve', exact: true }).click()
+    await expect(dialog).toHaveCount(0)
+    await expect(page.getByText('Not approved yet')).toHaveCount(0)
+    await expectAccessible(page)
+
+    await page.getByRole('row', { name: 'plan' }).getByRole('link').click()
     await page.getByText('In 1 of 1 profiles').click()
     await expectAccessible(page)
     await page.getByRole('switch', { name: 'Show it in the profile work' }).click()
