@@ -28,6 +28,8 @@ import { createWindow, preloadFile } from './window.ts'
 import { hasTrayHost } from './tray-host.ts'
 
 const dist = path.dirname(import.meta.dirname)
+/** So long a page that does not answer keeps the app from quitting. */
+const UNANSWERED_MS = 3_000
 
 /** Everything from `ready` on, in the order in which one part needs the other. */
 export async function start(): Promise<void> {
@@ -59,6 +61,8 @@ export async function start(): Promise<void> {
   let pendingPath: string | null = null
   let lastExport: string | null = null
   let quitting = false
+  let ending = false
+  let unanswered: NodeJS.Timeout | undefined
   let announced = ''
   const signInNotices = createSignInNotices()
   /** One that nobody refers to may be collected, and its click is lost. */
@@ -168,13 +172,19 @@ export async function start(): Promise<void> {
         settings,
         preload: preloadFile(dist),
         icon: path.join(resources, 'icon.png'),
-        // Where no tray shows the way back, closing ends the app.
         texts,
+        // Where no tray shows the way back, closing ends the app.
         hideOnClose: () => !quitting && trayAvailable && settings.desktop.closeToTray,
+        onQuestion: () => clearTimeout(unanswered),
+        onStay: () => {
+          quitting = false
+          showTray()
+        },
       })
       window.on('closed', () => {
         window = null
-        if (!quitting && !(trayAvailable && settings.desktop.closeToTray)) app.quit()
+        if (quitting) end()
+        else if (!(trayAvailable && settings.desktop.closeToTray)) app.quit()
       })
       pendingPath = route ?? null
       return
@@ -308,18 +318,32 @@ export async function start(): Promise<void> {
   app.on('activate', () => openWindow())
   // The tray keeps the app alive without a window.
   app.on('window-all-closed', () => undefined)
+  // The window goes first: its page may ask about edits that are not saved, and somebody may stay.
   app.on('before-quit', (event) => {
+    if (ending) return
+    event.preventDefault()
     if (quitting) return
     quitting = true
-    event.preventDefault()
-    // The windows go first, so that quitting feels immediate; the hub ends its servers meanwhile.
+    if (window === null) {
+      end()
+      return
+    }
+    unanswered = setTimeout(end, UNANSWERED_MS)
+    window.close()
+  })
+  function end(): void {
+    if (ending) return
+    quitting = true
+    ending = true
+    // Quitting feels immediate; the hub ends its servers meanwhile.
     for (const open of BrowserWindow.getAllWindows()) open.destroy()
     void supervisor.stop().finally(() => {
       tray.dispose()
       app.exit(0)
     })
-  })
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => app.quit())
+  }
+  // Whoever sends one waits for no answer.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end)
   // Development: the hub was built anew.
   process.on('SIGUSR2', () => supervisor.restart())
 

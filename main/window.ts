@@ -16,6 +16,9 @@ export interface WindowOptions {
   icon: string
   /** Decides what closing means: true when the window is only hidden. */
   hideOnClose: () => boolean
+  /** Before somebody is asked about edits that are not saved; `onStay` when they keep the window. */
+  onQuestion: () => void
+  onStay: () => void
   texts: () => Texts
 }
 
@@ -71,6 +74,9 @@ export function createWindow(options: WindowOptions): BrowserWindow {
   // A page with edits that are not saved: Electron asks nobody by itself, and the window would just stay.
   window.webContents.on('will-prevent-unload', (event) => {
     const { question, leave, stay } = options.texts().unsaved
+    options.onQuestion()
+    // It may be hidden in the tray.
+    window.show()
     const answer = dialog.showMessageBoxSync(window, {
       type: 'question',
       message: question,
@@ -80,6 +86,7 @@ export function createWindow(options: WindowOptions): BrowserWindow {
       noLink: true,
     })
     if (answer === 0) event.preventDefault()
+    else options.onStay()
   })
   void window.loadURL(APP_URL)
   return window

@@ -181,6 +181,57 @@ test('a port in use is told with its holder, and the endpoint moves when asked',
   }
 })
 
+test('quitting asks about edits that are not saved, and goes on when they may be left', async () => {
+  const desktop = await launchApp()
+  const { app, page } = desktop
+  /** What somebody answers, and how often they were asked. */
+  type Asked = typeof globalThis & { answer: 0 | 1; asked: number }
+  const STAY = 1
+  const LEAVE = 0
+  const asked = (): Promise<number> => app.evaluate(() => (globalThis as Asked).asked)
+  const quit = (): Promise<void> => app.evaluate(({ app: electron }) => electron.quit())
+  try {
+    await until('the hub answers', async () => page.evaluate(async () => (await fetch('/api/hub')).ok))
+    await page.evaluate(() =>
+      fetch('/api/servers', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ name: 'edited', config: { command: 'no-such-command-anywhere' } }),
+      }),
+    )
+    await page.getByRole('link', { name: /^Servers/ }).click()
+    await page.getByRole('link', { name: 'edited', exact: true }).click()
+    await page.getByRole('link', { name: 'Settings', exact: true }).last().click()
+    // Nobody is asked about what no person did.
+    await page.getByLabel('Command').click()
+    await page.keyboard.type('x')
+    await app.evaluate(({ dialog, BrowserWindow }, answer) => {
+      Object.assign(globalThis, { answer, asked: 0 })
+      dialog.showMessageBoxSync = () => {
+        ;(globalThis as Asked).asked++
+        return (globalThis as Asked).answer
+      }
+      // As after closing it to the tray.
+      for (const window of BrowserWindow.getAllWindows()) window.hide()
+    }, STAY)
+    await quit()
+    await until('it asks', async () => (await asked()) === 1)
+    expect(await app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.isVisible())).toBe(true)
+    await expect(page.getByLabel('Command')).toHaveValue(/x/)
+    // Whoever stayed is asked again.
+    await quit()
+    await until('it asks again', async () => (await asked()) === 2)
+    expect(await page.evaluate(async () => (await fetch('/api/hub')).ok)).toBe(true)
+
+    const family = await descendants(app.process().pid ?? 0)
+    await app.evaluate((_electron, answer) => Object.assign(globalThis, { answer }), LEAVE)
+    await quit()
+    await until('it ends', async () => (await Promise.all(family.map(isAlive))).every((alive) => !alive), 10_000)
+  } finally {
+    await desktop.dispose()
+  }
+})
+
 test('the bundle is exported to a folder', async () => {
   const out = await temporaryFolder()
   const target = path.join(out.path, 'bundle')
