@@ -6,7 +6,10 @@ import { detectLocale, locales, type Locale } from './i18n.ts'
 export const themes = ['light', 'dark', 'system'] as const
 export type Theme = (typeof themes)[number]
 
+export const listViews = ['table', 'cards'] as const
+
 const themeSchema = z.enum(themes).catch('system')
+const viewSchema = z.enum(listViews).catch('table')
 const localeSchema = z.enum(['system', ...locales]).catch('system')
 
 /** What a person prefers on this device. */
@@ -16,6 +19,7 @@ export const usePreferences = defineStore('preferences', () => {
   const singleKeys = ref(read('mcp-hub.single-keys') !== 'off')
   /** In calls by hand, what a server asks is answered by hand. */
   const interactive = ref(read('mcp-hub.interactive') === 'on')
+  const serversView = ref(viewSchema.parse(read('mcp-hub.servers-view')))
 
   const locale = computed<Locale>(() => (localeChoice.value === 'system' ? detectLocale() : localeChoice.value))
 
@@ -31,8 +35,9 @@ export const usePreferences = defineStore('preferences', () => {
   watch(localeChoice, (value) => write('mcp-hub.locale', value === 'system' ? null : value))
   watch(singleKeys, (value) => write('mcp-hub.single-keys', value ? null : 'off'))
   watch(interactive, (value) => write('mcp-hub.interactive', value ? 'on' : null))
+  watch(serversView, (value) => write('mcp-hub.servers-view', value === 'table' ? null : value))
 
-  return { theme, localeChoice, locale, singleKeys, interactive }
+  return { theme, localeChoice, locale, singleKeys, interactive, serversView }
 })
 
 function read(key: string): string | null {

@@ -6,6 +6,6 @@ export const groups: Readonly<Record<keyof Texts['groups'], readonly string[]>> 
   forms: ['Field', 'FilterInput', 'Segmented', 'Toggle', 'CodeEditor'],
   feedback: ['Banner', 'ErrorPanel', 'FaultList', 'JsonProblemNote', 'EmptyState', 'Skeleton'],
   overlays: ['Menu', 'Tooltip', 'Modal', 'ConfirmDialog'],
-  data: ['QueryView', 'VirtualGrid', 'ListFoot', 'DiffView', 'LongText'],
+  data: ['QueryView', 'VirtualGrid', 'VirtualCards', 'ListFoot', 'DiffView', 'LongText'],
   layout: ['PageHeader'],
 }

@@ -136,6 +136,66 @@ test('several servers are worked with at once, and only those in sight', async (
   await expect(page.getByRole('heading', { name: 'No server matches the filter' })).toBeVisible()
   await page.getByRole('button', { name: 'Clear filter' }).click()
   await expect(row(page, 'other')).toContainText('Running')
+
+  // What a menu is of may go while it is open.
+  await row(page, 'other').getByRole('button', { name: 'More actions for other' }).click()
+  await expect(page.getByRole('menu')).toBeVisible()
+  expect((await page.request.delete('/api/servers/other', { headers: { origin: hub.url } })).ok()).toBe(true)
+  await expect(row(page, 'other')).toHaveCount(0)
+  await expect(page.getByRole('menu')).toHaveCount(0)
+})
+
+test('servers are shown as cards, which keys lead through in both directions, and which are remembered', async ({
+  admin: page,
+  hub,
+}) => {
+  for (const name of ['card-one', 'card-two']) {
+    const data = { name, config: mcpServer('echo') }
+    expect((await page.request.post('/api/servers', { data, headers: { origin: hub.url } })).ok()).toBe(true)
+  }
+  /** How many there is room for. */
+  const expectSideBySide = (count: number): Promise<void> =>
+    expect
+      .poll(
+        async () =>
+          new Set(await page.getByRole('row').evaluateAll((rows) => rows.map((one) => one.getBoundingClientRect().x)))
+            .size,
+      )
+      .toBe(count)
+  await page.goto('/servers')
+  await page.getByRole('radio', { name: 'Cards' }).check({ force: true })
+  await expect(row(page, 'broken')).toContainText('no-such-command-anywhere was not found')
+  await page.reload()
+  await expect(row(page, 'card-one')).toContainText('Running')
+  await expectAccessible(page)
+
+  // Broken ones first.
+  await expectSideBySide(3)
+  await page.keyboard.press('j')
+  await expect(row(page, 'broken')).toBeFocused()
+  await page.keyboard.press('ArrowDown')
+  await expect(row(page, 'everything')).toBeFocused()
+  await page.keyboard.press('ArrowUp')
+  await page.keyboard.press('ArrowRight')
+  await page.keyboard.press('Space')
+  await page.keyboard.press('ArrowRight')
+  await page.keyboard.press('Shift+Space')
+  const bar = page.getByRole('toolbar', { name: '2 selected' })
+  await expect(bar).toBeVisible()
+  await page.keyboard.press('Tab')
+  await expect(page.getByRole('checkbox', { name: 'Select card-two' })).toBeFocused()
+  await row(page, 'card-two').getByRole('button', { name: 'More actions for card-two' }).press('Enter')
+  await expect(page.getByRole('menuitem').first()).toBeFocused()
+  await page.keyboard.press('Escape')
+  await expect(row(page, 'card-two').getByRole('button', { name: 'More actions for card-two' })).toBeFocused()
+  await row(page, 'card-two').getByRole('switch').click()
+  await expect(row(page, 'card-two')).toContainText('Disabled')
+  await page.setViewportSize({ width: 390, height: 844 })
+  await expectSideBySide(1)
+  await expectAccessible(page)
+  await row(page, 'card-one').focus()
+  await page.keyboard.press('Enter')
+  await expect(page).toHaveURL(/\/servers\/card-one$/)
 })
 
 test('servers are filtered by the profile that they belong to', async ({ admin: page, hub }) => {
