@@ -10,7 +10,7 @@ import { localeNames, locales } from '../lib/i18n.ts'
 import { themes, usePreferences } from '../lib/preferences.ts'
 import { useHub } from '../lib/queries.ts'
 import { useSession } from '../lib/session.ts'
-import { navItems } from './nav.ts'
+import { furtherPages, navItems } from './nav.ts'
 import { useLogout } from './use-logout.ts'
 
 /** What can be done from anywhere. */
@@ -38,6 +38,9 @@ export function useAppCommands({ openPalette, openHelp }: { openPalette: () => v
       keys: item.keys,
       run: () => router.push(item.to),
     }))
+    const further = furtherPages
+      .filter(({ manage }) => manage !== true || canManage.value)
+      .map(({ to, label }): Command => ({ id: `go${to}`, group: 'go', title: t(label), run: () => router.push(to) }))
     const act: Command[] = [
       { id: 'palette', group: 'view', title: t('palette.open'), icon: Search, keys: 'mod+k', run: openPalette },
       { id: 'help', group: 'view', title: t('help.title'), icon: CircleHelp, keys: '?', run: openHelp },
@@ -94,6 +97,6 @@ export function useAppCommands({ openPalette, openHelp }: { openPalette: () => v
         run: () => (preferences.localeChoice = locale),
       })),
     ]
-    return [...go, ...act, ...look]
+    return [...go, ...further, ...act, ...look]
   })
 }

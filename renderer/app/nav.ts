@@ -17,3 +17,13 @@ export const navItems: readonly {
   { to: '/access', label: 'nav.access', icon: Users, keys: 'g u' },
   { to: '/settings', label: 'nav.settings', icon: Settings, keys: 'g e' },
 ]
+
+/** Pages below those, which the palette finds by name; `manage` are of whoever manages the hub. */
+export const furtherPages: readonly { to: string; label: string; manage?: true }[] = [
+  { to: '/prompts', label: 'offers.prompts.title' },
+  { to: '/resources', label: 'offers.resources.title' },
+  { to: '/settings/hub', label: 'settings.hub.title', manage: true },
+  { to: '/settings/versions', label: 'versions.title', manage: true },
+  { to: '/settings/backups', label: 'backups.title', manage: true },
+  { to: '/reference', label: 'reference.title' },
+]

@@ -1,10 +1,11 @@
 import { flushPromises, mount } from '@vue/test-utils'
-import { computed, h, markRaw, nextTick, ref, shallowRef } from 'vue'
+import { computed, h, markRaw, nextTick, reactive, ref, shallowRef } from 'vue'
 import { createMemoryHistory, createRouter } from 'vue-router'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ParsedPaste, ServerStatus } from '../../hub/contract/index.ts'
 import CommandPalette from '../../renderer/app/CommandPalette.vue'
 import { loadAhead } from '../../renderer/app/load-ahead.ts'
+import AddServerPage from '../../renderer/features/servers/add/AddServerPage.vue'
 import PasteBox from '../../renderer/features/servers/add/PasteBox.vue'
 import ServerRow from '../../renderer/features/servers/ServerRow.vue'
 import createIcon from '../../renderer/lib/lucide-icon.ts'
@@ -113,6 +114,13 @@ describe('an error', () => {
   })
 })
 
+/** Its text is kept by whoever shows it. */
+function typed(props: Record<string, unknown> = {}): Record<string, unknown> {
+  const given = reactive<Record<string, unknown>>({ ...props, modelValue: '' })
+  given['onUpdate:modelValue'] = (text: string) => (given['modelValue'] = text)
+  return given
+}
+
 describe('the paste box', () => {
   it('hands on what the hub reads in the text', async () => {
     answers['/api/servers/parse'] = {
@@ -120,24 +128,47 @@ describe('the paste box', () => {
       faults: [],
     } satisfies ParsedPaste
     const found = vi.fn()
-    shown = show(PasteBox, { onFound: found })
+    shown = show(PasteBox, typed({ onFound: found }))
     const box = shown.get('textbox', 'Configuration, command or URL')
     type(box, 'npx a')
     await nextTick()
     press(box, 'Enter', { ctrlKey: true })
     await vi.waitFor(() => expect(found).toHaveBeenCalledOnce())
     expect(requests.at(-1)).toEqual({ path: '/api/servers/parse', body: { text: 'npx a' } })
-    expect(found).toHaveBeenCalledWith([expect.objectContaining({ name: 'a', config: { command: 'npx' } })])
+    expect(found).toHaveBeenCalledWith([expect.objectContaining({ name: 'a', config: { command: 'npx' } })], 'npx a')
   })
 
   it('says where the text is wrong', async () => {
     const fault = { file: null, path: 'mcpServers', line: 1, column: 3, message: 'A brace is missing', cure: 'Add it.' }
     answers['/api/servers/parse'] = { servers: [], faults: [fault] } satisfies ParsedPaste
-    shown = show(PasteBox)
+    shown = show(PasteBox, typed())
     type(shown.get('textbox', 'Configuration, command or URL'), '{')
     await nextTick()
     shown.get('button', 'Review').click()
     await vi.waitFor(() => expect(shown.wrapper.find('[role="alert"]').text()).toContain('A brace is missing'))
+  })
+
+  it('lets nothing be done with what was found before while the text is another', async () => {
+    const servers = [{ name: 'a', config: { command: 'npx' }, exists: false, faults: [], secrets: [] }]
+    answers['/api/servers/parse'] = { servers, faults: [] } satisfies ParsedPaste
+    shown = show(AddServerPage)
+    const box = shown.get('textbox', 'Configuration, command or URL')
+    const isOff = (): boolean => shown.get('button', 'Add server').hasAttribute('disabled')
+    const isInert = (): boolean => shown.get('button', 'Try connection').closest('[inert]') !== null
+    type(box, 'npx a')
+    await nextTick()
+    shown.get('button', 'Review').click()
+    await vi.waitFor(() => expect(shown.find('button', 'Add server')).not.toBeNull())
+    expect([isOff(), isInert()]).toEqual([false, false])
+    type(box, 'npx b')
+    await nextTick()
+    expect([isOff(), isInert()]).toEqual([true, true])
+    expect(shown.wrapper.text()).toContain('The text has changed since')
+    // The answer is on its way.
+    shown.get('button', 'Review').click()
+    await nextTick()
+    expect([isOff(), isInert()]).toEqual([true, true])
+    await vi.waitFor(() => expect([isOff(), isInert()]).toEqual([false, false]))
   })
 })
 

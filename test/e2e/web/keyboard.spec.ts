@@ -86,6 +86,13 @@ test('everything is reached without a mouse', async ({ admin: page }) => {
     await expect(page.getByRole('searchbox')).toHaveValue('')
   })
 
+  await test.step('the palette finds pages below others', async () => {
+    await page.keyboard.press('Control+k')
+    await page.keyboard.type('backups')
+    await page.keyboard.press('Enter')
+    await expect(page).toHaveURL(/\/settings\/backups$/)
+  })
+
   await test.step('the palette changes the theme', async () => {
     await page.keyboard.press('Control+k')
     await page.keyboard.type('theme dark')
