@@ -173,8 +173,11 @@ export async function start(): Promise<void> {
         preload: preloadFile(dist),
         icon: path.join(resources, 'icon.png'),
         texts,
-        // Where no tray shows the way back, closing ends the app.
-        hideOnClose: () => !quitting && trayAvailable && settings.desktop.closeToTray,
+        // Where no tray shows the way back, closing ends the app, and its servers with it.
+        onClose: () => {
+          if (quitting || !settings.desktop.closeToTray) return 'close'
+          return trayAvailable ? 'hide' : 'ask'
+        },
         onQuestion: () => clearTimeout(unanswered),
         onStay: () => {
           quitting = false

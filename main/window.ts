@@ -14,8 +14,8 @@ export interface WindowOptions {
   settings: Settings
   preload: string
   icon: string
-  /** Decides what closing means: true when the window is only hidden. */
-  hideOnClose: () => boolean
+  /** Decides what closing means: the window is only hidden, is gone, or somebody is asked whether the app may end with it. */
+  onClose: () => 'hide' | 'close' | 'ask'
   /** Before somebody is asked about edits that are not saved; `onStay` when they keep the window. */
   onQuestion: () => void
   onStay: () => void
@@ -67,29 +67,33 @@ export function createWindow(options: WindowOptions): BrowserWindow {
   }
   window.on('close', (event) => {
     remember()
-    if (!options.hideOnClose()) return
-    event.preventDefault()
-    window.hide()
+    const what = options.onClose()
+    if (what === 'hide') window.hide()
+    if (what === 'hide' || (what === 'ask' && !agreed(window, options.texts().closing))) event.preventDefault()
   })
   // A page with edits that are not saved: Electron asks nobody by itself, and the window would just stay.
   window.webContents.on('will-prevent-unload', (event) => {
-    const { question, leave, stay } = options.texts().unsaved
     options.onQuestion()
     // It may be hidden in the tray.
     window.show()
-    const answer = dialog.showMessageBoxSync(window, {
-      type: 'question',
-      message: question,
-      buttons: [leave, stay],
-      defaultId: 1,
-      cancelId: 1,
-      noLink: true,
-    })
-    if (answer === 0) event.preventDefault()
+    if (agreed(window, options.texts().unsaved)) event.preventDefault()
     else options.onStay()
   })
   void window.loadURL(APP_URL)
   return window
+}
+
+function agreed(window: BrowserWindow, { question, leave, stay }: Texts['unsaved']): boolean {
+  const buttons = [leave, stay]
+  const answer = dialog.showMessageBoxSync(window, {
+    type: 'question',
+    message: question,
+    buttons,
+    defaultId: 1,
+    cancelId: 1,
+    noLink: true,
+  })
+  return answer === 0
 }
 
 export const preloadFile = (dist: string): string => path.join(dist, 'preload', 'preload.cjs')

@@ -181,7 +181,7 @@ test('a port in use is told with its holder, and the endpoint moves when asked',
   }
 })
 
-test('quitting asks about edits that are not saved, and goes on when they may be left', async () => {
+test('what would end the app or lose edits is asked about first, and done when somebody agrees', async () => {
   const desktop = await launchApp()
   const { app, page } = desktop
   /** What somebody answers, and how often they were asked. */
@@ -202,7 +202,7 @@ test('quitting asks about edits that are not saved, and goes on when they may be
     await page.getByRole('link', { name: /^Servers/ }).click()
     await page.getByRole('link', { name: 'edited', exact: true }).click()
     await page.getByRole('link', { name: 'Settings', exact: true }).last().click()
-    // Nobody is asked about what no person did.
+    // A page asks nobody about what no person did.
     await page.getByLabel('Command').click()
     await page.keyboard.type('x')
     await app.evaluate(({ dialog, BrowserWindow }, answer) => {
@@ -211,16 +211,19 @@ test('quitting asks about edits that are not saved, and goes on when they may be
         ;(globalThis as Asked).asked++
         return (globalThis as Asked).answer
       }
-      // As after closing it to the tray.
+      // There is no tray here that it could go on in.
+      BrowserWindow.getAllWindows()[0]?.close()
+      // As after closing it to one.
       for (const window of BrowserWindow.getAllWindows()) window.hide()
     }, STAY)
+    expect(await asked()).toBe(1)
     await quit()
-    await until('it asks', async () => (await asked()) === 1)
+    await until('it asks', async () => (await asked()) === 2)
     expect(await app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.isVisible())).toBe(true)
     await expect(page.getByLabel('Command')).toHaveValue(/x/)
     // Whoever stayed is asked again.
     await quit()
-    await until('it asks again', async () => (await asked()) === 2)
+    await until('it asks again', async () => (await asked()) === 3)
     expect(await page.evaluate(async () => (await fetch('/api/hub')).ok)).toBe(true)
 
     const family = await descendants(app.process().pid ?? 0)
