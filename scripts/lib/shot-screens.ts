@@ -42,13 +42,24 @@ const app = (name: string, button?: string): Screen => ({
   },
 })
 
+/** What is chosen is remembered: the pictures after it are to be as they were. */
+async function showCards(page: Page): Promise<void> {
+  await page.locator('input[type=radio][value=cards]').check({ force: true })
+  await page.evaluate(`localStorage.removeItem('mcp-hub.servers-view')`)
+}
+
 const full: Screen[] = [
   { name: 'overview', path: '/' },
   { name: 'servers', path: '/servers' },
+  { name: 'servers-cards', path: '/servers', act: showCards },
   { name: 'add-server', path: '/servers/add' },
   { name: 'server', path: '/servers/everything' },
   { name: 'server-failed', path: '/servers/issue-tracker' },
-  { name: 'server-tools', path: '/servers/everything/tools' },
+  {
+    name: 'server-tools',
+    path: '/servers/everything/tools',
+    act: (page) => page.getByRole('columnheader').getByRole('checkbox').check(),
+  },
   { name: 'server-logs', path: '/servers/everything/logs' },
   { name: 'server-doctor', path: '/servers/issue-tracker/doctor' },
   { name: 'server-settings', path: '/servers/everything/settings' },
