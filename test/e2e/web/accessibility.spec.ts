@@ -33,6 +33,9 @@ const areas = {
   ],
 }
 
+/** Where the most is close together. */
+const dense = ['/servers', '/servers/everything/tools', '/tools', '/activity', '/settings/hub']
+
 async function checkInBothThemes(page: Page, route: string): Promise<void> {
   await page.goto(route)
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
@@ -42,6 +45,16 @@ async function checkInBothThemes(page: Page, route: string): Promise<void> {
   await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' })
   await expectAccessible(page, 'color-contrast')
 }
+
+test('what is pressed is large enough or has room around it, also on a phone', async ({ admin: page }) => {
+  await page.setViewportSize({ width: 390, height: 844 })
+  for (const route of dense) {
+    await page.goto(route)
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+    await expect(page.getByRole('status').filter({ hasText: /^Loading…/ })).toHaveCount(0)
+    await expectAccessible(page, 'target-size')
+  }
+})
 
 for (const locale of ['en', 'zh-CN']) {
   test.describe(`in ${locale}`, () => {

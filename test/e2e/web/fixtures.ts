@@ -73,8 +73,11 @@ export async function signIn(context: BrowserContext, url: string): Promise<void
   expect(answer.ok()).toBe(true)
 }
 
-/** WCAG 2.2 AA, as far as a program can tell. With `only` one rule: what another theme can change is contrast. */
-export async function expectAccessible(page: Page, only?: 'color-contrast'): Promise<void> {
+/**
+ * WCAG 2.2 AA, as far as a program can tell. With `only` one rule: what another theme can change is contrast, what another
+ * width can is the room around what is pressed.
+ */
+export async function expectAccessible(page: Page, only?: 'color-contrast' | 'target-size'): Promise<void> {
   // What fades in or out is not what anybody reads: what comes from now on does not fade, and what does so already is at its end.
   await page.emulateMedia({ reducedMotion: 'reduce' })
   await page.evaluate(() => {

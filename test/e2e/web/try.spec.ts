@@ -215,6 +215,12 @@ test('arguments are saved as a case, run again, compared, and brought back when 
   await dialog.getByRole('button', { name: 'Move here: the answer' }).click()
   await expect(dialog).toBeHidden()
   await expect(cases.getByRole('button', { name: 'Load the answer' })).toBeVisible()
+  const moved = page.getByRole('listitem').filter({ hasText: 'The case the answer belongs to this call now' })
+  await moved.getByRole('button', { name: 'Undo' }).click()
+  await expect(cases).toContainText('1 saved case belongs to a call that is not there any more.')
+  await cases.getByRole('button', { name: 'Look through them' }).click()
+  await dialog.getByRole('button', { name: 'Move here: the answer' }).click()
+  await expect(dialog).toBeHidden()
 
   await cases.getByRole('button', { name: 'More for the answer' }).click()
   await page.getByRole('menuitem', { name: 'Delete' }).click()
@@ -233,4 +239,22 @@ test('arguments are saved as a case, run again, compared, and brought back when 
   await expect(dialog.getByRole('alert')).toContainText('This looks like a secret')
   await expect(dialog.getByRole('alert')).toContainText('arguments/token')
   await expect(dialog.getByRole('button', { name: 'Save' })).toBeDisabled()
+})
+
+test('what is typed while the editor is on its way is in it, and goes on where it was', async ({ admin: page }) => {
+  let arrive = (): void => undefined
+  const arrival = new Promise<void>((resolve) => (arrive = resolve))
+  await page.route(/\/CodeMirror-[^/]*\.js$/, async (route) => {
+    await arrival
+    await route.continue()
+  })
+  await page.goto('/tools/everything/echo')
+  await page.getByRole('textbox', { name: 'Arguments as JSON' }).click()
+  await page.keyboard.press('Control+a')
+  await page.keyboard.type('{"message": "ty')
+  await expect(page.locator('.cm-content')).toHaveCount(0)
+  arrive()
+  await expect(page.locator('.cm-content')).toBeFocused()
+  await page.keyboard.type('ped"}')
+  await expect(page.getByLabel('message')).toHaveValue('typed')
 })
