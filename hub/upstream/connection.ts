@@ -301,7 +301,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   function request(method: string, params?: Params, timeoutMs = options.callTimeoutMs): Promise<unknown> {
     lastFailure = null
     return new Promise((resolve, reject) => {
-      launch(hubCall(method, params, options.profile, resolve, reject), params, timeoutMs)
+      launch(hubCall(method, params, options.clientInfo, options.profile, resolve, reject), params, timeoutMs)
     })
   }
 

@@ -40,10 +40,8 @@ export function modernParams(params: Params | undefined, call: Call, hop: number
   const meta: Params = isObject(own) ? { ...own } : {}
   meta[META.version] = version
   if (call.clientEra === 'legacy' || meta[META.capabilities] === undefined) meta[META.capabilities] = call.capabilities
-  if (call.clientEra === 'legacy') {
-    if (call.clientInfo !== undefined) meta[META.clientInfo] = call.clientInfo
-    if (call.logLevel !== undefined) meta[META.logLevel] = call.logLevel
-  }
+  if (call.clientInfo !== undefined) meta[META.clientInfo] = call.clientInfo
+  if (call.clientEra === 'legacy' && call.logLevel !== undefined) meta[META.logLevel] = call.logLevel
   if (call.progressToken !== undefined) meta['progressToken'] = hop
   return { ...params, _meta: meta }
 }

@@ -6,6 +6,7 @@ import { MAX_SERVER_DEPTH, isDeeperThan } from '../gateway/message-shape.ts'
 export function hubCall(
   method: string,
   params: Params | undefined,
+  clientInfo: unknown,
   profile: string,
   resolve: (result: unknown) => void,
   reject: (error: McpError) => void,
@@ -17,7 +18,7 @@ export function hubCall(
     owner: 'hub',
     principal: 'hub',
     capabilities: capabilitiesOfProfile(profile),
-    clientInfo: undefined,
+    clientInfo,
     progressToken: undefined,
     logLevel: undefined,
     wantsLogs: false,

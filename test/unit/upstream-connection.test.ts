@@ -354,6 +354,22 @@ describe('a session that the server forgot', () => {
   })
 })
 
+it('a request of the hub’s own says who asks, whatever else it says of itself', async () => {
+  const script = await modern()
+  const capabilities = 'io.modelcontextprotocol/clientCapabilities'
+  for (const params of [undefined, { _meta: { [capabilities]: { elicitation: {} } } }])
+    script.connection.request('tools/list', params).catch(() => undefined)
+  expect(
+    script
+      .last()
+      .sent.slice(-2)
+      .map(({ params }) => params?.['_meta']),
+  ).toMatchObject([
+    { 'io.modelcontextprotocol/clientInfo': { name: 'hub', version: '0' }, [capabilities]: {} },
+    { 'io.modelcontextprotocol/clientInfo': { name: 'hub', version: '0' }, [capabilities]: { elicitation: {} } },
+  ])
+})
+
 it('a request of the hub’s own tells of the server’s error as it came', async () => {
   const script = await legacy()
   script.last().respond = () => ({ error: { code: 7, message: 'no', data: [1] } })
