@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join, parse } from 'node:path'
-import { systemProcessTable, type ProcessTable } from './process-table.ts'
+import { pidSpace, systemProcessTable, type ProcessTable } from './process-table.ts'
 import { createReaper, killAtOnce, MARK_VARIABLE, signal, type ProcessReaper } from './process-tree.ts'
 
 /**
@@ -27,22 +27,29 @@ export interface ProcessJournal {
 }
 
 interface Journal {
-  /** Start time of the hub that wrote it; its pid is in the file's name. */
+  /** Start time of the hub that wrote it; its pid is in the file's name, and in a container the number of its namespace. */
   owner: string
   processes: [pid: number, startTime: string, mark: string][]
 }
 
 const REAP_GRACE_MS = 500
+/**
+ * A hub in another container has pids that say nothing here, so that it lives is told by its journal's age: it is written so
+ * often, and thrown away when it is as old as `FORGOTTEN_MS`. What a container ran has ended with it.
+ */
+const REWRITE_MS = 60 * 60_000
+const FORGOTTEN_MS = 24 * REWRITE_MS
 
 /** Where a hub keeps its journal; to be read by whoever ends what it left behind. */
 export const journalFile = (dataDir: string): string => join(dataDir, 'processes.json')
 
-/** Processes of the hubs that use this folder now. */
+/** Processes of the hubs that use this folder now, as far as they are seen from here: not those of another container. */
 export async function runningHubs(dataDir: string): Promise<number[]> {
   const { dir, name, ext } = parse(journalFile(dataDir))
   const table = systemProcessTable()
   const found = await Promise.all(
-    (await journalsIn(dir, name, ext)).map(async ({ file, pid }) => {
+    (await journalsIn(dir, name, ext)).map(async ({ file, pid, space }) => {
+      if (space !== pidSpace()) return []
       const { owner } = await readJournal(file)
       return owner !== '' && (await table.startTimeOf(pid)) === owner ? [pid] : []
     }),
@@ -50,11 +57,21 @@ export async function runningHubs(dataDir: string): Promise<number[]> {
   return found.flat()
 }
 
-async function journalsIn(dir: string, name: string, ext: string): Promise<{ file: string; pid: number }[]> {
+interface Found {
+  file: string
+  pid: number
+  space: string
+}
+
+const fileName = (name: string, ext: string, pid: number, space: string): string =>
+  `${name}-${pid}${space === '' ? '' : `.${space}`}${ext}`
+
+async function journalsIn(dir: string, name: string, ext: string): Promise<Found[]> {
   return (await readdir(dir).catch(() => [])).flatMap((found) => {
-    const isOurs = found.startsWith(`${name}-`) && found.endsWith(ext)
-    const pid = isOurs ? Number(found.slice(name.length + 1, -ext.length)) : NaN
-    return Number.isInteger(pid) ? [{ file: join(dir, found), pid }] : []
+    const [, pid, space = ''] = /-(\d+)(?:\.(\d+))?\.\w+$/.exec(found) ?? []
+    return pid !== undefined && found === fileName(name, ext, Number(pid), space)
+      ? [{ file: join(dir, found), pid: Number(pid), space }]
+      : []
   })
 }
 
@@ -75,15 +92,17 @@ export async function createProcessJournal(
 ): Promise<ProcessJournal> {
   const entries = new Map<number, { startTime: string; known: Promise<string>; mark: string }>()
   const { dir, name, ext } = parse(file)
-  const own = join(dir, `${name}-${process.pid}${ext}`)
+  const space = pidSpace()
+  const own = join(dir, fileName(name, ext, process.pid, space))
   const owner = await table.startTimeOf(process.pid)
-  // Marks of other folders are of hubs that are none of ours.
-  const folder = createHash('sha256').update(file).digest('hex').slice(0, 12)
+  // Marks of other folders, and of containers that a machine looks into, are of hubs that are none of ours.
+  const folder = createHash('sha256').update(`${file}\n${space}`).digest('hex').slice(0, 12)
   const ownMarks = `${folder}.${process.pid}.${oneWord(owner)}.`
   let serial = 0
   let writing: Promise<void> = Promise.resolve()
   let queued = false
   let begun = false
+  let rewriting: NodeJS.Timeout | undefined
 
   /**
    * A hub with processes has a journal, from before the first of them: where there is none of a hub that is gone, nothing
@@ -91,6 +110,7 @@ export async function createProcessJournal(
    */
   function begin(): void {
     begun = true
+    rewriting = setInterval(save, REWRITE_MS).unref()
     try {
       mkdirSync(dir, { recursive: true })
       writeFileSync(own, JSON.stringify({ owner, processes: [] } satisfies Journal), { mode: 0o600 })
@@ -122,8 +142,12 @@ export async function createProcessJournal(
   /** Null when no hub is gone that had processes. */
   async function reapFiles(): Promise<number | null> {
     let reaped: number | null = null
-    for (const { file: found, pid } of await journalsIn(dir, name, ext)) {
-      if (pid === process.pid) continue
+    for (const { file: found, pid, space: where } of await journalsIn(dir, name, ext)) {
+      if (found === own) continue
+      if (where !== space) {
+        if (Date.now() - (await writtenAt(found)) > FORGOTTEN_MS) await rm(found, { force: true })
+        continue
+      }
       const journal = await readJournal(found)
       if (journal.owner !== '' && (await table.startTimeOf(pid)) === journal.owner) continue
       const ended = await Promise.all(
@@ -152,6 +176,7 @@ export async function createProcessJournal(
       return reaped === null ? 0 : reaped + (await reapMarked())
     },
     end: async () => {
+      clearInterval(rewriting)
       await writing
       if (entries.size === 0) await rm(own, { force: true })
     },
@@ -177,6 +202,9 @@ export async function createProcessJournal(
 }
 
 const oneWord = (text: string): string => text.replace(/\W+/g, '_')
+
+/** Now where it is gone meanwhile. */
+const writtenAt = async (file: string): Promise<number> => (await stat(file).catch(() => null))?.mtimeMs ?? Date.now()
 
 /** A journal cut off by a power failure names nothing that still runs. */
 async function readJournal(file: string): Promise<Journal> {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs'
 import { coalesce } from './coalesce.ts'
 
 /** One process of the machine. */
@@ -27,6 +27,19 @@ export interface ProcessTable {
 export function systemProcessTable(platform: NodeJS.Platform = process.platform): ProcessTable {
   if (platform === 'linux') return linuxTable
   return platform === 'win32' ? windowsTable : psTable
+}
+
+/** The PID namespace of a machine itself has this number everywhere (`PROC_PID_INIT_INO` of Linux). */
+const MACHINE = '4026531836'
+
+/** Where the pids that this process sees count: the number of its PID namespace, as a container has one; '' for the machine's own. */
+export function pidSpace(): string {
+  try {
+    const number = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? MACHINE
+    return number === MACHINE ? '' : number
+  } catch {
+    return ''
+  }
 }
 
 /** Reading /proc blocks; this many processes at once take about 2 ms. */
