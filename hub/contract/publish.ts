@@ -107,6 +107,7 @@ export const findingSchema = z.object({
     'desktop-only',
     'needs-runtime',
     'needs-secret',
+    'unpinned',
     'disabled',
   ]),
   server: z.string().nullable(),

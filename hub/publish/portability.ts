@@ -1,6 +1,7 @@
 import { isEnabled, isRemote, type ServerConfig, type StdioServerConfig } from '../contract/index.ts'
 import type { Finding, Target } from '../contract/publish.ts'
 import { say, told, type Said } from '../say.ts'
+import { findUnpinned } from './unpinned.ts'
 
 type Code = Finding['code']
 
@@ -70,6 +71,17 @@ export function findPortabilityIssues(servers: Record<string, ServerConfig>, tar
           ),
         )
     }
+    const unpinned = findUnpinned(commandName(config.command), config)
+    if (unpinned !== null)
+      findings.push(
+        add(
+          'info',
+          'unpinned',
+          `args[${unpinned.index}]`,
+          say`${unpinned.spec} names no exact version: the target takes the newest, which may be another than the one that runs here.`,
+          say`Write the version that works here behind it, such as ${unpinned.example}.`,
+        ),
+      )
     const desktop = [config.command, ...(config.args ?? [])].find((part) => DESKTOP_PACKAGE.test(part))
     if (desktop !== undefined)
       findings.push(

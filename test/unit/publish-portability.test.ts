@@ -12,7 +12,7 @@ function codes(config: ServerConfig, target = pm2): string[] {
 
 describe('what will not work on the target', () => {
   it('finds nothing in a server that any machine with Node can run', () => {
-    expect(codes({ command: 'npx', args: ['-y', '@modelcontextprotocol/server-memory'] })).toEqual([])
+    expect(codes({ command: 'npx', args: ['-y', '@modelcontextprotocol/server-memory@2026.8.31'] })).toEqual([])
     expect(codes({ url: 'https://mcp.example.com/mcp' })).toEqual([])
   })
 
@@ -25,8 +25,12 @@ describe('what will not work on the target', () => {
     'file:///Users/me/x',
     '\\\\nas\\share\\x',
   ])('says that %s is a path of this computer', (value) => {
-    expect(codes({ command: 'npx', args: ['server', value] })).toEqual(['warning local-path mcpServers.s.args[1]'])
-    expect(codes({ command: 'npx', args: [`--dir=${value}`] })).toEqual(['warning local-path mcpServers.s.args[0]'])
+    expect(codes({ command: 'npx', args: ['server@1.0.0', value] })).toEqual([
+      'warning local-path mcpServers.s.args[1]',
+    ])
+    expect(codes({ command: 'npx', args: ['server@1.0.0', `--dir=${value}`] })).toEqual([
+      'warning local-path mcpServers.s.args[1]',
+    ])
   })
 
   it('treats a program that exists only here as an error', () => {
@@ -51,18 +55,69 @@ describe('what will not work on the target', () => {
   })
 
   it('asks for runtimes, except those that the image has', () => {
-    expect(codes({ command: 'uvx', args: ['mcp-server-git'] })).toEqual(['warning needs-runtime mcpServers.s.command'])
-    expect(codes({ command: 'uvx', args: ['mcp-server-git'] }, docker)).toEqual([
+    expect(codes({ command: 'uvx', args: ['mcp-server-git==2026.8.1'] })).toEqual([
+      'warning needs-runtime mcpServers.s.command',
+    ])
+    expect(codes({ command: 'uvx', args: ['mcp-server-git==2026.8.1'] }, docker)).toEqual([
       'info needs-runtime mcpServers.s.command',
     ])
-    expect(codes({ command: 'docker', args: ['run', 'x'] }, docker)).toEqual([
+    expect(codes({ command: 'docker', args: ['run', 'x:1.0'] }, docker)).toEqual([
       'error needs-runtime mcpServers.s.command',
     ])
     expect(codes({ command: 'my-server' })).toEqual(['warning needs-runtime mcpServers.s.command'])
   })
 
   it('warns of servers that drive a browser, and mentions disabled ones', () => {
-    expect(codes({ command: 'npx', args: ['@playwright/mcp'] })).toEqual(['warning desktop-only mcpServers.s.args'])
+    expect(codes({ command: 'npx', args: ['@playwright/mcp@0.0.83'] })).toEqual([
+      'warning desktop-only mcpServers.s.args',
+    ])
     expect(codes({ url: 'https://x.example.com', disabled: true })).toEqual(['info disabled mcpServers.s'])
+  })
+
+  it.each([
+    ['npx', ['-y', 'server'], 'args[1]', 'server@1.2.3'],
+    ['npx', ['-y', '@scope/server@latest', '--port', '1'], 'args[1]', '@scope/server@1.2.3'],
+    ['npx', ['@scope/server@^1.0.0'], 'args[0]', '@scope/server@1.2.3'],
+    ['npx', ['--package', '@scope/server', 'run-it'], 'args[1]', '@scope/server@1.2.3'],
+    ['npx', ['--package=server@2', 'run-it'], 'args[0]', 'server@1.2.3'],
+    ['C:\\node\\npx.cmd', ['server'], 'args[0]', 'server@1.2.3'],
+    ['bunx', ['server'], 'args[0]', 'server@1.2.3'],
+    ['uvx', ['mcp-server-git'], 'args[0]', 'mcp-server-git@1.2.3'],
+    ['uvx', ['--python', '3.12', 'mcp-server-git@latest'], 'args[2]', 'mcp-server-git@1.2.3'],
+    ['uvx', ['--from', 'mcp-server[all]>=2', 'serve'], 'args[1]', 'mcp-server[all]==1.2.3'],
+    ['docker', ['run', '-i', '--rm', '-e', 'TOKEN', 'mcp/git'], 'args[5]', 'mcp/git:1.2.3'],
+    [
+      'docker',
+      ['run', '-it', '-eA=b', '--network=host', 'host:5000/mcp/git:latest', 'serve'],
+      'args[4]',
+      'host:5000/mcp/git:1.2.3',
+    ],
+    ['podman', ['run', '--rm', 'postgres:16'], 'args[2]', 'postgres:1.2.3'],
+  ])('advises %s %j to name a version', (command, args, path, example) => {
+    const found = findPortabilityIssues({ s: { command, args } }, pm2).filter(({ code }) => code === 'unpinned')
+    expect(found).toMatchObject([
+      { severity: 'info', path: `mcpServers.s.${path}`, cure: expect.stringContaining(` ${example}.`) as string },
+    ])
+  })
+
+  it.each([
+    ['npx', ['-y', 'server@1.2.3']],
+    ['npx', ['-y', '@scope/server@1.2.3-beta.1', '--transport', 'stdio']],
+    ['npx', ['-p', 'server@1.2.3', 'run-it']],
+    ['npx', ['-y', `github:owner/server#${'a'.repeat(40)}`]],
+    ['npx', ['./server']],
+    ['npx', ['${SERVER}']],
+    ['npx', ['--version']],
+    ['uvx', ['mcp-server-git==2026.8.1']],
+    ['uvx', ['mcp-server-git@0.6.2']],
+    ['uvx', ['--from', 'mcp-server[all]==2.0', 'serve']],
+    ['uvx', ['--from', `git+https://example.com/x@${'b'.repeat(40)}`, 'serve']],
+    ['docker', ['run', '-i', '--rm', 'mcp/git:1.4.0']],
+    ['docker', ['run', '-i', `mcp/git@sha256:${'c'.repeat(64)}`]],
+    ['docker', ['compose', 'up']],
+    ['node', ['server.js']],
+  ])('is content with %s %j', (command, args) => {
+    const found = findPortabilityIssues({ s: { command, args } }, pm2)
+    expect(found.filter(({ code }) => code === 'unpinned')).toEqual([])
   })
 })
