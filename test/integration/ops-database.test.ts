@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync, type SpawnSyncReturns } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { cp, mkdir, open, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
+import { cp, mkdir, open, readdir, readFile, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { ICronJob } from 'kubernetes-models/batch/v1'
 import pg from 'pg'
@@ -145,6 +145,7 @@ describe('with a database', () => {
     await expect.poll(async () => (await holds()).history.length).toBeGreaterThan(0)
     const result = await ops('backup.sh')
     expect(result.code, result.stderr).toBe(0)
+    expect(result.stderr).toContain(`Not in it, keep it elsewhere: ${at('database-url')}`)
     await cp(at('backups/latest'), archive, { dereference: true })
     const members = execFileSync('tar', ['-tf', archive], { encoding: 'utf8' })
     expect(members.split('\n').filter(Boolean).sort()).toEqual(
@@ -277,6 +278,24 @@ describe('with a database', () => {
     expect(run('dump').status).not.toBe(0)
     await rm(dump)
     expect(run('restore')).toMatchObject({ status: 0, stdout: expect.stringContaining('holds no dump') as string })
+  })
+
+  it('an archive whose .env names a file that is not here is refused before anything is touched', async () => {
+    const [before, running] = [await everything(), await machine.pm2('pid')]
+    await rename(at('database-url'), at('database-url-elsewhere'))
+    const refused = await ops('restore.sh', [archive, '--with-env'])
+    const here = await ops('restore.sh', [archive])
+    await rename(at('database-url-elsewhere'), at('database-url'))
+    for (const [{ code, stderr }, env] of [
+      [refused, "the archive's .env"],
+      [here, at('.env')],
+    ] as const)
+      expect({ code, stderr }).toMatchObject({
+        code: 69,
+        stderr: expect.stringContaining(`DATABASE_URL_FILE in ${env} names ${at('database-url')}:`) as string,
+      })
+    expect(await everything()).toBe(before)
+    expect(await machine.pm2('pid')).toBe(running)
   })
 
   it(

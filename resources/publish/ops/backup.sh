@@ -85,4 +85,7 @@ find "$backups" -maxdepth 1 -name 'broken-config-*' -mtime "+${BACKUP_DAYS:-30}"
 if encrypts_backups && compgen -G "$backups/mcp-hub-*.tar" >/dev/null; then
   warn "Archives from before the encryption lie in $backups in plain text: delete them when you need them no more."
 fi
+for variable in "${FILE_VARIABLES[@]}"; do
+  [[ -z $(env_value "${variable}_FILE") ]] || say "Not in it, keep it elsewhere: $(env_value "${variable}_FILE"), which ${variable}_FILE in .env names."
+done
 ok "$backups/$name, $(($(stat --format=%s "$backups/$name") / 1024)) kB, $told"

@@ -162,17 +162,18 @@ with_database() {
   ' -- "$@" 9>&-
 }
 
-# What may be in a file that .env names by NAME_FILE.
+# What may be in a file that .env names by NAME_FILE. No backup holds such a file: who keeps an address out of .env wants no copies.
 FILE_VARIABLES=(DATABASE_URL REDIS_URL)
 
-# The hubs read them as their own user, and backups as well.
+# check_files [ENV_FILE NAME]: the hubs read them as their own user, and backups as well.
 check_files() {
-  local name file
+  local name file ENV_FILE=${1:-$ENV_FILE}
+  local told=${2:-$ENV_FILE}
   for name in "${FILE_VARIABLES[@]}"; do
     file=$(env_value "${name}_FILE")
     [[ -n $file ]] || continue
-    [[ -z $(env_value "$name") ]] || die 69 "$name and ${name}_FILE both have a value in $ENV_FILE: empty one of them."
-    [[ $file == /* && -s $file ]] || die 69 "${name}_FILE in $ENV_FILE names $file: that must be the whole path of a file with the address in it."
+    [[ -z $(env_value "$name") ]] || die 69 "$name and ${name}_FILE both have a value in $told: empty one of them."
+    [[ $file == /* && -s $file ]] || die 69 "${name}_FILE in $told names $file: that must be the whole path of a file with the address in it, which no backup holds."
     id -u "$HUB_USER" >/dev/null 2>&1 || continue
     as_hub test -r "$file" || die 69 "$file cannot be read by the user $HUB_USER: chown root:$(id -gn "$HUB_USER") and chmod 0640 it, in a folder that this user may enter."
   done

@@ -137,6 +137,7 @@ if [[ -f $work/new/database.dump ]]; then
 elif uses_database; then
   warn 'It holds no dump: the database stays as it is.'
 fi
+if [[ -n $with_env || ! -f $ENV_FILE ]]; then check_files "$work/new/.env" "the archive's .env"; else check_files; fi
 ok 'It is whole.'
 
 step backup 'Keeping what is here'
