@@ -170,7 +170,7 @@ ${run.restore}
 \`\`\`
 
 The archive is checked before anything is touched, what is there is backed up first, and comes back when the hubs are not healthy
-with what was restored. On a new machine: deploy, then restore with \`--with-env\`.
+with what was restored. On a new machine: deploy, then restore with \`--with-env\`.${run.stores === null ? '' : ' The addresses of the stores that compose runs beside the hubs stay those of that machine.'}
 
 ## Firewall
 

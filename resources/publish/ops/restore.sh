@@ -115,6 +115,18 @@ hub_part() {
   return "$code"
 }
 
+# coming_env FILE: the archive's .env as it is to be here. What compose runs beside the hubs has passwords of this machine, so
+# where it is and how one gets in stays what it is here.
+coming_env() {
+  local names=COMPOSE_PROFILES store
+  if [[ $MODE != docker || ! -f $ENV_FILE || -z $(env_value COMPOSE_PROFILES) ]]; then
+    cat -- "$1"
+    return
+  fi
+  for store in $(env_value COMPOSE_PROFILES | tr ',' ' '); do names+="|${store^^}_URL|${store^^}_URL_FILE"; done
+  sed -E "/^($names)=/d" -- "$1" && sed -En "/^($names)=/p" -- "$ENV_FILE"
+}
+
 restore_env() {
   install -m 0640 -- "$1" "$ENV_FILE.new" && chown "$(id -u):$(id -gn "$HUB_USER")" "$ENV_FILE.new" && mv -fT -- "$ENV_FILE.new" "$ENV_FILE"
 }
@@ -137,7 +149,8 @@ if [[ -f $work/new/database.dump ]]; then
 elif uses_database; then
   warn 'It holds no dump: the database stays as it is.'
 fi
-if [[ -n $with_env || ! -f $ENV_FILE ]]; then check_files "$work/new/.env" "the archive's .env"; else check_files; fi
+coming_env "$work/new/.env" >"$work/env"
+if [[ -n $with_env || ! -f $ENV_FILE ]]; then check_files "$work/env" "the archive's .env"; else check_files; fi
 ok 'It is whole.'
 
 step backup 'Keeping what is here'
@@ -154,7 +167,7 @@ fi
 step switch 'Putting the archive in its place'
 begun=yes
 manager_stop
-if [[ -n $with_env || ! -f $ENV_FILE ]]; then restore_env "$work/new/.env"; fi
+if [[ -n $with_env || ! -f $ENV_FILE ]]; then restore_env "$work/env"; fi
 restore_from "$work/new" || die 75 'Restoring failed. The reason is above.'
 ok 'Done.'
 

@@ -1,13 +1,13 @@
-import { chmod, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { test as base, expect } from '@playwright/test'
+import { expect } from '@playwright/test'
 import { anotherRelease } from '../../fixtures/another-release.ts'
+import type { Engine } from './engine.ts'
 import { run, storeImages } from './images.ts'
-import { askDuring, install, oldEnded, type Installed } from './installed.ts'
-import { createNetwork, type Network } from './network.ts'
+import { withInstalled } from './in-network.ts'
+import { askDuring, oldEnded, type Installed } from './installed.ts'
 import { openProofs } from './proofs.ts'
-import { DOMAIN } from './published.ts'
 import { callsAToolInBothEras, receivesAnEvent, refusesStrangers, signsIn } from './uses.ts'
 
 /** Two hubs with PostgreSQL and Redis beside them, by the profiles of the compose file and the steps of the README. */
@@ -17,46 +17,27 @@ const at = (...parts: string[]): string => path.join(ROOT, ...parts)
 const OPTIONS = ['--instances', '2', '--services', 'database,redis']
 const hubs = ['hub-1', 'hub-2']
 
-const test = base.extend<object, { network: Network; installed: Installed }>({
-  network: [
-    async ({}, use) => {
-      const network = await createNetwork()
-      await use(network)
-      await network.dispose()
-    },
-    { scope: 'worker' },
-  ],
-  installed: [
-    async ({ network }, use) => {
-      const installed = await install(network, ROOT, OPTIONS, async (engine, folder) => {
-        for (const file of await storeImages(path.join(folder, 'docker/compose.yaml'), ROOT)) {
-          await engine.docker('load', '--input', file)
-          await rm(file)
-        }
-        const readme = await readFile(path.join(folder, 'README.md'), 'utf8')
-        const [, steps = ''] = /```sh\n([^`]*COMPOSE_PROFILES[^`]*)```/.exec(readme) ?? []
-        await run('bash', ['-euo', 'pipefail', '-c', steps], ROOT)
-        // The address of the database by a file, that of Redis in .env itself.
-        const text = await readFile(at('.env'), 'utf8')
-        const [, url = ''] = /^DATABASE_URL=(.+)$/m.exec(text) ?? []
-        expect(url).toContain('@database:5432/')
-        await writeFile(at('database_url'), `${url}\n`)
-        await chmod(at('database_url'), 0o644)
-        const other = `DATABASE_URL=\nDATABASE_URL_FILE=${at('database_url')}`
-        await writeFile(at('.env'), text.replace(/^DATABASE_URL=.*$/m, other))
-      })
-      await use(installed)
-      await installed.dispose()
-    },
-    { scope: 'worker', timeout: 600_000 },
-  ],
-  launchOptions: [
-    async ({ launchOptions, network }, use) => {
-      const rules = `--host-resolver-rules=MAP ${DOMAIN} ${network.address}`
-      await use({ ...launchOptions, args: [...(launchOptions.args ?? []), rules] })
-    },
-    { scope: 'worker' },
-  ],
+/** Whoever has none of them lets compose run them: the images, and the commands of the README. */
+async function makeStores(engine: Engine, folder: string): Promise<void> {
+  for (const file of await storeImages(path.join(folder, 'docker/compose.yaml'), ROOT)) {
+    await engine.docker('load', '--input', file)
+    await rm(file)
+  }
+  const readme = await readFile(path.join(folder, 'README.md'), 'utf8')
+  const [, steps = ''] = /```sh\n([^`]*COMPOSE_PROFILES[^`]*)```/.exec(readme) ?? []
+  await run('bash', ['-euo', 'pipefail', '-c', steps], ROOT)
+}
+
+const test = withInstalled(ROOT, OPTIONS, async (engine, folder) => {
+  await makeStores(engine, folder)
+  // The address of the database by a file, that of Redis in .env itself.
+  const text = await readFile(at('.env'), 'utf8')
+  const [, url = ''] = /^DATABASE_URL=(.+)$/m.exec(text) ?? []
+  expect(url).toContain('@database:5432/')
+  await writeFile(at('database_url'), `${url}\n`)
+  await chmod(at('database_url'), 0o644)
+  const other = `DATABASE_URL=\nDATABASE_URL_FILE=${at('database_url')}`
+  await writeFile(at('.env'), text.replace(/^DATABASE_URL=.*$/m, other))
 })
 test.describe.configure({ mode: 'serial' })
 test.afterAll(() => proofs.write())
@@ -171,4 +152,29 @@ test('where the database is named no more, nothing is touched', async ({ install
   await expect(installed.script('deploy.sh')).rejects.toThrow(/names \/nowhere: that must be/)
   await writeFile(at('.env'), before)
   expect(await installed.compose('ps', '--quiet')).toBe(running)
+})
+
+test('a machine that is lost is there again, from the bundle and a copy of its newest archive', async ({
+  installed,
+}) => {
+  const copy = path.join(os.tmpdir(), `mcp-hub-copy-${process.pid}.tar`)
+  try {
+    await installed.script('backup.sh')
+    await copyFile(at('backups/latest'), copy)
+    const password = await readFile(at('secrets/database_password'), 'utf8')
+    const started = performance.now()
+    await installed.replaceMachine(makeStores)
+    expect(await readFile(at('secrets/database_password'), 'utf8')).not.toBe(password)
+    await installed.script('restore.sh', copy, '--with-env')
+    const took = (performance.now() - started) / 1_000
+    // By the token of before, which is in the archive's .env; and a tool of a server whose key is.
+    expect(await names(installed)).toEqual(['everything', 'kept'])
+    await callsAToolInBothEras(installed.place)
+    proofs.note(
+      'a machine that is lost: stores, deploy.sh and restore.sh --with-env on an empty one',
+      `${took.toFixed(0)} s`,
+    )
+  } finally {
+    await rm(copy, { force: true })
+  }
 })

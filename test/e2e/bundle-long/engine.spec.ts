@@ -1,12 +1,12 @@
 import { readdir, readFile, realpath, rename } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { test as base, expect } from '@playwright/test'
+import { expect } from '@playwright/test'
 import { anotherRelease } from '../../fixtures/another-release.ts'
 import { readGuide } from '../bundle/guide.ts'
 import { run } from './images.ts'
-import { askDuring, install, oldEnded, USER, type Installed } from './installed.ts'
-import { createNetwork, type Network } from './network.ts'
+import { withInstalled } from './in-network.ts'
+import { askDuring, oldEnded, USER, type Installed } from './installed.ts'
 import { openProofs } from './proofs.ts'
 import { DOMAIN } from './published.ts'
 import { timeRollbacks } from './rollbacks.ts'
@@ -15,31 +15,7 @@ import { callsAToolInBothEras, fetchAt, receivesAnEvent, refusesStrangers, signs
 const proofs = openProofs('Docker')
 const ROOT = path.join(os.tmpdir(), `mcp-hub-compose-${process.pid}`)
 
-const test = base.extend<object, { network: Network; installed: Installed }>({
-  network: [
-    async ({}, use) => {
-      const network = await createNetwork()
-      await use(network)
-      await network.dispose()
-    },
-    { scope: 'worker' },
-  ],
-  installed: [
-    async ({ network }, use) => {
-      const installed = await install(network, ROOT)
-      await use(installed)
-      await installed.dispose()
-    },
-    { scope: 'worker', timeout: 600_000 },
-  ],
-  launchOptions: [
-    async ({ launchOptions, network }, use) => {
-      const rules = `--host-resolver-rules=MAP ${DOMAIN} ${network.address}`
-      await use({ ...launchOptions, args: [...(launchOptions.args ?? []), rules] })
-    },
-    { scope: 'worker' },
-  ],
-})
+const test = withInstalled(ROOT)
 test.describe.configure({ mode: 'serial' })
 test.afterAll(() => proofs.write())
 

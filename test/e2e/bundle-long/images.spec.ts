@@ -1,6 +1,7 @@
-import { test as base, expect } from '@playwright/test'
+import { expect } from '@playwright/test'
 import { buildImages, podman } from './images.ts'
-import { createNetwork, type Network } from './network.ts'
+import { inNetwork } from './in-network.ts'
+import type { Network } from './network.ts'
 import { DOMAIN, publish, type Published } from './published.ts'
 import { callsAToolInBothEras, fetchAt, receivesAnEvent, refusesStrangers, signsIn, type Place } from './uses.ts'
 
@@ -57,15 +58,7 @@ async function start(published: Published, network: Network, started: string[]):
   return { hub, web }
 }
 
-const test = base.extend<object, { network: Network; running: Running }>({
-  network: [
-    async ({}, use) => {
-      const network = await createNetwork()
-      await use(network)
-      await network.dispose()
-    },
-    { scope: 'worker' },
-  ],
+const test = inNetwork.extend<object, { running: Running }>({
   running: [
     async ({ network }, use) => {
       const published = await publish('--mode', 'docker', '--https-port', '8443')
@@ -86,13 +79,6 @@ const test = base.extend<object, { network: Network; running: Running }>({
       }
     },
     { scope: 'worker', timeout: 600_000 },
-  ],
-  launchOptions: [
-    async ({ launchOptions, network }, use) => {
-      const rules = `--host-resolver-rules=MAP ${DOMAIN} ${network.address}`
-      await use({ ...launchOptions, args: [...(launchOptions.args ?? []), rules] })
-    },
-    { scope: 'worker' },
   ],
 })
 test.describe.configure({ mode: 'serial' })

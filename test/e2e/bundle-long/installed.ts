@@ -4,7 +4,7 @@ import { expect } from '@playwright/test'
 import { startEngine, type Engine } from './engine.ts'
 import { buildImages, run, saveImage } from './images.ts'
 import type { Network } from './network.ts'
-import { DOMAIN, publish, type Published } from './published.ts'
+import { DOMAIN, makeEnvironment, publish, type Published } from './published.ts'
 import { fetchAt, type Place } from './uses.ts'
 
 /** The hub's user: one that every machine has. */
@@ -20,6 +20,8 @@ export interface Installed {
   shell: (command: string) => Promise<string>
   /** deploy.sh of another bundle. */
   deploy: (bundle: string) => Promise<string>
+  /** Nothing of the machine is left but the engine with its images: the bundle on an empty one, with new secrets. */
+  replaceMachine: (prepare: Prepare) => Promise<void>
   /** What deploy.sh said. */
   deployed: string
   release: string
@@ -28,12 +30,14 @@ export interface Installed {
   dispose: () => Promise<void>
 }
 
+type Prepare = (engine: Engine, bundle: string) => Promise<unknown>
+
 /** Before its deploy.sh runs, `prepare` does what the bundle's README says besides; the folder `root` is there, with `.env`. */
 export async function install(
   network: Network,
   root: string,
   options: string[] = [],
-  prepare: (engine: Engine, bundle: string) => Promise<unknown> = () => Promise.resolve(),
+  prepare: Prepare = () => Promise.resolve(),
 ): Promise<Installed> {
   const ports = ['--http-port', '8080', '--https-port', '8443']
   const published = await publish('--mode', 'docker', '--install-dir', root, ...ports, ...options)
@@ -54,14 +58,17 @@ export async function install(
     run(...network.enter('nice', '-n', '-10', 'bash', script, ...args), root, { ...environment, ...more })
   try {
     await loadImages(engine, published, release)
-    for (const name of ['releases', 'tls', 'cron.d']) await mkdir(path.join(root, name), { recursive: true })
-    await run('cp', ['-R', published.bundle, folder])
-    await appendFile(published.environmentFile, `HUB_UID=${USER.id}\nHUB_GID=${USER.id}\n`)
-    await copyFile(published.environmentFile, path.join(root, '.env'))
-    await copyFile(published.certificate, path.join(root, 'tls/fullchain.pem'))
-    await copyFile(published.key, path.join(root, 'tls/privkey.pem'))
-    await prepare(engine, folder)
-    const deployed = await enter(path.join(folder, 'ops/deploy.sh'), { MCP_HUB_STEPS: 'json' })
+    const setUp = async (environmentFile: string, prepare: Prepare): Promise<string> => {
+      for (const name of ['releases', 'tls', 'cron.d']) await mkdir(path.join(root, name), { recursive: true })
+      await run('cp', ['-R', published.bundle, folder])
+      await appendFile(environmentFile, `HUB_UID=${USER.id}\nHUB_GID=${USER.id}\n`)
+      await copyFile(environmentFile, path.join(root, '.env'))
+      await copyFile(published.certificate, path.join(root, 'tls/fullchain.pem'))
+      await copyFile(published.key, path.join(root, 'tls/privkey.pem'))
+      await prepare(engine, folder)
+      return enter(path.join(folder, 'ops/deploy.sh'), { MCP_HUB_STEPS: 'json' })
+    }
+    const deployed = await setUp(published.environmentFile, prepare)
     const place: Place = {
       origin: `https://${DOMAIN}:8443`,
       token: published.environment['MCP_HUB_TOKEN'] ?? '',
@@ -75,6 +82,13 @@ export async function install(
       script: (name, ...args) => enter(path.join(root, 'current/ops', name), {}, ...args),
       shell: (command) => run(...network.enter('bash', '-c', command), root, environment),
       deploy: (bundle) => enter(path.join(bundle, 'ops/deploy.sh')),
+      replaceMachine: async (prepare) => {
+        await compose('down', '--volumes')
+        await rm(root, { recursive: true })
+        const environmentFile = path.join(published.folder, 'other.env')
+        await makeEnvironment(published.bundle, environmentFile)
+        await setUp(environmentFile, prepare)
+      },
       deployed,
       release,
       root,

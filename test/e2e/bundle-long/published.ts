@@ -19,6 +19,12 @@ export interface Published {
   dispose: () => Promise<void>
 }
 
+/** The `.env` of a bundle, with secrets of its own. */
+export async function makeEnvironment(bundle: string, file: string): Promise<void> {
+  const cli = path.join(bundle, 'hub/cli.js')
+  await run(process.execPath, [cli, 'env', '--example', path.join(bundle, '.env.example'), '--out', file])
+}
+
 /** A bundle by the built command line, its `.env`, and a certificate. */
 export async function publish(...options: string[]): Promise<Published> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'mcp-hub-long-'))
@@ -42,14 +48,7 @@ export async function publish(...options: string[]): Promise<Published> {
   ])
 
   const environmentFile = at('.env')
-  await run(process.execPath, [
-    path.join(bundle, 'hub/cli.js'),
-    'env',
-    '--example',
-    path.join(bundle, '.env.example'),
-    '--out',
-    environmentFile,
-  ])
+  await makeEnvironment(bundle, environmentFile)
   const text = (await readFile(environmentFile, 'utf8')).replace(
     /^EVERYTHING_API_KEY=$/m,
     'EVERYTHING_API_KEY=given-on-the-target',
