@@ -1,7 +1,14 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import path from 'node:path'
 import { expect, it } from 'vitest'
-import { createSbom, sbomText, type Sbom } from '../../scripts/lib/sbom.ts'
+import { createSbom, sbomText, withElectron, type Sbom } from '../../scripts/lib/sbom.ts'
+
+/** As much of it as is used here. */
+const { Spec, Validation } = createRequire(import.meta.url)('@cyclonedx/cyclonedx-library') as {
+  Spec: { Version: { v1dot5: string } }
+  Validation: { JsonStrictValidator: new (version: string) => { validate: (text: string) => Promise<unknown> } }
+}
 
 const dist = path.resolve(import.meta.dirname, '../../dist')
 
@@ -25,4 +32,13 @@ it('the SBOM in the built hub names each package that is in it, by its version a
   expect(dependencies.flatMap(({ dependsOn }) => dependsOn).filter((ref) => !refs.has(ref))).toEqual([])
   expect(dependencies.find(({ ref }) => ref.startsWith('express@'))?.dependsOn.join()).toContain('body-parser@')
   expect(sbomText(createSbom())).toBe(text)
+})
+
+it('is what the schema of CycloneDX 1.5 asks for, that of the app too', async () => {
+  const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot5)
+  const sbom = createSbom()
+  for (const one of [sbom, withElectron(sbom, '1.2.3')]) expect(await validator.validate(sbomText(one))).toBeNull()
+  const [first, ...rest] = sbom.components
+  const unknown = { ...sbom, components: [{ ...first, licenses: [{ license: { id: 'No-Such-1.0' } }] }, ...rest] }
+  expect(JSON.stringify(await validator.validate(JSON.stringify(unknown)))).toContain('/components/0/licenses')
 })
