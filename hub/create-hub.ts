@@ -212,6 +212,7 @@ export async function createHub(given: HubOptions): Promise<Hub> {
   function profilesChanged(): void {
     gateway.listsChanged([])
     events.emit({ type: 'profiles.changed' })
+    hub.onOverview?.(state.overview())
   }
 
   function pinsChanged(server: string): void {

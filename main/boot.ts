@@ -205,11 +205,17 @@ export async function start(): Promise<void> {
     else if (command.type === 'quit') app.quit()
     else if (command.type === 'restart-hub') supervisor.restart()
     else if (command.type === 'sign-in') void signIn(command.name)
-    else if (command.type === 'copy-endpoint') void copy(supervisor.overview?.endpoint.url ?? '')
+    else if (command.type === 'pause-hub') void supervisor.stop()
+    else if (command.type === 'copy-endpoint') copyEndpoint(command.path)
     else
       void callHub('POST', `/api/servers/${encodeURIComponent(command.name)}/restart`).catch((error: unknown) =>
         log.error('Restart from the tray failed', error),
       )
+  }
+
+  function copyEndpoint(path?: string): void {
+    const url = supervisor.overview?.endpoint.url
+    if (url !== undefined) void copy(path === undefined ? url : new URL(path, url).href)
   }
 
   async function copy(text: string): Promise<void> {

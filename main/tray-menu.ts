@@ -7,8 +7,11 @@ export type TrayIcon = 'ok' | 'working' | 'degraded' | 'down'
 export type TrayCommand =
   | { type: 'open'; path?: string }
   | { type: 'quit' }
-  | { type: 'copy-endpoint' }
+  /** Of a profile where it has a path, else of the hub. */
+  | { type: 'copy-endpoint'; path?: string }
   | { type: 'restart-hub' }
+  /** Until it is resumed, or the app started anew: it ends with its servers. */
+  | { type: 'pause-hub' }
   | { type: 'restart-server'; name: string }
   | { type: 'sign-in'; name: string }
 
@@ -51,6 +54,7 @@ export function trayModel(state: TrayState, texts: Texts): TrayModel {
       ? texts.noServers
       : fill(texts.running, { running: running.length, total: wanted.length })
   const endpoint = state.overview?.endpoint
+  const profiles = state.overview?.profiles ?? []
   const items: (TrayItem | null)[] = [{ id: 'state', label: line, enabled: false }]
   if (up && endpoint?.state === 'port-in-use')
     items.push({
@@ -71,8 +75,13 @@ export function trayModel(state: TrayState, texts: Texts): TrayModel {
         enabled: true,
         command: { type: 'sign-in', name },
       })
-  if (state.hub.state === 'failed' || state.hub.state === 'backoff')
-    items.push({ id: 'restart-hub', label: texts.restartHub, enabled: true, command: { type: 'restart-hub' } })
+  if (state.hub.state === 'failed' || state.hub.state === 'backoff' || state.hub.state === 'stopped')
+    items.push({
+      id: 'restart-hub',
+      label: state.hub.state === 'stopped' ? texts.resumeHub : texts.restartHub,
+      enabled: true,
+      command: { type: 'restart-hub' },
+    })
   if (up && broken.length > 0) {
     items.push(null)
     for (const server of broken) {
@@ -140,9 +149,11 @@ export function trayModel(state: TrayState, texts: Texts): TrayModel {
       enabled: endpoint?.state === 'listening',
       command: { type: 'copy-endpoint' },
     },
+    ...(up && endpoint?.state === 'listening' && profiles.length > 0 ? [profilesItem(profiles, texts)] : []),
     { id: 'open', label: texts.open, enabled: true, command: { type: 'open' } },
     { id: 'publish', label: texts.publish, enabled: up, command: { type: 'open', path: '/publish' } },
     null,
+    ...(up ? [{ id: 'pause-hub', label: texts.pauseHub, enabled: true, command: { type: 'pause-hub' } } as const] : []),
     { id: 'quit', label: texts.quit, enabled: true, command: { type: 'quit' } },
   )
   return {
@@ -153,6 +164,20 @@ export function trayModel(state: TrayState, texts: Texts): TrayModel {
     ),
     tooltip: `MCP Hub: ${line}`,
     items,
+  }
+}
+
+function profilesItem(profiles: Overview['profiles'], texts: Texts): TrayItem {
+  return {
+    id: 'profiles',
+    label: texts.profiles,
+    enabled: true,
+    items: profiles.map(({ name, endpointPath }) => ({
+      id: `copy:${name}`,
+      label: fill(texts.copyProfile, { profile: name }),
+      enabled: true,
+      command: { type: 'copy-endpoint', path: endpointPath },
+    })),
   }
 }
 

@@ -51,6 +51,10 @@ export function createHubState(parts: HubStateOptions): HubState {
         return { name, state, reason }
       }),
       signIns: parts.accounts.needing(),
+      profiles: Object.keys(config.profiles.profiles).map((name) => ({
+        name,
+        endpointPath: `/mcp/${encodeURIComponent(name)}`,
+      })),
     }),
   }
 }

@@ -46,6 +46,8 @@ export const overviewSchema = z.object({
   servers: z.array(z.object({ name: z.string(), state: serverStateSchema, reason: reasonSchema.nullable() })),
   /** Servers whose account needs a person. */
   signIns: z.array(z.string()),
+  /** With the path of each one's endpoint, e.g. `/mcp/work`. */
+  profiles: z.array(z.object({ name: z.string(), endpointPath: z.string() })),
 })
 export type Overview = z.infer<typeof overviewSchema>
 

@@ -22,6 +22,7 @@ function overview(states: Record<string, ServerState>, change: Partial<Overview>
     endpoint,
     configFaults: 0,
     signIns: [],
+    profiles: [],
     servers: Object.entries(states).map(([name, state]) => ({
       name,
       state,
@@ -88,7 +89,7 @@ it('counts the servers that are wanted, in both languages', () => {
 
 it('puts broken servers first, each with its reason and its cures', () => {
   const model = trayModel({ hub: running, overview: overview({ good: 'running', bad: 'failed' }) }, textsOf('en'))
-  expect(ids(model)).toEqual(['state', 'server:bad', 'servers', 'copy', 'open', 'publish', 'quit'])
+  expect(ids(model)).toEqual(['state', 'server:bad', 'servers', 'copy', 'open', 'publish', 'pause-hub', 'quit'])
   expect(find(model, 'reason:bad')).toMatchObject({ label: 'The server process exited with code 1', enabled: false })
   expect(find(model, 'restart:bad')?.command).toEqual({ type: 'restart-server', name: 'bad' })
   expect(find(model, 'logs:bad')?.command).toEqual({ type: 'open', path: '/servers/bad/logs' })
@@ -124,4 +125,25 @@ it('offers to restart a hub that failed, and nothing that needs one', () => {
   expect(ids(model)).toEqual(['state', 'restart-hub', 'copy', 'open', 'publish', 'quit'])
   expect(find(model, 'copy')?.enabled).toBe(false)
   expect(find(model, 'publish')?.enabled).toBe(false)
+})
+
+it('copies the address of each profile while it can be reached', () => {
+  const profiles = [{ name: 'at work', endpointPath: '/mcp/at%20work' }]
+  const shown = trayModel({ hub: running, overview: overview({}, { profiles }) }, textsOf('en'))
+  expect(find(shown, 'copy:at work')).toMatchObject({
+    label: 'Copy URL of at work',
+    command: { type: 'copy-endpoint', path: '/mcp/at%20work' },
+  })
+  const taken = { ...endpoint, state: 'port-in-use' as const }
+  for (const change of [{ profiles: [] }, { profiles, endpoint: taken }])
+    expect(ids(trayModel({ hub: running, overview: overview({}, change) }, textsOf('en')))).not.toContain('profiles')
+})
+
+it('pauses a hub that runs and resumes one that is stopped', () => {
+  expect(find(trayModel({ hub: running, overview: overview({}) }, textsOf('en')), 'pause-hub')?.command).toEqual({
+    type: 'pause-hub',
+  })
+  const paused = trayModel({ hub: { ...running, state: 'stopped' }, overview: null }, textsOf('en'))
+  expect(ids(paused)).toEqual(['state', 'restart-hub', 'copy', 'open', 'publish', 'quit'])
+  expect(find(paused, 'restart-hub')).toMatchObject({ label: 'Resume Hub', command: { type: 'restart-hub' } })
 })
