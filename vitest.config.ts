@@ -17,7 +17,7 @@ export default defineConfig({
       },
       {
         plugins: [vue()],
-        test: { name: 'ui', environment: 'happy-dom', include: ['test/ui/**/*.test.ts'] },
+        test: { name: 'ui', environment: 'happy-dom', include: ['test/ui/**/*.test.ts'], testTimeout: 20_000 },
       },
       {
         test: {

@@ -4,6 +4,7 @@ import { defineComponent, h, provide, type Component } from 'vue'
 import type { HubEvent, RequestRecord } from '../../hub/contract/index.ts'
 import ActivityPage from '../../renderer/features/activity/ActivityPage.vue'
 import { liveKey, type Live } from '../../renderer/lib/live.ts'
+import { eventually } from './eventually.ts'
 import { show } from './show.ts'
 
 const record = (id: number): RequestRecord => ({
@@ -81,7 +82,7 @@ async function open(): Promise<ReturnType<typeof show>> {
       return () => h(ActivityPage as Component)
     }),
   )
-  await vi.waitFor(() => expect(names()).toEqual(['call 3', 'call 2', 'call 1']))
+  await eventually(() => expect(names()).toEqual(['call 3', 'call 2', 'call 1']))
   return page
 }
 
@@ -93,7 +94,7 @@ describe('the list of requests', () => {
     history = [record(4), ...history]
     // As after a connection that was lost.
     await page.queries.invalidateQueries()
-    await vi.waitFor(() => expect(names()).toEqual(['call 4', 'call 3', 'call 2', 'call 1']))
+    await eventually(() => expect(names()).toEqual(['call 4', 'call 3', 'call 2', 'call 1']))
     expect(asked).toBe(2)
     for (const [index, name] of ['call 3', 'call 2', 'call 1'].entries()) expect(row(name), name).toBe(before[index])
     expect(document.activeElement).toBe(before[1])
@@ -104,7 +105,7 @@ describe('the list of requests', () => {
     page.get('button', 'Pause').click()
     history = [record(4), ...history]
     await page.queries.invalidateQueries()
-    await vi.waitFor(() => expect(page.find('button', '1 newer request')).not.toBeNull())
+    await eventually(() => expect(page.find('button', '1 newer request')).not.toBeNull())
     expect(names()).toEqual(['call 3', 'call 2', 'call 1'])
   })
 
@@ -114,21 +115,21 @@ describe('the list of requests', () => {
     for (const listener of listeners) listener({ type: 'history.appended' } as HubEvent)
     await page.queries.invalidateQueries()
     await flushPromises()
-    await vi.waitFor(() => expect(names()).toEqual(['call 4', 'call 3', 'call 2', 'call 1']))
+    await eventually(() => expect(names()).toEqual(['call 4', 'call 3', 'call 2', 'call 1']))
   })
 
   it('is another list after the history was emptied', async () => {
     const page = await open()
     history = [record(9)]
     await page.queries.invalidateQueries()
-    await vi.waitFor(() => expect(names()).toEqual(['call 9']))
+    await eventually(() => expect(names()).toEqual(['call 9']))
   })
 
   it('shows what matches a filter, and nothing of before', async () => {
     const page = await open()
     await page.router.push('/?q=call 1')
-    await vi.waitFor(() => expect(names()).toEqual(['call 1']))
+    await eventually(() => expect(names()).toEqual(['call 1']))
     await page.router.push('/')
-    await vi.waitFor(() => expect(names()).toEqual(['call 3', 'call 2', 'call 1']))
+    await eventually(() => expect(names()).toEqual(['call 3', 'call 2', 'call 1']))
   })
 })

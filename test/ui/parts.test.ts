@@ -11,6 +11,7 @@ import ServerRow from '../../renderer/features/servers/ServerRow.vue'
 import createIcon from '../../renderer/lib/lucide-icon.ts'
 import { ApiError } from '../../renderer/lib/problem.ts'
 import ErrorPanel from '../../renderer/ui/ErrorPanel.vue'
+import { eventually } from './eventually.ts'
 import { press, show, type, type Shown } from './show.ts'
 
 let shown: Shown
@@ -133,7 +134,7 @@ describe('the paste box', () => {
     type(box, 'npx a')
     await nextTick()
     press(box, 'Enter', { ctrlKey: true })
-    await vi.waitFor(() => expect(found).toHaveBeenCalledOnce())
+    await eventually(() => expect(found).toHaveBeenCalledOnce())
     expect(requests.at(-1)).toEqual({ path: '/api/servers/parse', body: { text: 'npx a' } })
     expect(found).toHaveBeenCalledWith([expect.objectContaining({ name: 'a', config: { command: 'npx' } })], 'npx a')
   })
@@ -145,7 +146,7 @@ describe('the paste box', () => {
     type(shown.get('textbox', 'Configuration, command or URL'), '{')
     await nextTick()
     shown.get('button', 'Review').click()
-    await vi.waitFor(() => expect(shown.wrapper.find('[role="alert"]').text()).toContain('A brace is missing'))
+    await eventually(() => expect(shown.wrapper.find('[role="alert"]').text()).toContain('A brace is missing'))
   })
 
   it('lets nothing be done with what was found before while the text is another', async () => {
@@ -158,7 +159,7 @@ describe('the paste box', () => {
     type(box, 'npx a')
     await nextTick()
     shown.get('button', 'Review').click()
-    await vi.waitFor(() => expect(shown.find('button', 'Add server')).not.toBeNull())
+    await eventually(() => expect(shown.find('button', 'Add server')).not.toBeNull())
     expect([isOff(), isInert()]).toEqual([false, false])
     type(box, 'npx b')
     await nextTick()
@@ -168,7 +169,7 @@ describe('the paste box', () => {
     shown.get('button', 'Review').click()
     await nextTick()
     expect([isOff(), isInert()]).toEqual([true, true])
-    await vi.waitFor(() => expect([isOff(), isInert()]).toEqual([false, false]))
+    await eventually(() => expect([isOff(), isInert()]).toEqual([false, false]))
   })
 })
 
@@ -185,7 +186,7 @@ describe('the command palette', () => {
     expect(shown.find('option', /Do something/)).toBeNull()
     expect(shown.get('option', /^notes/).hasAttribute('data-highlighted')).toBe(true)
     press(field, 'Enter')
-    await vi.waitFor(() => expect(shown.router.currentRoute.value.path).toBe('/servers/notes'))
+    await eventually(() => expect(shown.router.currentRoute.value.path).toBe('/servers/notes'))
     expect(run).not.toHaveBeenCalled()
   })
 
@@ -219,7 +220,7 @@ describe('the command palette', () => {
     await flushPromises()
     expect(ran).toEqual([])
     press(field, 'Enter')
-    await vi.waitFor(() => expect(ran).toEqual(['First thing']))
+    await eventually(() => expect(ran).toEqual(['First thing']))
   })
 })
 

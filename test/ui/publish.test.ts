@@ -12,6 +12,7 @@ import NewTargetPage from '../../renderer/features/publish/target/NewTargetPage.
 import { completed, sshAddress } from '../../renderer/features/publish/target/connection-form.ts'
 import TargetForm from '../../renderer/features/publish/target/TargetForm.vue'
 import { highlightLines } from '../../renderer/lib/highlight.ts'
+import { eventually } from './eventually.ts'
 import { show, type } from './show.ts'
 
 const answers = new Map<string, () => Response>()
@@ -145,16 +146,16 @@ describe('a run', () => {
     await flushPromises()
     tell({ type: 'started', run: 'r', operation: 'push' })
     tell(asked)
-    await vi.waitFor(() => expect(document.body.textContent).toContain('Is this hub.example.com:2222?'))
+    await eventually(() => expect(document.body.textContent).toContain('Is this hub.example.com:2222?'))
     page.get('button', 'It is: connect').click()
-    await vi.waitFor(() => expect(page.find('button', 'It is: connect')).toBeNull())
+    await eventually(() => expect(page.find('button', 'It is: connect')).toBeNull())
     expect(sent.at(-1)).toEqual({ path: '/api/publish/runs/r/questions/q1', body: { yes: true } })
     tell(step('connect', 'ok', 5))
-    await vi.waitFor(() => expect(document.body.textContent).toContain('connect ok'))
+    await eventually(() => expect(document.body.textContent).toContain('connect ok'))
     expect(page.find('button', 'It is: connect')).toBeNull()
     tell(result)
     end()
-    await vi.waitFor(() => expect(document.body.textContent).toContain('The push failed'))
+    await eventually(() => expect(document.body.textContent).toContain('The push failed'))
     for (const part of ['Connection refused', 'Start sshd there.', 'In use on the server:', '1.0.0-bb'])
       expect(document.body.textContent).toContain(part)
   })
@@ -171,7 +172,7 @@ describe('a run', () => {
       }),
     )
     page.get('button', 'Begin').click()
-    await vi.waitFor(() => expect(document.body.textContent).toContain('The run broke off'))
+    await eventually(() => expect(document.body.textContent).toContain('The run broke off'))
 
     answers.set('/api/publish/targets/one/plan', () => new Response(new ReadableStream()))
     vi.stubGlobal('fetch', (_path: string, init?: RequestInit) => {
@@ -182,8 +183,11 @@ describe('a run', () => {
     })
     page.get('button', 'Begin').click()
     await flushPromises()
-    page.get('button', 'Cancel').click()
-    await vi.waitFor(() => expect(document.body.textContent).toContain('Cancelled. Nothing was changed.'))
+    // Vue lets nobody hear of a click in the millisecond in which its button came.
+    await eventually(() => {
+      page.find('button', 'Cancel')?.click()
+      expect(document.body.textContent).toContain('Cancelled. Nothing was changed.')
+    })
   })
 })
 
@@ -278,7 +282,7 @@ describe('a new target', () => {
     expect(document.body.textContent).toContain('A domain name such as hub.example.com')
     type(page.get('textbox', 'Domain'), 'mcp.example.org')
     await page.router.push('/publish/new?step=connection')
-    await vi.waitFor(() => expect(page.find('textbox', 'Host')).not.toBeNull())
+    await eventually(() => expect(page.find('textbox', 'Host')).not.toBeNull())
     expect((page.get('textbox', 'Host') as HTMLInputElement).placeholder).toBe('mcp.example.org')
     expect(
       completed({ name: '', target: { domain: 'mcp.example.org' }, connection: { host: '', user: 'deploy' } }),
