@@ -144,6 +144,18 @@ it('images are fetched by content where the target says so for their very versio
     expect(targetSchema.safeParse({ domain: 'x.org', imageDigests: [wrong] }).success, wrong).toBe(false)
 })
 
+it('is looked at by commands that need no value that only the scripts give', async () => {
+  const bundle = await bundleFor()
+  for (const name of ['README.md', 'README.zh-CN.md']) {
+    const commands = textOf(bundle, name).match(/^docker compose .*/gm) ?? []
+    expect(commands).toHaveLength(3)
+    expect(commands.filter((command) => / (?:ps|logs)\b/.test(command))).toEqual([
+      'docker compose -p mcp-hub ps',
+      'docker compose -p mcp-hub logs --tail 100 hub',
+    ])
+  }
+})
+
 describe('the check of the Dockerfile', () => {
   it.each(['uvx', 'python3', 'node'])('accepts the one for a server that runs with %s', async (command) => {
     expect(await checkDockerfile(await bundleFor({}, command))).toMatchObject({ outcome: 'passed' })

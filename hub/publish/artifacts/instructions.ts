@@ -39,7 +39,8 @@ certbot certonly --webroot -w ${paths.acme} -d ${target.domain} --deploy-hook \\
     upload,
     firewall: `ufw limit 22/tcp && ufw allow ${target.httpPort}/tcp && ufw allow ${target.httpsPort}/tcp && ufw enable`,
   }
-  const compose = `docker compose --env-file ${paths.environment} -f ${paths.current}/docker/compose.yaml`
+  // By the name of the project: the compose file has no value for the hub's user but what the scripts give it.
+  const compose = 'docker compose -p mcp-hub'
   const docker = target.mode === 'docker'
   const ports = hubPorts(target)
   const systemd = target.mode === 'systemd'

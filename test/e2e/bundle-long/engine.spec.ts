@@ -58,16 +58,14 @@ test('the hub is confined, and its secrets are in no description of it', async (
   })
 })
 
-test('an empty secret is refused by name before anything starts', async ({ installed }) => {
-  const refused = installed.engine.docker(
-    'compose',
-    '-f',
-    `${installed.root}/current/docker/compose.yaml`,
-    'config',
-    '--quiet',
-  )
-  await expect(refused).rejects.toThrow(/required variable (JWT_SECRET|MCP_HUB_TOKEN|HUB_UID|HUB_GID) .*is empty/)
-})
+for (const name of ['JWT_SECRET', 'MCP_HUB_TOKEN', 'HUB_UID'])
+  test(`compose refuses to start anything while ${name} is empty, and names it`, async ({ installed }) => {
+    const values = { JWT_SECRET: 'x', MCP_HUB_TOKEN: 'x', HUB_UID: '1', HUB_GID: '1', [name]: '' }
+    const variables = Object.entries(values).map(([key, value]) => `${key}=${value}`)
+    const compose = ['docker', 'compose', '-f', `${installed.root}/current/docker/compose.yaml`, 'config', '--quiet']
+    const refused = run('env', [...variables, ...compose], installed.root, installed.engine.environment)
+    await expect(refused).rejects.toThrow(new RegExp(`required variable ${name} .*is empty`))
+  })
 
 test('nobody gets in without the token', ({ installed }) => refusesStrangers(installed.place))
 test('a person signs in', ({ installed, page }) => signsIn(installed.place, page))

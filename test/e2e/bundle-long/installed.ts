@@ -1,4 +1,4 @@
-import { appendFile, copyFile, mkdir, readFile, rm } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { expect } from '@playwright/test'
 import { startEngine, type Engine } from './engine.ts'
@@ -45,8 +45,7 @@ export async function install(
   const folder = path.join(root, 'releases', release)
   const engine = await startEngine(network)
   const environment = scriptEnvironment(engine, root)
-  const compose = (...args: string[]): Promise<string> =>
-    engine.docker('compose', '--env-file', `${root}/.env`, '-f', `${root}/current/docker/compose.yaml`, ...args)
+  const compose = (...args: string[]): Promise<string> => engine.docker('compose', '-p', 'mcp-hub', ...args)
   const dispose = async (): Promise<void> => {
     await compose('down', '--volumes').catch(() => undefined)
     await engine.dispose()
@@ -61,7 +60,6 @@ export async function install(
     const setUp = async (environmentFile: string, prepare: Prepare): Promise<string> => {
       for (const name of ['releases', 'tls', 'cron.d']) await mkdir(path.join(root, name), { recursive: true })
       await run('cp', ['-R', published.bundle, folder])
-      await appendFile(environmentFile, `HUB_UID=${USER.id}\nHUB_GID=${USER.id}\n`)
       await copyFile(environmentFile, path.join(root, '.env'))
       await copyFile(published.certificate, path.join(root, 'tls/fullchain.pem'))
       await copyFile(published.key, path.join(root, 'tls/privkey.pem'))
