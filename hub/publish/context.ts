@@ -67,3 +67,10 @@ export function publicOrigin(target: Target): string {
 export function hubPorts(target: Target): number[] {
   return Array.from({ length: target.instances }, (_, index) => target.basePort + index)
 }
+
+export const OLDEST_NGINX = '1.22'
+
+/** The oldest nginx that understands the target's sites; those for 1.22 and 1.24 are the same. */
+export function nginxNeeded({ nginxVersion }: Target): string {
+  return nginxVersion === '1.24' ? OLDEST_NGINX : nginxVersion
+}

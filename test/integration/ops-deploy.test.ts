@@ -96,6 +96,7 @@ describe('before anything is there', () => {
     ['no Node at all', 'NODE', 'exit 127', /Node is missing/],
     ['no PM2', 'PM2', null, /npm install --global pm2@/],
     ['no nginx', 'NGINX', null, /apt-get install --yes nginx/],
+    ['an old nginx', 'NGINX', 'echo nginx version: nginx/1.20.2 >&2', /nginx here is 1\.20\.2, .* for 1\.22 or later/],
   ])('a machine with %s is refused, with the cure', async (_what, variable, script, message) => {
     const program = path.join(machine.folder, 'bin/other')
     if (script !== null) await writeFile(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 })

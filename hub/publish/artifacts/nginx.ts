@@ -1,5 +1,5 @@
 import { contentSecurityPolicy, NONCE_PLACEHOLDER } from '../../contract/csp.ts'
-import { hubPorts, publicOrigin, type Artifact, type BundleContext } from '../context.ts'
+import { hubPorts, nginxNeeded, OLDEST_NGINX, publicOrigin, type Artifact, type BundleContext } from '../context.ts'
 
 /** What differs between nginx on the target itself, a complete nginx of its own, and nginx in its image. */
 export interface NginxPlace {
@@ -58,7 +58,7 @@ export function hostPlace({ target, paths }: BundleContext): NginxPlace {
     key: paths.key,
     accessLog: '/var/log/nginx/mcp-hub.access.log',
     insiders: ['127.0.0.1', '::1'],
-    modern: !['1.22', '1.24'].includes(target.nginxVersion),
+    modern: nginxNeeded(target) !== OLDEST_NGINX,
     resolver: null,
   }
 }

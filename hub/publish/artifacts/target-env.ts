@@ -1,4 +1,4 @@
-import { publicOrigin, hubPorts, type BundleContext } from '../context.ts'
+import { hubPorts, nginxNeeded, publicOrigin, type BundleContext } from '../context.ts'
 import { hubVariables } from '../variables.ts'
 
 export const TARGET_ENV = 'ops/target.env'
@@ -19,6 +19,7 @@ export function targetEnv({ target, paths, version }: BundleContext, release: st
     CERTIFICATE: paths.certificate,
     CERTIFICATE_KEY: paths.key,
     OWN_CERTIFICATE: target.tls.certificate === undefined && target.tls.key === undefined ? 'no' : 'yes',
+    NGINX_VERSION: nginxNeeded(target),
     SERVICES: target.services.join(' '),
     BACKUP_RECIPIENTS: target.backupRecipients.join(' '),
     GENERATED: hubVariables.map(({ name }) => name).join(' '),

@@ -2,6 +2,7 @@ import type { Plan, Requirement, RunProblem } from '../../contract/push.ts'
 import type { Target } from '../../contract/publish.ts'
 import { say, told, wordsFrom, type Words } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
+import { nginxNeeded, OLDEST_NGINX } from '../context.ts'
 import { changedSince, compareFiles } from './compare-files.ts'
 import { compareMeanings, type Setup } from './compare-meanings.ts'
 import { inspect, readInstalled, type Found, type Installed } from './inspect.ts'
@@ -17,15 +18,27 @@ const SPARE_BYTES = 32 * 1_048_576
 
 type Programs = Partial<Record<Requirement['name'], { needed: string; cure: Words }>>
 const node = { needed: '24', cure: say`Install Node 24 or later as README.md of the bundle says.` }
-const nginx = { needed: '1.22', cure: say`Run there: ${'apt-get install --yes nginx'}` }
-const requirements: Readonly<Record<string, Programs>> = {
-  pm2: { node, nginx, pm2: { needed: '5', cure: say`Run there: ${'npm install --global pm2@7.0.4'}` } },
-  systemd: {
+const nginx = (target: Target): NonNullable<Programs['nginx']> => {
+  const needed = nginxNeeded(target)
+  const cure =
+    needed === OLDEST_NGINX
+      ? say`Run there: ${'apt-get install --yes nginx'}`
+      : say`Install nginx ${needed} or later there, or publish for an older one: it is set in the target (${'--nginx'}).`
+  return { needed, cure }
+}
+const requirements: Readonly<Record<string, (target: Target) => Programs>> = {
+  pm2: (target) => ({
     node,
-    nginx,
+    nginx: nginx(target),
+    pm2: { needed: '5', cure: say`Run there: ${'npm install --global pm2@7.0.4'}` },
+  }),
+  systemd: (target) => ({
+    node,
+    nginx: nginx(target),
     systemd: { needed: '250', cure: say`Use a system with systemd 250 or later, or the mode pm2.` },
-  },
-  docker: { docker: { needed: '23', cure: say`Install Docker Engine 23 or later with Compose.` } },
+  }),
+  // The scripts beside the containers are run by Node, too.
+  docker: () => ({ node, docker: { needed: '23', cure: say`Install Docker Engine 23 or later with Compose.` } }),
 }
 
 export interface Planned {
@@ -83,8 +96,9 @@ export async function makePlan(
   return { plan, configChanges }
 }
 
-export function requirementsOf({ mode }: Target, { versions }: Found): Requirement[] {
-  const wanted = requirements[mode] ?? {}
+/** Each program that is looked for, with what the target's way of running needs of it; `needed` is null for the others. */
+export function requirementsOf(target: Target, { versions }: Pick<Found, 'versions'>): Requirement[] {
+  const wanted = requirements[target.mode]?.(target) ?? {}
   return (Object.keys(versions) as Requirement['name'][]).map((name) => {
     const { needed = null, cure = null } = wanted[name] ?? {}
     const found = versions[name]

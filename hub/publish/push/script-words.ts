@@ -39,6 +39,7 @@ export const scriptCodes: readonly string[] = [
   'Port {0} is in use: ss -ltnp shows by whom. End that, or publish with another --base-port.',
   'Since the last publish somebody else changed {0} here. Nothing was done. Look at the difference, then give --config keep or --config replace.',
   '{0} is missing on this machine. {1}',
+  'nginx here is {0}, and this bundle is for {1} or later. Install that, or publish for an older one (--nginx).',
   'This needs root: sudo bash {0}',
   'Another deploy, rollback or restore is under way here. Wait until it has ended.',
   'The configuration is refused by release {0}. Mend what is named above; nothing was changed.',

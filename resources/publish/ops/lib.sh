@@ -248,6 +248,12 @@ need_node() {
 
 need_nginx() {
   need "$NGINX" 'apt-get install --yes nginx'
+  # Built by somebody else it may call itself otherwise; then nginx -t says what it does not understand.
+  local found
+  found=$(env -u NGINX "$NGINX" -v 2>&1 9>&- | sed -n 's|.*nginx/\([0-9.]*\).*|\1|p')
+  if [[ -n $found && $(printf '%s\n' "$NGINX_VERSION" "$found" | sort --version-sort | head -n 1) != "$NGINX_VERSION" ]]; then
+    die 69 "nginx here is $found, and this bundle is for $NGINX_VERSION or later. Install that, or publish for an older one (--nginx)."
+  fi
 }
 
 # Only the hub's user needs no root, and then only for what belongs to it.
