@@ -6,7 +6,7 @@ import type { Parsed } from '../config/jsonc.ts'
 import { BrokenFile } from '../faults.ts'
 import { HubError } from '../hub-error.ts'
 import { say, wordsFrom } from '../say.ts'
-import { idOf, type Identities, type KeyEntry, type UserEntry } from './identity-entries.ts'
+import { idOf, type EntryOf, type Identities } from './identity-entries.ts'
 import {
   describeVersions,
   identityChanges,
@@ -16,8 +16,6 @@ import {
   type Note,
 } from './identity-versions.ts'
 
-type Entry = { list: 'users'; value: UserEntry } | { list: 'keys'; value: KeyEntry }
-
 /** `users.json`: users and keys, without anything that opens a door by itself. Comments in it are kept. */
 export interface IdentityFile {
   readonly current: Identities
@@ -25,9 +23,16 @@ export interface IdentityFile {
   readonly faults: Fault[]
   /** Told when they are others than before. */
   onFaults: (() => void) | null
-  /** Adds or replaces an entry, unless the newest file says that there is no need to. */
-  put: (entry: Entry, note: Note, unless?: (newest: Identities) => boolean) => Promise<void>
-  remove: (list: 'users' | 'keys', id: string, note: Note) => Promise<void>
+  /**
+   * Makes of an entry what `next` says, which gets it as the newest file has it, for `current` may be older; undefined is none.
+   * Answers what it made. `next` may be asked several times; what it throws is thrown, and nothing is written.
+   */
+  change: <List extends keyof EntryOf, Next extends EntryOf[List] | undefined>(
+    list: List,
+    id: string,
+    note: Note,
+    next: (found: EntryOf[List] | undefined, newest: Identities) => Next,
+  ) => Promise<Next>
   /** What the file was, the newest first, and what going back to one would change. */
   versions: () => Promise<IdentityVersion[]>
   differences: (id: number) => Promise<IdentityChange[]>
@@ -161,20 +166,26 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
     get faults() {
       return faults
     },
-    put: ({ list, value }, note, unless) =>
-      edit(note, (text, now) => {
-        if (unless?.(now) === true) return text
-        const entries: readonly (UserEntry | KeyEntry)[] = now[list]
-        const found = entries.findIndex((entry) => idOf(entry) === idOf(value))
-        const at = found === -1 ? entries.length : found
-        return applyEdits(text, modify(text, [list, at], value, { formattingOptions, isArrayInsertion: found === -1 }))
-      }),
-    remove: (list, id, note) =>
-      edit(note, (text, now) => {
-        const entries: readonly (UserEntry | KeyEntry)[] = now[list]
+    change: async <List extends keyof EntryOf, Next extends EntryOf[List] | undefined>(
+      list: List,
+      id: string,
+      note: Note,
+      next: (found: EntryOf[List] | undefined, newest: Identities) => Next,
+    ) => {
+      let made: Next | undefined
+      await edit(note, (text, now) => {
+        const lists: { [Name in keyof EntryOf]: readonly EntryOf[Name][] } = now
+        const entries = lists[list]
         const at = entries.findIndex((entry) => idOf(entry) === id)
-        return at === -1 ? text : applyEdits(text, modify(text, [list, at], undefined, { formattingOptions }))
-      }),
+        const found = entries[at]
+        made = next(found, now)
+        if (made === found) return text
+        const isArrayInsertion = found === undefined
+        const path = [list, isArrayInsertion ? entries.length : at]
+        return applyEdits(text, modify(text, path, made, { formattingOptions, isArrayInsertion }))
+      })
+      return made as Next
+    },
     versions: async () => {
       const kept = await documents.read('user-versions')
       return describeVersions(keptVersions(kept.ok ? kept.text : null), valid)

@@ -6,7 +6,7 @@ import type { Audit } from './audit.ts'
 import { anonymousCaller, type Caller } from './caller.ts'
 import { fixedDefault } from '../config/settings.ts'
 import { parseDuration } from './duration.ts'
-import type { Identities } from './identity-entries.ts'
+import type { Identities, UserEntry } from './identity-entries.ts'
 import { openIdentityFile } from './identity-file.ts'
 import { createKeyToolSearch, type KeyToolSearch } from './key-tool-search.ts'
 import { createKeys, type Keys } from './keys.ts'
@@ -122,10 +122,16 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     const passwords = createPasswords(rounds)
     const passwordHash = await passwords.hash(options.adminPassword)
     await passwords.dispose()
-    const value = { name: 'admin', passwordHash, role: 'admin', createdAt: now(), passwordChangedAt: now() } as const
+    const value: UserEntry = {
+      name: 'admin',
+      passwordHash,
+      role: 'admin',
+      createdAt: now(),
+      passwordChangedAt: now(),
+    }
     // Hubs that start together share the file: the first one's administrator counts, or each would know another.
     const note = { by: 'MCP_HUB_ADMIN_PASSWORD', reason: 'user.create' }
-    await file.put({ list: 'users', value }, note, ({ users }) => users.length > 0)
+    await file.change('users', 'admin', note, (found, { users }) => (users.length > 0 ? found : value))
   }
 
   file.onFaults = () => identity.onFaults?.()

@@ -117,8 +117,7 @@ export function createKeys(options: {
   }
 
   /** A key that the caller may see; those of others are not there for them. */
-  function own(caller: Caller, id: string): KeyEntry {
-    const entry = file.current.keys.find((key) => key.id === id)
+  function own(caller: Caller, id: string, entry: KeyEntry | undefined): KeyEntry {
     if (entry === undefined || !visible(caller, entry))
       throw new HubError('HUB_KEY_NOT_FOUND', say`There is no key ${id}`, { cure: say`GET /api/keys lists them.` })
     return entry
@@ -160,6 +159,15 @@ export function createKeys(options: {
       throw new HubError('HUB_BAD_REQUEST', say`expiresAt is in the past`, {
         cure: say`Give a time to come, or null for never.`,
       })
+  }
+
+  function add(caller: Caller, entry: KeyEntry, reason: string): Promise<KeyEntry> {
+    return file.change('keys', entry.id, { by: caller.name, reason }, (_found, { users }) => {
+      // Whoever gets the name of one who is gone gets no keys with it.
+      if (entry.owner !== null && !users.some(({ name }) => name === entry.owner))
+        throw new HubError('HUB_USER_NOT_FOUND', say`There is no user ${entry.owner}`)
+      return entry
+    })
   }
 
   return {
@@ -204,7 +212,7 @@ export function createKeys(options: {
         ...(expiresAt ? { expiresAt } : {}),
         ...(typeof toolSearch === 'boolean' ? { toolSearch } : {}),
       }
-      await file.put({ list: 'keys', value: entry }, { by: caller.name, reason: 'key.create' })
+      await add(caller, entry, 'key.create')
       audit({ action: 'key.create', by: caller, target: entry.id, details: { name, permissions } })
       return { ...(await described(entry)), secret: tokenOf(entry.id, secret) }
     },
@@ -224,7 +232,7 @@ export function createKeys(options: {
         purpose: 'enrolment',
         days,
       }
-      await file.put({ list: 'keys', value }, { by: caller.name, reason: 'key.invite' })
+      await add(caller, value, 'key.invite')
       audit({ action: 'key.invite', by: caller, target: value.id, details: { name, permissions, days } })
       return { id: value.id, code: tokenOf(value.id, secret), expiresAt, days }
     },
@@ -233,53 +241,60 @@ export function createKeys(options: {
         throw new HubError('HUB_BAD_REQUEST', say`This is no code of a deploy key`, {
           cure: say`Make one: mcp-hub deploy-key enrol at the hub, or POST /api/admin/deploy-keys.`,
         })
-      const isCode = ({ id, purpose }: KeyEntry): boolean => caller.id === `key:${id}` && purpose === 'enrolment'
-      const { days = 1, ...code } = file.current.keys.find(isCode) ?? spent()
       const secret = newSecret()
-      const value: KeyEntry = {
-        ...code,
-        hash: digest(secret).toString('hex'),
-        createdAt: now(),
-        expiresAt: now() + days * DAY_MS,
-        purpose: 'deploy',
-      }
-      // In the code's place, by one write: of two that come with the same code the second finds none.
       const note = { by: caller.name, reason: 'key.enrol' }
-      await file.put({ list: 'keys', value }, note, ({ keys }) => !keys.some(isCode) && spent())
-      audit({ action: 'key.enrol', by: caller, target: value.id, details: { name: value.name, days } })
+      let lasts = 1
+      // In the code's place, by one write: of two that come with the same code the second finds none.
+      const value = await file.change('keys', caller.id.slice('key:'.length), note, (found): KeyEntry => {
+        if (found?.purpose !== 'enrolment') return spent()
+        const { days = 1, ...code } = found
+        lasts = days
+        return {
+          ...code,
+          hash: digest(secret).toString('hex'),
+          createdAt: now(),
+          expiresAt: now() + days * DAY_MS,
+          purpose: 'deploy',
+        }
+      })
+      audit({ action: 'key.enrol', by: caller, target: value.id, details: { name: value.name, days: lasts } })
       return { ...(await described(value)), secret: tokenOf(value.id, secret) }
     },
     edit: async (caller, id, { name, scope, expiresAt, toolSearch }) => {
-      const { scope: oldScope, expiresAt: oldExpiry, toolSearch: oldSearch, ...entry } = own(caller, id)
-      checkExpiry(expiresAt)
-      if (entry.purpose !== undefined && expiresAt !== undefined && (expiresAt ?? Infinity) > (oldExpiry ?? 0))
-        throw new HubError(
-          'HUB_BAD_REQUEST',
-          say`A deploy key and its code do not last longer than they were made for`,
-          {
-            cure: say`Enrol another.`,
-          },
-        )
-      const nextScope = scope === undefined ? oldScope : (scope ?? undefined)
-      const nextExpiry = expiresAt === undefined ? oldExpiry : (expiresAt ?? undefined)
-      const nextSearch = toolSearch === undefined ? oldSearch : (toolSearch ?? undefined)
-      const next: KeyEntry = {
-        ...entry,
-        ...(name === undefined ? {} : { name }),
-        ...(nextScope === undefined ? {} : { scope: nextScope }),
-        ...(nextExpiry === undefined ? {} : { expiresAt: nextExpiry }),
-        ...(nextSearch === undefined ? {} : { toolSearch: nextSearch }),
-      }
-      await file.put({ list: 'keys', value: next }, { by: caller.name, reason: 'key.change' })
+      const next = await file.change('keys', id, { by: caller.name, reason: 'key.change' }, (found): KeyEntry => {
+        const { scope: oldScope, expiresAt: oldExpiry, toolSearch: oldSearch, ...entry } = own(caller, id, found)
+        checkExpiry(expiresAt)
+        if (entry.purpose !== undefined && expiresAt !== undefined && (expiresAt ?? Infinity) > (oldExpiry ?? 0))
+          throw new HubError(
+            'HUB_BAD_REQUEST',
+            say`A deploy key and its code do not last longer than they were made for`,
+            {
+              cure: say`Enrol another.`,
+            },
+          )
+        const nextScope = scope === undefined ? oldScope : (scope ?? undefined)
+        const nextExpiry = expiresAt === undefined ? oldExpiry : (expiresAt ?? undefined)
+        const nextSearch = toolSearch === undefined ? oldSearch : (toolSearch ?? undefined)
+        return {
+          ...entry,
+          ...(name === undefined ? {} : { name }),
+          ...(nextScope === undefined ? {} : { scope: nextScope }),
+          ...(nextExpiry === undefined ? {} : { expiresAt: nextExpiry }),
+          ...(nextSearch === undefined ? {} : { toolSearch: nextSearch }),
+        }
+      })
       audit({ action: 'key.change', by: caller, target: id, details: { name, scope, expiresAt, toolSearch } })
       return described(next)
     },
     remove: async (caller, id) => {
-      const entry = own(caller, id)
-      await file.remove('keys', id, { by: caller.name, reason: 'key.delete' })
+      let name = ''
+      await file.change('keys', id, { by: caller.name, reason: 'key.delete' }, (found) => {
+        name = own(caller, id, found).name
+        return undefined
+      })
       uses.delete(id)
       await (await options.notes()).delete(id)
-      audit({ action: 'key.delete', by: caller, target: id, details: { name: entry.name } })
+      audit({ action: 'key.delete', by: caller, target: id, details: { name } })
     },
     dispose: async () => {
       clearInterval(flusher)

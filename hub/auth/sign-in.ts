@@ -146,6 +146,7 @@ export function createSignIn(options: SignInOptions): SignIn {
 
   const ended = (): HubError =>
     new HubError('HUB_UNAUTHENTICATED', say`The session has ended`, { cure: say`Sign in again.` })
+  const wrong = (): HubError => new HubError('HUB_LOGIN_FAILED', say`The present password is wrong`)
 
   return {
     lockout,
@@ -198,13 +199,19 @@ export function createSignIn(options: SignInOptions): SignIn {
       if (caller.user === null || caller.session === null)
         throw new HubError('HUB_FORBIDDEN', say`Only a user who is signed in has a password`)
       const user = await checkPassword(caller.user, current, origin)
-      if (user === null) throw new HubError('HUB_LOGIN_FAILED', say`The present password is wrong`)
+      if (user === null) throw wrong()
       if (current === next)
         throw new HubError('HUB_WEAK_PASSWORD', say`The new password is the old one`, { cure: say`Choose another.` })
       await rules.check(next, [user.name])
-      const { mustChangePassword: _, ...rest } = user
-      const changed: UserEntry = { ...rest, passwordHash: await passwords.hash(next), passwordChangedAt: now() }
-      await file.put({ list: 'users', value: changed }, { by: caller.name, reason: 'auth.password' })
+      const passwordHash = await passwords.hash(next)
+      const note = { by: caller.name, reason: 'auth.password' }
+      const changed = await file.change('users', user.name, note, (found): UserEntry => {
+        if (found === undefined || found.disabled === true) throw ended()
+        // An administrator set another meanwhile, and so this one is the present one no more.
+        if (found.passwordHash !== user.passwordHash) throw wrong()
+        const { mustChangePassword: _, ...rest } = found
+        return { ...rest, passwordHash, passwordChangedAt: now() }
+      })
       await sessions.revokeUser(user.name)
       audit({ action: 'auth.password', by: caller, address: origin.address })
       return openSession(changed, origin)

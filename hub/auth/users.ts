@@ -6,7 +6,7 @@ import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
 import type { Audit } from './audit.ts'
 import type { Caller } from './caller.ts'
-import type { UserEntry } from './identity-entries.ts'
+import type { Identities, UserEntry } from './identity-entries.ts'
 import type { IdentityFile } from './identity-file.ts'
 import type { PasswordRules } from './password-rules.ts'
 import type { Passwords } from './passwords.ts'
@@ -59,11 +59,11 @@ export interface UsersOptions {
 export function createUsers(options: UsersOptions): Users {
   const { file, cluster, passwords, rules, signIn, setupCode, audit, now } = options
 
-  function entryOf(name: string): UserEntry {
-    const entry = file.current.users.find((user) => user.name === name)
-    if (entry === undefined) throw new HubError('HUB_USER_NOT_FOUND', say`There is no user ${name}`)
-    return entry
-  }
+  const entryOf = (name: string): UserEntry =>
+    there(
+      name,
+      file.current.users.find((user) => user.name === name),
+    )
 
   async function describe(entries: readonly UserEntry[]): Promise<User[]> {
     const [lockouts, counts, seen] = await Promise.all([
@@ -89,18 +89,6 @@ export function createUsers(options: UsersOptions): Users {
     return (await describe([entry]))[0] as User
   }
 
-  /** Somebody must be left who can let others in. */
-  function keepAnAdmin(without: string): void {
-    const others = file.current.users.filter(
-      (user) => user.role === 'admin' && user.disabled !== true && user.name !== without,
-    )
-    const entry = entryOf(without)
-    if (entry.role === 'admin' && entry.disabled !== true && others.length === 0)
-      throw new HubError('HUB_LAST_ADMIN', say`${without} is the only administrator`, {
-        cure: say`Make somebody else an administrator first.`,
-      })
-  }
-
   async function newPassword(
     name: string,
     given: string | undefined,
@@ -117,8 +105,7 @@ export function createUsers(options: UsersOptions): Users {
     list: () => describe(file.current.users),
     get: async (name) => described(entryOf(name)),
     setup: async (code, name, password) => {
-      if (file.current.users.length > 0)
-        throw new HubError('HUB_CONFLICT', say`There is a user already`, { cure: say`Sign in.` })
+      checkNobody(file.current)
       if ((await setupCode?.matches(code)) !== true)
         throw new HubError('HUB_LOGIN_FAILED', say`The setup code is wrong, or older than 15 minutes`, {
           cure: say`Take the newest from the hub’s output, or from setup-code in its data folder.`,
@@ -131,13 +118,18 @@ export function createUsers(options: UsersOptions): Users {
         createdAt: now(),
         passwordChangedAt: now(),
       }
-      await file.put({ list: 'users', value }, { by: name, reason: 'auth.setup' })
+      await file.change('users', name, { by: name, reason: 'auth.setup' }, (_found, newest) => {
+        checkNobody(newest)
+        return value
+      })
       await setupCode?.discard()
       audit({ action: 'auth.setup', by: { id: `user:${name}`, name }, target: name })
     },
     create: async (caller, { name, role, scope, password }) => {
-      if (file.current.users.some((user) => user.name === name))
-        throw new HubError('HUB_USER_EXISTS', say`There is already a user ${name}`, { cure: say`Choose another name.` })
+      checkFree(
+        name,
+        file.current.users.find((user) => user.name === name),
+      )
       const { hash, shown } = await newPassword(name, password)
       const entry: UserEntry = {
         name,
@@ -149,42 +141,54 @@ export function createUsers(options: UsersOptions): Users {
         createdAt: now(),
         passwordChangedAt: now(),
       }
-      await file.put({ list: 'users', value: entry }, { by: caller.name, reason: 'user.create' })
+      await file.change('users', name, { by: caller.name, reason: 'user.create' }, (found) => {
+        checkFree(name, found)
+        return entry
+      })
       audit({ action: 'user.create', by: caller, target: name, details: { role, scope } })
       return { ...(await described(entry)), ...shown }
     },
     edit: async (caller, name, { role, scope, disabled }) => {
-      const before = entryOf(name)
-      if ((role !== undefined && role !== 'admin') || disabled === true) keepAnAdmin(name)
-      const { scope: oldScope, disabled: oldDisabled, ...rest } = before
-      const nextScope = scope === undefined ? oldScope : (scope ?? undefined)
-      const entry: UserEntry = {
-        ...rest,
-        role: role ?? before.role,
-        ...(nextScope === undefined ? {} : { scope: nextScope }),
-        ...((disabled ?? oldDisabled) === true ? { disabled: true } : {}),
-      }
-      await file.put({ list: 'users', value: entry }, { by: caller.name, reason: 'user.change' })
+      const note = { by: caller.name, reason: 'user.change' }
+      const entry = await file.change('users', name, note, (found, { users }): UserEntry => {
+        const before = there(name, found)
+        if ((role !== undefined && role !== 'admin') || disabled === true) keepAnAdmin(users, before)
+        const { scope: oldScope, disabled: oldDisabled, ...rest } = before
+        const nextScope = scope === undefined ? oldScope : (scope ?? undefined)
+        return {
+          ...rest,
+          role: role ?? before.role,
+          ...(nextScope === undefined ? {} : { scope: nextScope }),
+          ...((disabled ?? oldDisabled) === true ? { disabled: true } : {}),
+        }
+      })
       // Their stamp is another now; this takes them off the list.
       await cluster.sessions.revokeUser(name)
       audit({ action: 'user.change', by: caller, target: name, details: { role, scope, disabled } })
       return described(entry)
     },
     remove: async (caller, name) => {
-      keepAnAdmin(name)
       const note = { by: caller.name, reason: 'user.delete' }
-      await file.remove('users', name, note)
-      for (const { id, owner } of file.current.keys) if (owner === name) await file.remove('keys', id, note)
+      await file.change('users', name, note, (found, { users }) => {
+        keepAnAdmin(users, there(name, found))
+        return undefined
+      })
+      for (const { id, owner } of file.current.keys)
+        if (owner === name) await file.change('keys', id, note, () => undefined)
       await cluster.sessions.revokeUser(name)
       // Whoever gets the name next is somebody else.
       await cluster.notes(USER_USES).delete(name)
       audit({ action: 'user.delete', by: caller, target: name })
     },
     resetPassword: async (caller, name, password) => {
-      const before = entryOf(name)
       const { hash, shown } = await newPassword(name, password)
-      const entry: UserEntry = { ...before, passwordHash: hash, mustChangePassword: true, passwordChangedAt: now() }
-      await file.put({ list: 'users', value: entry }, { by: caller.name, reason: 'user.password' })
+      const note = { by: caller.name, reason: 'user.password' }
+      const entry = await file.change('users', name, note, (found): UserEntry => ({
+        ...there(name, found),
+        passwordHash: hash,
+        mustChangePassword: true,
+        passwordChangedAt: now(),
+      }))
       await cluster.sessions.revokeUser(name)
       await signIn.lockout.unlock(name)
       audit({ action: 'user.password', by: caller, target: name })
@@ -224,6 +228,29 @@ export function createUsers(options: UsersOptions): Users {
       return ended
     },
   }
+}
+
+function there(name: string, entry: UserEntry | undefined): UserEntry {
+  if (entry === undefined) throw new HubError('HUB_USER_NOT_FOUND', say`There is no user ${name}`)
+  return entry
+}
+
+function checkFree(name: string, entry: UserEntry | undefined): void {
+  if (entry !== undefined)
+    throw new HubError('HUB_USER_EXISTS', say`There is already a user ${name}`, { cure: say`Choose another name.` })
+}
+
+function checkNobody({ users }: Identities): void {
+  if (users.length > 0) throw new HubError('HUB_CONFLICT', say`There is a user already`, { cure: say`Sign in.` })
+}
+
+/** Somebody must be left who can let others in. */
+function keepAnAdmin(users: readonly UserEntry[], without: UserEntry): void {
+  const admins = users.filter(({ role, disabled }) => role === 'admin' && disabled !== true)
+  if (admins.length === 1 && admins[0] === without)
+    throw new HubError('HUB_LAST_ADMIN', say`${without.name} is the only administrator`, {
+      cure: say`Make somebody else an administrator first.`,
+    })
 }
 
 /** To be typed once: no letters that look alike. 95 bits. */

@@ -7,11 +7,14 @@ import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openExecConsents, type ExecConsents } from '../../hub/auth/exec-consents.ts'
+import { bootstrapCaller, fixedCaller, type Caller } from '../../hub/auth/caller.ts'
 import { openIdentityFile } from '../../hub/auth/identity-file.ts'
+import { openIdentity } from '../../hub/auth/identity.ts'
 import { openBackup } from '../../hub/backup/open-backup.ts'
 import { openPins, type Pins } from '../../hub/catalog/pins.ts'
 import { createSavedCases, type SavedCases } from '../../hub/cases/saved-cases.ts'
 import { runCli } from '../../hub/cli/main.ts'
+import { openLocalCluster } from '../../hub/cluster/local.ts'
 import type { HubReport } from '../../hub/cli/surroundings.ts'
 import { openFiles, type Documents } from '../../hub/config/documents.ts'
 import type { EffectiveSetting } from '../../hub/config/effective-settings.ts'
@@ -28,6 +31,7 @@ import { say } from '../../hub/say.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { historyOf } from '../fixtures/history-records.ts'
 import { fixtureServer, startHub } from '../fixtures/hub.ts'
+import { PASSWORD, person } from '../fixtures/people.ts'
 import { startPostgres, type TestPostgres } from '../fixtures/postgres.ts'
 
 let postgres: TestPostgres
@@ -207,9 +211,9 @@ describe.each([
     opened.unshift(users, others, theirs)
     others.watch()
     const key = { id: '0123456789ab', name: 'k', hash: '0'.repeat(64), owner: null, permissions: [], createdAt: 1 }
-    await users.put({ list: 'keys', value: key }, { by: 'ann', reason: 'key.create' })
+    await users.change('keys', key.id, { by: 'ann', reason: 'key.create' }, () => key)
     await expect.poll(() => others.current.keys).toEqual([key])
-    await users.remove('keys', key.id, { by: 'bob', reason: 'key.delete' })
+    await users.change('keys', key.id, { by: 'bob', reason: 'key.delete' }, () => undefined)
     await expect.poll(() => others.current.keys).toEqual([])
     expect(await versions.list()).toEqual([])
     // They have versions of their own, which every hub sees.
@@ -218,6 +222,116 @@ describe.each([
       { id: 2, by: 'ann', reason: 'key.create', changes: [{ list: 'keys', id: key.id, kind: 'added' }] },
       { id: 1, by: null, changes: [] },
     ])
+  })
+
+  describe('users and keys', () => {
+    const admin = bootstrapCaller
+    const origin = { address: '192.0.2.1', userAgent: 'test', device: null }
+    const signedIn = (name: string): Caller => ({
+      ...fixedCaller(`user:${name}`, name, 'user', []),
+      user: name,
+      session: 'a session',
+    })
+    const entryOf = async (list: 'users' | 'keys', name: string): Promise<unknown> => {
+      const found = await documents.read('users')
+      const entries = JSON.parse((found.ok ? found.text : null) ?? '') as Record<string, { name: string }[]>
+      return entries[list]?.find((entry) => entry.name === name)
+    }
+
+    /** Two hubs, of which neither hears of what the other does: each decides by what it read. */
+    async function openTwo(people: object[], tokens = [{ value: 'a token', caller: admin }]) {
+      if (people.length > 0) {
+        const text = JSON.stringify({ users: people, keys: [] })
+        await documents.write([{ document: 'users', text, over: await documents.read('users') }], null, null)
+      }
+      const folder = await temporaryFolder()
+      const cluster = openLocalCluster(':memory:')
+      opened.unshift(cluster, folder)
+      const open = async () => {
+        const identity = await openIdentity({
+          mode: 'server',
+          documents,
+          dataDir: folder.path,
+          tokens,
+          signingKeys: [new Uint8Array(32)],
+          auth: () => ({ bcryptRounds: 10 }),
+          adminPassword: undefined,
+          openCluster: () => Promise.resolve(cluster),
+          announceSetup: () => undefined,
+          audit: () => undefined,
+        })
+        opened.unshift(identity)
+        return { ...(await identity.people())!, keys: identity.keys, setupCode: identity.setupCode }
+      }
+      return [await open(), await open()] as const
+    }
+
+    it('stay as an administrator made them, whatever was known before where somebody changes the same one', async () => {
+      const names = ['out', 'reset', 'less', 'two', 'gone']
+      const [one, other] = await openTwo(names.map((name) => person(name)))
+
+      await other.users.edit(admin, 'out', { disabled: true })
+      const next = 'another horse battery staple'
+      await expect(one.signIn.changePassword(signedIn('out'), PASSWORD, next, origin)).rejects.toMatchObject({
+        code: 'HUB_UNAUTHENTICATED',
+      })
+      expect(await entryOf('users', 'out')).toEqual({ ...person('out'), disabled: true })
+
+      await other.users.resetPassword(admin, 'reset', undefined)
+      await expect(one.signIn.changePassword(signedIn('reset'), PASSWORD, next, origin)).rejects.toMatchObject({
+        code: 'HUB_LOGIN_FAILED',
+      })
+      expect(await entryOf('users', 'reset')).toMatchObject({ mustChangePassword: true })
+
+      await other.users.edit(admin, 'less', { role: 'viewer' })
+      await one.users.resetPassword(admin, 'less', next)
+      expect(await entryOf('users', 'less')).toMatchObject({ role: 'viewer', mustChangePassword: true })
+
+      await other.users.edit(admin, 'two', { role: 'viewer' })
+      expect(await one.users.edit(admin, 'two', { disabled: true })).toMatchObject({ role: 'viewer', disabled: true })
+      expect(await entryOf('users', 'two')).toMatchObject({ role: 'viewer', disabled: true })
+
+      const { id } = await other.keys.create(admin, { name: 'leaked' })
+      await one.keys.create(admin, { name: 'known here' })
+      await other.keys.remove(admin, id)
+      await expect(one.keys.edit(admin, id, { name: 'x' })).rejects.toMatchObject({ code: 'HUB_KEY_NOT_FOUND' })
+      expect(await entryOf('keys', 'leaked')).toBeUndefined()
+
+      await other.users.remove(admin, 'gone')
+      for (const work of [
+        () => one.users.edit(admin, 'gone', { role: 'admin' }),
+        () => one.users.resetPassword(admin, 'gone', undefined),
+        () => one.keys.create({ ...admin, user: 'gone' }, { name: 'of who is gone' }),
+      ])
+        await expect(work()).rejects.toMatchObject({ code: 'HUB_USER_NOT_FOUND' })
+      expect(await entryOf('users', 'gone')).toBeUndefined()
+      expect(await entryOf('keys', 'of who is gone')).toBeUndefined()
+    })
+
+    it('keep an administrator and one user of each name, whatever was known before', async () => {
+      const [one, other] = await openTwo([person('ann', 'admin'), person('bob', 'admin')])
+      await other.users.edit(admin, 'bob', { role: 'user' })
+      for (const work of [() => one.users.edit(admin, 'ann', { disabled: true }), () => one.users.remove(admin, 'ann')])
+        await expect(work()).rejects.toMatchObject({ code: 'HUB_LAST_ADMIN' })
+      expect(await entryOf('users', 'ann')).toEqual(person('ann', 'admin'))
+
+      await other.users.create(admin, { name: 'new', role: 'viewer' })
+      await expect(one.users.create(admin, { name: 'new', role: 'admin' })).rejects.toMatchObject({
+        code: 'HUB_USER_EXISTS',
+      })
+      expect(await entryOf('users', 'new')).toMatchObject({ role: 'viewer' })
+    })
+
+    it('begin with one administrator, though two come with the code at once', async () => {
+      const [one, other] = await openTwo([], [])
+      const code = (await one.setupCode())!
+      const done = await Promise.allSettled([
+        one.users.setup(code, 'ann', PASSWORD),
+        other.users.setup(code, 'bob', PASSWORD),
+      ])
+      expect(done.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+      expect(done.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'HUB_CONFLICT' } })
+    })
   })
 })
 
