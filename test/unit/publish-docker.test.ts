@@ -1,3 +1,7 @@
+import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
@@ -5,7 +9,9 @@ import { targetSchema, type TargetInput } from '../../hub/contract/publish.ts'
 import { createBundle, type Bundle } from '../../hub/publish/bundle.ts'
 import { checkDockerfile } from '../../hub/publish/checks/dockerfile.ts'
 import { temporaryFolder, writeBuiltProgram } from '../fixtures/built-program.ts'
+import { writeTools } from '../fixtures/tools.ts'
 
+const run = promisify(execFile)
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 beforeAll(async () => {
   folder = await temporaryFolder()
@@ -113,6 +119,23 @@ describe('the compose file', () => {
       expect(text).toContain('echo COMPOSE_PROFILES=database,redis >> /opt/mcp-hub/.env')
       expect(text).toContain('@database:5432/mcp_hub')
     }
+    const readme = textOf(await bundleFor({ ...many, installDir: folder.path }), 'README.md')
+    const [block = ''] = /^install -d -m 0700 .*?(?=\n```)/ms.exec(readme) ?? []
+    const at = (name: string): string => path.join(folder.path, name)
+    const bin = await writeTools(at('bin'), { sed: `echo "$*" >>'${at('asked')}'; exec /usr/bin/sed "$@"` })
+    await writeFile(at('.env'), 'DATABASE_URL=\nREDIS_URL=\nMCP_HUB_TOKEN=x\n')
+    const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}` }
+    for (const _time of ['the first', 'and again']) await run('bash', ['-euc', block], { env })
+    const password = (await readFile(at('secrets/database_password'), 'utf8')).trim()
+    expect(await readFile(at('.env'), 'utf8')).toMatch(
+      new RegExp(
+        `^DATABASE_URL=postgres://mcp_hub:${password}@database:5432/mcp_hub\\nREDIS_URL=.*\\nMCP_HUB_TOKEN=x\\nCOMPOSE_PROFILES=database,redis\\n$`,
+      ),
+    )
+    // The arguments of a program are seen by everybody on the machine.
+    const asked = await readFile(at('asked'), 'utf8')
+    expect(asked).toContain(at('.env'))
+    expect(asked).not.toContain(password)
     const plain = (await bundleFor()).files.find(({ path }) => path === 'README.md')?.text
     expect(plain).not.toContain('COMPOSE_PROFILES')
   })

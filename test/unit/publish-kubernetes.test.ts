@@ -16,6 +16,7 @@ import { emptyDatabase } from '../../hub/publish/kubernetes/database.ts'
 import { checkManifests } from '../../hub/publish/checks/kubernetes.ts'
 import { temporaryFolder, writeBuiltProgram } from '../fixtures/built-program.ts'
 import { renderTemplate } from '../fixtures/helm-template.ts'
+import { writeTools } from '../fixtures/tools.ts'
 
 const run = promisify(execFile)
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
@@ -220,6 +221,27 @@ describe('a cluster', () => {
     const alone = podsOf(one(await bundleFor(), 'CronJob', 'mcp-hub-backup'))[0]
     expect(alone?.initContainers?.map(({ name }) => name)).toEqual(['initial-config'])
     expect(text(await bundleFor(), 'helm/values.yaml')).not.toContain('postgres')
+  })
+
+  it('gives PostgreSQL its password by the environment, because arguments are seen by everybody on the machine', async () => {
+    const [pod] = podsOf(one(await bundleFor(shared), 'CronJob', 'mcp-hub-backup'))
+    const [, , script = ''] = pod?.initContainers?.[1]?.command ?? []
+    const at = (name: string): string => path.join(folder.path, name)
+    const bin = await writeTools(at('postgres-bin'), {
+      pg_dump: `printf '%s\\n' "$PGPASSWORD" "$@" >'${at('asked')}'`,
+      pg_restore: 'exit 0',
+    })
+    const there = script.replaceAll('/run/secrets/hub_env', at('hub_env')).replaceAll('/dump/', `${folder.path}/`)
+    const asked = async (url: string): Promise<string[]> => {
+      await writeFile(at('hub_env'), `DATABASE_URL=${url}\n`)
+      await run('bash', ['-ec', there, 'database', 'dump'], { env: { PATH: `${bin}:${process.env['PATH'] ?? ''}` } })
+      return (await readFile(at('asked'), 'utf8')).trimEnd().split('\n')
+    }
+    const [password, ...args] = await asked('postgresql://hub:p%40ss%5Cw%25@db:5433/mcp?sslmode=no-verify')
+    expect([password, args.at(-1)]).toEqual(['p@ss\\w%', '--dbname=postgresql://hub@db:5433/mcp?sslmode=require'])
+    expect(await asked('postgres://hub@db/mcp?application_name=a:b@c')).toEqual(
+      expect.arrayContaining(['', '--dbname=postgres://hub@db/mcp?application_name=a:b@c']),
+    )
   })
 
   it('says nothing that Kubernetes would read as a variable', async () => {

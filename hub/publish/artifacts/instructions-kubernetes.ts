@@ -84,8 +84,8 @@ helm upgrade --install mcp-hub helm --namespace ${names.namespace} --atomic --ti
   --set image.hub="$REGISTRY/mcp-hub-hub:${version}" --set image.web="$REGISTRY/mcp-hub-web:${version}"`,
     check: `curl --fail ${origin}/health
 TOKEN=$(sed -n 's/^MCP_HUB_TOKEN=//p' ${ENVIRONMENT})
-curl --fail -H "Authorization: Bearer $TOKEN" ${origin}/api/servers
-curl --fail -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+curl --fail --config <(printf 'header = "Authorization: Bearer %s"' "$TOKEN") ${origin}/api/servers
+curl --fail --config <(printf 'header = "Authorization: Bearer %s"' "$TOKEN") -H 'Content-Type: application/json' \\
   -H 'Accept: application/json, text/event-stream' ${origin}/mcp \\
   -d '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}'`,
     requests: shared

@@ -102,7 +102,8 @@ function storesBeside({ target, paths }: BundleContext): string | null {
       const { name } = serviceVariables[store]
       return [
         `[ -s ${file} ] || { openssl rand -hex 24 > ${file} && chmod 0444 ${file}; }`,
-        `sed -i "s|^${name}=$|${name}=${storeUrl(store, `$(cat ${file})`)}|" ${paths.environment}`,
+        // By its input: everybody on the machine sees the arguments of a program.
+        `sed -i -f - ${paths.environment} <<<"s|^${name}=$|${name}=${storeUrl(store, `$(cat ${file})`)}|"`,
       ]
     }),
     `grep -q '^COMPOSE_PROFILES=' ${paths.environment} || echo COMPOSE_PROFILES=${stores.join(',')} >> ${paths.environment}`,

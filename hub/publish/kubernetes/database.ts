@@ -29,6 +29,13 @@ value() { sed -n "s/^$1=//p" /run/secrets/${names.environmentKey} | tail -n 1 | 
 url=$(value DATABASE_URL)
 if [ -z "$url" ]; then url=$(cat -- "$(value DATABASE_URL_FILE)"); fi
 url=$(echo "$url" | sed 's/sslmode=no-verify/sslmode=require/')
+# The password goes by the environment: everybody on the machine sees the arguments of a program.
+password=$(echo "$url" | sed -n 's|^[a-z]*://[^:@/]*:\([^/?]*\)@.*|\1|p')
+if [ -n "$password" ]; then
+  url=$(echo "$url" | sed 's|^\([a-z]*://[^:@/]*\):[^/?]*@|\1@|')
+  PGPASSWORD=$(printf %b "$(echo "$password" | sed 's/\\/\\\\/g; s/%/\\x/g')")
+  export PGPASSWORD
+fi
 case $1 in
   dump)
     pg_dump --format=custom --table='hub_*' --file=${DUMP_FILE} --dbname="$url"

@@ -57,7 +57,7 @@ exit 0`,
       const readme = await readFile(at('work/README.md'), 'utf8')
       const blocks = Array.from(readme.matchAll(/```sh\n(.*?)\n```/gs), ([, block = '']) => block)
       const guide = (await readGuide('DEPLOYMENT_GUIDE.md')).filter(({ place }) => place === 'cluster')
-      expect(guide.length).toBe(1)
+      expect(guide.length).toBe(3)
       const env = { PATH: `${at('bin')}:${process.env['PATH'] ?? ''}`, KUBECONFIG: at('none'), HOME: at('.') }
       for (const block of [...blocks, ...guide.map(({ commands }) => commands)])
         await test.step(block, () => run('bash', ['-euo', 'pipefail', '-c', block], at('work'), env))

@@ -175,7 +175,8 @@ test('an event arrives', async ({ deployed }) => receivesAnEvent(await placeOf(d
 test('what the deployment guide says of a machine does what it says', async ({ deployed }) => {
   await bash(deployed, '/', 'ufw disable')
   expect(await reaches(deployed, 9999)).toBe(true)
-  await bash(deployed, '/', 'mkdir -p /opt/mcp-hub/incoming')
+  // As on a machine to which nothing was copied yet.
+  await bash(deployed, '/', 'rm -rf /opt/mcp-hub/incoming')
   const blocks = (await readGuide('DEPLOYMENT_GUIDE.md')).filter(({ place }) => place === 'machine')
   for (const { commands } of blocks) await test.step(commands, () => bash(deployed, '/bundles', commands))
   expect(blocks.length).toBeGreaterThan(2)
