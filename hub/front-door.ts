@@ -87,6 +87,8 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     caller: Caller,
     overLimit: (() => void) | null,
   ): void {
+    // Nobody is there to hear the answer.
+    if (response.destroyed) return
     answers.add(response, caller)
     if (gateway.handle(request, response, path, caller, overLimit)) return
     refuseMcp(response, 404, rpc.invalidRequest, 'MCP endpoints are /mcp, and /mcp/<name> for a server or profile')

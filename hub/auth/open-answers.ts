@@ -59,6 +59,8 @@ export function createOpenAnswers({ isCurrent, onRevoked, lookMs = LOOK_MS }: Op
       return open.size
     },
     add: (response, caller) => {
+      // Its client left while the caller was looked up: 'close' does not come again.
+      if (response.destroyed) return
       open.set(response, caller)
       response.on('close', forget)
     },

@@ -95,6 +95,8 @@ export function createEvents(redactor: Redactor): Events {
       }
     },
     stream: (response, { lastEventId, ...options }) => {
+      // Its client left while the caller was looked up: 'close' does not come again.
+      if (response.destroyed) return
       response.writeHead(200, {
         'content-type': 'text/event-stream',
         'cache-control': 'no-cache, no-transform',

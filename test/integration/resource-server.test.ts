@@ -2,6 +2,9 @@ import { UnauthorizedError, type OAuthClientProvider } from '@modelcontextprotoc
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { OAuthClientInformationMixed, OAuthTokens } from '@modelcontextprotocol/sdk/shared/auth.js'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
 import { startAuthorizationServer, type AuthorizationServer } from '../fixtures/oauth/authorization-server.ts'
@@ -173,6 +176,47 @@ describe('a token of the external issuer', () => {
     expect(answer.body.error.message).toContain(gone.issuer)
     expect(answer.headers.get('retry-after')).toBe('1')
     await lonely.close()
+  })
+
+  it('holds nothing open for a client that left before it was checked', async () => {
+    const asked = Promise.withResolvers<undefined>()
+    const mayAnswer = Promise.withResolvers<undefined>()
+    const slow = await startAuthorizationServer({
+      jwt: true,
+      before: async () => {
+        asked.resolve(undefined)
+        await mayAnswer.promise
+      },
+    })
+    const left = await startHub({}, { auth: { oauth: { issuer: slow.issuer, audience: [HUB_API] } } })
+    // Its own listener, which tells when the hub has noticed that a client is gone.
+    const listener = left.hub.requestListener('all')
+    const closed: Promise<unknown>[] = []
+    const server = createServer((request, response) => {
+      closed.push(once(response, 'close'))
+      listener(request, response)
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const { port } = server.address() as AddressInfo
+    const claims = { sub: 'ann', scope: 'mcp:connect hub:read', aud: [HUB_API, `${left.url}/mcp`] }
+    const authorization = `Bearer ${await slow.sign(claims)}`
+    const abort = new AbortController()
+    const requests = ['/mcp', '/sse', '/api/events'].map((path) =>
+      fetch(`http://127.0.0.1:${port}${path}`, { headers: { authorization }, signal: abort.signal }),
+    )
+    await asked.promise
+    await expect.poll(() => closed.length).toBe(requests.length)
+    abort.abort()
+    expect(new Set((await Promise.allSettled(requests)).map(({ status }) => status))).toEqual(new Set(['rejected']))
+    await Promise.all(closed)
+    mayAnswer.resolve(undefined)
+    expect((await ask(left, 'GET /api/hub', { token: authorization.slice(7) })).status).toBe(200)
+    expect((await left.api('GET', '/api/hub')).body).toMatchObject({ sessions: 0 })
+    // It ends when nothing is open any more; were an answer kept, it would outlast this test.
+    await left.hub.drain(600_000)
+    server.close()
+    await left.close()
+    await slow.close()
   })
 })
 
