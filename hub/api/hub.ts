@@ -1,5 +1,5 @@
 import type { Response } from 'express'
-import type { Caller } from '../auth/caller.ts'
+import { may, type Caller } from '../auth/caller.ts'
 import { eventsQuerySchema, moveEndpointSchema, type HubStatus } from '../contract/index.ts'
 import type { Events } from '../observe/events.ts'
 import { serverInScope } from '../auth/scope.ts'
@@ -47,6 +47,7 @@ export function hubRoutes(
       usage: query.usage === '1',
       sees: (server) => serverInScope(scopes, server),
       narrowed: scopes.length > 0,
+      may: (permission) => may(caller, permission),
     })
   })
 }

@@ -7,6 +7,7 @@ import { logLineSchema, serverStatusSchema, usageSchema } from './servers.ts'
 /**
  * `GET /api/events` (server-sent events). Each has an `id`; after a break the browser sends it as `Last-Event-ID` and gets
  * what it missed, or `resync` when that is no longer held: then everything must be read anew.
+ * Everybody is told only what they may read over REST: of servers with `servers:read`, of pushes with `config:push`.
  * With `?logs=<server>` the stream also carries that server's `server.log`, with `?usage=1` a `server.usage` each second.
  */
 export const hubEventSchema = z.discriminatedUnion('type', [

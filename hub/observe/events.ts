@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { HubEvent } from '../contract/index.ts'
+import type { HubEvent, Permission } from '../contract/index.ts'
 import type { Redactor } from './redactor.ts'
 
 const MAX_HELD = 1_000
@@ -12,6 +12,7 @@ interface ReaderOptions {
   /** A narrowed reader gets only what concerns servers that it sees. */
   narrowed: boolean
   sees: (server: string) => boolean
+  may: (permission: Permission) => boolean
 }
 
 export interface StreamOptions extends ReaderOptions {
@@ -29,6 +30,21 @@ export interface Events {
   readonly isUsageWatched: boolean
   onUsageWatched: (() => void) | null
   close: () => void
+}
+
+/** What the same needs over REST: the stream tells nobody more. */
+const needs: Readonly<Record<HubEvent['type'], Permission>> = {
+  'hub.changed': 'hub:read',
+  'server.changed': 'servers:read',
+  'server.removed': 'servers:read',
+  'server.usage': 'servers:read',
+  'server.log': 'servers:read',
+  'account.changed': 'servers:read',
+  'catalog.changed': 'servers:read',
+  'profiles.changed': 'servers:read',
+  'config.pushed': 'config:push',
+  'history.appended': 'history:own',
+  resync: 'hub:read',
 }
 
 /** The server that an event is about; null for none, undefined when it is nobody's business but everybody's. */
@@ -49,6 +65,7 @@ function subjectOf(event: HubEvent): string | null | undefined {
 }
 
 function isFor(event: HubEvent, reader: ReaderOptions): boolean {
+  if (!reader.may(needs[event.type])) return false
   if (event.type === 'server.log' && event.server !== reader.logsOf) return false
   if (event.type === 'server.usage' && !reader.usage) return false
   if (!reader.narrowed) return true

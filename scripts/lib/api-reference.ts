@@ -15,7 +15,8 @@ Every hub serves this description as OpenAPI 3.1 at \`/api/openapi.json\`, and a
 - **Failures** are \`application/problem+json\` (RFC 9457) with a stable \`code\`: [errors.md](errors.md) lists them,
   [TROUBLESHOOTING.md](TROUBLESHOOTING.md) what to do.
 - **Rates** are limited by class and told by the headers \`RateLimit\` and \`RateLimit-Policy\`; 429 carries \`Retry-After\`.
-- **Events**: \`GET /api/events\` streams what happens; \`Last-Event-ID\` brings what was missed.
+- **Events**: \`GET /api/events\` streams what happens; \`Last-Event-ID\` brings what was missed. Each
+  caller gets the events of what their permissions let them read: of servers with \`servers:read\`, of pushes with \`config:push\`.
 
 \`\`\`sh
 curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:3737/api/servers

@@ -1,6 +1,9 @@
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { routeNeeds, type Need } from '../../hub/api/permissions.ts'
-import { roleGrants, roles } from '../../hub/contract/index.ts'
+import { roleGrants, roles, type HubEvent } from '../../hub/contract/index.ts'
 import { fixtureServer, startHub, TOKEN, type TestHub } from '../fixtures/hub.ts'
 import { addKey, ask, person, tokenOf } from '../fixtures/people.ts'
 
@@ -17,8 +20,10 @@ beforeAll(async () => {
 })
 afterAll(() => hub.close())
 
-/** A route with parameters that name nothing, and a body that no schema takes: it gets as far as the permission lets it. */
+/** A route with parameters that name nothing, and what no schema takes: it gets as far as the permission lets it. */
 function harmless(route: string): { route: string; body?: unknown } {
+  // Else its answer would have no end.
+  if (route === 'GET /api/events') return { route: `${route}?usage=no` }
   const path = route.replace(/:\w+/g, 'nothing-of-this-name')
   return /^(POST|PUT|PATCH)/.test(route) ? { route: path, body: { 'no such key': true } } : { route: path }
 }
@@ -27,16 +32,14 @@ const refused = (status: number, code: string | undefined): boolean =>
   (status === 401 || status === 403) && ['HUB_UNAUTHENTICATED', 'HUB_FORBIDDEN'].includes(code ?? '')
 
 describe('every route for every role (CVE-2026-79748, CVE-2026-79744, CVE-2026-94047)', () => {
-  // Leaving and one's own password end what the other rows use; a stream has no end.
-  const skipped = ['POST /api/auth/logout', 'GET /api/events']
-  const rows = Object.entries(routeNeeds).filter(([route]) => !skipped.includes(route)) as [string, Need][]
-
-  it.each(rows)('%s needs %s', async (route, need) => {
+  it.each(Object.entries(routeNeeds) as [string, Need][])('%s needs %s', async (route, need) => {
     const { route: path, body } = harmless(route)
     const nobody = await ask(hub, path, { body })
     expect(refused(nobody.status, nobody.body.code)).toBe(need !== 'open')
     for (const role of roles) {
-      const { status, body: problem } = await ask(hub, path, { token: tokens.get(role), body })
+      // Who leaves ends the session, which the other rows need.
+      const token = route === 'POST /api/auth/logout' ? await tokenOf(hub, role) : tokens.get(role)
+      const { status, body: problem } = await ask(hub, path, { token, body })
       const granted = need === 'open' || need === 'signed-in' || roleGrants[role].includes(need)
       expect([role, refused(status, problem.code)]).toEqual([role, !granted])
     }
@@ -49,6 +52,44 @@ describe('every route for every role (CVE-2026-79748, CVE-2026-79744, CVE-2026-9
     const wrongMethod = await ask(hub, 'DELETE /api/hub', { token })
     expect(wrongMethod).toMatchObject({ status: 405, body: { code: 'HUB_METHOD_NOT_ALLOWED' } })
     expect(wrongMethod.headers.get('allow')).toBe('GET')
+  })
+})
+
+describe('the events', () => {
+  /** Types of what a stream carries until the hub's endpoint changes, which everybody is told of. */
+  async function typesUntilMoved(response: Response): Promise<Set<string>> {
+    const types = new Set<string>()
+    for await (const line of createInterface(Readable.fromWeb(response.body as ReadableStream))) {
+      if (!line.startsWith('data: ')) continue
+      const event = JSON.parse(line.slice(6)) as HubEvent
+      types.add(event.type)
+      if (event.type === 'hub.changed' && event.hub.endpoint.message === 'moved') break
+    }
+    return types
+  }
+
+  it('tell nobody what they could not read', async () => {
+    const only = (await addKey(hub, TOKEN, { permissions: ['hub:read'] })).body.secret
+    const keys = [only, ...['viewer', 'admin'].map((role) => tokens.get(role))]
+    const streams = await Promise.all(
+      keys.map((token) =>
+        fetch(`${hub.url}/api/events?logs=one&usage=1`, { headers: { authorization: `Bearer ${token}` } }),
+      ),
+    )
+    const told = Promise.all(streams.map(typesUntilMoved))
+    const token = tokens.get('admin')
+    const { etag } = (await ask<{ etag: string }>(hub, 'GET /api/admin/config', { token })).body
+    const push = { token, body: { profiles: { profiles: { pushed: { servers: { one: {} } } } } }, headers: { 'if-match': etag } }
+    expect((await ask(hub, 'PUT /api/admin/config', push)).status).toBe(200)
+    await ask(hub, 'POST /api/servers/one/restart', { token: TOKEN })
+    await hub.until('one', 'running')
+    hub.hub.setEndpoint({ state: 'failed', url: null, port: null, takenBy: null, message: 'moved' })
+    const [few, viewer, admin] = await told
+    expect(few).toEqual(new Set(['hub.changed']))
+    const states = ['hub.changed', 'server.changed', 'server.log', 'catalog.changed']
+    expect([...viewer!]).toEqual(expect.arrayContaining(states))
+    expect(viewer).not.toContain('config.pushed')
+    expect([...admin!]).toEqual(expect.arrayContaining([...states, 'config.pushed']))
   })
 })
 
