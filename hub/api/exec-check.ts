@@ -1,12 +1,48 @@
 import type { Request } from 'express'
+import { parse } from 'jsonc-parser'
+import { isDeepStrictEqual } from 'node:util'
 import { may } from '../auth/caller.ts'
 import type { ExecConsents } from '../auth/exec-consents.ts'
 import { reachOfChange } from '../auth/exec-stamp.ts'
 import { parseServersFile } from '../config/parse-servers.ts'
-import type { ConfigTexts, ServerConfig, ServersFile } from '../contract/index.ts'
+import { valueAt } from '../config/read-settings.ts'
+import type { SystemPath } from '../config/settings.ts'
+import type { ConfigTexts, ServerConfig, ServersFile, SystemFile, Webhook } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
-import { say } from '../say.ts'
+import { say, type Said } from '../say.ts'
 import { callerOf } from './routes.ts'
+
+/** Who changes these lets the hub run other programs, reach other machines, or write into other files. */
+export const settingsOfExec: ReadonlySet<string> = new Set<SystemPath>([
+  'server.allowRuntimeStdio',
+  'server.execConsent',
+  'server.allowPrivateAddresses',
+  'auth.oauth',
+  'logging.file',
+  'backup.folder',
+])
+
+/** Throws HUB_EXEC_REFUSED for whoever lacks servers:exec. */
+function needExec(request: Request, why: Said): void {
+  if (may(callerOf(request), 'servers:exec')) return
+  throw new HubError('HUB_EXEC_REFUSED', why, { cure: say`Ask an administrator to do it.` })
+}
+
+/** Throws when a caller may not change a setting of system.json for what it lets the hub do. */
+export function checkSetting(request: Request, name: string): void {
+  if (settingsOfExec.has(name))
+    needExec(request, say`${name} decides what the hub may run, reach or write, which needs servers:exec`)
+}
+
+/** Throws when a caller may not send the hub where the webhook `after` does; `before` is the entry that it replaces. */
+export function checkWebhook(
+  request: Request,
+  before: Webhook | undefined,
+  { url, allowPrivateAddresses }: { url: string; allowPrivateAddresses?: boolean | null | undefined },
+): void {
+  if (allowPrivateAddresses !== true || (before?.url === url && before.allowPrivateAddresses === true)) return
+  needExec(request, say`This would let the hub into private networks, which needs servers:exec`)
+}
 
 /** Throws when a caller may not have the program of `after` run, or the hub led into the networks that it names; `before` is the entry that it replaces. */
 export type ExecCheck = (request: Request, before: ServerConfig | null, after: ServerConfig) => void
@@ -16,14 +52,12 @@ export function createExecCheck(allowRuntimeStdio: () => boolean): ExecCheck {
   return (request, before, after) => {
     const reach = reachOfChange(before, after)
     if (reach === null) return
-    if (!may(callerOf(request), 'servers:exec'))
-      throw new HubError(
-        'HUB_EXEC_REFUSED',
-        reach === 'program'
-          ? say`This would run another program on the hub, which needs servers:exec`
-          : say`This would let the hub into private networks, which needs servers:exec`,
-        { cure: say`Ask an administrator to do it.` },
-      )
+    needExec(
+      request,
+      reach === 'program'
+        ? say`This would run another program on the hub, which needs servers:exec`
+        : say`This would let the hub into private networks, which needs servers:exec`,
+    )
     if (reach === 'program' && !allowRuntimeStdio())
       throw new HubError('HUB_EXEC_REFUSED', say`This hub takes programs from its configuration folder only`, {
         cure: say`Publish the server, or set server.allowRuntimeStdio in system.json.`,
@@ -31,16 +65,16 @@ export function createExecCheck(allowRuntimeStdio: () => boolean): ExecCheck {
   }
 }
 
-/** The programs that another configuration runs. */
+/** The programs that another configuration runs, and what else it lets the hub do. */
 export interface ProgramsConsent {
-  /** Throws when the caller may not have them run: going back is a change like any other. */
+  /** Throws when the caller may not bring it into force: going back is a change like any other. */
   check: (request: Request, texts: ConfigTexts) => void
-  /** Whoever brings it into force agrees to them. */
+  /** Whoever brings it into force agrees to the programs. */
   agree: (texts: ConfigTexts) => Promise<void>
 }
 
 export function createProgramsConsent(
-  present: () => ServersFile,
+  present: { readonly servers: ServersFile; readonly systemAsWritten: SystemFile },
   checkExec: ExecCheck,
   consents: ExecConsents,
 ): ProgramsConsent {
@@ -51,12 +85,24 @@ export function createProgramsConsent(
   }
   return {
     check: (request, texts) => {
-      const { mcpServers } = present()
+      const { mcpServers } = present.servers
       for (const [name, entry] of entriesOf(texts))
         checkExec(request, Object.hasOwn(mcpServers, name) ? (mcpServers[name] ?? null) : null, entry)
+      const before = present.systemAsWritten
+      const after = (parse(texts.system) ?? {}) as SystemFile
+      for (const name of settingsOfExec)
+        if (!isDeepStrictEqual(valueAt(before, name), valueAt(after, name))) checkSetting(request, name)
+      for (const [id, hook] of Object.entries(after.monitoring?.webhooks ?? {}))
+        checkWebhook(request, webhookOf(before, id), hook)
     },
     agree: async (texts) => {
       for (const [name, entry] of entriesOf(texts)) await consents.agree(name, entry)
     },
   }
+}
+
+/** What stands under an id; undefined where nothing does. */
+export function webhookOf(system: SystemFile, id: string): Webhook | undefined {
+  const all = system.monitoring?.webhooks ?? {}
+  return Object.hasOwn(all, id) ? all[id] : undefined
 }

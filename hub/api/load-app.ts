@@ -99,7 +99,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
   const checkExec = createExecCheck(
     () => config.system.server?.allowRuntimeStdio ?? defaultOf('server.allowRuntimeStdio', parts.where),
   )
-  const programs = createProgramsConsent(() => config.servers, checkExec, parts.consents)
+  const programs = createProgramsConsent(config, checkExec, parts.consents)
   const cases = createSavedCases(parts.savedCases)
   const applied = async (): Promise<void> => {
     await parts.apply()

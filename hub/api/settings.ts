@@ -1,6 +1,5 @@
 import type { Request } from 'express'
 import { isDeepStrictEqual } from 'node:util'
-import { may } from '../auth/caller.ts'
 import { entityTag } from '../config/entity-tag.ts'
 import { referencesInText } from '../config/interpolate.ts'
 import { settingSchema } from '../config/json-schemas.ts'
@@ -19,7 +18,8 @@ import type { ConfigStore } from '../config/store.ts'
 import { saveSettingSchema, type HubSetting } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { say, saying, told } from '../say.ts'
-import { bodyOf, callerOf, changeBy, nameParam, type On } from './routes.ts'
+import { checkSetting, settingsOfExec } from './exec-check.ts'
+import { bodyOf, changeBy, nameParam, type On } from './routes.ts'
 
 export interface SettingRoutes {
   config: Pick<ConfigStore, 'system' | 'systemAsWritten' | 'saveSystem'>
@@ -30,16 +30,6 @@ export interface SettingRoutes {
 
 /** They have a place of their own in the API. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['monitoring.webhooks'])
-
-/** Who changes these lets the hub run other programs, reach other machines, or write into other files. */
-const NEEDS_EXEC: ReadonlySet<string> = new Set<SystemPath>([
-  'server.allowRuntimeStdio',
-  'server.execConsent',
-  'server.allowPrivateAddresses',
-  'auth.oauth',
-  'logging.file',
-  'backup.folder',
-])
 
 /** `/api/settings`: what system.json may say of the hub, what it says, and what holds. */
 export function settingRoutes(on: On, { config, overrides, where }: SettingRoutes): void {
@@ -60,7 +50,7 @@ export function settingRoutes(on: On, { config, overrides, where }: SettingRoute
       setBy: [...(option === undefined ? [] : [`--${option}`]), ...(variable === undefined ? [] : [variable])],
       ...(isGiven && !isSecret ? { given: overrides[name] } : {}),
       isSecret,
-      needsExec: NEEDS_EXEC.has(name),
+      needsExec: settingsOfExec.has(name),
       isLive: setting.live === true,
     })
   }
@@ -115,12 +105,7 @@ export function settingRoutes(on: On, { config, overrides, where }: SettingRoute
           cure: say`Take it out of the command line and the environment, and start the hub anew.`,
         },
       )
-    if (NEEDS_EXEC.has(name) && !may(callerOf(request), 'servers:exec'))
-      throw new HubError(
-        'HUB_EXEC_REFUSED',
-        say`${name} decides what the hub may run, reach or write, which needs servers:exec`,
-        { cure: say`Ask an administrator to do it.` },
-      )
+    checkSetting(request, name)
     return name
   }
 }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Request } from 'express'
 import { parse } from 'jsonc-parser'
-import { may } from '../auth/caller.ts'
 import { checkIfMatch, entityTag } from '../config/entity-tag.ts'
 import { referencesInText } from '../config/interpolate.ts'
 import type { ConfigStore } from '../config/store.ts'
@@ -18,7 +17,8 @@ import { whyNotSentTo } from '../observe/webhook-reach.ts'
 import type { Webhooks } from '../observe/webhooks.ts'
 import { saidOfIssue, say, told, type Said } from '../say.ts'
 import type { SecretVault } from '../secrets/vault.ts'
-import { bodyOf, callerOf, changeBy, verbatim, type On } from './routes.ts'
+import { checkWebhook, webhookOf } from './exec-check.ts'
+import { bodyOf, changeBy, verbatim, type On } from './routes.ts'
 
 export interface WebhookRoutes {
   webhooks: Pick<Webhooks, 'list' | 'test'>
@@ -36,7 +36,7 @@ export function webhookRoutes(on: On, options: WebhookRoutes): void {
   const { webhooks, config, versions, vault } = options
 
   /** As it stands in system.json, with its references. */
-  const written = (id: string): Webhook | undefined => entryOf(config.systemAsWritten, id)
+  const written = (id: string): Webhook | undefined => webhookOf(config.systemAsWritten, id)
 
   on('GET /api/webhooks', async (_request, response) => {
     const all = await webhooks.list()
@@ -81,6 +81,7 @@ export function webhookRoutes(on: On, options: WebhookRoutes): void {
     const id = idOf(request)
     const entry = written(id) ?? (await lastKnown(id))
     if (entry === undefined) throw notFound(id)
+    checkWebhook(request, written(id), entry)
     await config.saveSystem(
       place(id),
       (present) => {
@@ -110,15 +111,9 @@ export function webhookRoutes(on: On, options: WebhookRoutes): void {
   ): Promise<void> {
     const own =
       wanted.allowPrivateAddresses === undefined ? before?.allowPrivateAddresses : wanted.allowPrivateAddresses
-    const isNew = before?.url !== url
-    if (own === true && (isNew || before.allowPrivateAddresses !== true) && !may(callerOf(request), 'servers:exec'))
-      throw new HubError(
-        'HUB_EXEC_REFUSED',
-        say`This would let the hub into private networks, which needs servers:exec`,
-        { cure: say`Ask an administrator to do it.` },
-      )
+    checkWebhook(request, before, { url, allowPrivateAddresses: own })
     if (referencesInText(url).length > 0) {
-      if (isNew)
+      if (before?.url !== url)
         throw refusal(
           say`A new address cannot hold a reference`,
           say`Write the address itself, or the reference into system.json.`,
@@ -143,7 +138,7 @@ export function webhookRoutes(on: On, options: WebhookRoutes): void {
   async function lastKnown(id: string): Promise<Webhook | undefined> {
     for (const version of await versions.list()) {
       const files = (await versions.get(version.id))?.files
-      const entry = files && entryOf(parse(files.system) as SystemFile, id)
+      const entry = files && webhookOf(parse(files.system) as SystemFile, id)
       if (entry !== undefined) return entry
     }
     return undefined
@@ -152,11 +147,6 @@ export function webhookRoutes(on: On, options: WebhookRoutes): void {
 
 const place = (id: string): string[] => ['monitoring', 'webhooks', id]
 const newKey = (): string => `whsec_${randomBytes(32).toString('base64')}`
-
-function entryOf(system: SystemFile, id: string): Webhook | undefined {
-  const all = system.monitoring?.webhooks ?? {}
-  return Object.hasOwn(all, id) ? all[id] : undefined
-}
 
 /** What is left out stays as it is; no events are all of them. */
 function merged(present: unknown, wanted: SaveWebhook, secret: string | undefined): object {

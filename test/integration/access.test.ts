@@ -79,11 +79,15 @@ describe('the events', () => {
     const told = Promise.all(streams.map(typesUntilMoved))
     const token = tokens.get('admin')
     const { etag } = (await ask<{ etag: string }>(hub, 'GET /api/admin/config', { token })).body
-    const push = { token, body: { profiles: { profiles: { pushed: { servers: { one: {} } } } } }, headers: { 'if-match': etag } }
+    const push = {
+      token,
+      body: { profiles: { profiles: { pushed: { servers: { one: {} } } } } },
+      headers: { 'if-match': etag },
+    }
     expect((await ask(hub, 'PUT /api/admin/config', push)).status).toBe(200)
     await ask(hub, 'POST /api/servers/one/restart', { token: TOKEN })
     await hub.until('one', 'running')
-    hub.hub.setEndpoint({ state: 'failed', url: null, port: null, takenBy: null, message: 'moved' })
+    hub.hub.setEndpoint({ state: 'failed', url: `${hub.url}/mcp`, port: 0, takenBy: null, message: 'moved' })
     const [few, viewer, admin] = await told
     expect(few).toEqual(new Set(['hub.changed']))
     const states = ['hub.changed', 'server.changed', 'server.log', 'catalog.changed']

@@ -53,6 +53,16 @@ async function put(route: string, body: unknown, ifMatch: string): Promise<{ sta
   return { status: response.status, body: await response.json() }
 }
 
+/** A change by who may configure the hub and run nothing on it: the status, and the code of a refusal. */
+async function asConfigurer(route: string): Promise<[number, string | undefined]> {
+  const response = await fetch(hub.url + route, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${CONFIGURER}`, 'content-type': 'application/json' },
+    body: '{}',
+  })
+  return [response.status, ((await response.json()) as Partial<Problem>).code]
+}
+
 const etagOf = async (route: string): Promise<string> =>
   (await fetch(hub.url + route, { headers: hub.headers })).headers.get('etag') ?? ''
 
@@ -118,13 +128,29 @@ describe('versions of the configuration', () => {
     })
     const [withThree] = await versions()
     await hub.api('DELETE', '/api/servers/three')
-    const response = await fetch(`${hub.url}/api/config/versions/${withThree?.id ?? 0}/restore`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${CONFIGURER}`, 'content-type': 'application/json' },
-      body: '{}',
-    })
-    expect([response.status, ((await response.json()) as Problem).code]).toEqual([403, 'HUB_EXEC_REFUSED'])
+    expect(await asConfigurer(`/api/config/versions/${withThree?.id ?? 0}/restore`)).toEqual([403, 'HUB_EXEC_REFUSED'])
     expect((await hub.api('GET', '/api/servers/three')).status).toBe(404)
+  })
+
+  it('open nothing for somebody who may not open it', async () => {
+    const restore = (version: ConfigVersion | undefined): Promise<unknown> =>
+      asConfigurer(`/api/config/versions/${version?.id ?? 0}/restore`)
+    for (const [route, body] of [
+      ['/api/settings/server.allowRuntimeStdio', { value: true }],
+      ['/api/settings/auth.oauth', { value: { issuer: 'https://issuer.example' } }],
+      ['/api/webhooks/inner', { url: 'https://10.0.0.1/hook', allowPrivateAddresses: true }],
+    ] as const) {
+      const before = (await versions())[0]?.id ?? 0
+      expect((await hub.api('PUT', route, body)).status).toBe(200)
+      const [opened] = await versions()
+      // It is in force: going back to it opens nothing.
+      expect(await restore(opened)).toEqual([200, undefined])
+      expect((await hub.api('POST', `/api/config/versions/${before}/restore`, {})).status).toBe(200)
+      expect(await restore(opened)).toEqual([403, 'HUB_EXEC_REFUSED'])
+    }
+    expect(await asConfigurer('/api/webhooks/inner/restore')).toEqual([403, 'HUB_EXEC_REFUSED'])
+    expect((await hub.api('POST', '/api/webhooks/inner/restore')).status).toBe(200)
+    expect((await hub.api('DELETE', '/api/webhooks/inner')).status).toBe(204)
   })
 
   it.each(['999', '0', 'x', '1e3'])('%s is none', async (id) => {

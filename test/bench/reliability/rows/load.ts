@@ -28,6 +28,7 @@ const slowReader: Row = {
         usage: false,
         narrowed: false,
         sees: () => true,
+        may: () => true,
       }),
     )
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
