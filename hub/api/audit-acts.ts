@@ -1,7 +1,6 @@
 import type { NextFunction, Request, Response } from 'express'
 import { splitSecrets } from '../config/secret-patterns.ts'
 import type { AuditAct } from '../history/audit-chain.ts'
-import { clean } from '../history/clean-text.ts'
 import { requestIdOf } from '../http-answers.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import type { RouteKey } from '../contract/operations/table.ts'
@@ -67,7 +66,7 @@ function actOf(request: Request, response: Response, redactor: Redactor): AuditA
     role: caller.role,
     address: request.ip ?? null,
     action,
-    target: clean(redactor.head(targetOf(request, route.path, body), 300)) || null,
+    target: redactor.head(targetOf(request, route.path, body), 300) || null,
     outcome: status < 400 ? 'done' : status === 401 || status === 403 ? 'refused' : 'failed',
     status,
     details: body === undefined ? null : redactor.head(details(body), MAX_DETAILS),

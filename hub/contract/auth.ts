@@ -5,8 +5,14 @@ export const userNameSchema = z
   .string()
   .min(1, 'a user needs a name')
   .max(100)
-  .regex(/^[^\p{Cc}/]+$/u, 'a user name has no / and no control characters')
+  .regex(/^[^\p{Cc}\p{Cs}/]+$/u, 'a user name has no / and no control characters')
   .refine((name) => name.trim() === name, 'a user name does not begin or end with a space')
+export const keyNameSchema = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'the name of a key has no control characters')
 /** Unless `auth.passwordRules.minLength` says otherwise. */
 export const MIN_PASSWORD_LENGTH = 12
 const passwordSchema = z.string().min(1).max(1_000)
@@ -151,7 +157,7 @@ export const unusedScopesSchema = z.object({
 export type UnusedScopes = z.infer<typeof unusedScopesSchema>
 
 export const createKeySchema = z.strictObject({
-  name: z.string().trim().min(1).max(100),
+  name: keyNameSchema,
   /** At most what the caller may; without it the key may connect to MCP endpoints and nothing else. */
   permissions: z.array(permissionSchema).min(1).optional(),
   scope: scopeSchema.nullable().optional(),
@@ -161,7 +167,7 @@ export const createKeySchema = z.strictObject({
 })
 export const createdKeySchema = keySchema.extend({ secret: z.string() })
 export const editKeySchema = z.strictObject({
-  name: z.string().trim().min(1).max(100).optional(),
+  name: keyNameSchema.optional(),
   scope: scopeSchema.nullable().optional(),
   expiresAt: z.number().int().nullable().optional(),
   toolSearch: z.boolean().nullable().optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { keyNameSchema } from './auth.ts'
 import { meaningSchema } from './meanings.ts'
 import { serverStateSchema } from './servers.ts'
 import { configChangeSchema } from './versions.ts'
@@ -108,7 +109,7 @@ export type PortableConfig = z.infer<typeof portableConfigSchema>
 
 /** `POST /api/admin/deploy-keys`: a code that is exchanged once, within minutes, for a key that only pushes. */
 export const enrolDeployKeySchema = z.strictObject({
-  name: z.string().trim().min(1).max(100),
+  name: keyNameSchema,
   /** How long the key is good, from its enrolment on. */
   days: z.number().int().min(1).max(365).default(90),
   /** Whether it may change which programs run (`servers:exec`); in production only with `server.allowRuntimeStdio`. */

@@ -1,7 +1,6 @@
 import type { Act } from '../auth/audit.ts'
 import type { PushStatus } from '../contract/index.ts'
 import { PRUNED, type AuditAct, type ChainEnd } from './audit-chain.ts'
-import { clean } from './clean-text.ts'
 import { unsaid } from '../say.ts'
 
 const MAX_TARGET = 300
@@ -34,7 +33,7 @@ export function identityAct({ action, by, target, address, ok, details }: Act): 
     actorName: by?.name ?? 'anonymous',
     address: address ?? null,
     action,
-    target: clean(target ?? null, MAX_TARGET),
+    target: target?.slice(0, MAX_TARGET) ?? null,
     outcome: ok === false ? 'refused' : 'done',
     details: details === undefined ? null : JSON.stringify(details),
   }

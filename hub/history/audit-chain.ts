@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { AuditEntry, AuditVerification } from '../contract/index.ts'
 import { say, told, type Said } from '../say.ts'
+import { clean } from './clean-text.ts'
 
 /** An act before it has its place in the chain. */
 export type AuditAct = Omit<AuditEntry, 'seq' | 'hash'>
@@ -15,14 +16,28 @@ export interface ChainEnd {
   hash: string
 }
 
-/** Puts acts behind the end of the chain (null when there is none yet). */
+/** Puts acts behind the end of the chain (null when there is none yet), with texts as every database gives them back. */
 export function chain(end: ChainEnd | null, acts: readonly AuditAct[]): AuditEntry[] {
   let { seq, hash } = end ?? { seq: 0, hash: GENESIS }
-  return acts.map((act) => {
+  return acts.map(cleaned).map((act) => {
     seq++
     hash = hashOf(hash, { ...act, seq })
     return { ...act, seq, hash }
   })
+}
+
+/** What is hashed must be what is stored: names and bodies are what somebody sent, and are cut. */
+function cleaned(act: AuditAct): AuditAct {
+  return {
+    ...act,
+    actor: clean(act.actor),
+    actorName: clean(act.actorName),
+    address: clean(act.address),
+    action: clean(act.action),
+    target: clean(act.target),
+    details: clean(act.details),
+    requestId: clean(act.requestId),
+  }
 }
 
 /** Over the hash before and every field in a fixed order, so that no field can move into its neighbour. */

@@ -130,7 +130,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     return {
       at: exchange.at,
       durationMs: exchange.durationMs,
-      principal: exchange.principal,
+      principal: clean(exchange.principal),
       client: clean(exchange.client, MAX_NAME),
       endpoint: exchange.endpoint,
       server: exchange.server,
@@ -192,10 +192,30 @@ export function createRecorder(options: RecorderOptions): Recorder {
   }
 
   async function writeActs(target: HistoryStore): Promise<void> {
-    if (acts.length === 0) return
-    const written = await target.appendAudit(acts.slice(0, ACTS_AT_ONCE))
-    acts = acts.slice(written.length)
+    const given = acts.slice(0, ACTS_AT_ONCE)
+    if (given.length === 0) return
+    try {
+      await append(target, given)
+    } catch (error) {
+      if (!isRefusedData(error)) throw error
+      // One of them: the others are kept, and trying it again would hold up everything behind it for good.
+      for (const act of given) await append(target, [act]).catch((refusal: unknown) => leaveOut(act, refusal))
+    }
+  }
+
+  async function append(target: HistoryStore, given: readonly AuditAct[]): Promise<void> {
+    const written = await target.appendAudit(given)
+    acts = acts.filter((act) => !given.includes(act))
     for (const entry of written) logAct(entry)
+  }
+
+  function leaveOut(act: AuditAct, error: unknown): void {
+    if (!isRefusedData(error)) throw error
+    acts = acts.filter((other) => other !== act)
+    options.log('error', 'The database refuses an act, which is left out of the audit log', {
+      act,
+      error: error.message,
+    })
   }
 
   /** The log is the second place that has each hash: who changes the database must change the log too. */

@@ -356,6 +356,17 @@ describe.each([
       expect((await store.findAudit({}, { before: 2, limit: 5 })).map(({ seq }) => seq)).toEqual([1])
     }))
 
+  test('keeps acts with texts that a database does not take as they are, and the chain whole', () =>
+    withStore(async (store) => {
+      const odd = 'a\0b \ud83d c'
+      const texts = { actor: odd, actorName: odd, address: odd, target: odd, details: odd, requestId: odd }
+      const given = [act({ ...texts, action: odd }), act({ target: null })]
+      const [first] = await store.appendAudit(given)
+      expect(first).toMatchObject({ actorName: 'a\uFFFDb \uFFFD c' })
+      expect((await store.findAudit({}, { limit: 5 })).at(-1)).toEqual(first)
+      expect(await verifyChain(store.auditChain())).toMatchObject({ ok: true, entries: 2 })
+    }))
+
   test('puts acts of many hubs into one chain', () =>
     withStore(async (first, subject) => {
       // A second hub only where the database is shared; SQLite has one.
@@ -577,6 +588,32 @@ describe('PostgreSQL alone', () => {
     await db.destroy()
     await store.close()
     await subject.dispose()
+  })
+
+  test('an act that the database refuses is left out and said, and those around it are kept', async () => {
+    const subject = await postgresSubject()
+    const said: [string, unknown][] = []
+    const recorder = createRecorder({
+      open: subject.open,
+      limits: () => limits,
+      payloads: () => ({ mode: 'off', maxBytes: 0, redactor: createRedactor() }),
+      onBatch: () => undefined,
+      onAppended: () => undefined,
+      log: (_level, message, data) => said.push([message, data]),
+    })
+    const status = 3_000_000_000
+    for (const each of [act({ target: 'before' }), act({ target: 'refused', status }), act({ target: 'after' })])
+      recorder.audit(each)
+    await recorder.flush(10_000)
+    expect(recorder.failure).toBeNull()
+    const store = await recorder.store()
+    const kept = await store.findAudit({}, { limit: 5 })
+    expect(kept.map(({ target }) => target)).toEqual(['after', 'before'])
+    expect(await verifyChain(store.auditChain())).toMatchObject({ ok: true, entries: 2 })
+    expect(said.filter(([message]) => message.includes('refuses'))).toMatchObject([
+      [expect.any(String), { act: { target: 'refused' }, error: expect.stringContaining('out of range') as string }],
+    ])
+    await recorder.dispose()
   })
 
   test('keeps each day in a partition of its own, and drops whole days', async () => {
