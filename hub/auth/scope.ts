@@ -40,6 +40,11 @@ export const matchesPattern = (pattern: string, name: string): boolean =>
 const allows = (patterns: readonly string[] | undefined, name: string): boolean =>
   patterns !== undefined && matcherOf(patterns)(name)
 
+/** Whether both let the same be seen, as they are written. */
+export function sameScopes(one: Scopes, other: Scopes): boolean {
+  return one === other || one.length + other.length === 0 || JSON.stringify(one) === JSON.stringify(other)
+}
+
 export function serverInScope(scopes: Scopes, server: string): boolean {
   return scopes.every((scope) => allows(scope.servers, server))
 }

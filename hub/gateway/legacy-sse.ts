@@ -75,7 +75,7 @@ export function createLegacySse(options: LegacySseOptions): LegacySse {
       const stream = session?.general
       if (session !== undefined && session.principal !== http.principal.id)
         context.foreignSession(http.principal, session.principal)
-      if (session?.principal !== http.principal.id || !stream) {
+      if (session?.principal !== http.principal.id || !stream || !sessions.keepsScopes(session, http)) {
         refuse(http.response, 404, rpc.invalidRequest, 'The session is not known (any more): open /sse again')
         return
       }

@@ -20,12 +20,13 @@ import {
 import { requestIdOf } from '../http-answers.ts'
 import { exposeUris } from './exposed-uris.ts'
 import { createLateListens, type LateListens } from './late-listens.ts'
-import { checkParamHeaders, outgoingParamHeaders } from './mcp-headers.ts'
+import { outgoingParamHeaders } from './mcp-headers.ts'
 import { modernBody, modernError, pagesRefused, refusesPages, type ResultOrigin } from './modern-result.ts'
 import {
   BadEnvelope,
   checkEnvelope,
   checkMethodHeaders,
+  checkToolHeaders,
   clientOf,
   notifierOf,
   ownerOf,
@@ -208,6 +209,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     const { method } = exchange
     const start = (route: Route): void => {
       const mayBeRetry = WITH_INPUT.has(method) && route.upstream.hello?.era === 'legacy'
+      if (method === 'tools/call') checkToolHeaders(http, route)
       if (mayBeRetry && params['requestState'] !== undefined) resume(http, id, method, params, outlet)
       else if (mayBeRetry && refusesPages(params)) {
         const origin = { era: 'modern', method, serverInfo: http.view.serverInfo } as const
@@ -244,15 +246,11 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       )
     let params = route.params
     let headers: Record<string, string> | undefined
-    if (method === 'tools/call') {
+    if (method === 'tools/call' && upstream.hello?.era !== 'legacy') {
       const expected = route.catalog.headerParams.get(String(params?.['name']))
       const given = route.renamed ? null : http.request.headers
-      const wrong =
-        expected === undefined || given === null ? null : checkParamHeaders(expected, params?.['arguments'], given)
-      if (wrong !== null) throw new McpError(rpc.headerMismatch, wrong)
-      if (upstream.hello?.era !== 'legacy') headers = outgoingParamHeaders(expected, params?.['arguments'], given)
+      headers = outgoingParamHeaders(expected, params?.['arguments'], given)
     }
-    callsOf.set(principal, running + 1)
     exchange.routed(upstream.name, params)
     params = traced(context.traces, exchange, http.request.headers, params)
     const meta = params?.['_meta'] as Params
@@ -320,6 +318,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
         context.onExchange(exchange, params, answer)
       },
     }
+    callsOf.set(principal, running + 1)
     const stop: CancelCall = upstream.call(call)
     function done(): void {
       const left = (callsOf.get(principal) ?? 1) - 1

@@ -6,8 +6,8 @@ import { checkClient, hasProfile, logLevels, type LogLevel } from './call.ts'
 import type { HttpRequest } from './context.ts'
 import { clientLabel } from './exchange.ts'
 import { META, MODERN_VERSIONS, McpError, isObject, rpc, type Params } from './json-rpc.ts'
-import { decodeHeaderValue } from './mcp-headers.ts'
-import type { Viewer } from './view.ts'
+import { checkParamHeaders, decodeHeaderValue } from './mcp-headers.ts'
+import type { Route, Viewer } from './view.ts'
 
 /** A request claims the modern era by its `_meta` version key, or by a version header of that era. */
 export function isModern(message: unknown, headers: IncomingHttpHeaders): boolean {
@@ -103,4 +103,12 @@ export function checkMethodHeaders(http: HttpRequest, message: Params): void {
   const decoded = decodeHeaderValue(given)
   if (decoded === null) throw new McpError(rpc.headerMismatch, 'The header Mcp-Name is not valid Base64')
   if (decoded !== name) throw new McpError(rpc.headerMismatch, `Mcp-Name is ${decoded}, but the request names ${name}`)
+}
+
+/** The headers that repeat arguments, of a call and of each retry of it; throws McpError. */
+export function checkToolHeaders(http: HttpRequest, { catalog, renamed, params }: Route): void {
+  const expected = renamed ? undefined : catalog.headerParams.get(String(params?.['name']))
+  if (expected === undefined) return
+  const wrong = checkParamHeaders(expected, params?.['arguments'], http.request.headers)
+  if (wrong !== null) throw new McpError(rpc.headerMismatch, wrong)
 }

@@ -141,7 +141,7 @@ export class Outlet {
     else for (const piece of body) length += piece.length
     response.writeHead(status, { 'content-type': 'application/json', 'content-length': length })
     // As a string head and body leave in one write.
-    if (length <= ONE_WRITE_BYTES) {
+    if (typeof body === 'string' || length <= ONE_WRITE_BYTES) {
       response.end(typeof body === 'string' ? body : latin1(body), 'latin1')
       return
     }

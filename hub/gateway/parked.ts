@@ -148,6 +148,8 @@ export function createParkingLot(options: {
     },
     answer: (parked, responses) => {
       parked.expiresAt = steadyNow() + options.ttlMs
+      // The handle that brought them is good no more: a second request with it would take the place of the first, unanswered.
+      parked.round++
       for (const [id, question] of [...parked.questions]) {
         const response = isObject(responses) && Object.hasOwn(responses, id) ? responses[id] : undefined
         if (response === undefined) continue

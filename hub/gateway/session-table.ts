@@ -1,3 +1,4 @@
+import { sameScopes } from '../auth/scope.ts'
 import { steadyNow } from '../clock.ts'
 import type { GatewayContext, HttpRequest } from './context.ts'
 import { McpError, rpc, type Params } from './json-rpc.ts'
@@ -14,6 +15,8 @@ export interface SessionTable {
   readonly known: ReadonlyMap<string, Session>
   /** The session that a request names, if it is the caller's and of this endpoint. */
   find: (http: HttpRequest) => Session | null
+  /** False when what its caller is narrowed to has changed, by which it is ended. */
+  keepsScopes: (session: Session, http: HttpRequest) => boolean
   /** When the session that a request names is here, if another hub had it; null when there is nothing to wait for. */
   arrival: (http: HttpRequest) => Promise<void> | null
   /** Throws McpError when there is no room for it. */
@@ -64,7 +67,7 @@ export function createSessionTable(context: GatewayContext): SessionTable {
       maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
       onOverflow: () => context.slowReader(principal),
     }
-    const session = new Session(context.instance, principal, http.view, reader, replays, continued)
+    const session = new Session(context.instance, http.principal, http.view, reader, replays, continued)
     session.begin(params)
     sessions.set(session.id, session)
     perPrincipal.set(principal, (perPrincipal.get(principal) ?? 0) + 1)
@@ -95,9 +98,17 @@ export function createSessionTable(context: GatewayContext): SessionTable {
     // A session of somebody else, or of another endpoint, is as unknown as one that never was.
     if (session === undefined || session.principal !== http.principal.id || session.view.path !== http.view.path)
       return null
+    if (!keepsScopes(session, http)) return null
     session.lastUsed = steadyNow()
     session.hasSpoken = true
     return session
+  }
+
+  /** Its view is what its key was good for when it was opened: after a change of that its client opens another one. */
+  function keepsScopes(session: Session, { principal }: HttpRequest): boolean {
+    if (sameScopes(session.scopes, principal.scopes)) return true
+    end(session)
+    return false
   }
 
   function arrival(http: HttpRequest): Promise<void> | null {
@@ -111,6 +122,7 @@ export function createSessionTable(context: GatewayContext): SessionTable {
   return {
     known: sessions,
     find,
+    keepsScopes,
     arrival,
     create: add,
     opened: (session) => records?.opened(session),

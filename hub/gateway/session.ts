@@ -24,6 +24,8 @@ import {
   type JsonRpcMessage,
   type Params,
 } from './json-rpc.ts'
+import type { Scopes } from '../auth/scope.ts'
+import type { Principal } from './context.ts'
 import { clientLabel } from './exchange.ts'
 import { Outlet, type OutletOptions, type Recorder } from './outlet.ts'
 import { ListWatch } from './list-watch.ts'
@@ -86,6 +88,8 @@ export class Session implements SessionClient {
   /** How many hubs had it before. */
   readonly generation: number
   readonly principal: string
+  /** What its principal was narrowed to when it was opened, and its view with them. */
+  readonly scopes: Scopes
   readonly view: View
   version: string = LATEST_LEGACY
   capabilities: ClientCapabilities = {}
@@ -123,7 +127,7 @@ export class Session implements SessionClient {
 
   constructor(
     instance: string | null,
-    principal: string,
+    principal: Principal,
     view: View,
     reader: OutletOptions,
     space: ReplaySpace,
@@ -132,7 +136,8 @@ export class Session implements SessionClient {
     this.id = continued?.id ?? (instance === null ? '' : `${instance}.`) + randomId()
     this.generation = continued?.generation ?? 0
     this.#askCounter = this.#streamCounter = this.#firstId
-    this.principal = principal
+    this.principal = principal.id
+    this.scopes = principal.scopes
     this.view = view
     this.viewer = this.#asViewer()
     this.lists = new ListWatch(view, this.viewer)

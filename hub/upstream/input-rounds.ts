@@ -72,6 +72,8 @@ export function driveInputRounds(
         ...('requestState' in result ? { requestState: result['requestState'] } : {}),
       })
     } catch (error) {
+      // The other questions of the round are withdrawn while the call's stream can still say so.
+      over.abort()
       const hasNoStream = error instanceof McpError && error.code === rpc.noOwner
       call.finish(Reply.error((hasNoStream ? pagesRequired(requests) : null) ?? toRpcError(error)))
     }

@@ -38,6 +38,9 @@ export interface Questions<Entry extends Asked> {
   endOf: (entry: Entry) => void
 }
 
+/** Of one call, or of none: more is a server in a loop, and each costs a timer and a place at the client. */
+const MAX_OPEN = 100
+
 export function createQuestions<Entry extends Asked>(options: QuestionsOptions<Entry>): Questions<Entry> {
   let waiting = 0
   const open = new Map<JsonRpcId, { owner: Entry | null; controller: AbortController }>()
@@ -52,6 +55,14 @@ export function createQuestions<Entry extends Asked>(options: QuestionsOptions<E
       return `${method} could belong to calls of different clients`
     return newest
   }
+
+  const openOf = (entry: Entry | null): number =>
+    open.size < MAX_OPEN
+      ? 0
+      : open
+          .values()
+          .filter(({ owner }) => owner === entry)
+          .toArray().length
 
   function ask(id: JsonRpcId, method: string, params: Params | undefined, hop: number | null): void {
     if (method === 'ping') {
@@ -73,9 +84,15 @@ export function createQuestions<Entry extends Asked>(options: QuestionsOptions<E
       },
     }
     // A server seldom asks for roots in the course of a call: the answer must not be lost because one ends.
-    const aside = hop === null && method === 'roots/list' ? options.unowned(question) : null
+    const isAside = hop === null && method === 'roots/list' && openOf(null) < MAX_OPEN
+    const aside = isAside ? options.unowned(question) : null
     const owner = aside === null ? ownerOf(method, hop) : 'it is no call’s'
     const entry = typeof owner === 'string' ? null : owner
+    if (aside === null && openOf(entry) >= MAX_OPEN) {
+      const message = `${MAX_OPEN} questions of this call wait for its client already`
+      options.answer(id, { error: { code: rpc.limitExceeded, message } })
+      return
+    }
     const asked = aside ?? (entry === null ? options.unowned(question) : entry.call.ask(question))
     if (asked === null) {
       // Often asked right after the handshake, when there is no call yet. None: the client's own are told once it can be

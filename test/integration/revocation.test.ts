@@ -135,6 +135,22 @@ describe('every open stream ends when', () => {
     expect(await countSessions()).toBe(before)
   })
 
+  it('without one, a session has what its key is good for now', async () => {
+    const made = await addKey(hub, await tokenOf(hub, 'bystander'), { permissions: ['mcp:connect'] })
+    const call = async (session: string): Promise<number> => {
+      const body = { jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 'one__echo', arguments: {} } }
+      const headers = { 'mcp-session-id': session, accept: 'application/json' }
+      return (await ask(hub, 'POST /mcp', { token: made.body.secret, body, headers })).status
+    }
+    const session = await legacySession(made.body.secret)
+    expect(await call(session)).toBe(200)
+    const narrowed = await hub.api('PUT', `/api/keys/${made.body.id}`, { scope: { servers: [] } })
+    expect(narrowed.status).toBe(200)
+    // As one that ended: its client opens another.
+    expect(await call(session)).toBe(404)
+    expect(await legacySession(made.body.secret)).not.toBe('')
+  })
+
   it('a new name of the key leaves them open', async () => {
     const permissions: ('mcp:connect' | 'hub:read')[] = ['mcp:connect', 'hub:read']
     const [renamed, other] = [await addKey(hub, TOKEN, { permissions }), await addKey(hub, TOKEN, { permissions })]

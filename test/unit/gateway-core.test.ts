@@ -322,10 +322,13 @@ describe('a parked call', () => {
       expect(() => lot.find(forged, 'p', 'tools/call', 't')).toThrow(McpError)
     expect(lot.find(requestState, 'p', 'tools/call', 't')).toBe(parked)
     expect(lot.answer(parked, { unknown: 1 })).toBe(false)
-    lot.inputRequired(parked)
+    const next = lot.inputRequired(parked).requestState
     expect(() => lot.find(requestState, 'p', 'tools/call', 't')).toThrow(/start the request over/)
+    expect(lot.find(next, 'p', 'tools/call', 't')).toBe(parked)
     expect(lot.answer(parked, { 'elicitation-1': { action: 'accept' } })).toBe(true)
     await expect(answer).resolves.toEqual({ action: 'accept' })
+    // Sent again while the server works on, it would take the response from the request that brought the answers.
+    expect(() => lot.find(next, 'p', 'tools/call', 't')).toThrow(/start the request over/)
     lot.dispose()
   })
   it('has a limit', () => {

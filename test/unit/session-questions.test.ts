@@ -19,7 +19,7 @@ function client(maxReplayBytesPerSession = 300): {
   answer: (id: string) => void
 } {
   const space = new ReplaySpace(() => ({ maxReplayBytesPerSession, maxReplayBytes: 1e9 }))
-  const session = new Session(null, 'person', view, { maxBufferedBytes: 1e9 }, space)
+  const session = new Session(null, { id: 'person', scopes: [] }, view, { maxBufferedBytes: 1e9 }, space)
   const respond = (): ServerResponse => new ServerResponse(new IncomingMessage(new Socket()))
   let response = respond()
   const outlet = new Outlet(response, true, session.outlets)

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import type { Scopes } from '../../hub/auth/scope.ts'
 import type { GatewayContext, HttpRequest } from '../../hub/gateway/context.ts'
 import type { Session } from '../../hub/gateway/session.ts'
 import { createSessionTable, type SessionTable } from '../../hub/gateway/session-table.ts'
@@ -18,9 +19,9 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const from = (session?: Session): HttpRequest =>
+const from = (session?: Session, scopes: Scopes = []): HttpRequest =>
   ({
-    principal: { id: 'person', scopes: {} },
+    principal: { id: 'person', scopes },
     view,
     request: { headers: session === undefined ? {} : { 'mcp-session-id': session.id } },
   }) as unknown as HttpRequest
@@ -53,4 +54,13 @@ it('keeps one that has a stream open, whatever its client says', () => {
   session.general = { connected: true, retire: () => undefined } as never
   vi.advanceTimersByTime(120 * MINUTES)
   expect(table.known.size).toBe(1)
+})
+
+it('ends one whose key was narrowed or widened since', () => {
+  const [narrowed, widened] = [open(), table.create(from(undefined, [{ servers: ['a'] }]), {})]
+  expect(table.find(from(narrowed, []))).toBe(narrowed)
+  expect(table.find(from(widened, [{ servers: ['a'] }]))).toBe(widened)
+  expect(table.find(from(narrowed, [{ servers: ['a'] }]))).toBeNull()
+  expect(table.find(from(widened))).toBeNull()
+  expect(table.known.size).toBe(0)
 })

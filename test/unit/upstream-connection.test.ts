@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { McpError } from '../../hub/gateway/json-rpc.ts'
+import { McpError, rpc } from '../../hub/gateway/json-rpc.ts'
 import { legacyHello, modernHello, notFound, recordedCall, scripted } from '../fixtures/scripted-channel.ts'
 
 type Script = ReturnType<typeof scripted>
@@ -252,6 +252,20 @@ describe('a log message on a shared pipe', () => {
   )
 })
 
+it('a server that asks without end is answered with an error, and its call goes on', async () => {
+  const script = await legacy()
+  const call = recordedCall()
+  script.connection.call(call)
+  for (let id = 1; id <= 102; id++) script.last().say({ id, method: 'elicitation/create', params: { message: '?' } })
+  expect(call.asked).toHaveLength(100)
+  expect(script.last().answered.map(({ id, error }) => [id, error?.code])).toEqual([
+    [101, rpc.limitExceeded],
+    [102, rpc.limitExceeded],
+  ])
+  script.last().reply(hopOf(script), { result: {} })
+  expect(call.replies).toHaveLength(1)
+})
+
 describe('a call of a legacy client to a modern server', () => {
   const inputRequired = (more: object): { result: unknown } => ({
     result: {
@@ -275,6 +289,27 @@ describe('a call of a legacy client to a modern server', () => {
     expect(params).toEqual({ name: 't', inputResponses: { k: { action: 'accept' } }, ...expected })
     script.last().reply(hopOf(script), { result: { resultType: 'complete', content: [] } })
     expect(call.replies).toHaveLength(1)
+  })
+
+  it('withdraws what else a round asked when one of its questions fails', async () => {
+    const script = await modern()
+    const open: AbortSignal[] = []
+    const call = recordedCall({
+      ask: ({ method, signal }) => {
+        if (method === 'sampling/createMessage') return Promise.reject(new McpError(-32_000, 'The user said no'))
+        open.push(signal)
+        return new Promise(() => undefined)
+      },
+    })
+    script.connection.call(call)
+    const inputRequests = {
+      form: { method: 'elicitation/create', params: { message: '?' } },
+      model: { method: 'sampling/createMessage', params: {} },
+    }
+    script.last().reply(hopOf(script), { result: { resultType: 'input_required', inputRequests } })
+    await expect.poll(() => call.replies).toHaveLength(1)
+    expect(call.replies[0]?.message.error?.message).toBe('The user said no')
+    expect(open.map(({ aborted }) => aborted)).toEqual([true])
   })
 
   it('sends only the answers of the last round, and ends after ten', async () => {
