@@ -22,8 +22,11 @@ export interface LoadStageOptions {
 }
 
 const WARM_UP_LANES = 16
-/** A hub runs for days: what the compiler still does in its first thousands of calls is no cost of a call. */
-const WARM_UP_CALLS = 15_000
+/**
+ * A hub runs for days: what the compiler still does in its first tens of thousands of calls is no cost of a call. With fewer of
+ * them hubs are compared at different stages of it (docs/performance.md, "A hub costs more while it is being compiled").
+ */
+const WARM_UP_CALLS = 60_000
 const WARM_UP_MS = 500
 const WARM_UP_MAX_MS = 6_000
 const SLICES = 3
