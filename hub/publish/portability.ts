@@ -1,14 +1,10 @@
 import { isEnabled, isRemote, type ServerConfig, type StdioServerConfig } from '../contract/index.ts'
 import type { Finding, Target } from '../contract/publish.ts'
 import { say, told, type Said } from '../say.ts'
+import { pathFinding, placesOf } from './local-paths.ts'
 import { findUnpinned } from './unpinned.ts'
 
 type Code = Finding['code']
-
-interface Place {
-  path: string
-  value: string
-}
 
 /** What of a live configuration will not work on a server, and what each server needs there. Pure: looks at names, not at disks. */
 export function findPortabilityIssues(servers: Record<string, ServerConfig>, target: Target): Finding[] {
@@ -33,34 +29,27 @@ export function findPortabilityIssues(servers: Record<string, ServerConfig>, tar
           say`Enable it before publishing, or in the web UI of the target.`,
         ),
       )
-    if (isRemote(config)) {
-      if (isLocalUrl(config.url))
-        findings.push(
-          add(
-            'error',
-            'localhost-url',
-            'url',
-            say`${config.url} points to this computer; on the target it would point to the target itself.`,
-            say`Run that server on the target as well, or give the URL by which the target reaches it.`,
-          ),
-        )
-      return findings
+    if (isRemote(config) && isLocalUrl(config.url))
+      findings.push(
+        add(
+          'error',
+          'localhost-url',
+          'url',
+          say`${config.url} points to this computer; on the target it would point to the target itself.`,
+          say`Run that server on the target as well, or give the URL by which the target reaches it.`,
+        ),
+      )
+    const program = isRemote(config) ? '' : commandName(config.command)
+    const places = placesOf(config).map((place) => ({ ...place, found: pathFinding(place, program, isImage(target)) }))
+    if (!isRemote(config)) {
+      const elsewhere = places.some(({ path, found }) => path === 'command' && found !== null)
+      const command = commandFinding(config, target, elsewhere)
+      if (command !== null) findings.push(add(command.severity, command.code, 'command', command.message, command.cure))
     }
-    const command = commandFinding(config, target)
-    if (command !== null) findings.push(add(command.severity, command.code, 'command', command.message, command.cure))
-    for (const { path, value } of placesOf(config)) {
-      const local = localPathIn(value)
-      if (local !== null)
-        findings.push(
-          add(
-            path === 'command' ? 'error' : 'warning',
-            'local-path',
-            path,
-            say`${local} is a path of this computer.`,
-            say`Put the file or folder on the target and give its path there, or use a package that the target can install.`,
-          ),
-        )
-      else if (path !== 'command' && urlsIn(value).some(isLocalUrl))
+    for (const { path, value, kind, found } of places) {
+      if (found !== null)
+        findings.push(add(path === 'command' ? 'error' : 'warning', 'local-path', path, found.message, found.cure))
+      else if (kind !== 'text' && path !== 'command' && urlsIn(value).some(isLocalUrl))
         findings.push(
           add(
             'warning',
@@ -71,7 +60,8 @@ export function findPortabilityIssues(servers: Record<string, ServerConfig>, tar
           ),
         )
     }
-    const unpinned = findUnpinned(commandName(config.command), config)
+    if (isRemote(config)) return findings
+    const unpinned = findUnpinned(program, config)
     if (unpinned !== null)
       findings.push(
         add(
@@ -145,9 +135,11 @@ export function commandName(command: string): string {
   return base.replace(/\.(?:exe|cmd|bat)$/i, '').toLowerCase()
 }
 
+/** `elsewhere`: it is said already that the command is a file that the target does not have. */
 function commandFinding(
   config: StdioServerConfig,
   target: Target,
+  elsewhere: boolean,
 ): { severity: Finding['severity']; code: Code; message: Said; cure: Said } | null {
   const name = commandName(config.command)
   if (DESKTOP_COMMANDS.has(name) || /\.(?:exe|cmd|bat|app)$/i.test(config.command)) {
@@ -163,7 +155,7 @@ function commandFinding(
       cure,
     }
   }
-  if (WITH_NODE.has(name) || localPathIn(config.command) !== null) return null
+  if (WITH_NODE.has(name) || elsewhere) return null
   const runtime = RUNTIMES[name]
   if (runtime === undefined)
     return {
@@ -199,25 +191,6 @@ function commandFinding(
 /** The hub runs in the generated image, and finds only what is in it. */
 function isImage({ mode }: Target): boolean {
   return mode === 'docker' || mode === 'kubernetes'
-}
-
-function placesOf(config: StdioServerConfig): Place[] {
-  return [
-    { path: 'command', value: config.command },
-    ...(config.args ?? []).map((value, index) => ({ path: `args[${index}]`, value })),
-    ...Object.entries(config.env ?? {}).map(([key, value]) => ({ path: `env.${key}`, value })),
-    ...(config.cwd === undefined ? [] : [{ path: 'cwd', value: config.cwd }]),
-    ...(config.envFile === undefined ? [] : [{ path: 'envFile', value: config.envFile }]),
-    ...(config.hub?.roots ?? []).map((value, index) => ({ path: `hub.roots[${index}]`, value })),
-  ]
-}
-
-/** Folders of a person or of a desktop system; `/usr/bin/x` may well exist on the target. */
-const LOCAL_PATH =
-  /(?:^|[=:,\s"'])((?:file:\/\/)?(?:~[\\/]|\/(?:Users|home|root|Volumes|Applications|mnt\/[a-z]|private|opt\/homebrew)\/|[A-Za-z]:[\\/](?!\/)|\\\\)[^\s"',]*|\$\{(?:home|userHome|workspaceFolder)\}[^\s"',]*)/
-
-function localPathIn(value: string): string | null {
-  return LOCAL_PATH.exec(value)?.[1] ?? null
 }
 
 function urlsIn(value: string): string[] {

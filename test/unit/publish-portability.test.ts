@@ -45,6 +45,67 @@ describe('what will not work on the target', () => {
     },
   )
 
+  it.each(['${file:/home/me/token}', '${file:/run/secrets/x}', '${file:token}'])(
+    'says that the bundle does not hold the file of %s, whoever refers to it',
+    (value) => {
+      expect(codes({ url: 'https://mcp.example.com/mcp', headers: { Authorization: `Bearer ${value}` } })).toEqual([
+        'warning local-path mcpServers.s.headers.Authorization',
+      ])
+      expect(codes({ command: 'node', args: ['-v'], env: { TOKEN: value } })).toEqual([
+        'warning local-path mcpServers.s.env.TOKEN',
+      ])
+    },
+  )
+
+  it('says that certificates of a connection are files of this computer', () => {
+    const tls = { ca: 'ca.pem', cert: '${secret:CERT}', key: '/home/me/key.pem' }
+    expect(codes({ url: 'https://mcp.example.com/mcp', hub: { tls } })).toEqual([
+      'warning local-path mcpServers.s.hub.tls.ca',
+      'warning local-path mcpServers.s.hub.tls.key',
+    ])
+  })
+
+  it.each([
+    ['node', ['./build/index.js'], 'args[0]'],
+    ['node', ['--enable-source-maps', 'server.js'], 'args[1]'],
+    ['uv', ['run', 'src/server.py'], 'args[1]'],
+    ['npx', ['-y', 'server@1.0.0', '.'], 'args[2]'],
+    ['npx', ['-y', 'server@1.0.0', '--root=../files'], 'args[2]'],
+  ])('says that %s %j begins at the folder in which the hub runs here', (command, args, path) => {
+    const found = findPortabilityIssues({ s: { command, args } }, pm2).filter(({ code }) => code === 'local-path')
+    expect(found).toMatchObject([{ severity: 'warning', path: `mcpServers.s.${path}` }])
+  })
+
+  it('says so of a folder, a file of variables and a command as well', () => {
+    expect(codes({ command: 'npx', args: ['-v'], cwd: '.', envFile: '.env' })).toEqual([
+      'warning local-path mcpServers.s.cwd',
+      'warning local-path mcpServers.s.envFile',
+    ])
+    expect(codes({ command: './server' })).toEqual(['error local-path mcpServers.s.command'])
+  })
+
+  it('says what of the target a container does not have', () => {
+    const config = { command: 'node', args: ['/opt/tools/x.js', '--data=/srv/data'], cwd: '/srv/data' }
+    expect(codes(config)).toEqual([])
+    expect(codes(config, docker)).toEqual([
+      'warning local-path mcpServers.s.args[0]',
+      'warning local-path mcpServers.s.args[1]',
+      'warning local-path mcpServers.s.cwd',
+    ])
+    expect(codes({ command: '/opt/tools/x' }, docker)).toEqual(['error local-path mcpServers.s.command'])
+    expect(
+      codes(
+        {
+          command: '/usr/local/bin/node',
+          args: ['/var/lib/mcp-hub/data/x.js', '/tmp/x', 'https://example.com/srv/x', '@scope/name', 'a/b'],
+          env: { DATABASE: 'postgres://db:5432/srv' },
+        },
+        docker,
+      ),
+    ).toEqual([])
+    expect(codes({ url: 'https://mcp.example.com/mcp', headers: { Accept: 'text/html, /x/y' } }, docker)).toEqual([])
+  })
+
   it('names the command inside a Windows wrapper', () => {
     const [finding] = findPortabilityIssues({ s: { command: 'cmd', args: ['/c', 'npx', '-y', 'x'] } }, pm2)
     expect(finding).toMatchObject({
