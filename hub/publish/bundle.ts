@@ -104,9 +104,11 @@ export async function createBundle({
     }),
   ]
   const needs = [...lifted.needs, ...own.needs.filter(({ name }) => lifted.needs.every((need) => need.name !== name))]
-  const context: BundleContext = {
+  const unnamed: BundleContext = {
     target,
     version,
+    // Some artifacts name the release, and its hash is that of what they are without its name.
+    release: version,
     servers: lifted.servers,
     system: own.system,
     profiles,
@@ -115,18 +117,18 @@ export async function createBundle({
     findings: [...findPortabilityIssues(lifted.servers, target), ...lifted.findings].sort(bySeverity),
     paths: targetPaths(target),
   }
-  const files: BundleEntry[] = [
-    ...artifacts
-      .filter(({ when }) => when?.(context) !== false)
-      .map((artifact) => generated(artifact.path, artifact.render(context), artifact.why)),
-    ...(await listBuiltFiles(distDir)),
-  ]
   // Read where they are needed: the command line also runs from source, where nothing takes text files into a module.
   const { opsScripts } = await import('./artifacts/ops-scripts.ts')
-  files.push(...opsScripts.map(({ name, text, why }) => ({ ...generated(`ops/${name}`, text, why), mode: 0o755 })))
-  const contents = [...files.map((file) => `${file.sha256} ${file.path}\n`), targetEnv(context, '')]
-  const release = `${version}-${sha256(contents.join('')).slice(0, 8)}`
-  files.push(
+  const others: BundleEntry[] = [
+    ...(await listBuiltFiles(distDir)),
+    ...opsScripts.map(({ name, text, why }) => ({ ...generated(`ops/${name}`, text, why), mode: 0o755 })),
+  ]
+  const hashed = [...renderAll(unnamed), ...others].map((file) => `${file.sha256} ${file.path}\n`)
+  const release = `${version}-${sha256([...hashed, targetEnv(unnamed, '')].join('')).slice(0, 8)}`
+  const context: BundleContext = { ...unnamed, release }
+  const files: BundleEntry[] = [
+    ...renderAll(context),
+    ...others,
     generated(
       TARGET_ENV,
       targetEnv(context, release),
@@ -134,7 +136,7 @@ export async function createBundle({
     ),
     generated('README.md', readmeEn(context, release), 'The exact steps for this target.'),
     generated('README.zh-CN.md', readmeZh(context, release), 'The exact steps for this target, in Chinese.'),
-  )
+  ]
   files.sort((a, b) => (a.path < b.path ? -1 : 1))
   const manifest = {
     generator: 'mcp-hub',
@@ -166,6 +168,12 @@ export async function createBundle({
     context,
     liftedValues: [...lifted.values, ...own.values],
   }
+}
+
+function renderAll(context: BundleContext): BundleEntry[] {
+  return artifacts
+    .filter(({ when }) => when?.(context) !== false)
+    .map((artifact) => generated(artifact.path, artifact.render(context), artifact.why))
 }
 
 function generated(path: string, text: string, why: string): BundleEntry {

@@ -6,6 +6,8 @@ import type { Need } from './externalise.ts'
 export interface BundleContext {
   target: Target
   version: string
+  /** The name of the bundle: version and hash of its content. */
+  release: string
   /** Without secrets. */
   servers: Record<string, ServerConfig>
   system: SystemFile

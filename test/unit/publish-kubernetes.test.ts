@@ -223,6 +223,19 @@ describe('a cluster', () => {
     expect(text(await bundleFor(), 'helm/values.yaml')).not.toContain('postgres')
   })
 
+  it('names its images by the release, so that another bundle of the same version brings new pods', async () => {
+    const bundles = [await bundleFor(), await bundleFor(shared)]
+    expect(new Set(bundles.map(({ release }) => release)).size).toBe(2)
+    for (const bundle of bundles) {
+      const { images } = parse(text(bundle, 'k8s/kustomization.yaml')) as { images: { newTag: string }[] }
+      expect(images.map(({ newTag }) => newTag)).toEqual([bundle.release, bundle.release])
+      for (const name of ['k8s/hub.yaml', 'k8s/web.yaml', 'helm/values.yaml', 'README.md', 'README.zh-CN.md']) {
+        const tags = Array.from(text(bundle, name).matchAll(/mcp-hub-(?:hub|web|\$IMAGE):([^\s"]+)/g), ([, tag]) => tag)
+        expect([...new Set(tags)], name).toEqual([bundle.release])
+      }
+    }
+  })
+
   it('gives PostgreSQL its password by the environment, because arguments are seen by everybody on the machine', async () => {
     const [pod] = podsOf(one(await bundleFor(shared), 'CronJob', 'mcp-hub-backup'))
     const [, , script = ''] = pod?.initContainers?.[1]?.command ?? []

@@ -15,6 +15,7 @@ function context(options: Partial<TargetInput> = {}): BundleContext {
   return {
     target,
     version: '1.0.0',
+    release: '1.0.0-01234567',
     servers: {},
     system: {},
     profiles: {},

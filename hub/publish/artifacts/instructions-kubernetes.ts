@@ -30,7 +30,7 @@ export interface ClusterInstructions {
 const ENVIRONMENT = '../mcp-hub.env'
 
 export function clusterInstructions(context: BundleContext): ClusterInstructions {
-  const { target, version } = context
+  const { target, release } = context
   const kubectl = `kubectl -n ${names.namespace}`
   const both = [names.hub, names.web]
   const status = both.map((name) => `${kubectl} rollout status deployment/${name} --timeout=300s`).join('\n')
@@ -66,8 +66,8 @@ export function clusterInstructions(context: BundleContext): ClusterInstructions
 docker version         # or another program that builds images`,
     images: `REGISTRY=registry.example.com/mcp-hub
 for IMAGE in hub web; do
-  docker build -f docker/Dockerfile --target "$IMAGE" -t "$REGISTRY/mcp-hub-$IMAGE:${version}" .
-  docker push "$REGISTRY/mcp-hub-$IMAGE:${version}"
+  docker build -f docker/Dockerfile --target "$IMAGE" -t "$REGISTRY/mcp-hub-$IMAGE:${release}" .
+  docker push "$REGISTRY/mcp-hub-$IMAGE:${release}"
 done
 sed -i "s|newName: mcp-hub-|newName: $REGISTRY/mcp-hub-|" k8s/kustomization.yaml`,
     pin: findDigests(context),
@@ -81,7 +81,7 @@ kubectl apply -k k8s
 ${status}`,
     helm: `REGISTRY=registry.example.com/mcp-hub
 helm upgrade --install mcp-hub helm --namespace ${names.namespace} --atomic --timeout 5m \\
-  --set image.hub="$REGISTRY/mcp-hub-hub:${version}" --set image.web="$REGISTRY/mcp-hub-web:${version}"`,
+  --set image.hub="$REGISTRY/mcp-hub-hub:${release}" --set image.web="$REGISTRY/mcp-hub-web:${release}"`,
     check: `curl --fail ${origin}/health
 TOKEN=$(sed -n 's/^MCP_HUB_TOKEN=//p' ${ENVIRONMENT})
 curl --fail --config <(printf 'header = "Authorization: Bearer %s"' "$TOKEN") ${origin}/api/servers

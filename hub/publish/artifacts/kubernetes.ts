@@ -14,7 +14,7 @@ import { clusterValues, isShared } from '../kubernetes/values.ts'
 const kustomization: Artifact = {
   path: 'k8s/kustomization.yaml',
   why: 'Everything together: kubectl apply -k k8s. Here is named which images from which registry are meant.',
-  render: ({ version }) =>
+  render: ({ release }) =>
     stringify(
       {
         apiVersion: 'kustomize.config.k8s.io/v1beta1',
@@ -25,7 +25,7 @@ const kustomization: Artifact = {
         images: ['hub', 'web'].map((image) => ({
           name: `mcp-hub-${image}`,
           newName: `mcp-hub-${image}`,
-          newTag: version,
+          newTag: release,
         })),
       },
       { version: '1.1', lineWidth: 0 },
@@ -49,7 +49,7 @@ ${printDocuments([secretForm(context)])}`,
 const artifactOf = ({ name, why, documents }: ManifestFile): Artifact => ({
   path: `k8s/${name}`,
   why,
-  render: (context) => printDocuments(documents(context, clusterValues(context.target, context.version))),
+  render: (context) => printDocuments(documents(context, clusterValues(context))),
 })
 
 export const kubernetesArtifacts: readonly Artifact[] = [

@@ -47,7 +47,7 @@ export interface Chart {
 }
 
 export function chartOf(context: BundleContext): Chart {
-  const { replicas, ingress, image, ...values } = clusterValues(context.target, context.version)
+  const { replicas, ingress, image, ...values } = clusterValues(context)
   const { database, ...ours } = image
   return {
     values: {

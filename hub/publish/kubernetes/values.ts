@@ -3,6 +3,7 @@ import type { IIoK8sApiCoreV1ResourceRequirements as ResourceRequirements } from
 import type { Target } from '../../contract/publish.ts'
 import { pinned } from '../artifacts/base-images.ts'
 import { storeImages } from '../artifacts/docker-stores.ts'
+import type { BundleContext } from '../context.ts'
 
 /** What people change from one cluster to another: the values of the chart, and what stands in their place in `k8s/`. */
 export interface ClusterValues {
@@ -34,12 +35,13 @@ export const alsoByRequests = (values: ClusterValues): ClusterValues => ({
   replicas: { ...values.replicas, metrics: [...values.replicas.metrics, byRequests] },
 })
 
-export function clusterValues(target: Target, version: string): ClusterValues {
+/** Images are named by the release: with the same name a cluster would go on with what it has. */
+export function clusterValues({ target, release }: BundleContext): ClusterValues {
   return {
     domain: target.domain,
     image: {
-      hub: `mcp-hub-hub:${version}`,
-      web: `mcp-hub-web:${version}`,
+      hub: `mcp-hub-hub:${release}`,
+      web: `mcp-hub-web:${release}`,
       database: pinned(target, storeImages.database),
     },
     replicas: { min: target.instances, max: target.instances * 4, metrics: [byProcessor] },

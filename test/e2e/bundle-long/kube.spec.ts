@@ -5,6 +5,7 @@ import { parseAllDocuments, stringify } from 'yaml'
 import { z } from 'zod'
 import { buildImages, podman, podmanIn } from './images.ts'
 import { startIngress } from './ingress.ts'
+import { releaseOf } from './installed.ts'
 import { createNetwork, type Network } from './network.ts'
 import { DOMAIN, publish, type Published } from './published.ts'
 import { callsAToolInBothEras, fetchAt, receivesAnEvent, refusesStrangers, signsIn, type Place } from './uses.ts'
@@ -72,7 +73,7 @@ const test = base.extend<object, { place: Place }>({
   place: [
     async ({}, use) => {
       const published = await publish('--mode', 'kubernetes')
-      await buildImages(published.bundle, published.version)
+      await buildImages(published.bundle, await releaseOf(published))
       const network = await createNetwork()
       let ingress: Awaited<ReturnType<typeof startIngress>> | null = null
       try {
