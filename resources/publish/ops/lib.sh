@@ -395,12 +395,12 @@ install_crontab() {
 
 uses_nginx() { [[ $MODE != docker ]]; }
 
+default_site=${NGINX_CONF_DIR%/*}/sites-enabled/default
 link_site() {
-  local default
-  default=$(dirname -- "$NGINX_CONF_DIR")/sites-enabled/default
-  if [[ -L $default ]]; then
-    rm -f -- "$default"
-    say "Took $default away: the site of the hub answers for unknown names itself."
+  if [[ -L $default_site ]]; then
+    default_was=$(readlink -- "$default_site")
+    rm -f -- "$default_site"
+    say "Took $default_site away: the site of the hub answers for unknown names itself."
   fi
   point "$NGINX_CONF_DIR/mcp-hub.conf" "$CURRENT/nginx/mcp-hub.conf"
 }
@@ -409,6 +409,8 @@ link_site() {
 leave_site() {
   [[ $(readlink -- "$NGINX_CONF_DIR/mcp-hub.conf") == "$CURRENT/nginx/mcp-hub.conf" ]] || return 0
   rm -f -- "$NGINX_CONF_DIR/mcp-hub.conf" "$INSTALL_DIR/.nginx-read"
+  # Only what this run took away is put back.
+  if [[ -n ${default_was:-} ]]; then ln -s -- "$default_was" "$default_site"; fi
   env -u NGINX "$SYSTEMCTL" is-active --quiet nginx 9>&- || return 0
   quietly env -u NGINX "$SYSTEMCTL" reload-or-restart nginx 9>&-
 }

@@ -183,6 +183,8 @@ switch_back() {
   to=$(<"$BEFORE/current")
   if [[ -z $to ]]; then
     manager_stop || true
+    # A link that leads nowhere would end the nginx of this machine at its next start, with every other site of it.
+    if uses_nginx; then leave_site || true; fi
     rm -f -- "$CURRENT" "$UNPROVEN"
     return 1
   fi
