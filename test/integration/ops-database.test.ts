@@ -78,8 +78,8 @@ async function holds(): Promise<{ servers: string[]; users: string[]; history: s
   }
 }
 
-async function query(text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: postgres.url })
+async function query(text: string, url = postgres.url): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
     return (await client.query<Record<string, unknown>>(text)).rows
@@ -97,13 +97,13 @@ async function everything(): Promise<string> {
   return [dump.replace(/^\\(?:un)?restrict .*$/gm, ''), ...files, await readFile(at('.env'), 'utf8')].join('\n')
 }
 
-/** An archive like the kept one, with another dump, and a list that is right. */
-async function withDump(change: (dump: string) => Promise<void>): Promise<string> {
+/** An archive like the kept one, with one of its files changed, and a list that is right. */
+async function archiveWith(name: string, change: (file: string) => Promise<void>): Promise<string> {
   const folder = path.join(machine.folder, 'changed')
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder)
   execFileSync('tar', ['-xf', archive, '-C', folder])
-  await change(path.join(folder, 'database.dump'))
+  await change(path.join(folder, name))
   const members = (await readdir(folder)).filter((name) => name !== 'SHA256SUMS')
   await writeFile(path.join(folder, 'SHA256SUMS'), execFileSync('sha256sum', members, { cwd: folder }))
   execFileSync('tar', ['-cf', `${folder}.tar`, '--format=ustar', '-C', folder, 'SHA256SUMS', ...members])
@@ -217,7 +217,7 @@ describe('with a database', () => {
     ['that is none', (dump: string) => writeFile(dump, 'no dump')],
   ])('a dump %s changes nothing, although its list is right', async (_what, change) => {
     const before = await everything()
-    const result = await ops('restore.sh', [await withDump(change), '--with-env'])
+    const result = await ops('restore.sh', [await archiveWith('database.dump', change), '--with-env'])
     expect(result).toMatchObject({ code: 65, stderr: expect.stringContaining('nothing was changed') as string })
     expect(await everything()).toBe(before)
   })
@@ -296,6 +296,46 @@ describe('with a database', () => {
       })
     expect(await everything()).toBe(before)
     expect(await machine.pm2('pid')).toBe(running)
+  })
+
+  describe('an archive whose .env names another database', () => {
+    const restore = async (url: string, env: Record<string, string> = {}): Promise<Ended> => {
+      const named = await archiveWith('.env', async (file) => {
+        const text = await readFile(file, 'utf8')
+        await writeFile(file, `${text.replace(/^DATABASE_URL(?:_FILE)?=.*$/gm, '')}\nDATABASE_URL=${url}\n`)
+      })
+      return ops('restore.sh', [named, '--with-env'], env)
+    }
+    const kept = async (): Promise<string[]> =>
+      (await readdir(at('backups'))).filter((name) => name.startsWith('before-restore-'))
+
+    it('that does not answer is refused before anything is touched', async () => {
+      const [before, running] = [await everything(), await machine.pm2('pid')]
+      const result = await restore('postgres://hub@127.0.0.1:1/none')
+      expect(result, result.stderr).toMatchObject({
+        code: 69,
+        stderr: expect.stringMatching(/archive's \.env names it.*restore without --with-env/s) as string,
+      })
+      expect(await everything()).toBe(before)
+      expect(await machine.pm2('pid')).toBe(running)
+    })
+
+    it('keeps what is in that one, and a failure brings back both and .env', { timeout: MINUTE }, async () => {
+      await query('CREATE DATABASE theirs')
+      const theirs = postgres.url.replace(/postgres$/, 'theirs')
+      await query('CREATE TABLE hub_config (n integer); INSERT INTO hub_config VALUES (7)', theirs)
+      // Stands between the scripts and the hubs: with that database they are not healthy.
+      const curl = path.join(machine.folder, 'bin/curl')
+      const text = `#!/bin/sh\nif grep -q /theirs '${at('.env')}'; then exit 22; fi\nexec curl "$@"\n`
+      await writeFile(curl, text, { mode: 0o755 })
+      const here = async () => ({ ...(await holds()), history: [], environment: await machine.environment() })
+      const before = await here()
+      const result = await restore(theirs, { CURL: curl, HEALTH_SECONDS: '3' })
+      expect(result.code, result.stderr).toBe(75)
+      expect(await here()).toEqual(before)
+      expect(await query('SELECT n FROM hub_config', theirs)).toEqual([{ n: 7 }])
+      expect(await kept()).toHaveLength(1)
+    })
   })
 
   it(

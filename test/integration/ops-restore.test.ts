@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import {
+  appendFile,
   chmod,
   cp,
   link,
@@ -279,6 +280,7 @@ describe('a restore', () => {
       await cp(at('backups/latest'), archive, { dereference: true })
       execFileSync('age', ['--recipient', keys[0]?.recipient ?? '', '--output', `${archive}.age`, archive])
       const trees: string[][] = []
+      const aside: string[][] = []
       async function lose(): Promise<void> {
         for (const name of ['.env', 'config', `data/${machine.basePort}`, 'data/accounts'])
           await rm(at(name), { recursive: true, force: true })
@@ -294,8 +296,11 @@ describe('a restore', () => {
         expect(await servers()).toEqual(['kept', 'one'])
         expect(await machine.environment()).toEqual(before)
         trees.push((await readdir(at('config'))).filter((name) => name.endsWith('.json')).sort())
+        aside.push((await readdir(at(`data/${machine.basePort}`))).filter((name) => name.startsWith('before-restore-')))
       }
       expect(trees[1]).toEqual(trees[0])
+      // What the first moved aside is the only copy; what the second did is in the backup before it.
+      expect(aside).toEqual([[expect.stringMatching('before-restore')], aside[0]])
       expect(existsSync(at('config/config'))).toBe(false)
     },
   )
@@ -312,6 +317,28 @@ describe('a restore', () => {
     expect(result.code, result.stderr).toBe(75)
     expect(await realpath(at('backups/latest'))).toMatch(/\.tar\.age$/)
     expect(await servers()).toEqual(['in-force', 'kept', 'one'])
+  })
+})
+
+describe('a restore over a configuration that cannot be read', () => {
+  it('keeps the .env that it replaces, and puts it back when it fails', { timeout: MINUTE }, async () => {
+    const archive = path.join(machine.folder, 'kept.tar')
+    await appendFile(at('.env'), 'MINE=written since\n')
+    await writeFile(at('config/servers.json'), '{ "mcpServers": { "one"')
+    const never = path.join(machine.folder, 'bin/curl')
+    await writeFile(never, '#!/bin/sh\nexit 22\n', { mode: 0o755 })
+    const result = await machine.ops(bundle, 'restore.sh', [archive, '--with-env'], {
+      CURL: never,
+      HEALTH_SECONDS: '1',
+    })
+    expect(result.code, result.stderr).toBe(76)
+    expect(await machine.environment()).toMatchObject({ MINE: 'written since' })
+    const kept = (await readdir(at('backups'))).filter((name) => /^before-restore-.*\.env$/.test(name))
+    expect(kept).toHaveLength(1)
+    const [file = ''] = kept.map((name) => at('backups', name))
+    expect(result.stderr).toContain(file)
+    expect(await readFile(file, 'utf8')).toContain('MINE=written since')
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
   })
 })
 
@@ -340,11 +367,15 @@ describe('a deploy over a broken configuration', () => {
     'encrypts it where backups are, and a backup deletes what was put aside long ago',
     { timeout: 2 * MINUTE },
     async () => {
+      const [dump, env] = [at('backups/before-restore-2020.dump'), at('backups/before-restore-2020.env')]
+      for (const file of [dump, env]) await writeFile(file, '')
+      for (const file of [dump, env]) await utimes(file, 0, 0)
       await writeFile(at('config/servers.json'), '{ "mcpServers": { "canary"')
       const result = await machine.ops(encrypting, 'deploy.sh', ['--config', 'replace'])
       expect(result.code, result.stderr).toBe(0)
       const aside = (await readdir(at('backups'))).filter((name) => name.startsWith('broken-config-'))
       expect(aside).toEqual([expect.stringMatching(/\.tar\.age$/)])
+      expect([existsSync(dump), existsSync(env)]).toEqual([false, true])
       const file = at('backups', aside[0] ?? '')
       expect(await readFile(file, 'latin1')).not.toContain('canary')
       const archive = execFileSync('age', ['--decrypt', '--identity', keys[0]?.file ?? '', file])

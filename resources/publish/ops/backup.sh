@@ -5,7 +5,8 @@
 # deleted: for each hub what `mcp-hub backup` keeps, .env, and with DATABASE_URL a dump of the database. It holds secrets: keep it
 # as you keep those, and keep copies on another machine. Where the target names public keys it is encrypted for them (.age), with
 # its checksum beside it.
-#   BACKUP_DAYS=30   older archives are deleted, but never one of the newest seven; and what deploy.sh put aside as broken
+#   BACKUP_DAYS=30   older archives are deleted, but never one of the newest seven; and what deploy.sh put aside as broken,
+#                    and copies of a database that restore.sh made
 # Ends with 0, or 69 and what is missing, or 73 and what could not be kept; nothing is deleted then.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -80,8 +81,8 @@ while read -r old; do
   kept=$((kept + 1))
   if ((kept > 7)) && [[ -n $(find "$backups/$old" -mtime "+${BACKUP_DAYS:-30}") ]]; then rm -f -- "$backups/$old" "$backups/$old.sha256"; fi
 done < <(find "$backups" -maxdepth 1 -type f '(' -name 'mcp-hub-*.tar' -o -name 'mcp-hub-*.tar.age' ')' -printf '%f\n' | sort -r)
-# What deploy.sh put aside; a folder was made by releases of before.
-find "$backups" -maxdepth 1 -name 'broken-config-*' -mtime "+${BACKUP_DAYS:-30}" -exec rm -rf -- {} +
+# What deploy.sh put aside, where a folder was made by releases of before, and what restore.sh kept of a database.
+find "$backups" -maxdepth 1 '(' -name 'broken-config-*' -o -name 'before-restore-*.dump*' ')' -mtime "+${BACKUP_DAYS:-30}" -exec rm -rf -- {} +
 if encrypts_backups && compgen -G "$backups/mcp-hub-*.tar" >/dev/null; then
   warn "Archives from before the encryption lie in $backups in plain text: delete them when you need them no more."
 fi

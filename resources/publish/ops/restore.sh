@@ -5,7 +5,8 @@
 # backed up first, and comes back when the hubs are not healthy with what was restored. Called twice, it does the same twice.
 #   --identity FILE   the private key of age, for an archive that is encrypted
 #   --with-env        also the .env of the archive, in the place of the one here; without one here that happens anyway
-# Ends with 0 done, 64 the command line, 65 the archive is refused, 69 something is missing here, 75 not healthy and put back.
+# Ends with 0 done, 64 the command line, 65 the archive is refused, 69 something is missing here, 75 not healthy and put back, 76 not
+# healthy, and what was here could not all be put back.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . "$OPS_DIR/encryption.sh"
@@ -49,11 +50,20 @@ finish() {
   if [[ $code != 0 && -n $begun ]]; then
     code=75
     step rollback 'Putting back what was here before'
+    manager_stop
+    if [[ -f $work/kept.dump ]] && ! { start_stores && ENV_FILE=$coming restore_database "$work/kept.dump"; }; then
+      code=76
+      say 'The database could not be put back; where its copy is was told above.'
+    fi
+    # Before the rest: it says to which database that goes.
+    if [[ -f $work/env-before ]]; then restore_env "$work/env-before"; fi
     if [[ -z $safety ]]; then
-      report failed "Nothing could be kept before; what was here lies in $INSTALL_DIR/data/*/before-restore-*."
-    elif manager_stop && restore_from "$work/safety" && restore_env "$work/safety/.env" && manager_reload && wait_healthy; then
+      code=76
+      report failed "No backup could be made before: what was in config/ and data/ lies in $INSTALL_DIR/data/*/before-restore-*."
+    elif restore_from "$work/safety" && manager_reload && wait_healthy; then
       ok 'It is in force again.'
     else
+      code=76
       report failed "It could not be put back: restore $safety by hand."
     fi
   fi
@@ -61,10 +71,12 @@ finish() {
   exit "$code"
 }
 
+start_stores() { if declare -F manager_stores >/dev/null; then manager_stores; fi; }
+
 # restore_from FOLDER: each hub's part to the hub of the same place in the list; the first has the last word on what they share.
 restore_from() {
   local parts at
-  if declare -F manager_stores >/dev/null; then manager_stores || return 1; fi
+  start_stores || return 1
   mapfile -t parts < <(printf '%s\n' "$1"/hub-*.tar.gz | sort --version-sort)
   for ((at = (${#parts[@]} < ${#HUB_PORTS[@]} ? ${#parts[@]} : ${#HUB_PORTS[@]}) - 1; at >= 0; at--)); do
     hub_part "${HUB_PORTS[at]}" "${parts[at]}" || return 1
@@ -72,17 +84,27 @@ restore_from() {
   if [[ -f $1/database.dump ]] && uses_database; then restore_database "$1/database.dump" || return 1; fi
 }
 
+# keep_copy FILE KIND: of what is in no backup, beside those, and encrypted where they are.
 # shellcheck disable=SC2016
-keep_database() {
-  local place
-  place=$INSTALL_DIR/backups/before-restore-$(date -u +%Y%m%dT%H%M%SZ).dump
-  dump_database "$work/database.dump" || return 1
+keep_copy() {
+  local file=$1 place
+  place=$INSTALL_DIR/backups/before-restore-$(date -u +%Y%m%dT%H%M%SZ).$2
   if encrypts_backups; then
-    place+=.age
-    encrypt_file "$work/database.dump" "$work/encrypted" && mv -f -- "$work/encrypted" "$work/database.dump" || return 1
+    place+=.age file=$work/encrypted
+    encrypt_file "$1" "$file" || return 1
   fi
-  as_hub sh -c 'umask 077 && cat >"$1"' sh "$place" <"$work/database.dump" && say "The database is kept in $place"
+  as_hub sh -c 'umask 077 && cat >"$1"' sh "$place" <"$file" && say "Kept before it is replaced: $place"
 }
+
+# Where nothing is the hub's, nothing is replaced.
+keep_database() {
+  local found
+  found=$(with_database "$PSQL" --no-psqlrc --tuples-only --no-align --command "SELECT 1 FROM pg_class WHERE relname LIKE 'hub\_%' LIMIT 1") || return 1
+  [[ -n $found ]] || return 0
+  dump_database "$work/kept.dump" && keep_copy "$work/kept.dump" dump
+}
+
+database_named() { if [[ -n $(env_value DATABASE_URL) ]]; then env_value DATABASE_URL; else cat -- "$(env_value DATABASE_URL_FILE)"; fi 2>/dev/null; }
 
 # All that is the hub's goes, also tables of a later release that the dump does not know: its hub would make them again, and fail.
 # In one transaction: whatever ends in the middle, no COMMIT comes, and the database is as it was.
@@ -150,7 +172,9 @@ elif uses_database; then
   warn 'It holds no dump: the database stays as it is.'
 fi
 coming_env "$work/new/.env" >"$work/env"
-if [[ -n $with_env || ! -f $ENV_FILE ]]; then check_files "$work/env" "the archive's .env"; else check_files; fi
+coming=$ENV_FILE
+if [[ -n $with_env || ! -f $ENV_FILE ]]; then coming=$work/env; fi
+if [[ $coming == "$ENV_FILE" ]]; then check_files; else check_files "$coming" "the archive's .env"; fi
 ok 'It is whole.'
 
 step backup 'Keeping what is here'
@@ -159,15 +183,24 @@ if MCP_HUB_STEPS='' COPY_TO=3 bash "$OPS_DIR/backup.sh" >&2 9>&- 3>"$work/safety
   open_archive "$work/safety.tar" "$work/safety" || die 69 'The backup of what is here cannot be read back. Nothing was changed.'
   ok "$safety"
 else
-  # Files are moved aside; a database can only be copied.
-  if [[ -f $work/new/database.dump ]] && uses_database; then keep_database || die 69 'The database cannot be kept. Nothing was changed.'; fi
+  # Files are moved aside; a database and .env can only be copied.
+  if [[ $coming != "$ENV_FILE" && -f $ENV_FILE ]]; then keep_copy "$ENV_FILE" env || die 69 "$ENV_FILE cannot be kept. Nothing was changed."; fi
   skip 'What is here is broken and cannot be kept as a backup; it is moved aside instead.'
+fi
+if [[ -f $ENV_FILE ]]; then cp -- "$ENV_FILE" "$work/env-before"; fi
+# A backup has the database of here, and the archive's .env may name another one.
+if [[ -f $work/new/database.dump ]] && ENV_FILE=$coming uses_database &&
+  [[ -z $safety || $(ENV_FILE=$coming database_named) != "$(database_named)" ]]; then
+  ENV_FILE=$coming keep_database || {
+    [[ $coming == "$ENV_FILE" ]] || say "The archive's .env names it. To restore into the database that $ENV_FILE names, restore without --with-env."
+    die 69 'The database cannot be kept. Nothing was changed.'
+  }
 fi
 
 step switch 'Putting the archive in its place'
 begun=yes
 manager_stop
-if [[ -n $with_env || ! -f $ENV_FILE ]]; then restore_env "$work/env"; fi
+if [[ $coming != "$ENV_FILE" ]]; then restore_env "$coming"; fi
 restore_from "$work/new" || die 75 'Restoring failed. The reason is above.'
 ok 'Done.'
 
@@ -178,5 +211,6 @@ ok "${#HUB_PORTS[@]} on ${PORTS// /, }"
 step health 'Waiting until they are healthy'
 wait_healthy || die 75 'They did not become healthy.'
 begun=''
-if [[ -n $safety ]]; then as_hub find "$INSTALL_DIR/data" -mindepth 2 -maxdepth 2 -name 'before-restore-*' -exec rm -rf -- {} +; fi
+# What this run moved aside is in the backup; of an earlier one it may be the only copy.
+if [[ -n $safety ]]; then find "$INSTALL_DIR/data" -mindepth 2 -maxdepth 2 -name 'before-restore-*' -newer "$work/env" -print0 | as_hub xargs -0r rm -rf --; fi
 ok "What the archive holds is in force.${safety:+ What was here before: $safety}"
