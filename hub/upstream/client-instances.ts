@@ -71,9 +71,10 @@ export function createClientInstances(options: () => ClientInstancesOptions): Cl
       if (known !== undefined) return known
       if (groups.size > MAX_REMEMBERED)
         for (const [other, { instances }] of groups) if (instances.length === 0) groups.delete(other)
-      const { open, onReady, exclusive, maxLanes, waitMs } = options()
+      const { open, onReady, onGone, exclusive, maxLanes, waitMs } = options()
       const lanes = createLanes({
         onReady,
+        onGone,
         exclusive,
         personal: capabilitiesOfProfile(profile)['roots'] !== undefined,
         max: maxLanes,

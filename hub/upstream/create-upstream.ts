@@ -68,6 +68,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     open: openForClient,
     // Until now its client was shown what the plain connection offers.
     onReady: () => events.onCatalog(listKinds),
+    onGone: () => calls.settled(),
     // On Streamable HTTP each call has a stream of its own, which tells whose question it is.
     exclusive: primary?.connection.isShared ?? true,
     maxLanes: MAX_LANES,

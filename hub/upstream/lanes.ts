@@ -42,6 +42,8 @@ export interface LaneOptions {
   open: (onLost: () => void, whose: LaneClients) => OpenedLane
   /** It is there, and what it offers is known. */
   onReady: () => void
+  /** One went away, and the calls that were under way on it with it. */
+  onGone: () => void
   /**
    * One client at a time on a connection: where a server's question does not name its call (a pipe, HTTP+SSE), nothing else
    * keeps it from reaching another client.
@@ -128,6 +130,7 @@ export function createLanes(options: LaneOptions): Lanes {
     lanes = lanes.filter((other) => other !== lane)
     for (const [owner, home] of homes) if (home === lane) homes.delete(owner)
     waiting.shift()?.()
+    options.onGone()
   }
 
   function free(resident: Resident): Lane | null {

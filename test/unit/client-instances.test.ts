@@ -77,6 +77,40 @@ describe('the limit of connections for single clients', () => {
   })
 })
 
+describe('calls that wait for their turn', () => {
+  const hub = { maxConcurrentCalls: 1, startTimeoutMs: 200 }
+
+  it('have it when the connection goes on which the call before them was under way', async () => {
+    const { server, upstream, until, call } = memoryUpstream({ command: 'memory', hub })
+    upstream.start()
+    await until('running')
+    server.silent.add('tools/call')
+    const lost = call({ owner: 'first', capabilities: elicitation })
+    await expect.poll(() => server.connections[1]?.sent.includes('tools/call')).toBe(true)
+    server.silent.clear()
+    const next = call({ owner: 'second', capabilities: elicitation })
+    const plain = call()
+    await expect.poll(() => server.connections[2]?.sent.includes('tools/list')).toBe(true)
+    // What its handshake leaves behind frees a place too.
+    for (let turns = 0; turns < 20; turns++) await turn()
+    server.connections[1]!.crash()
+    expect((await lost).message.error?.message).toContain('exited with code 1')
+    expect((await Promise.all([next, plain])).map(({ isError }) => isError)).toEqual([false, false])
+  })
+
+  it('have it when a connection does not come up whose handshake took the place', async () => {
+    const { server, upstream, until, call } = memoryUpstream({ command: 'memory', hub })
+    upstream.start()
+    await until('running')
+    server.silent.add('initialize')
+    const refused = call({ capabilities: elicitation })
+    await expect.poll(() => server.connections[1]?.sent.includes('initialize')).toBe(true)
+    const plain = call()
+    expect((await refused).message.error?.message).toContain('did not start for this client')
+    expect((await plain).isError).toBe(false)
+  })
+})
+
 it('what a client’s own connection offers is told once it is known', async () => {
   const capabilities = { elicitation: {} }
   const known: boolean[] = []
@@ -98,6 +132,7 @@ describe('clients that wait for a connection', () => {
     const lanes = createLanes({
       open: () => ({ instance, ready: Promise.resolve() }),
       onReady: () => undefined,
+      onGone: () => undefined,
       exclusive: true,
       personal: false,
       max: 1,
