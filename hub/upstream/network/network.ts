@@ -37,7 +37,6 @@ export interface ServerNetwork {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000
-const MAX_CONNECTIONS = 256
 /** The environment's proxy is for what is outside. */
 const NEVER_PROXIED = 'localhost,127.0.0.1,[::1]'
 
@@ -152,7 +151,8 @@ async function openDispatcher(
   // The name is that of the server; whatever else its sign-in needs has its own.
   const secure = own && tls?.servername !== undefined ? { ...context, servername: tls.servername } : context
   const options: Agent.Options = {
-    connections: MAX_CONNECTIONS,
+    // As many as there are exchanges: hub.maxConcurrentCalls limits the calls, and the answers that a server waits for in a
+    // call must not stand in line behind calls that wait for theirs.
     pipelining: 1,
     // One stream a connection: with HTTP/2 one slow reader holds up all others.
     allowH2: false,
