@@ -88,6 +88,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   let hello: ServerHello | null = null
   let sweeper: NodeJS.Timeout | null = null
   let closed = false
+  /** It was closed from here, for good. */
+  let stopped = false
   let lastFailure: Reason | null = null
   let lastStatus: number | null = null
   let closeReason: Reason | null = null
@@ -162,6 +164,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     replace: async (open) => {
       await channel.close(true)
+      // Whoever closed it meanwhile closed the one before: nobody would end another process.
+      if (stopped) throw new Error('The server was stopped')
       closed = false
       closeReason = null
       channel = open(handlers)
@@ -386,6 +390,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     close: async (atOnce = false) => {
       closed = true
+      stopped = true
       stopSweeper()
       for (const hop of pending.keys())
         finish(hop, Reply.error({ code: rpc.serverUnavailable, message: 'The server was stopped' }))

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { legacyHello, modernHello, notFound, scripted, type ScriptedChannel } from '../fixtures/scripted-channel.ts'
 
@@ -62,6 +63,24 @@ describe('the probe', () => {
     expect((await connection.start()).era).toBe('legacy')
     expect(channels.map(({ sent }) => sent.map(({ method }) => method))).toEqual([['server/discover'], ['initialize']])
     expect(channels[0]?.closed).toBe(true)
+  })
+
+  it('that a server exits on is followed by no second process once the connection is closed', async () => {
+    const { connection, channels } = scripted(function (this: ScriptedChannel, { method }) {
+      if (method === 'initialize') return legacyHello
+      queueMicrotask(() => channels[0]?.handlers.onClose(exited))
+      return undefined
+    })
+    let release: () => void = () => undefined
+    const gone = new Promise<void>((resolve) => (release = resolve))
+    channels[0]!.close = () => gone
+    const start = connection.start().catch((error: unknown) => error)
+    await turn()
+    const closed = connection.close()
+    release()
+    await closed
+    expect(await start).toMatchObject({ reason: exited })
+    expect(channels).toHaveLength(1)
   })
 
   it('that a server exits on is not followed by a second process where it is spared', async () => {
