@@ -297,8 +297,10 @@ export function createHttpChannel(target: HttpTarget, handlers: ChannelHandlers,
         },
         onResponseData: ignore,
         onResponseEnd: () => then?.(),
-        onResponseError: (_controller, error) =>
-          handlers.onLog('hub', 'warn', `${method} could not be delivered: ${error.message}`),
+        onResponseError: (_controller, error) => {
+          handlers.onLog('hub', 'warn', `${method} could not be delivered: ${error.message}`)
+          then?.()
+        },
         onRefused: (reason, status) => {
           handlers.onLog('hub', 'warn', `${method} could not be delivered: ${reason.message}`)
           refused(reason, status)

@@ -25,6 +25,11 @@ export function isMessage({ event, data }: EventSourceMessage): boolean {
   return data !== '' && (event === undefined || event === 'message')
 }
 
+/** Whether an answer says that the stream cannot be had now, rather than never. */
+function isPassing(status: number): boolean {
+  return status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501)
+}
+
 /** How long a stream is waited with that ended, by the time that its server names; timers count no further. */
 export function waitBefore(retryMs: number): number {
   return Math.min(Math.max(retryMs, MIN_RETRY_MS), 2 ** 31 - 1)
@@ -37,7 +42,10 @@ export interface UnaskedStream {
   close: () => void
 }
 
-/** Once it was there it is asked for again and again: a server that went away comes back, and has then to be heard. */
+/**
+ * It is asked for again and again, unless the server has none: one that is busy or went away comes back, and has then to be
+ * heard.
+ */
 export function createUnaskedStream(options: UnaskedStreamOptions): UnaskedStream {
   const { requester, handlers, maxResponseBytes, session } = options
   let controller: Dispatcher.DispatchController | null = null
@@ -49,6 +57,7 @@ export function createUnaskedStream(options: UnaskedStreamOptions): UnaskedStrea
     let retryMs = Math.min(1_000 * 2 ** attempt, 30_000)
     let last = lastEventId
     let opened = false
+    let hasNone = false
     const decoder = new StringDecoder('utf8')
     const parser = createParser({
       onEvent: (event) => {
@@ -65,8 +74,8 @@ export function createUnaskedStream(options: UnaskedStreamOptions): UnaskedStrea
     })
     const again = (): void => {
       controller = null
-      if (!options.isWanted() || listened !== session() || !(opened || wasOpen)) return
-      timer = setTimeout(() => listen(last, opened ? 0 : attempt + 1, true), waitBefore(retryMs)).unref()
+      if (!options.isWanted() || listened !== session() || hasNone) return
+      timer = setTimeout(() => listen(last, opened ? 0 : attempt + 1, opened || wasOpen), waitBefore(retryMs)).unref()
     }
     const headers = { ...options.headers(), ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }) }
     requester.send(
@@ -75,7 +84,9 @@ export function createUnaskedStream(options: UnaskedStreamOptions): UnaskedStrea
         onRequestStart: (started) => (controller = started),
         onResponseStart: (started, status, responseHeaders) => {
           opened = status === 200 && String(responseHeaders['content-type'] ?? '').startsWith('text/event-stream')
-          if (opened && wasOpen && lastEventId === '') handlers.onGap()
+          hasNone = !opened && !wasOpen && !isPassing(status)
+          // One that comes late has not been heard until now, as one that was away.
+          if (opened && (wasOpen || attempt > 0) && lastEventId === '') handlers.onGap()
           else if (wasOpen && status === 400 && lastEventId !== '') last = ''
           else if (wasOpen && (status === 404 || status === 400)) handlers.onSessionLost(null)
           if (!opened) started.abort(new Error('no stream'))

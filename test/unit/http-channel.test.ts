@@ -1,4 +1,5 @@
-import { afterEach, expect, it } from 'vitest'
+import type { Dispatcher } from 'undici'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ChannelHandlers } from '../../hub/upstream/channel.ts'
 import { createHttpChannel } from '../../hub/upstream/http-channel.ts'
 import { createServerNetwork } from '../../hub/upstream/network/network.ts'
@@ -38,4 +39,70 @@ it('an answer that a call waits for is delivered, however many calls keep their 
     channel.send(id, JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call' }), { method: 'tools/call' } as never)
   channel.answer('q', JSON.stringify({ jsonrpc: '2.0', id: 'q', result: {} }))
   await expect.poll(() => server.requests.some(({ message }) => message?.id === 'q')).toBe(true)
+})
+
+describe('the stream for messages that belong to no request', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  /** A legacy session whose server answers, or breaks (null), as the test decides. */
+  async function session() {
+    const sent: { method: string; end: (status: number | null, type?: string) => void }[] = []
+    const dispatch = ({ method }: { method: string }, handler: Dispatcher.DispatchHandler): boolean => {
+      const abort = (error: Error): void => handler.onResponseError?.(control, error)
+      const control = { abort } as unknown as Dispatcher.DispatchController
+      const end = (status: number | null, type = 'text/plain'): void => {
+        if (status === null) {
+          abort(new Error('broken'))
+          return
+        }
+        handler.onResponseStart?.(control, status, { 'content-type': type })
+        if (method === 'POST') handler.onResponseEnd?.(control, {})
+      }
+      sent.push({ method, end })
+      handler.onRequestStart?.(control, {})
+      return true
+    }
+    let gaps = 0
+    const dispatcher = { dispatch } as unknown as Dispatcher
+    const channel = createHttpChannel(
+      { url: 'http://s/mcp', headers: {}, connect: () => Promise.resolve(dispatcher), authorization: null },
+      { ...handlers, onGap: () => gaps++ },
+      { maxResponseBytes: 1_000 },
+    )
+    await channel.open()
+    channel.established('2025-11-25', false)
+    channel.notify('{}', 'notifications/initialized')
+    return { sent, gaps: () => gaps }
+  }
+
+  it.each([null, 429, 500, 503])('is asked for until it is there, if the first answer is %s', async (first) => {
+    const { sent, gaps } = await session()
+    sent[0]?.end(202)
+    sent[1]?.end(first)
+    vi.advanceTimersByTime(1_000)
+    sent[2]?.end(first)
+    vi.advanceTimersByTime(2_000)
+    expect(sent.map(({ method }) => method)).toEqual(['POST', 'GET', 'GET', 'GET'])
+    expect(gaps()).toBe(0)
+    sent[3]?.end(200, 'text/event-stream')
+    // What was told before nobody heard.
+    expect(gaps()).toBe(1)
+  })
+
+  it.each([200, 400, 404, 405, 501])('is not asked for again where the answer is %i', async (status) => {
+    const { sent } = await session()
+    sent[0]?.end(202)
+    sent[1]?.end(503)
+    vi.advanceTimersByTime(1_000)
+    sent[2]?.end(status)
+    vi.advanceTimersByTime(60_000)
+    expect(sent.map(({ method }) => method)).toEqual(['POST', 'GET', 'GET'])
+  })
+
+  it('is asked for although it is not known whether the server heard of the end of the handshake', async () => {
+    const { sent } = await session()
+    sent[0]?.end(null)
+    expect(sent.map(({ method }) => method)).toEqual(['POST', 'GET'])
+  })
 })
