@@ -155,6 +155,14 @@ export function createLanes(options: LaneOptions): Lanes {
     if (homes.size > MAX_HOMES && oldest !== undefined) homes.delete(oldest)
   }
 
+  /** Another client of its own ends that a connection belongs to one. */
+  function inhabit(lane: Lane, resident: Resident): void {
+    settle(resident.owner, lane)
+    const known = lane.resident
+    if (known === undefined || (known?.owner === resident.owner && known.client === undefined)) lane.resident = resident
+    else if (known?.owner !== resident.owner) lane.resident = null
+  }
+
   function announceRoots(lane: Lane, resident: Resident): void {
     lane.rooted = resident
     lane.instance.connection.notify('notifications/roots/list_changed')
@@ -188,10 +196,8 @@ export function createLanes(options: LaneOptions): Lanes {
     const taken = lane
     taken.owner = resident.owner
     taken.inFlight++
-    settle(resident.owner, taken)
+    inhabit(taken, resident)
     const isAnother = taken.last !== resident.owner
-    if (taken.resident === undefined) taken.resident = resident
-    else if (taken.resident?.owner !== resident.owner) taken.resident = null
     taken.last = resident.owner
     let released = false
     const release = (): void => {
@@ -241,7 +247,7 @@ export function createLanes(options: LaneOptions): Lanes {
     },
     home: async (owner) => {
       const lane = homes.get(owner) ?? free({ owner }) ?? lanes[0] ?? add({ owner })
-      settle(owner, lane)
+      inhabit(lane, { owner })
       await lane.ready
       return lane.instance
     },

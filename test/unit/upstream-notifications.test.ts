@@ -59,6 +59,29 @@ describe('what a server says outside of any call', () => {
     expect([mine.heard.length, other.heard.length]).toEqual([1, 0])
   })
 
+  it('is heard by nobody once the connection of one client carries a subscription of another', async () => {
+    const { upstream, server, call, say } = await setUp()
+    server.results['resources/subscribe'] = {}
+    const mine = listener('mine')
+    await call({ client: mine, capabilities: asked })
+    const client = { owner: 'other', principal: 'person', capabilities: asked, wantsLogs: false }
+    await upstream.subscribe({ uri: 'r://1', client, updated: () => undefined })
+    expect(server.connections[1]!.sent).toContain('resources/subscribe')
+    say(1, { method: 'notifications/custom' })
+    expect(mine.heard).toEqual([])
+  })
+
+  it('is heard by a client whose subscription was there before its first call', async () => {
+    const { upstream, server, call, say } = await setUp()
+    server.results['resources/subscribe'] = {}
+    const mine = listener('mine')
+    const client = { owner: 'client', principal: 'person', capabilities: asked, wantsLogs: false }
+    await upstream.subscribe({ uri: 'r://1', client, updated: () => undefined })
+    await call({ client: mine, capabilities: asked })
+    say(1, { method: 'notifications/custom' })
+    expect(mine.heard).toEqual([['notifications/custom', undefined]])
+  })
+
   it('is no question, but for roots: those of the client that the connection was opened for', async () => {
     const { upstream, say, told } = await setUp()
     await upstream.instanceFor('person', rooted, { owner: 'client', client: listener('mine') })
