@@ -94,6 +94,8 @@ export function createInstance(options: InstanceOptions): Instance {
   /** Those of them that the server has agreed to tell of. */
   let heard: ReadonlySet<string> = new Set()
   let stopListen: CancelCall | null = null
+  /** The number of the subscription that counts. */
+  let listens = 0
 
   const connection = createConnection({
     ...options,
@@ -223,6 +225,7 @@ export function createInstance(options: InstanceOptions): Instance {
       return
     }
     const startedAt = performance.now()
+    const mine = ++listens
     const stop = connection.call({
       method: 'subscriptions/listen',
       params: { notifications: filter },
@@ -250,7 +253,8 @@ export function createInstance(options: InstanceOptions): Instance {
       finish: (reply) => {
         replaced?.('subscriptions changed')
         settled()
-        if (closed || stopListen !== stop) return
+        if (closed || mine !== listens) return
+        listens++
         stopListen = null
         if (reply.isError && reply.message.error?.code === rpc.methodNotFound) return
         const next = performance.now() - startedAt > HEALTHY_LISTEN_MS ? 0 : attempt + 1
@@ -260,7 +264,8 @@ export function createInstance(options: InstanceOptions): Instance {
         }, delay).unref()
       },
     })
-    stopListen = stop
+    // It can have ended before it was begun: what cannot be sent fails at once.
+    if (mine === listens) stopListen = stop
   }
 
   /** How a task stands: what became of it before it was listened to was not heard. */

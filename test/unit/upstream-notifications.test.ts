@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest'
+import { setImmediate as turn } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { SessionClient } from '../../hub/gateway/call.ts'
 import { legacyHello, recordedCall, scripted } from '../fixtures/scripted-channel.ts'
 import { memoryUpstream } from '../fixtures/memory-upstream.ts'
@@ -114,5 +115,32 @@ describe('what a server says outside of any call', () => {
     const [at] = [1, 2, 3, 4, 5, 6, 7, 8].filter((connection) => told(connection).some(isAnnouncement))
     say(at!, { id: 'r', method: 'roots/list' })
     await expect.poll(() => told(at!)).toContainEqual(rootsOf('client-8', 'r'))
+  })
+})
+
+describe('the subscription to what a modern server tells', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout'] }))
+  afterEach(() => void vi.useRealTimers())
+
+  it('that a server cannot take now ends nothing, and is asked for again', async () => {
+    const { upstream, server, until } = memoryUpstream()
+    const capabilities = { tools: { listChanged: true } }
+    server.results['server/discover'] = {
+      resultType: 'complete',
+      supportedVersions: ['2026-07-28'],
+      capabilities,
+    }
+    server.silent.add('subscriptions/listen')
+    upstream.start()
+    await until('running')
+    const listens = (): number =>
+      server.connections[0]!.sent.filter((method) => method === 'subscriptions/listen').length
+    for (let turns = 0; listens() < 1 && turns < 50; turns++) await turn()
+    server.stuck = true
+    upstream.setTasks(new Set(['t']))
+    expect(listens()).toBe(2)
+    server.stuck = false
+    vi.advanceTimersByTime(1_000)
+    expect(listens()).toBe(3)
   })
 })
