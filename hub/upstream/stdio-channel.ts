@@ -259,15 +259,24 @@ function lastReply(line: Buffer): Reply | null {
   }
 }
 
+/** What stands beside a result or an error, as it is usually written, and as some write it that sort their keys. */
+const USUAL = String.raw`"jsonrpc":\s*"2\.0",\s*"id":\s*(\d+)`
+const SORTED = String.raw`"id":\s*(\d+),\s*"jsonrpc":\s*"2\.0"`
+const AT_HEAD = new RegExp(String.raw`^\s*\{\s*(?:${USUAL}|${SORTED}),`)
+const AT_TAIL = new RegExp(String.raw`(?:${USUAL}|${SORTED})\s*\}\s*$`)
+
 /** The id of an answer of which only the beginning is known. */
 function idAtHead(head: Buffer): number | null {
-  const id = /^\s*\{\s*"jsonrpc":\s*"2\.0",\s*"id":\s*(\d+),/.exec(head.toString('latin1'))?.[1]
-  return id === undefined ? null : Number(id)
+  return idIn(AT_HEAD.exec(head.toString('latin1')))
 }
 
 /** The same of its end. */
 function idAtTail(tail: Buffer): number | null {
-  const id = /"jsonrpc":\s*"2\.0",\s*"id":\s*(\d+)\s*\}\s*$/.exec(tail.toString('latin1'))?.[1]
+  return idIn(AT_TAIL.exec(tail.toString('latin1')))
+}
+
+function idIn(found: RegExpExecArray | null): number | null {
+  const id = found?.[1] ?? found?.[2]
   return id === undefined ? null : Number(id)
 }
 
