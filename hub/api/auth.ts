@@ -102,11 +102,12 @@ export function authRoutes(
 
   on('POST /api/auth/logout', async (request, response) => {
     const secure = isSecure(request, trust)
+    const { refreshToken } = bodyOf(request, refreshSchema)
     for (const cookie of ['session', 'refresh'] as const)
       response.append('set-cookie', cookieHeader(cookie, '', 0, secure))
     // The cookies go in any case; that the session itself could not be ended must be told.
     const { signIn } = await people()
-    await signIn.logout(await options.identify(request), readCookie(request, 'refresh', secure))
+    await signIn.logout(await options.identify(request), refreshToken ?? readCookie(request, 'refresh', secure))
     response.status(204).end()
   })
 

@@ -2,6 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import type { ErrorCode } from '../contract/index.ts'
 import { memoize } from '../memo.ts'
 
+/**
+ * At any port: through a tunnel, `kubectl port-forward` or a container's mapping a client names the port at its own end. A page
+ * cannot choose it: browsers name the port that they connect to, and an `Origin` must match it exactly.
+ */
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]'])
 
 export interface GuardOptions {

@@ -65,7 +65,7 @@ export const api = {
     request('POST /api/auth/login', sessionSchema, { body: { username, password } }),
   changePassword: (current: string, next: string) =>
     request('POST /api/auth/password', sessionSchema, { body: { current, next } }),
-  logout: () => perform('POST /api/auth/logout'),
+  logout: () => perform('POST /api/auth/logout', { body: {} }),
   setup: (body: BodyOf<'POST /api/auth/setup'>) => perform('POST /api/auth/setup', { body }),
 
   hub: (signal?: AbortSignal) => request('GET /api/hub', hubStatusSchema, { signal }),

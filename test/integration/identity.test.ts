@@ -160,6 +160,17 @@ describe('users and their sessions', () => {
     expect((await ask(hub, 'GET /api/servers', { token })).status).toBe(401)
   })
 
+  it('ends the session with the refresh token of a program, whose access token may have ended', async () => {
+    const { accessToken, refreshToken } = (await login(hub, 'admin')).body
+    const out = (token: unknown) => ask(hub, 'POST /api/auth/logout', { body: { refreshToken: token } })
+    expect((await out(`${refreshToken}x`)).status).toBe(204)
+    expect((await out(7)).status).toBe(400)
+    expect((await ask(hub, 'GET /api/servers', { token: accessToken })).status).toBe(200)
+    expect((await out(refreshToken)).status).toBe(204)
+    expect((await ask(hub, 'GET /api/servers', { token: accessToken })).status).toBe(401)
+    expect((await ask(hub, 'POST /api/auth/refresh', { body: { refreshToken } })).status).toBe(401)
+  })
+
   it('a removed user is gone with keys and sessions', async () => {
     const token = await tokenOf(hub, 'leaver')
     const key = await addKey(hub, token, { permissions: ['servers:read'] })

@@ -15,6 +15,12 @@ describe('DNS rebinding (CVE-2025-66414, CVE-2025-66416, CVE-2026-34742)', () =>
       expect(refusal({ host })).toBeNull()
     },
   )
+  it('a loopback name is ours at any port, as a tunnel or a mapping of containers brings it, for its own page only', () => {
+    expect(refusal({ host: 'localhost:9999' })).toBeNull()
+    expect(refusal({ host: 'localhost:9999', origin: 'http://localhost:9999' })).toBeNull()
+    for (const origin of ['http://localhost:3000', 'http://localhost', 'http://127.0.0.1:9999'])
+      expect(refusal({ host: 'localhost:9999', origin })).toBe('HUB_ORIGIN_REFUSED')
+  })
   it.each([
     '',
     'evil.example',

@@ -38,7 +38,10 @@ export const accessOperations = {
     body: refreshSchema,
     answer: sessionSchema,
   },
-  'POST /api/auth/logout': { summary: 'End the session' },
+  'POST /api/auth/logout': {
+    summary: 'End the session that the access token, the cookie or the refresh token belongs to',
+    body: refreshSchema,
+  },
   'POST /api/auth/password': {
     summary: 'Change one’s own password; every other session ends',
     body: changePasswordSchema,
