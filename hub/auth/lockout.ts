@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { steadyNow } from '../clock.ts'
 import type { Cluster, Limiter } from '../cluster/cluster.ts'
@@ -44,6 +45,8 @@ export function createLockout(
   const byPlace = cluster.limiter({ name: 'login-place', points: PLACE_FAILURES, durationMs: PLACE_WINDOW_MS, kind })
   let made: { attempts: number; durationMs: number; byNameAndPlace: Limiter; byName: Limiter } | null = null
   const notes = cluster.notes('lockouts')
+  /** Part of what a user's tries are counted under, once the user was unlocked: whatever was counted before counts no more. */
+  const epochs = cluster.notes('lockout-epochs')
   let delayed = 0
 
   /** Made anew when the settings are; what was counted is in the store. */
@@ -59,8 +62,11 @@ export function createLockout(
     return made
   }
 
-  const keyOf = ({ user, address, device }: Attempt): string =>
-    device === null ? `${user}\n${placeOf(address)}` : `${user}\ndevice ${device}`
+  async function keyOf({ user, address, device }: Attempt): Promise<string> {
+    const epoch = await epochs.get(user)
+    const key = device === null ? `${user}\n${placeOf(address)}` : `${user}\ndevice ${device}`
+    return epoch === null ? key : `${key}\n${epoch}`
+  }
 
   function refuse(resetMs: number): never {
     const minutes = Math.max(1, Math.ceil(resetMs / 60_000))
@@ -73,10 +79,11 @@ export function createLockout(
   return {
     admit: async (attempt) => {
       const { attempts, byNameAndPlace, byName } = limiters()
-      const own = await byNameAndPlace.take(keyOf(attempt))
+      const key = await keyOf(attempt)
+      const own = await byNameAndPlace.take(key)
       if (!own.passed) {
         // Said once, for people to see.
-        if (own.taken === attempts + 1) await note(attempt, now() + own.resetMs)
+        if (own.taken === attempts + 1) await note(key, attempt, now() + own.resetMs)
         refuse(own.resetMs)
       }
       if (attempt.device !== null) return
@@ -98,41 +105,38 @@ export function createLockout(
     },
     succeeded: async (attempt) => {
       const { byNameAndPlace, byName } = limiters()
-      await byNameAndPlace.clear(keyOf(attempt))
+      await byNameAndPlace.clear(await keyOf(attempt))
       if (attempt.device !== null) return
       await byPlace.take(placeOf(attempt.address), -1)
       await byName.clear(attempt.user)
     },
     unchecked: async (attempt) => {
       const { byNameAndPlace, byName } = limiters()
-      await byNameAndPlace.take(keyOf(attempt), -1)
+      await byNameAndPlace.take(await keyOf(attempt), -1)
       if (attempt.device !== null) return
       await byPlace.take(placeOf(attempt.address), -1)
       await byName.take(attempt.user, -1)
     },
-    list: async () => {
-      const entries = [...(await notes.read())].map(([key, text]) => ({ key, ...(JSON.parse(text) as Note) }))
-      const over = entries.filter(({ until }) => until <= now())
-      for (const { key } of over) await notes.delete(key)
-      return entries.filter(({ until }) => until > now()).map(({ user, address, until }) => ({ user, address, until }))
-    },
+    list: async () => (await present()).map(({ user, address, until }) => ({ user, address, until })),
     unlock: async (user) => {
-      const { byNameAndPlace, byName } = limiters()
-      for (const [key, text] of await notes.read()) {
-        if ((JSON.parse(text) as Note).user !== user) continue
-        await byNameAndPlace.clear(key)
-        await notes.delete(key)
-      }
-      await byName.clear(user)
+      // Which places are locked is noted for people only, and not without limit.
+      await epochs.put(new Map([[user, randomBytes(6).toString('hex')]]))
+      for (const noted of await present()) if (noted.user === user) await notes.delete(noted.key)
+      await limiters().byName.clear(user)
     },
   }
 
-  async function note(attempt: Attempt, until: number): Promise<void> {
-    const known = await notes.read()
+  /** The notes of locks that last; those of others are taken away. */
+  async function present(): Promise<(Note & { key: string })[]> {
+    const entries = [...(await notes.read())].map(([key, text]) => ({ key, ...(JSON.parse(text) as Note) }))
+    for (const { key, until } of entries) if (until <= now()) await notes.delete(key)
+    return entries.filter(({ until }) => until > now())
+  }
+
+  async function note(key: string, { user, address }: Attempt, until: number): Promise<void> {
     // A list for people; who tries a thousand names fills no store.
-    if (known.size >= MAX_LISTED) return
-    const { user, address } = attempt
-    await notes.put(new Map([[keyOf(attempt), JSON.stringify({ user, address, until } satisfies Note)]]))
+    if ((await present()).length >= MAX_LISTED) return
+    await notes.put(new Map([[key, JSON.stringify({ user, address, until } satisfies Note)]]))
   }
 }
 

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createLockout, type Attempt } from '../../hub/auth/lockout.ts'
 import type { Cluster, SessionRecord } from '../../hub/cluster/cluster.ts'
 import { openLocalCluster } from '../../hub/cluster/local.ts'
 import { openRedisCluster } from '../../hub/cluster/redis.ts'
@@ -184,6 +185,33 @@ describe.each([
     expect(await limiter.take('bob', -1)).toMatchObject({ taken: 0 })
     await limiter.clear('ann')
     expect(await limiter.take('ann')).toMatchObject({ passed: true, taken: 1 })
+  })
+
+  it('unlocks a name however many are locked, and shows what is locked once old locks have ended', async () => {
+    const lockout = createLockout(stand.one, () => ({ attempts: 1, durationMs: HOUR }), now)
+    const [ann, bob] = ['ann', 'bob'].map((user) => ({ user, address: '192.0.2.1', device: null }))
+    const crowd = (until: number): ReadonlyMap<string, string> => {
+      const all = Array.from({ length: 1_000 }, (_, at) => ({ user: `stranger-${at}`, address: '192.0.2.9', until }))
+      return new Map(all.map((note) => [`${note.user}\n${note.address}`, JSON.stringify(note)]))
+    }
+    const lock = async (attempt: Attempt): Promise<void> => {
+      await lockout.admit(attempt)
+      await expect(lockout.admit(attempt)).rejects.toMatchObject({ code: 'HUB_LOGIN_LOCKED' })
+    }
+    await stand.one.notes('lockouts').put(crowd(now() + HOUR))
+    await lock(ann!)
+    await lock(bob!)
+    const other = createLockout(stand.other, () => ({ attempts: 1, durationMs: HOUR }), now)
+    await other.unlock('ann')
+    await lock(ann!)
+    await other.unlock('ann')
+    await lock(ann!)
+    await expect(lockout.admit(bob!)).rejects.toMatchObject({ code: 'HUB_LOGIN_LOCKED' })
+
+    await stand.one.notes('lockouts').put(crowd(now() - 1))
+    await other.unlock('bob')
+    await lock(bob!)
+    expect((await other.list()).map(({ user }) => user)).toEqual(['bob'])
   })
 
   it('keeps notes by kind', async () => {
