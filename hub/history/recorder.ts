@@ -70,6 +70,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
   let batches: Batch[] = []
   let held = 0
   let acts: AuditAct[] = []
+  /** Those of them that are on their way to the store. */
+  let sent: readonly AuditAct[] = []
   let dropped = 0
   let failure: Words | null = null
   let store: Promise<HistoryStore> | null = null
@@ -159,7 +161,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
   function audit(act: AuditAct): void {
     acts.push(act)
     if (acts.length > capacity) {
-      const lost = acts.shift()
+      const at = acts.findIndex((waiting) => !sent.includes(waiting))
+      const [lost] = acts.splice(at, 1)
       options.log('error', 'An act could not be kept in the audit log', { act: lost })
     }
     pump()
@@ -194,12 +197,15 @@ export function createRecorder(options: RecorderOptions): Recorder {
   async function writeActs(target: HistoryStore): Promise<void> {
     const given = acts.slice(0, ACTS_AT_ONCE)
     if (given.length === 0) return
+    sent = given
     try {
       await append(target, given)
     } catch (error) {
       if (!isRefusedData(error)) throw error
       // One of them: the others are kept, and trying it again would hold up everything behind it for good.
       for (const act of given) await append(target, [act]).catch((refusal: unknown) => leaveOut(act, refusal))
+    } finally {
+      sent = []
     }
   }
 

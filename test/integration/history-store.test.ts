@@ -498,6 +498,40 @@ describe('SQLite alone', () => {
     await folder.dispose()
   })
 
+  test('loses the oldest act that waits when too many do, and never one that is being written', async () => {
+    const folder = await temporaryFolder()
+    const lost: unknown[] = []
+    const asked = Promise.withResolvers<undefined>()
+    const mayWrite = Promise.withResolvers<undefined>()
+    const recorder = createRecorder({
+      open: async () => {
+        const store = await openSqliteStore({ dataDir: folder.path, onDamaged: () => undefined })
+        const appendAudit: HistoryStore['appendAudit'] = async (acts) => {
+          asked.resolve(undefined)
+          await mayWrite.promise
+          return store.appendAudit(acts)
+        }
+        return { ...store, appendAudit }
+      },
+      limits: () => limits,
+      payloads: () => ({ mode: 'off', maxBytes: 1, redactor: createRedactor() }),
+      onBatch: () => undefined,
+      onAppended: () => undefined,
+      log: (level, _message, data) => level === 'error' && lost.push(data),
+      capacity: 3,
+    })
+    recorder.audit(act({ target: 'being written' }))
+    await asked.promise
+    for (const target of ['first', 'second', 'third', 'fourth']) recorder.audit(act({ target }))
+    mayWrite.resolve(undefined)
+    await recorder.flush(10_000)
+    const kept = await (await recorder.store()).findAudit({}, { limit: 5 })
+    expect(kept.map(({ target }) => target)).toEqual(['fourth', 'third', 'being written'])
+    expect(lost).toMatchObject([{ act: { target: 'first' } }, { act: { target: 'second' } }])
+    await recorder.dispose()
+    await folder.dispose()
+  })
+
   test('reads each page along the key from its cursor on, or by the index of words, and sorts nothing', async () => {
     const folder = await temporaryFolder()
     const store = await openSqliteStore({ dataDir: folder.path, onDamaged: () => undefined })
