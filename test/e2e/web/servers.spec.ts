@@ -22,6 +22,28 @@ test('a pasted server is tried without being saved, added, and from then on can 
   await page.getByRole('link', { name: 'Add server' }).click()
   await expect(page.getByLabel('Configuration, command or URL')).toBeFocused()
 
+  await test.step('what was begun is not lost by going elsewhere', async () => {
+    const asked: string[] = []
+    page.on('dialog', (dialog) => {
+      asked.push(dialog.message())
+      void dialog.dismiss()
+    })
+    const main = page.getByRole('navigation', { name: 'Main' })
+    for (const way of ['Command', 'URL'])
+      await page.getByRole('radio', { name: way, exact: true }).check({ force: true })
+    await main.getByRole('link', { name: 'Servers' }).click()
+    await expect(page).toHaveURL(/\/servers$/)
+    expect(asked).toEqual([])
+
+    await page.getByRole('link', { name: 'Add server' }).click()
+    await page.getByLabel('Configuration, command or URL').fill('npx begun')
+    await main.getByRole('link', { name: 'Tools' }).click()
+    await expect.poll(() => asked.length).toBe(1)
+    await expect(page).toHaveURL(/\/servers\/add$/)
+    await expect(page.getByLabel('Configuration, command or URL')).toHaveValue('npx begun')
+    page.removeAllListeners('dialog')
+  })
+
   await test.step('a paste that is none says what is wrong', async () => {
     await page.getByLabel('Configuration, command or URL').fill('{ "mcpServers": ')
     await page.getByRole('button', { name: 'Review' }).click()
