@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { looksLikeSecret, splitSecrets } from '../../hub/config/secret-patterns.ts'
+import { checkSecrets } from '../../hub/publish/checks/secrets.ts'
 import { externaliseSecrets } from '../../hub/publish/externalise.ts'
 
 describe('a value that looks like a secret', () => {
@@ -145,6 +146,32 @@ describe('taking the secrets out of a configuration', () => {
         const text = JSON.stringify(servers).replace(/\$\{secret:\w+\}/g, '')
         for (const value of [a, b, c, d]) expect(text).not.toContain(value)
       }),
+    )
+  })
+})
+
+describe('the search for secrets in what was generated', () => {
+  const search = (text: string, ...liftedValues: string[]) =>
+    checkSecrets({
+      files: [{ path: 'a.json', text, why: '', bytes: 0, sha256: '', mode: 0o644 }],
+      liftedValues,
+    })
+
+  it.each(['plain-secret', 'with"a quote', 'with\\a backslash', 'two\nlines of it'])(
+    'finds %j in any file',
+    (value) => {
+      expect(search(`x ${value} y`, value)).toMatchObject({ outcome: 'failed', artifact: 'a.json' })
+      expect(search(JSON.stringify({ key: value }), value)).toMatchObject({ outcome: 'failed', artifact: 'a.json' })
+      expect(search('{}', value)).toMatchObject({ outcome: 'passed' })
+    },
+  )
+
+  it('says how many it looked for', () => {
+    expect(search('{}', 'plain-secret').message).toBe(
+      'No generated file holds any of the 1 secrets of this configuration.',
+    )
+    expect(search('short', 'plain-secret', 'short').message).toBe(
+      'No generated file holds any of the 1 secrets that were looked for; not looked for: 1, which are shorter than 8 characters.',
     )
   })
 })

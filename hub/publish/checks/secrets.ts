@@ -3,17 +3,24 @@ import { say } from '../../say.ts'
 import type { Bundle } from '../bundle.ts'
 import { failed, passed } from './outcome.ts'
 
-/** The promise that matters most, looked at in the finished files. Shorter values may be ordinary words. */
-export function checkSecrets(bundle: Bundle): Check {
-  const values = bundle.liftedValues.filter((value) => value.length >= 8)
-  const leaking = bundle.files.find(({ text }) => text !== null && values.some((value) => text.includes(value)))
-  if (leaking === undefined)
-    return passed(
-      'secrets',
-      'search',
-      say`No generated file holds any of the ${bundle.liftedValues.length} secrets of this configuration.`,
-    )
-  return failed(leaking.path, 'search', say`The value of a secret is in this file.`, {
-    cure: say`Do not publish. Move the secret into the vault, and report this as a fault.`,
-  })
+/** Shorter values may be ordinary words, which any file may hold. */
+const SHORTEST = 8
+
+/** The promise that matters most, looked at in the finished files: as it is, and as JSON and YAML write it between quotes. */
+export function checkSecrets({ files, liftedValues }: Pick<Bundle, 'files' | 'liftedValues'>): Check {
+  const values = liftedValues.filter((value) => value.length >= SHORTEST)
+  const written = values.flatMap((value) => [value, JSON.stringify(value).slice(1, -1)])
+  const leaking = files.find(({ text }) => text !== null && written.some((value) => text.includes(value)))
+  if (leaking !== undefined)
+    return failed(leaking.path, 'search', say`The value of a secret is in this file.`, {
+      cure: say`Do not publish. Move the secret into the vault, and report this as a fault.`,
+    })
+  const short = liftedValues.length - values.length
+  return passed(
+    'secrets',
+    'search',
+    short === 0
+      ? say`No generated file holds any of the ${values.length} secrets of this configuration.`
+      : say`No generated file holds any of the ${values.length} secrets that were looked for; not looked for: ${short}, which are shorter than ${SHORTEST} characters.`,
+  )
 }
