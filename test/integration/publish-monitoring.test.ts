@@ -78,4 +78,11 @@ describe.skipIf(nft === null)('nftables', () => {
       fault: { line: expect.any(Number) as number },
     })
   })
+
+  it('has the port of SSH in one place', async () => {
+    const moved = altered('define ssh_port = 22', 'define ssh_port = 2222')
+    expect(await checkFirewall(moved, await own())).toMatchObject({ outcome: 'passed' })
+    const text = moved.files.find(({ path }) => path === 'ops/firewall.nft')?.text ?? ''
+    expect(text.replaceAll(/^#.*$/gm, '')).not.toMatch(/\b22\b/)
+  })
 })

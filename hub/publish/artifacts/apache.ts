@@ -24,6 +24,7 @@ export const apacheSite: Artifact = {
       .join('')
     return `# MCP Hub at ${publicOrigin(target)}. Generated: change the target and publish again instead of editing.
 # a2enmod ssl http2 proxy proxy_http${ports.length > 1 ? ' proxy_balancer lbmethod_byrequests' : ''} headers rewrite && ln -s ${paths.current}/apache/mcp-hub.conf /etc/apache2/sites-enabled/000-mcp-hub.conf
+# ops/deploy.sh and a push do not deploy to such a target: they want nginx, and give it these ports. Hubs behind Apache are started by hand.
 # nginx is what a bundle is made for: it also limits sign-ins and connections by address, and sends a client without a session to one
 # hub. Here the hub does that alone.${ports.length > 1 ? ` Of several hubs all that has no session of another goes to the one on ${first}; while a hub is gone the next one takes what was its.` : ''}
 ${listen.map((port) => `Listen ${port}\n`).join('')}

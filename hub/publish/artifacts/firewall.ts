@@ -11,6 +11,9 @@ export const firewall: Artifact = {
 # A table of its own: rules of others stay. What one of them drops is dropped all the same. Ports that Docker publishes do not pass
 # through here; they are forwarded, and Docker has its own rules for that.
 
+# Where SSH listens on another port, change it in a copy first, or you lock yourself out; this file is one of the bundle's.
+define ssh_port = 22
+
 table inet mcp_hub
 delete table inet mcp_hub
 
@@ -43,9 +46,9 @@ table inet mcp_hub {
     ip6 saddr fe80::/10 udp dport 546 accept
 
     # Whoever knocks more than ten times a minute waits, the others do not.
-    tcp dport 22 ct state new update @ssh4 { ip saddr limit rate over 10/minute burst 10 packets } drop
-    tcp dport 22 ct state new update @ssh6 { ip6 saddr limit rate over 10/minute burst 10 packets } drop
-    tcp dport 22 accept
+    tcp dport $ssh_port ct state new update @ssh4 { ip saddr limit rate over 10/minute burst 10 packets } drop
+    tcp dport $ssh_port ct state new update @ssh6 { ip6 saddr limit rate over 10/minute burst 10 packets } drop
+    tcp dport $ssh_port accept
 
     tcp dport ${tcp} accept
   }

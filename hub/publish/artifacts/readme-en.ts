@@ -179,6 +179,7 @@ ${run.firewall}
 \`\`\`
 
 The hub itself listens ${docker ? 'inside its network only' : 'on 127.0.0.1 only'}. Metrics at \`/api/metrics\` are refused from outside.
+Where SSH listens on another port than 22, put that in its place first, or you lock yourself out.
 Without ufw: \`ops/firewall.nft\`, whose first lines say how to try it without being locked out.
 
 ## Monitoring
