@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Documents } from '../config/documents.ts'
 import type { Fault, SystemFile } from '../contract/index.ts'
+import type { Log } from '../observe/log.ts'
 import type { Audit } from './audit.ts'
 import { anonymousCaller, type Caller } from './caller.ts'
 import { fixedDefault } from '../config/settings.ts'
@@ -31,6 +32,7 @@ export interface IdentityOptions {
   openCluster: () => Promise<Cluster>
   announceSetup: (code: string) => void
   audit: Audit
+  log: Log
   now?: () => number
 }
 
@@ -77,6 +79,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     file,
     notes: async () => (await openCluster()).notes('key-uses'),
     audit,
+    log: options.log,
     now,
   })
   const keyToolSearch = createKeyToolSearch(file.current)
@@ -115,7 +118,14 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     const users = createUsers({ file, cluster: opened, passwords, rules, signIn, setupCode, audit, now })
     return { signIn, users, dispose: () => passwords.dispose() }
   }
-  const people = (): Promise<People> | null => (isServer ? (loaded ??= load()) : null)
+  /** Where the store could not be opened, the next one who asks tries again. */
+  function people(): Promise<People> | null {
+    if (!isServer || loaded !== null) return loaded
+    const loading = load()
+    loaded = loading
+    loading.catch(() => (loaded = null))
+    return loading
+  }
 
   if (isServer && isEmpty() && options.adminPassword !== undefined) {
     const { createPasswords } = await import('./passwords.ts')
@@ -177,7 +187,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     dispose: async () => {
       await keys.dispose()
       await file.dispose()
-      await (await loaded)?.dispose()
+      await (await loaded?.catch(() => null))?.dispose()
     },
   }
   return identity

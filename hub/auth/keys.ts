@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { roleGrants, type Key, type Permission, type Scope } from '../contract/index.ts'
 import type { Notes } from '../cluster/cluster.ts'
 import { HubError } from '../hub-error.ts'
+import type { Log } from '../observe/log.ts'
 import { say } from '../say.ts'
 import type { Audit } from './audit.ts'
 import { may, type Caller } from './caller.ts'
@@ -51,6 +52,11 @@ export interface Invitation {
   days: number
 }
 
+interface Use {
+  at: number
+  address: string
+}
+
 interface Known {
   caller: Caller
   id: string
@@ -61,19 +67,26 @@ export function createKeys(options: {
   file: IdentityFile
   notes: () => Promise<Notes>
   audit: Audit
+  log: Log
   now: () => number
 }): Keys {
-  const { file, audit, now } = options
+  const { file, audit, log, now } = options
   const known = new Map<string, Known>()
-  const uses = new Map<string, { at: number; address: string }>()
+  const uses = new Map<string, Use>()
   file.onChange(() => known.clear())
   const flusher = setInterval(() => void flush(), FLUSH_MS).unref()
 
+  /** Those that cannot be kept are kept here until they can. */
   async function flush(): Promise<void> {
     if (uses.size === 0) return
-    const entries = new Map([...uses].map(([id, use]) => [id, JSON.stringify(use)]))
+    const unkept = new Map(uses)
     uses.clear()
-    await (await options.notes()).put(entries)
+    try {
+      await (await options.notes()).put(new Map([...unkept].map(([id, use]) => [id, JSON.stringify(use)])))
+    } catch (error) {
+      for (const [id, use] of unkept) if (!uses.has(id)) uses.set(id, use)
+      log('warn', 'When keys were used last could not be kept; it is tried again', { error: String(error) })
+    }
   }
 
   function callerOf(entry: KeyEntry): Caller | null {
@@ -131,27 +144,9 @@ export function createKeys(options: {
     await flush()
     const read = entries.length === 0 ? new Map<string, string>() : await (await options.notes()).read()
     return entries.map((entry) => {
-      const use = read.get(entry.id)
-      const { at, address } = use === undefined ? {} : (JSON.parse(use) as { at: number; address: string })
-      return {
-        id: entry.id,
-        name: entry.name,
-        prefix: `${PREFIX}${entry.id}_`,
-        owner: entry.owner,
-        permissions: entry.permissions,
-        scope: entry.scope ?? null,
-        toolSearch: entry.toolSearch ?? null,
-        purpose: entry.purpose ?? null,
-        createdAt: entry.createdAt,
-        expiresAt: entry.expiresAt ?? null,
-        lastUsedAt: at ?? null,
-        lastUsedFrom: address ?? null,
-      }
+      const kept = read.get(entry.id)
+      return keyOf(entry, uses.get(entry.id) ?? (kept === undefined ? null : (JSON.parse(kept) as Use)))
     })
-  }
-
-  async function described(entry: KeyEntry): Promise<Key> {
-    return (await describe([entry]))[0] as Key
   }
 
   function checkExpiry(expiresAt: number | null | undefined): void {
@@ -214,7 +209,8 @@ export function createKeys(options: {
       }
       await add(caller, entry, 'key.create')
       audit({ action: 'key.create', by: caller, target: entry.id, details: { name, permissions } })
-      return { ...(await described(entry)), secret: tokenOf(entry.id, secret) }
+      // Nothing that may be away is asked: the secret is told once.
+      return { ...keyOf(entry, null), secret: tokenOf(entry.id, secret) }
     },
     invite: async (caller, { name, days, programs }) => {
       const permissions: Permission[] = programs ? ['config:push', 'servers:exec'] : ['config:push']
@@ -258,7 +254,7 @@ export function createKeys(options: {
         }
       })
       audit({ action: 'key.enrol', by: caller, target: value.id, details: { name: value.name, days: lasts } })
-      return { ...(await described(value)), secret: tokenOf(value.id, secret) }
+      return { ...keyOf(value, null), secret: tokenOf(value.id, secret) }
     },
     edit: async (caller, id, { name, scope, expiresAt, toolSearch }) => {
       const next = await file.change('keys', id, { by: caller.name, reason: 'key.change' }, (found): KeyEntry => {
@@ -284,7 +280,7 @@ export function createKeys(options: {
         }
       })
       audit({ action: 'key.change', by: caller, target: id, details: { name, scope, expiresAt, toolSearch } })
-      return described(next)
+      return (await describe([next]))[0] as Key
     },
     remove: async (caller, id) => {
       let name = ''
@@ -293,12 +289,12 @@ export function createKeys(options: {
         return undefined
       })
       uses.delete(id)
-      await (await options.notes()).delete(id)
       audit({ action: 'key.delete', by: caller, target: id, details: { name } })
+      await (await options.notes()).delete(id)
     },
     dispose: async () => {
       clearInterval(flusher)
-      await flush().catch(() => undefined)
+      await flush()
     },
   }
 }
@@ -307,6 +303,23 @@ function spent(): never {
   throw new HubError('HUB_UNAUTHENTICATED', say`The code was used already`, {
     cure: say`Make another: mcp-hub deploy-key enrol at the hub, or POST /api/admin/deploy-keys.`,
   })
+}
+
+function keyOf(entry: KeyEntry, use: Use | null): Key {
+  return {
+    id: entry.id,
+    name: entry.name,
+    prefix: `${PREFIX}${entry.id}_`,
+    owner: entry.owner,
+    permissions: entry.permissions,
+    scope: entry.scope ?? null,
+    toolSearch: entry.toolSearch ?? null,
+    purpose: entry.purpose ?? null,
+    createdAt: entry.createdAt,
+    expiresAt: entry.expiresAt ?? null,
+    lastUsedAt: use?.at ?? null,
+    lastUsedFrom: use?.address ?? null,
+  }
 }
 
 const newSecret = (): string => randomBytes(32).toString('base64url')

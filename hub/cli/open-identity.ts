@@ -14,6 +14,7 @@ import { BrokenFile } from '../faults.ts'
 import { identityAct } from '../history/acts.ts'
 import type { AuditAct } from '../history/audit-chain.ts'
 import { HubError } from '../hub-error.ts'
+import type { Log } from '../observe/log.ts'
 import { readSecretFile } from '../secrets/environment.ts'
 import { appendAudit } from './audit.ts'
 import { CommandError, exitCodes, type Io, type Values } from './command.ts'
@@ -55,12 +56,13 @@ export async function withIdentity<T>(
     explain,
   )
   const store = await openConfigStore(documents, sources, systemOverrides(given))
+  const log: Log = (level, message, data) => {
+    if (level === 'error') io.err(`${message}: ${JSON.stringify(data)}\n`)
+  }
   const cluster = createClusterSource({
     redisUrl: givenText(given, 'REDIS_URL') ?? null,
     dir: givenText(given, 'ACCOUNTS_DIR') ?? dataDir,
-    log: (level, message, data) => {
-      if (level === 'error') io.err(`${message}: ${JSON.stringify(data)}\n`)
-    },
+    log,
   })
   const acts: AuditAct[] = []
   const operator = consoleCaller()
@@ -76,6 +78,7 @@ export async function withIdentity<T>(
     adminPassword: undefined,
     openCluster: cluster.open,
     announceSetup: () => undefined,
+    log,
     audit: (act) => acts.push(identityAct(act)),
   }).catch(explain)
   try {

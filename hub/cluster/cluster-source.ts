@@ -20,7 +20,17 @@ export function createClusterSource(options: { redisUrl: string | null; dir: str
   async function connect(): Promise<Cluster> {
     if (redisUrl === null) {
       await mkdir(dir, { recursive: true, mode: 0o700 })
-      return (await import('./local.ts')).openLocalCluster(join(dir, 'identity.db'))
+      const file = join(dir, 'identity.db')
+      return (await import('./local.ts')).openLocalCluster(file, {
+        onDamaged: (aside, error) =>
+          log('error', 'The file of sessions was damaged and put aside: everybody must sign in again', {
+            file,
+            aside,
+            error: String(error),
+          }),
+        onFault: (error) =>
+          log('error', 'Sessions and lockouts cannot be kept up to date', { file, error: String(error) }),
+      })
     }
     const { openRedisCluster } = await import('./redis.ts')
     return openRedisCluster({
@@ -29,7 +39,16 @@ export function createClusterSource(options: { redisUrl: string | null; dir: str
     })
   }
 
-  const open = (): Promise<Cluster> => (cluster ??= connect())
+  /** What failed is tried again with the next call. */
+  function open(): Promise<Cluster> {
+    if (cluster !== null) return cluster
+    const opening = connect()
+    cluster = opening
+    opening.catch(() => {
+      if (cluster === opening) cluster = null
+    })
+    return opening
+  }
 
   return {
     open,
@@ -40,7 +59,7 @@ export function createClusterSource(options: { redisUrl: string | null; dir: str
       return { take: async (key, points) => (await shared).take(key, points) }
     },
     dispose: async () => {
-      await (await cluster)?.dispose()
+      await (await cluster?.catch(() => null))?.dispose()
     },
   }
 }

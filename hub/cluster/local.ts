@@ -1,5 +1,8 @@
 import { DatabaseSync } from 'node:sqlite'
 import { steadyNow } from '../clock.ts'
+import { putDamagedAside } from '../database/damaged-file.ts'
+import { HubError } from '../hub-error.ts'
+import { say } from '../say.ts'
 import type { Cluster, Limiter, LimiterPolicy, Notes, SessionRecord, SessionStore } from './cluster.ts'
 import { memoryLimiter } from './memory-limiter.ts'
 
@@ -20,17 +23,38 @@ const SWEEP_MS = 10 * 60_000
 /** So often it is asked whether another process wrote: a counter in memory, which no disk is read for. */
 const LISTEN_MS = 1_000
 
+export interface LocalClusterOptions {
+  now?: () => number
+  steady?: () => number
+  /** The file could not be read: it is there under another name, and an empty one has taken its place. */
+  onDamaged?: (aside: string, error: unknown) => void
+  /** What went wrong in what is done by itself, and is tried again; told once for each time that it does. */
+  onFault?: (error: unknown) => void
+}
+
 /**
  * One machine: an SQLite file that several hub processes may share, or `:memory:`. Sessions end by the time of day (`now`); limits
- * and lockouts last as long as they should, whoever sets the clock meanwhile (`steady`).
+ * and lockouts last as long as they should, whoever sets the clock meanwhile (`steady`). Throws HUB_STORE_UNAVAILABLE,
+ * as all that it opens rejects with it, where the file cannot be read or written.
  */
-export function openLocalCluster(file: string, { now = Date.now, steady = steadyNow } = {}): Cluster {
-  const db = new DatabaseSync(file)
-  db.exec(SCHEMA)
-  const sweep = (): void => {
+export function openLocalCluster(file: string, options: LocalClusterOptions = {}): Cluster {
+  const { now = Date.now, steady = steadyNow, onDamaged = () => undefined, onFault = () => undefined } = options
+  const db = openAnyhow(file, onDamaged)
+  let isFailing = false
+  /** Nobody would catch what is thrown in a timer: it would end the hub. */
+  const tried = (work: () => void) => (): void => {
+    try {
+      work()
+      isFailing = false
+    } catch (error) {
+      if (!isFailing) onFault(error)
+      isFailing = true
+    }
+  }
+  const sweep = tried(() => {
     db.prepare('DELETE FROM sessions WHERE min(idleEndsAt, endsAt) <= ?').run(now())
     db.prepare('DELETE FROM counters WHERE endsAt <= ?').run(steady())
-  }
+  })
   sweep()
   const sweeper = setInterval(sweep, SWEEP_MS).unref()
 
@@ -38,20 +62,21 @@ export function openLocalCluster(file: string, { now = Date.now, steady = steady
   const dataVersion = db.prepare('PRAGMA data_version')
   const read = (): unknown => dataVersion.get()?.['data_version']
   let known = read()
-  const listener = setInterval(() => {
+  const listen = tried(() => {
     const now = read()
     if (now === known) return
     known = now
     cluster.onRevoked?.()
-  }, LISTEN_MS).unref()
+  })
+  const listener = setInterval(listen, LISTEN_MS).unref()
 
   const cluster: Cluster = {
     onRevoked: null,
     clientSessions: null,
-    sessions: sqliteSessions(db, now),
-    notes: (kind) => sqliteNotes(db, kind),
+    sessions: explained(file, sqliteSessions(db, now)),
+    notes: (kind) => explained(file, sqliteNotes(db, kind)),
     limiter: (policy) =>
-      policy.kind === 'lockout' ? sqliteLimiter(db, policy, steady) : memoryLimiter(policy, steady),
+      policy.kind === 'lockout' ? explained(file, sqliteLimiter(db, policy, steady)) : memoryLimiter(policy, steady),
     dispose: () => {
       clearInterval(sweeper)
       clearInterval(listener)
@@ -60,6 +85,54 @@ export function openLocalCluster(file: string, { now = Date.now, steady = steady
     },
   }
   return cluster
+}
+
+function openFile(file: string): DatabaseSync {
+  const db = new DatabaseSync(file)
+  try {
+    db.exec(SCHEMA)
+    const answer = String(db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'])
+    if (answer !== 'ok') throw new Error(`malformed: ${answer}`)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+function openAnyhow(file: string, onDamaged: (aside: string, error: unknown) => void): DatabaseSync {
+  try {
+    return openFile(file)
+  } catch (error) {
+    const aside = putDamagedAside(file, error)
+    if (aside === null) throw unavailable(file, error)
+    onDamaged(aside, error)
+    return openFile(file)
+  }
+}
+
+/** The same part, which says what SQLite has against the file as the hub says such things. */
+function explained<T extends object>(file: string, part: T): T {
+  const methods = Object.entries(part as Record<string, (...given: unknown[]) => unknown>)
+  return Object.fromEntries(
+    methods.map(([name, method]) => [
+      name,
+      async (...given: unknown[]) => {
+        try {
+          return await method(...given)
+        } catch (error) {
+          throw unavailable(file, error)
+        }
+      },
+    ]),
+  ) as T
+}
+
+function unavailable(file: string, error: unknown): HubError {
+  const why = error instanceof Error ? error.message : String(error)
+  return new HubError('HUB_STORE_UNAVAILABLE', say`${file} cannot be used: ${why}`, {
+    cure: say`Give its disk some space, and the hub’s user the right to write there; API keys and MCP_HUB_TOKEN go on working.`,
+  })
 }
 
 /** node:sqlite answers at once; the promises are for the other store. */
@@ -112,8 +185,14 @@ function sqliteNotes(db: DatabaseSync, kind: string): Notes {
       const write = db.prepare('INSERT OR REPLACE INTO notes (kind, key, value) VALUES (?, ?, ?)')
       // One transaction waits for the disk once.
       db.exec('BEGIN')
-      for (const [key, value] of entries) write.run(kind, key, value)
-      db.exec('COMMIT')
+      try {
+        for (const [key, value] of entries) write.run(kind, key, value)
+        db.exec('COMMIT')
+      } catch (error) {
+        // Else what others write would wait in it with these, and be lost with them.
+        if (db.isTransaction) db.exec('ROLLBACK')
+        throw error
+      }
       return Promise.resolve()
     },
     read: () => {

@@ -52,6 +52,7 @@ export async function openAccess(parts: AccessOptions): Promise<Access> {
     adminPassword: options.adminPassword,
     openCluster: cluster.open,
     announceSetup: parts.announceSetup,
+    log: options.log,
     audit: (act) => {
       history.audit(identityAct(act))
       if (act.action !== 'auth.locked') return

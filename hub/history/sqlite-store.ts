@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
-import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Kysely, sql } from 'kysely'
+import { putDamagedAside } from '../database/damaged-file.ts'
 import { migrate, type Migrations } from '../database/migrate.ts'
 import { auditReader, createKyselyStore, trafficInsert, type Engine } from './kysely-store.ts'
 import { packRows } from './packed-rows.ts'
@@ -207,12 +207,9 @@ async function open<T>(
   try {
     return await attempt(unclean)
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    if (!/malformed|not a database|corrupt/i.test(message)) throw error
-    const aside = `${file}.damaged-${Date.now()}`
-    for (const suffix of ['', '-wal', '-shm'])
-      if (existsSync(file + suffix)) await rename(file + suffix, aside + suffix)
-    options.onDamaged(file, aside, message)
+    const aside = putDamagedAside(file, error)
+    if (aside === null) throw error
+    options.onDamaged(file, aside, error instanceof Error ? error.message : String(error))
     return attempt(false)
   }
 }

@@ -1,10 +1,17 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { randomBytes } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { bootstrapCaller } from '../../hub/auth/caller.ts'
+import { openIdentityFile } from '../../hub/auth/identity-file.ts'
+import { createKeys } from '../../hub/auth/keys.ts'
 import { createLockout, type Attempt } from '../../hub/auth/lockout.ts'
+import { createClusterSource } from '../../hub/cluster/cluster-source.ts'
 import type { Cluster, SessionRecord } from '../../hub/cluster/cluster.ts'
 import { openLocalCluster } from '../../hub/cluster/local.ts'
 import { openRedisCluster } from '../../hub/cluster/redis.ts'
+import { openFiles } from '../../hub/config/documents.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { startRedis, type TestRedis } from '../fixtures/redis.ts'
 
@@ -329,6 +336,119 @@ it('a lockout in SQLite outlasts a restart', async () => {
   expect(await after.limiter(policy).take('ann')).toMatchObject({ passed: false })
   await after.dispose()
   await folder.dispose()
+})
+
+describe('trouble with SQLite', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>
+  let file: string
+  beforeEach(async () => {
+    folder = await temporaryFolder()
+    file = path.join(folder.path, 'identity.db')
+  })
+  afterEach(async () => {
+    vi.useRealTimers()
+    await folder.dispose()
+  })
+
+  /** Changes the file as another process would. */
+  function change(sql: string): void {
+    const db = new DatabaseSync(file)
+    db.exec(sql)
+    db.close()
+  }
+
+  it('that refuses a note takes nothing with it that is written after', async () => {
+    const [one, other] = [openLocalCluster(file), openLocalCluster(file)]
+    change(`CREATE TRIGGER full BEFORE INSERT ON notes WHEN NEW.key = 'b' BEGIN SELECT RAISE(ABORT, 'no space'); END`)
+    const put = async (): Promise<void> => {
+      await one.notes('key-uses').put(
+        new Map([
+          ['a', '1'],
+          ['b', '2'],
+        ]),
+      )
+    }
+    await expect(put()).rejects.toThrow('no space')
+    await one.sessions.open(session('ann'))
+    expect(await other.sessions.list('ann')).toHaveLength(1)
+    expect((await other.notes('key-uses').read()).size).toBe(0)
+    change('DROP TRIGGER full')
+    await put()
+    expect((await other.notes('key-uses').read()).size).toBe(2)
+    await one.dispose()
+    await other.dispose()
+  })
+
+  it('that comes up in what is done by itself is told, and ends nothing', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const told: string[] = []
+    const cluster = openLocalCluster(file, { onFault: (error) => told.push(String(error)) })
+    change('ALTER TABLE counters RENAME TO away')
+    vi.advanceTimersByTime(10 * 60_000)
+    expect(told).toEqual([expect.stringContaining('no such table: counters')])
+    change('ALTER TABLE away RENAME TO counters')
+    vi.advanceTimersByTime(10 * 60_000)
+    expect(told).toHaveLength(1)
+    await cluster.dispose()
+  })
+
+  it('that damaged the file puts it aside, and begins an empty one', async () => {
+    const cluster = openLocalCluster(file)
+    for (let index = 0; index < 200; index++) await cluster.sessions.open(session('ann'))
+    await cluster.dispose()
+    const whole = await readFile(file)
+    for (const damaged of [Buffer.from('no database, but long enough to be taken for one'), whole.fill(7, 8_192)]) {
+      await writeFile(file, damaged)
+      const said: [string, string][] = []
+      const source = createClusterSource({
+        redisUrl: null,
+        dir: folder.path,
+        log: (level, message) => said.push([level, message]),
+      })
+      const opened = await source.open()
+      expect(await opened.sessions.list(null)).toEqual([])
+      await opened.sessions.open(session('bob'))
+      expect(said).toEqual([['error', expect.stringContaining('sign in again')]])
+      await source.dispose()
+    }
+    expect((await readdir(folder.path)).filter((name) => name.startsWith('identity.db.damaged-'))).toHaveLength(2)
+  })
+
+  it('that keeps it from being opened is over when it is over', async () => {
+    await mkdir(file)
+    const source = createClusterSource({ redisUrl: null, dir: folder.path, log: () => undefined })
+    await expect(source.open()).rejects.toThrow('unable to open')
+    await rm(file, { recursive: true })
+    expect(await (await source.open()).sessions.list(null)).toEqual([])
+    await source.dispose()
+  })
+
+  it('costs no use of a key, and no key that is made meanwhile', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const users = await openIdentityFile(await openFiles(folder.path))
+    const cluster = openLocalCluster(file)
+    const said: unknown[] = []
+    const keys = createKeys({
+      file: users,
+      notes: () => Promise.resolve(cluster.notes('key-uses')),
+      audit: () => undefined,
+      log: (...line) => said.push(line),
+      now: Date.now,
+    })
+    change('ALTER TABLE notes RENAME TO away')
+    const { secret } = await keys.create(bootstrapCaller, { name: 'made meanwhile' })
+    expect(keys.find(secret, '192.0.2.9')).toMatchObject({ name: 'made meanwhile' })
+    vi.advanceTimersByTime(30_000)
+    await expect
+      .poll(() => said)
+      .toMatchObject([['warn', expect.any(String), { error: expect.stringContaining('no such table') as string }]])
+    change('ALTER TABLE away RENAME TO notes')
+    expect(await keys.list(bootstrapCaller)).toMatchObject([{ lastUsedFrom: '192.0.2.9' }])
+    expect((await cluster.notes('key-uses').read()).size).toBe(1)
+    await keys.dispose()
+    await cluster.dispose()
+    await users.dispose()
+  })
 })
 
 it('without Redis limits soften, lockouts allow a share, sessions are refused; and all comes back with it', async () => {

@@ -258,6 +258,7 @@ describe.each([
           adminPassword: undefined,
           openCluster: () => Promise.resolve(cluster),
           announceSetup: () => undefined,
+          log: () => undefined,
           audit: () => undefined,
         })
         opened.unshift(identity)

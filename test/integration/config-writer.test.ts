@@ -3,8 +3,9 @@ import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { replaceEditedFile, sweepTemporaries, writeFileAtomic } from '../../hub/config/atomic-file.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
-import { startHub } from '../fixtures/hub.ts'
+import { startHub, TOKEN } from '../fixtures/hub.ts'
 import { killInTheMiddle } from '../fixtures/killed-process.ts'
+import { addKey, ask, login, PASSWORD } from '../fixtures/people.ts'
 import { mountSmallDisk } from '../fixtures/small-disk.ts'
 
 /** `npm run bench:reliability` kills a thousand; a few show the same in a test run. */
@@ -69,15 +70,20 @@ describe('a full disk', () => {
   it('leaves the configuration as it was, is told, and does no harm once there is space again', async (context) => {
     const disk = path.join(folder.path, 'disk')
     await mkdir(disk)
-    const unmount = mountSmallDisk(disk)
+    const unmount = mountSmallDisk(disk, 4)
     if (unmount === null) return context.skip('this user may not mount a disk')
-    const hub = await startHub({}, {}, { hub: { configDir: path.join(disk, 'config') } })
+    const [configDir, dataDir] = [path.join(disk, 'config'), path.join(disk, 'data')]
+    const hub = await startHub({}, {}, { hub: { configDir, dataDir, adminPassword: PASSWORD } })
     try {
       expect((await hub.api('POST', '/api/servers', { name: 'first', config: { command: 'x' } })).status).toBe(201)
-      const file = path.join(disk, 'config', 'servers.json')
+      const file = path.join(configDir, 'servers.json')
       const before = await readFile(file, 'utf8')
       const filler = path.join(disk, 'filler')
-      await writeFile(filler, Buffer.alloc(2_000_000)).catch(() => undefined)
+      const key = await addKey(hub, TOKEN, { permissions: ['servers:read'] })
+      expect((await hub.api('GET', '/api/keys')).status).toBe(200)
+      await writeFile(filler, Buffer.alloc(5_000_000)).catch(() => undefined)
+      // When it was used is kept with the sessions, on the same disk.
+      expect((await ask(hub, 'GET /api/servers', { token: key.body.secret })).status).toBe(200)
 
       const big = { command: 'x', args: ['y'.repeat(50_000)] }
       const refused = await hub.api('POST', '/api/servers', { name: 'second', config: big })
@@ -85,10 +91,17 @@ describe('a full disk', () => {
       expect(JSON.stringify(refused.body)).toContain('ENOSPC')
       expect(await readFile(file, 'utf8')).toBe(before)
       expect((await hub.api('GET', '/api/servers')).status).toBe(200)
+      const used = [{ id: key.body.id, lastUsedFrom: '127.0.0.1' }]
+      expect(await hub.api('GET', '/api/keys')).toMatchObject({ status: 200, body: used })
+      expect(await login(hub, 'admin')).toMatchObject({
+        status: 503,
+        body: { code: 'HUB_STORE_UNAVAILABLE', cure: expect.stringContaining('space') as string },
+      })
 
       await rm(filler)
+      expect((await login(hub, 'admin')).status).toBe(200)
       expect((await hub.api('POST', '/api/servers', { name: 'second', config: big })).status).toBe(201)
-      expect((await readdir(path.join(disk, 'config'))).filter((name) => name.endsWith('.tmp'))).toEqual([])
+      expect((await readdir(configDir)).filter((name) => name.endsWith('.tmp'))).toEqual([])
     } finally {
       await hub.close()
       unmount()
