@@ -88,7 +88,8 @@ export const systemFileSchema = z.strictObject({
       jwtRefreshExpiresIn: durationSchema.optional(),
       bcryptRounds: z.number().int().min(10).max(15).optional(),
       maxLoginAttempts: z.number().int().positive().optional(),
-      lockoutDuration: z.number().int().positive().optional(),
+      // Redis counts in seconds, and what lasts none of them would never end.
+      lockoutDuration: z.number().int().min(1_000, 'lockoutDuration is in milliseconds, and at least 1000').optional(),
       /** Key that tokens made before the last change of `jwtSecret` were signed with; it checks and signs none. */
       jwtSecretPrevious: z.string().min(32, 'jwtSecretPrevious needs at least 32 characters').optional(),
       /** What new passwords must be, besides hard to guess. */
