@@ -162,7 +162,9 @@ function commandFinding(
       severity: 'warning',
       code: 'needs-runtime',
       message: say`${config.command} must be installed on the target.`,
-      cure: say`Install it there so that the hub's user finds it in PATH, or give its absolute path on the target.`,
+      cure: isImage(target)
+        ? addToImage(config.command, target)
+        : say`Install it there so that the hub's user finds it in PATH, or give its absolute path on the target.`,
     }
   if (isImage(target) && IN_IMAGE.has(name))
     return {
@@ -182,10 +184,15 @@ function commandFinding(
     severity: 'warning',
     code: 'needs-runtime',
     message: say`${config.command} needs ${runtime} on the target.`,
-    cure: isImage(target)
-      ? say`Add ${runtime} to docker/Dockerfile, stage hub.`
-      : say`Install ${runtime} for the user mcp-hub.`,
+    cure: isImage(target) ? addToImage(runtime, target) : say`Install ${runtime} for the user mcp-hub.`,
   }
+}
+
+/** A cluster's images are built by hand; those of Docker by deploy.sh, from a bundle whose files must be as they were published. */
+function addToImage(what: string, { mode }: Target): Said {
+  return mode === 'kubernetes'
+    ? say`Add ${what} to docker/Dockerfile, stage hub.`
+    : say`The image has no ${what}: run that server in a container of its own and give its URL, or publish for PM2 or systemd.`
 }
 
 /** The hub runs in the generated image, and finds only what is in it. */

@@ -128,6 +128,18 @@ describe('what will not work on the target', () => {
     expect(codes({ command: 'my-server' })).toEqual(['warning needs-runtime mcpServers.s.command'])
   })
 
+  it('never has a file of a bundle for Docker changed, which deploy.sh would refuse', () => {
+    const cluster = targetSchema.parse({ domain: 'hub.example.com', mode: 'kubernetes' })
+    for (const command of ['my-server', 'java'])
+      expect(
+        [docker, cluster, pm2].map((target) => findPortabilityIssues({ s: { command } }, target)[0]?.cure),
+      ).toEqual([
+        expect.stringContaining('in a container of its own'),
+        expect.stringContaining('to docker/Dockerfile, stage hub.'),
+        expect.stringContaining('Install'),
+      ])
+  })
+
   it('warns of servers that drive a browser, and mentions disabled ones', () => {
     expect(codes({ command: 'npx', args: ['@playwright/mcp@0.0.83'] })).toEqual([
       'warning desktop-only mcpServers.s.args',
