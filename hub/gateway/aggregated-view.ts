@@ -10,17 +10,18 @@ import {
   GREETING_WAIT_MS,
   LIST_WAIT_MS,
   MERGED_LIST_WAIT_MS,
+  cachedList,
   capabilitiesFor,
   catalogNow,
-  createListCache,
   heldBack,
   known,
-  listKey,
   listText,
   profileKey,
+  sameParts,
   started,
   type Admission,
   type HubInfo,
+  type ListCache,
   type Route,
   type View,
   type Viewer,
@@ -40,7 +41,13 @@ interface Index {
   prompts: Map<string, Named>
   appTools: AppTools
   resources: ResourceOwners
+  lists: ListCache
+  /** Those of what was there before it. */
+  earlier: ListCache | null
 }
+
+/** Viewers for which it is known what they are shown. */
+const MAX_INDEXES = 500
 
 const READS = new Set(['resources/read', 'resources/directory/read'])
 const URI_METHODS = new Set([
@@ -58,7 +65,6 @@ export function createAggregatedView(
   admission: Admission,
   hubInfo: HubInfo,
 ): View {
-  const cached = createListCache()
   const indexes = new Map<string, Index>()
   const skills = createLateSkills(
     members,
@@ -112,7 +118,18 @@ export function createAggregatedView(
   function indexOf(upstreams: readonly Upstream[], catalogs: Catalog[], viewer: Viewer): Index {
     const shape = currentShape()
     const { revision } = admission
-    if (indexes.size > 100) indexes.clear()
+    const parts = [upstreams, shape, revision, ...catalogs]
+    const key = profileKey(viewer)
+    const before = indexes.get(key)
+    // Deleted, so that the first is the one that was made the longest time ago.
+    indexes.delete(key)
+    const [oldest] = indexes.keys()
+    if (indexes.size >= MAX_INDEXES && oldest !== undefined) indexes.delete(oldest)
+    for (const other of indexes.values())
+      if (sameParts(other.parts, parts)) {
+        indexes.set(key, other)
+        return other
+      }
     const shown = (kind: ListKind, position: number): Shown[] => {
       const upstream = upstreams[position]
       return upstream === undefined ? [] : shape.show(kind, upstream, catalogs[position]?.lists[kind] ?? [])
@@ -121,7 +138,7 @@ export function createAggregatedView(
       upstreams,
       shape,
       revision,
-      parts: [upstreams, shape, revision, ...catalogs],
+      parts,
       catalogs,
       tools: new Map(),
       held: new Map(),
@@ -143,6 +160,8 @@ export function createAggregatedView(
           }
         }),
       ),
+      lists: new Map(),
+      earlier: before?.lists ?? null,
     }
     upstreams.forEach((upstream, position) => {
       const hasApps = shown('tools', position).some(({ original }) => uiUris(original).length > 0)
@@ -155,12 +174,12 @@ export function createAggregatedView(
           } else index.held.set(String(item['name']), { server: upstream.name, tool: name })
         }
     })
-    indexes.set(profileKey(viewer), index)
+    indexes.set(key, index)
     return index
   }
 
   function listOf(index: Index, kind: ListKind, viewer: Viewer): Buffer {
-    return cached(listKey(kind, viewer), index.parts, () =>
+    return cachedList(index.lists, index.earlier, kind, viewer.era, () =>
       listText(
         kind,
         listItems(kind, index),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { listKinds, type ListKind } from '../upstream/catalog.ts'
 import type { View, Viewer } from './view.ts'
 
@@ -9,11 +10,22 @@ const changeMethod: Record<ListKind, string> = {
   resourceTemplates: 'notifications/resources/list_changed',
 }
 
+/** Sessions outlast lists: each keeps what tells its list from another, not the list. */
+const digests = new WeakMap<Buffer, string>()
+
+function digestOf(list: Buffer): string {
+  const known = digests.get(list)
+  if (known !== undefined) return known
+  const digest = createHash('sha256').update(list).digest('base64')
+  digests.set(list, digest)
+  return digest
+}
+
 /** What a client knows of the lists of its endpoint: it is told of what changed to it, and of that once. */
 export class ListWatch {
   readonly #view: View
   readonly #viewer: Viewer
-  readonly #known = new Map<ListKind, Buffer>()
+  readonly #known = new Map<ListKind, string>()
 
   constructor(view: View, viewer: Viewer) {
     this.#view = view
@@ -22,7 +34,7 @@ export class ListWatch {
 
   /** The client was given this list. */
   served(kind: ListKind, list: Buffer): void {
-    this.#known.set(kind, list)
+    this.#known.set(kind, digestOf(list))
   }
 
   /** From now on the client can be told: what it was not given yet it will find as it is now. Returns what it has missed. */
@@ -37,9 +49,9 @@ export class ListWatch {
     const due = new Set<string>()
     for (const kind of kinds) {
       const list = this.#view.listNow(kind, this.#viewer)
-      const before = this.#known.get(kind)
-      if (list === null || (before !== undefined && (before === list || before.equals(list)))) continue
-      this.#known.set(kind, list)
+      const digest = list === null ? null : digestOf(list)
+      if (digest === null || digest === this.#known.get(kind)) continue
+      this.#known.set(kind, digest)
       due.add(changeMethod[kind])
     }
     return [...due]

@@ -3,33 +3,46 @@ import type { Upstream } from '../upstream/upstream.ts'
 import { McpError, rpc, type Params } from './json-rpc.ts'
 import {
   LIST_WAIT_MS,
+  cachedList,
   capabilitiesFor,
   catalogNow,
   catalogOf,
-  createListCache,
   heldBack,
-  listKey,
   listText,
   type Admission,
+  type ListCache,
   type Route,
   type View,
   type Viewer,
 } from './view.ts'
 
+/** What is made of a catalog, once per change, because each call asks. */
+interface Made {
+  catalog: Catalog
+  revision: number
+  /** The names of the tools that may not be called. */
+  held: ReadonlySet<unknown>
+  lists: ListCache
+}
+
 /** `/mcp/<server>`: nothing is renamed. */
 export function createServerView(name: string, find: () => Upstream | undefined, admission: Admission): View {
-  const cached = createListCache()
   const unnamed = { name, version: '' }
-  let held = { catalog: emptyCatalog, revision: -1, tools: new Set<unknown>() }
+  /** Clients with connections of their own may be offered different things. */
+  const known = new WeakMap<Catalog, Made>()
+  let last: Made | null = null
 
-  /** The names of the tools that may not be called; worked out once per change, because each call asks. */
-  function heldTools(catalog: Catalog): ReadonlySet<unknown> {
+  function madeOf(catalog: Catalog): Made {
     const { revision } = admission
-    if (held.catalog !== catalog || held.revision !== revision) {
+    if (last?.catalog === catalog && last.revision === revision) return last
+    let made = known.get(catalog)
+    if (made?.revision !== revision) {
       const tools = catalog.lists.tools.filter((tool) => !admission.admits(name, tool)).map((tool) => tool['name'])
-      held = { catalog, revision, tools: new Set(tools) }
+      made = { catalog, revision, held: new Set(tools), lists: new Map() }
+      known.set(catalog, made)
     }
-    return held.tools
+    last = made
+    return made
   }
 
   function current(): Upstream {
@@ -41,8 +54,8 @@ export function createServerView(name: string, find: () => Upstream | undefined,
   function listOf(upstream: Upstream, catalog: Catalog, kind: ListKind, viewer: Viewer): Buffer {
     if (catalog === emptyCatalog)
       throw upstream.unavailable() ?? new McpError(rpc.serverUnavailable, `Server ${upstream.name} is not available`)
-    const key = listKey(kind, viewer)
-    return cached(key, [catalog, admission.revision], () =>
+    const earlier = last?.lists ?? null
+    return cachedList(madeOf(catalog).lists, earlier, kind, viewer.era, () =>
       listText(
         kind,
         kind === 'tools'
@@ -56,7 +69,7 @@ export function createServerView(name: string, find: () => Upstream | undefined,
   }
 
   function routeTo(upstream: Upstream, catalog: Catalog, method: string, params: Params | undefined): Route {
-    if (method === 'tools/call' && heldTools(catalog).has(params?.['name']))
+    if (method === 'tools/call' && madeOf(catalog).held.has(params?.['name']))
       throw heldBack(name, String(params?.['name']))
     return { upstream, params, catalog }
   }

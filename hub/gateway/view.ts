@@ -142,22 +142,25 @@ export function profileKey({ principal, capabilities }: Viewer): string {
   return profile === '' ? '' : `${principal} ${profile}`
 }
 
-export function listKey(kind: ListKind, viewer: Viewer): string {
-  return `${kind} ${viewer.era} ${profileKey(viewer)}`
-}
+/** The lists made of one state of things, by what they are. */
+export type ListCache = Map<string, Buffer>
 
-/** A list as what is kept: as long as everything that it was made of is the same, and as long as it comes out the same. */
-export function createListCache(): (key: string, parts: readonly unknown[], make: () => string) => Buffer {
-  const cache = new Map<string, { parts: readonly unknown[]; bytes: Buffer }>()
-  return (key, parts, make) => {
-    const hit = cache.get(key)
-    if (hit !== undefined && sameParts(hit.parts, parts)) return hit.bytes
-    const made = Buffer.from(make())
-    const bytes = hit?.bytes.equals(made) === true ? hit.bytes : made
-    if (cache.size > 100) cache.clear()
-    cache.set(key, { parts, bytes })
-    return bytes
-  }
+/** A list as what is kept: made once, and the same buffer as in an `earlier` state where it comes out the same. */
+export function cachedList(
+  lists: ListCache,
+  earlier: ListCache | null,
+  kind: ListKind,
+  era: Era,
+  make: () => string,
+): Buffer {
+  const key = `${kind} ${era}`
+  const known = lists.get(key)
+  if (known !== undefined) return known
+  const made = Buffer.from(make())
+  const before = earlier?.get(key)
+  const list = before?.equals(made) === true ? before : made
+  lists.set(key, list)
+  return list
 }
 
 export function sameParts(a: readonly unknown[], b: readonly unknown[]): boolean {

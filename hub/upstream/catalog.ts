@@ -88,6 +88,14 @@ export async function readCatalog(
 const areSame = (one: readonly Item[], other: readonly Item[]): boolean =>
   one.length === other.length && (one.length === 0 || isDeepStrictEqual(one, other))
 
+/** The other catalog where it holds the same: what many connections offer is kept once, and so is what is made of it. */
+export function shared(read: Catalog, other: Catalog): Catalog {
+  const isSame =
+    listKinds.every((kind) => areSame(read.lists[kind], other.lists[kind])) &&
+    isDeepStrictEqual(read.freshness, other.freshness)
+  return isSame && other !== emptyCatalog ? other : read
+}
+
 /** What is derived from the lists. Tools whose annotations for headers are not valid are left out. */
 export function catalogOfLists(
   lists: Record<ListKind, Item[]>,

@@ -13,7 +13,7 @@ import { ELICITATION_COMPLETE } from '../gateway/call.ts'
 import { McpError, rpc } from '../gateway/json-rpc.ts'
 import { say, told } from '../say.ts'
 import { createCalls } from './calls.ts'
-import { emptyCatalog, listKinds, type Catalog } from './catalog.ts'
+import { emptyCatalog, listKinds, shared, type Catalog } from './catalog.ts'
 import { UpstreamFailure } from './channel.ts'
 import { createClientInstances } from './client-instances.ts'
 import type { ServerHello } from './handshake.ts'
@@ -50,6 +50,8 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   let primary: Instance | null = null
   /** What the server offered last: it stays listed while the server is down, and its calls say why they fail. */
   let lastCatalog: Catalog = options.offer?.catalog ?? emptyCatalog
+  /** What a connection of this run read last. */
+  let lastRead: Catalog = emptyCatalog
   let lastHello: ServerHello | null = options.offer?.hello ?? null
   let era: Era | null = null
   let tasks: ReadonlySet<string> = new Set()
@@ -167,6 +169,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     // Two processes of one server would fight for its port or its files.
     await closing
     if (mine !== run) return
+    lastRead = emptyCatalog
     try {
       primary = newInstance('', (reason) => {
         if (mine === run) dispatch({ type: 'lost', reason })
@@ -226,6 +229,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
         }
         events.onCatalog(kinds)
       },
+      shared: (read) => (lastRead = shared(read, lastRead)),
       onResourceUpdated: (params) => subscriptions.updated(instance, params),
       onNotification: (method, params) => {
         if (method === 'notifications/message') log.add('mcp', 'info', JSON.stringify(params?.['data'] ?? params))

@@ -15,6 +15,8 @@ export interface InstanceOptions extends Omit<
   'onNotification' | 'onClose' | 'onSignedOut' | 'onRenewed' | 'onGap'
 > {
   onCatalog: (kinds: readonly ListKind[]) => void
+  /** The same catalog as that of another connection to the server, if that offers the same. */
+  shared: (read: Catalog) => Catalog
   onResourceUpdated: (params: Params) => void
   /** Any other notification that belongs to no call. */
   onNotification: (method: string, params: Params | undefined) => void
@@ -161,7 +163,8 @@ export function createInstance(options: InstanceOptions): Instance {
     for (const kind of kinds) readAt[kind] = clock.steady()
     const done = reading.then(async () => {
       const before = catalog
-      catalog = await readCatalog(connection, kinds, before, warn)
+      const read = await readCatalog(connection, kinds, before, warn)
+      if (read !== before) catalog = options.shared(read)
       if (await profiles.refresh(kinds)) return [...kinds]
       return catalog === before ? null : kinds.filter((kind) => catalog.lists[kind] !== before.lists[kind])
     })
