@@ -22,6 +22,9 @@ interface Listen {
   early: (() => void)[] | null
 }
 
+/** A server that has not answered to a subscription by then is taken for one that will. */
+const ACKNOWLEDGED_MS = 2_000
+
 /** What a filter calls the lists; templates go with resources. */
 const filterOf: Record<ListKind, string> = {
   tools: 'toolsListChanged',
@@ -94,11 +97,17 @@ export function createListens(context: GatewayContext): Listens {
     }
     if (tasks.length > 0) context.tasksChanged()
     if (uris.length === 0) acknowledge(entry, granted)
-    else
-      void Promise.allSettled(uris.map((uri) => resources.add(uri))).then((taken) => {
-        const resourceSubscriptions = uris.filter((_, at) => taken[at]?.status === 'fulfilled')
+    else {
+      const refused = new Set<string>()
+      const taken = Promise.all(uris.map((uri) => resources.add(uri).catch(() => refused.add(uri))))
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise((resolve) => (timer = setTimeout(resolve, ACKNOWLEDGED_MS)))
+      void Promise.race([taken, late]).then(() => {
+        clearTimeout(timer)
+        const resourceSubscriptions = uris.filter((uri) => !refused.has(uri))
         acknowledge(entry, resourceSubscriptions.length === 0 ? granted : { ...granted, resourceSubscriptions })
       })
+    }
   }
 
   function acknowledge(entry: Listen, granted: Params): void {

@@ -193,3 +193,29 @@ describe('a server is asked', () => {
     }
   })
 })
+
+it('a server that never answers to a subscription delays neither the acknowledgement nor what others tell', async () => {
+  const silent = await startScripted((asked) => {
+    if (answerBasics(asked, { era: 'legacy', tools: [], capabilities: { resources: { subscribe: true } } })) return
+    const { response, message } = asked
+    if (message === null) response.writeHead(405).end()
+    else if (message.method === 'resources/list')
+      sendJson(response, { jsonrpc: '2.0', id: message.id, result: { resources: [{ uri: 'r://1', name: '1' }] } })
+    else if (message.method !== 'resources/subscribe')
+      sendJson(response, { jsonrpc: '2.0', id: message.id, error: { code: -32601, message: 'no' } })
+  })
+  await hub.api('POST', '/api/servers', { name: 'silent', config: { type: 'http', url: silent.url } })
+  await hub.until('silent', 'running')
+  const client = new ModernWire(`${hub.url}/mcp`, { headers: hub.headers })
+  const uris = ['note://first', 'r://1']
+  const listening = await client.listen({ resourceSubscriptions: uris })
+  await client.request('tools/call', { name: 'one__write', arguments: { uri: 'note://first', text: 'new' } })
+  await waitFor(() => updates(listening).length > 0)
+  expect(listening.messages.map(({ params }) => params?.['notifications'] ?? params?.['uri'])).toEqual([
+    { resourceSubscriptions: uris },
+    'note://first',
+  ])
+  listening.close()
+  await hub.api('DELETE', '/api/servers/silent')
+  await silent.close()
+})
