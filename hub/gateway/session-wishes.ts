@@ -13,7 +13,7 @@ export async function wish(
   method: string,
   params: Params | undefined,
 ): Promise<void> {
-  if (method === 'logging/setLevel') await setLevel(session, params)
+  if (method === 'logging/setLevel') setLevel(session, params)
   else if (typeof params?.['uri'] !== 'string') throw new McpError(rpc.invalidParams, 'uri must be a string')
   else if (method === 'resources/subscribe') {
     checkUri(params['uri'], context.limits)
@@ -30,22 +30,15 @@ function subscriptionsOf(context: GatewayContext, session: Session): ResourceSub
   }))
 }
 
-/** A server logs from the lowest level that a session wants; each session's own is applied to what comes. */
-async function setLevel(session: Session, params: Params | undefined): Promise<void> {
+/** A server logs from the lowest level that a session wants; each session's own is applied to what comes. No server is waited for. */
+function setLevel(session: Session, params: Params | undefined): void {
   const level = params?.['level'] as LogLevel
   if (!logLevels.includes(level)) throw new McpError(rpc.invalidParams, `level must be one of ${logLevels.join(', ')}`)
   const wantedLogs = session.logLevel !== undefined
   session.logLevel = level
   // On a pipe another connection serves the client then.
-  if (!wantedLogs) await session.subscriptions?.renew()
-  await Promise.all(
-    session.view.upstreams.map((upstream) =>
-      upstream.instanceFor(session.principal, session.capabilities, session.viewer.resident).then(
-        (instance) => instance.wantLogs(level),
-        () => undefined,
-      ),
-    ),
-  )
+  if (!wantedLogs) void session.subscriptions?.renew()
+  for (const upstream of session.view.upstreams) upstream.wantLogs(session.served, level)
 }
 
 /** Asks the servers again for what a session wants to hear that another hub had. */
@@ -54,7 +47,7 @@ export function restore(
   session: Session,
   { logLevel, subscriptions }: ClientSessionRecord,
 ): void {
-  if (logLevel !== null) setLevel(session, { level: logLevel }).catch(() => undefined)
+  if (logLevels.includes(logLevel as LogLevel)) setLevel(session, { level: logLevel })
   // What a server refuses now is not subscribed any more.
   void Promise.allSettled(subscriptions.map((uri) => subscriptionsOf(context, session).add(uri)))
 }

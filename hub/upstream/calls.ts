@@ -5,6 +5,7 @@ import {
   type Call,
   type CancelCall,
   type ClientCapabilities,
+  type LogLevel,
   type SessionClient,
 } from '../gateway/call.ts'
 import { McpError, Reply, rpc, toRpcError } from '../gateway/json-rpc.ts'
@@ -44,6 +45,8 @@ export interface Calls {
   instanceFor: (principal: string, capabilities: ClientCapabilities, resident?: Resident) => Promise<Instance>
   /** A client announces other roots, to the connection that serves it if there is one. */
   rootsChanged: (client: ServedClient, session: SessionClient) => void
+  /** A client wants log messages from this level on, of the connection that serves it if there is one; else its next call says so. */
+  wantLogs: (client: ServedClient, level: LogLevel) => void
   /** The connection that carries a client's calls; null when the server does not run. Rejects with McpError. */
   connectionOf: (client: ServedClient) => Promise<Instance> | null
   /** What the server offers on that connection; null when there was none yet. */
@@ -177,6 +180,17 @@ export function createCalls(target: CallTarget): Calls {
       const plain = target.instance
       if (plain === null || capabilities['roots'] === undefined) return
       lanesFor(plain, principal, capabilities, wantsLogs)?.rootsChanged({ owner, client })
+    },
+    wantLogs: ({ owner, principal, capabilities }, level) => {
+      const plain = target.instance
+      if (plain === null) return
+      const lanes = lanesFor(plain, principal, capabilities, true)
+      if (lanes === null) plain.wantLogs(level)
+      else
+        lanes.homeOf(owner)?.then(
+          (instance) => instance.wantLogs(level),
+          () => undefined,
+        )
     },
     instanceFor: async (principal, capabilities, resident) => {
       const plain = available()

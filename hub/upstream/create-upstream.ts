@@ -382,6 +382,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     call: calls.call,
     instanceFor: calls.instanceFor,
     rootsChanged: calls.rootsChanged,
+    wantLogs: calls.wantLogs,
     catalogFor: calls.catalogFor,
     offersTo: calls.offersTo,
     freshen: calls.freshen,

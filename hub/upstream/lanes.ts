@@ -62,6 +62,8 @@ export interface Lanes {
   readonly catalog: Catalog | null
   /** When the connection was used last that nobody uses for the longest time; null when all are in use. */
   readonly idleSince: number | null
+  /** The connection that served this client last; null when there is none. Rejects with McpError when it does not start. */
+  homeOf: (owner: string) => Promise<Instance> | null
   /** Some connection, for what it offers. */
   any: (resident?: Resident) => Promise<Instance>
   /** The connection where this client's calls go, beside them. Rejects with McpError. */
@@ -239,6 +241,10 @@ export function createLanes(options: LaneOptions): Lanes {
     },
     get idleSince() {
       return longestIdle()?.instance.lastUsed ?? null
+    },
+    homeOf: (owner) => {
+      const lane = homes.get(owner)
+      return lane === undefined ? null : lane.ready.then(() => lane.instance)
     },
     any: async (resident) => {
       const lane = lanes[0] ?? add(resident)

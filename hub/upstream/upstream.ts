@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Reason, ServerConfig, ServerState, ServerStatus, Usage, Wordings } from '../contract/index.ts'
-import type { Call, CancelCall, ClientCapabilities, SessionClient } from '../gateway/call.ts'
+import type { Call, CancelCall, ClientCapabilities, LogLevel, SessionClient } from '../gateway/call.ts'
 import type { McpError, Params } from '../gateway/json-rpc.ts'
 import type { Redactor } from '../observe/redactor.ts'
 import type { ServerLog } from '../observe/server-log.ts'
@@ -56,6 +56,8 @@ export interface Upstream {
   instanceFor: (principal: string, capabilities: ClientCapabilities, resident?: Resident) => Promise<Instance>
   /** A client announces other roots, to the connection that serves it if there is one. */
   rootsChanged: (client: ServedClient, session: SessionClient) => void
+  /** A client wants log messages from this level on, of the connection that serves it if there is one. */
+  wantLogs: (client: ServedClient, level: LogLevel) => void
   /** What it offers on that connection; null when there was none yet. */
   catalogFor: (principal: string, capabilities: ClientCapabilities) => Catalog | null
   /** The same, once it is known. Rejects with McpError when the server does not run. */
