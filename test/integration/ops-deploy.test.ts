@@ -209,6 +209,11 @@ describe('a deploy', () => {
     expect(kept.code, kept.stderr).toBe(0)
     expect(kept.stdout).toContain('The configuration here stays as it is.')
 
+    // The bundle that is in use brings nothing new.
+    const same = await machine.ops(at('current'), 'deploy.sh', ['--rotate', 'MCP_HUB_TOKEN', '--dry-run'], asJson)
+    expect(same.code, same.stderr).toBe(0)
+    expect(same.stdout).toContain('The configuration here stays as it is.')
+
     const token = (await machine.environment())['MCP_HUB_TOKEN']
     const replaced = await machine.ops(second, 'deploy.sh', ['--config', 'replace', '--rotate', 'MCP_HUB_TOKEN'])
     expect(replaced.code, replaced.stderr).toBe(0)
@@ -246,7 +251,7 @@ describe('a deploy', () => {
     async () => {
       const bundle = await variantOf(second, 'killed')
       for (const step of ['switch', 'start', 'health']) {
-        await killAt(bundle, step)
+        await signalAt(bundle, begins(step), 'SIGKILL')
         const current = at('current')
         expect(existsSync(path.join(current, 'hub/server.js')), step).toBe(true)
         const check = await machine.ops(current, 'hub-data.sh', [String(machine.basePort), 'config', 'check'])
@@ -277,6 +282,14 @@ describe('a bundle for Docker where PM2 runs the hubs', () => {
     expect(ok).toBe(true)
   }
 
+  /** A Docker that has its images, and says the rest by that script. */
+  async function engine(script: string): Promise<string> {
+    const file = path.join(machine.folder, 'bin/engine')
+    const text = `case "$1 $2" in 'info ' | 'compose version' | 'image inspect') exit 0 ;; esac\n${script}`
+    await writeFile(file, `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+    return file
+  }
+
   it('is refused where there is no Docker, and nothing is touched', async () => {
     const given = { DOCKER: path.join(machine.folder, 'nothing') }
     const result = await machine.ops(bundle, 'deploy.sh', ['--config', 'replace'], given)
@@ -288,11 +301,7 @@ describe('a bundle for Docker where PM2 runs the hubs', () => {
     'says that it takes the hubs over, and where it cannot start them PM2 has them again',
     { timeout: MINUTE },
     async () => {
-      const docker = path.join(machine.folder, 'bin/engine')
-      const text = `case "$1 $2" in 'info ' | 'compose version' | 'image inspect') exit 0 ;; esac
-echo 'no container starts here' >&2
-exit 1`
-      await writeFile(docker, `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+      const docker = await engine("echo 'no container starts here' >&2; exit 1")
       const result = await machine.ops(bundle, 'deploy.sh', ['--config', 'replace'], { DOCKER: docker })
       expect(result.stderr).toContain(
         'pm2 runs the hubs of the release before: it is told to end them, and docker takes them over.',
@@ -303,19 +312,52 @@ exit 1`
       expect(await machine.ops(at('current'), 'smoke.sh')).toMatchObject({ code: 0 })
     },
   )
+
+  it('that is ended while PM2 ends its hubs leaves them to PM2', { timeout: MINUTE }, async () => {
+    const [PM2, ending] = [path.join(machine.folder, 'bin/told'), path.join(machine.folder, 'ending')]
+    const text = `if [ "$1" = kill ]; then touch '${ending}'; fi\nexec '${machine.env['PM2'] ?? ''}' "$@"`
+    await writeFile(PM2, `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+    const given = { PM2, DOCKER: await engine('exit 1') }
+    expect(await signalAt(bundle, () => existsSync(ending), 'SIGTERM', given)).toBe(130)
+    await expectAsBefore()
+  })
+
+  it('that is killed once Docker has the hubs gives them back with a rollback', { timeout: MINUTE }, async () => {
+    const asked = path.join(machine.folder, 'engine-asked')
+    const hanging = await engine(`echo "$*" >>'${asked}'; exec sleep 60`)
+    await signalAt(bundle, begins('start'), 'SIGKILL', { DOCKER: hanging })
+    expect(await releaseOf('current')).not.toBe(before)
+    await writeFile(asked, '')
+    const DOCKER = await engine(`echo "$*" >>'${asked}'; case "$*" in *' down '*) exit 0 ;; esac; exit 1`)
+    const result = await machine.ops(bundle, 'rollback.sh', [], { DOCKER })
+    expect(result.code, result.stderr).toBe(0)
+    expect(await readFile(asked, 'utf8')).toContain(' down ')
+    await expectAsBefore()
+  })
 })
 
-/** Ends a deploy and all that it started at once, without a word, when it begins a step. */
-async function killAt(bundle: string, step: string): Promise<void> {
+const begins =
+  (step: string) =>
+  (said: string): boolean =>
+    said.includes(`"step":"${step}","state":"start"`)
+
+/** Sends a deploy a signal, SIGKILL also to all that it started, once it has come that far; answers with what it ended. */
+async function signalAt(
+  bundle: string,
+  isThere: (said: string) => boolean,
+  signal: 'SIGKILL' | 'SIGTERM',
+  more: Record<string, string> = {},
+): Promise<number | null> {
   const child = spawn('bash', [path.join(bundle, 'ops/deploy.sh'), '--config', 'replace'], {
-    env: { ...machine.env, ...asJson },
+    env: { ...machine.env, ...asJson, ...more },
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
   })
-  const ended = new Promise((resolve) => child.once('exit', resolve))
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
   let said = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text))
-  await waitFor(() => said.includes(`"step":"${step}","state":"start"`), 30_000)
-  process.kill(-(child.pid ?? 0), 'SIGKILL')
-  await ended
+  await waitFor(() => isThere(said), 30_000)
+  const pid = child.pid ?? 0
+  process.kill(signal === 'SIGKILL' ? -pid : pid, signal)
+  return ended
 }

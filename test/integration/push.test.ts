@@ -122,6 +122,22 @@ describe('a push', () => {
     expect((await stage.service.history.get('shop', record?.id ?? '')).log).toContain('hub-3000: cannot listen')
   })
 
+  it('does not say that it was rolled back where what was put back does not run either', async () => {
+    const release = await installed()
+    stage.servers = {}
+    for (const name of ['sick', 'sick-before']) await stage.told.say(name)
+    const { result } = await stage.run('push')
+    expect(result).toMatchObject({
+      outcome: 'failed',
+      inUse: release,
+      problem: {
+        code: 'HUB_DEPLOY_FAILED',
+        detail: expect.stringContaining('did not become healthy') as unknown,
+        cure: expect.stringContaining('not healthy either') as unknown,
+      },
+    })
+  })
+
   it('asks what becomes of a configuration that somebody changed there, and does nothing where nobody can answer', async () => {
     const release = await installed()
     const before = JSON.parse(await stage.config('servers.json').read()) as { mcpServers: object }

@@ -203,11 +203,12 @@ ${run.logs}
 | the connection closes without an answer | the name in the request is not \`${target.domain}\` | use that name; check DNS |
 | 401 from \`/mcp\` | no token, or an old one | \`MCP_HUB_TOKEN\` in \`${paths.environment}\` |
 | a server stays failed | its command is not on this machine, or a value is missing | the server's page says which; PORTABILITY.md in this folder |
-| the port is in use | another process has ${target.basePort} | \`ss -ltnp\`; publish with another \`--base-port\` |
+| the port is in use | another process has ${target.basePort} | \`ss -ltnp\`; publish with another \`--base-port\`: the hub keeps its data |
 | a script ends with 65 | the bundle, or the archive, is damaged | upload it again |
 | with 69 | something is missing on this machine; it says what | install that; nothing was changed |
 | with 73 | the configuration was changed by somebody else, or a backup could not be kept | \`--config keep\` or \`--config replace\`; room on the disk |
 | with 75 | the new release was not healthy, and the one before runs again | what it said, and the log |
+| with 76 | neither the new release nor the one before is healthy: **nothing runs as it should** | the log; \`rollback.sh\` to an older release, or restore |
 | with 78 | the configuration is refused | mend what it names, and publish again |
 ## From time to time
 

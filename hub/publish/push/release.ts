@@ -60,6 +60,10 @@ export function checkEnded(script: string, { code, failure }: JobEnded): void {
       throw new RolledBack('HUB_DEPLOY_FAILED', said, {
         cure: say`What was in use before was put back. The log of this run says why. Correct that, and push again.`,
       })
+    case 76:
+      throw new HubError('HUB_DEPLOY_FAILED', said, {
+        cure: say`What was in use before was put back, but is not healthy either. The log of this run says why.`,
+      })
     case 78:
       throw new HubError('HUB_TARGET_UNFIT', said, {
         cure: say`The new release refuses the configuration, and nothing was changed there. Correct it, and push again.`,

@@ -8,7 +8,8 @@
 #   --config replace     takes the published one, although the one here was changed by somebody else; a broken one is put aside
 #   --rotate NAME,…      new values for secrets that are generated here, such as MCP_HUB_TOKEN
 # Ends with 0 done, 64 the command line, 65 the bundle is damaged, 69 something is missing here, 73 the configuration here was
-# changed since the last publish, 75 not healthy and the release before put back, 78 the configuration is refused.
+# changed since the last publish, 75 not healthy and the release before put back, 76 not healthy, and what was put back is not either,
+# 78 the configuration is refused.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . "$OPS_DIR/switch.sh"
@@ -57,12 +58,14 @@ finish() {
       if switch_back; then
         ok "$(name_of "$CURRENT") runs again. What went wrong is told above, and in $INSTALL_DIR/logs."
       elif [[ -e $CURRENT ]]; then
+        code=76
         report failed "$(name_of "$CURRENT") was put back, but is not healthy either: see $INSTALL_DIR/logs."
       else
         ok "Nothing was there before: the hubs were stopped. What went wrong is told above, and in $INSTALL_DIR/logs."
       fi
-    elif [[ -f $BEFORE/.env ]]; then
-      mv -f -- "$BEFORE/.env" "$ENV_FILE"
+    else
+      if [[ -f $BEFORE/.env ]]; then mv -f -- "$BEFORE/.env" "$ENV_FILE"; fi
+      give_back || code=76
     fi
   fi
   rm -rf -- "$work"

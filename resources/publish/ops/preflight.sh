@@ -62,8 +62,10 @@ check_ports() {
 
 # choose_config check|keep|replace FOLDER: config_folder has what will be put in force, or is empty; config_message says which.
 choose_config() {
-  local live=$2/live new=$2/new staged=$2/staged changed=() name
+  local live=$2/live new=$2/new staged=$2/staged changed=() choice=$1 name
   config_folder=''
+  # The release in use brings nothing that could be meant.
+  if [[ $choice == check && $BUNDLE_DIR -ef $CURRENT ]] && ! is_unproven; then choice=keep; fi
   mkdir -- "$live" "$new" "$staged"
   get_all_config "$live"
   if [[ -n $(proven_release) ]] && uses_database; then
@@ -75,8 +77,8 @@ choose_config() {
     if [[ ! -f $live/$name ]]; then
       cp -- "config/$name" "$new/$name"
     elif ! same_json "$live/$name" "config/$name"; then
-      [[ $1 != check ]] || unchanged "$live/$name" || changed+=("$name")
-      [[ $1 == keep ]] || cp -- "config/$name" "$new/$name"
+      [[ $choice != check ]] || unchanged "$live/$name" || changed+=("$name")
+      [[ $choice == keep ]] || cp -- "config/$name" "$new/$name"
     fi
   done
   ((${#changed[@]} == 0)) ||

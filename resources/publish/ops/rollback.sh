@@ -3,8 +3,8 @@
 #
 # Back to the release before, or to the one that is named. The configuration from before the last deploy comes back with it, unless
 # it was changed since; data stays as it is. Called again it goes forward again.
-# Ends with 0 done, 64 the command line, 69 there is no such release, 75 not healthy and the release in use kept, 78 that release
-# refuses the configuration.
+# Ends with 0 done, 64 the command line, 69 there is no such release, 75 not healthy and the release in use kept, 76 not healthy, and
+# the one in use is not either, 78 that release refuses the configuration.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . "$OPS_DIR/switch.sh"
@@ -37,11 +37,13 @@ finish() {
   trap - EXIT
   trap '' INT TERM
   set +e
-  if [[ $code != 0 && -n $begun ]] && is_unproven; then
-    code=75
-    if switch_back; then
+  if [[ $code != 0 && -n $begun ]]; then
+    if ! is_unproven; then
+      give_back || code=76
+    elif code=75 && switch_back; then
       say "$(name_of "$CURRENT") runs again."
     else
+      code=76
       say "$(name_of "$CURRENT") was put back, but is not healthy either: see $INSTALL_DIR/logs."
     fi
   fi

@@ -130,8 +130,11 @@ keep_before() {
   mv -T -- "$BEFORE.new" "$BEFORE"
 }
 
+# target_of RELEASE NAME: what its target.env says.
+target_of() { sed -n "s/^$2='\(.*\)'$/\1/p" "$INSTALL_DIR/releases/$1/ops/target.env" 2>/dev/null; }
+
 # Which program runs the hubs of that release, and whether it is another one than here.
-mode_of() { sed -n "s/^MODE='\(.*\)'$/\1/p" "$INSTALL_DIR/releases/$1/ops/target.env" 2>/dev/null; }
+mode_of() { target_of "$1" MODE; }
 other_manager() {
   local mode
   mode=$(mode_of "$1") || true
@@ -146,12 +149,14 @@ hubs_of() { MCP_HUB_STEPS='' bash "$INSTALL_DIR/releases/$1/ops/hubs.sh" "$2" >&
 switch_to() {
   local from name
   from=$(proven_release)
+  # A switch that was killed may have started some.
+  if is_unproven && other_manager "$(name_of "$CURRENT")"; then
+    hubs_of "$(name_of "$CURRENT")" stop || warn "$(mode_of "$(name_of "$CURRENT")") did not end the hubs of $(name_of "$CURRENT"), which may be in the way."
+  fi
   if [[ -n $from ]] && other_manager "$from"; then
     say "$(mode_of "$from") runs the hubs of the release before: it is told to end them, and $MODE takes them over."
-    if ! hubs_of "$from" stop; then
-      hubs_of "$from" start || true
-      die 69 'It did not end them, and nothing was changed. The reason is above.'
-    fi
+    took_over=$from
+    hubs_of "$from" stop || die 69 'It did not end them, and nothing was changed. The reason is above.'
   fi
   printf '%s\n' "$1" >"$UNPROVEN"
   if [[ -n $from && $from != "$1" ]]; then point "$INSTALL_DIR/previous" "releases/$from"; fi
@@ -163,6 +168,9 @@ switch_to() {
     done
   fi
 }
+
+# Where it did not come to a switch: those that were told to end before it run again.
+give_back() { [[ -z ${took_over:-} ]] || hubs_of "$took_over" start; }
 
 # The release is healthy: from here on nothing is put back by itself.
 settle() {
