@@ -99,7 +99,8 @@ if [[ $config_choice == replace && -n $config_folder ]]; then put_aside "$work";
 if [[ -z $before ]]; then
   skip 'Nothing is there yet.'
 else
-  MCP_HUB_STEPS='' HUB_CONFIG=$sound_config bash "$OPS_DIR/backup.sh" >&2 9>&- || die 69 'The backup failed, so nothing was changed. The reason is above.'
+  # By its own scripts, which know where its data is and who runs its database.
+  MCP_HUB_STEPS='' HUB_CONFIG=$sound_config bash "$INSTALL_DIR/releases/$before/ops/backup.sh" >&2 9>&- || die 69 'The backup failed, so nothing was changed. The reason is above.'
   ok "$(readlink -f -- "$INSTALL_DIR/backups/latest")${aside:+; the configuration, which was broken: $aside}"
 fi
 
@@ -111,6 +112,7 @@ ok "$environment_message"
 
 step switch "Turning $CURRENT to $RELEASE"
 make_certificate
+if [[ -n $before ]]; then share_data "$before"; fi
 switch_to "$RELEASE" "$config_folder"
 ok "Before: ${before:-nothing}."
 

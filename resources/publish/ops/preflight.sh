@@ -134,6 +134,23 @@ take_release() {
   chmod -R u=rwX,go=rX -- "$place"
 }
 
+# share_data RELEASE: what a hub has is in a folder named after its port. On another port it has the same, by a link: so has that
+# release, when it comes back.
+share_data() {
+  local old at from to
+  read -ra old <<<"$(target_of "$1" PORTS)"
+  for at in "${!HUB_PORTS[@]}"; do
+    from=$INSTALL_DIR/data/${old[at]:-none} to=$INSTALL_DIR/data/${HUB_PORTS[at]}
+    if [[ ! -d $from || $from -ef $to ]]; then continue; fi
+    if [[ ! -e $to && " $PORTS " != *" ${old[at]} "* ]]; then
+      as_hub ln -sfn -- "${old[at]}" "$to"
+      say "The hub on port ${HUB_PORTS[at]} has what the one on port ${old[at]} had: $to leads to $from."
+    else
+      warn "The hub on port ${HUB_PORTS[at]} does not have what the one on port ${old[at]} had: history, audit log and approvals of tools stay in $from, and are in no backup any more. Publish with the --base-port of before to have them again."
+    fi
+  done
+}
+
 # complete_environment NAMES: keeps every value, adds what is new, makes new values for NAMES.
 complete_environment() {
   local options=(--example .env.example --out "$ENV_FILE")

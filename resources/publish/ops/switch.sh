@@ -89,15 +89,19 @@ config_of_before() {
 # hub's user alone, or encrypted where backups are; and sound_config has what a backup can read in its place.
 # shellcheck disable=SC2016
 put_aside() {
-  local file
+  local file name was
+  was=$INSTALL_DIR/releases/$(proven_release)/config
   sound_config='' aside=''
   if hub_cli config check --config "$1/live" >/dev/null 2>&1; then return 0; fi
   aside=$INSTALL_DIR/backups/broken-config-$(date -u +%Y%m%dT%H%M%SZ).tar
   sound_config=$(as_hub mktemp -d)
   mkdir -- "$1/broken"
   for file in "$1"/staged/*.json; do
-    as_hub sh -c 'cat >"$1"' sh "$sound_config/${file##*/}" <"$file"
-    if [[ -f $1/new/${file##*/} && -f $1/live/${file##*/} ]]; then cp -- "$1/live/${file##*/}" "$1/broken"; fi
+    name=${file##*/}
+    if [[ -f $1/new/$name && -f $1/live/$name ]]; then cp -- "$1/live/$name" "$1/broken"; fi
+    # The release in use makes the backup, and may not know what is in a later one.
+    if [[ -f $1/new/$name && -f $was/$name ]]; then file=$was/$name; fi
+    as_hub sh -c 'cat >"$1"' sh "$sound_config/$name" <"$file"
   done
   tar --create --file="$1/broken.tar" --directory="$1/broken" --owner=0 --group=0 --numeric-owner .
   if encrypts_backups; then
