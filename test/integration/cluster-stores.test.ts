@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { randomBytes } from 'node:crypto'
+import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { bootstrapCaller } from '../../hub/auth/caller.ts'
 import { openIdentityFile } from '../../hub/auth/identity-file.ts'
@@ -305,6 +306,29 @@ it('a session in SQLite ends when it is idle, and at its end', async () => {
   clock = 2.1 * HOUR
   expect(await stand.one.sessions.find(used.id)).toBeNull()
   clock = 0
+  await stand.dispose()
+})
+
+it('a session in Redis ends when it is idle, and at its end', async () => {
+  const stand = await shared()
+  const client = new Redis(redis.url)
+  const soon = (): number => now() + 200
+  const idle = session('ann', { idleEndsAt: soon() })
+  const used = session('ann')
+  const last = session('ann', { endsAt: soon() })
+  const lasts = session('ann')
+  for (const opened of [idle, used, last, lasts]) await stand.one.sessions.open(opened)
+  // Time to be idle begins anew with each use, and never goes beyond the end.
+  await stand.one.sessions.rotate(used.id, 0, { ...times, idleMs: 200 })
+  await stand.one.sessions.rotate(last.id, 0, times)
+  const usedAt = now()
+  await stand.one.sessions.rotate(lasts.id, 0, { ...times, idleMs: 3 * HOUR })
+  const [key = ''] = await client.keys(`*${lasts.id}`)
+  expect(await client.pexpiretime(key)).toBeGreaterThanOrEqual(usedAt + 3 * HOUR)
+  for (const { id } of [idle, used, last]) await expect.poll(() => stand.other.sessions.find(id)).toBeNull()
+  expect((await stand.other.sessions.list('ann')).map(({ id }) => id)).toEqual([lasts.id])
+  expect((await stand.one.sessions.rotate(idle.id, 0, times)).outcome).toBe('unknown')
+  client.disconnect()
   await stand.dispose()
 })
 

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { renameSync } from 'node:fs'
+import { link, mkdir, readFile, readdir, readlink, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { HistoryPage, AuditPage } from '../../hub/contract/index.ts'
@@ -119,6 +120,36 @@ describe.concurrent('the log of a real hub', () => {
       await hub.end()
     }
   }, 60_000)
+
+  it.runIf(process.platform === 'linux')(
+    'is opened anew at SIGUSR2, as logrotate sends it',
+    async () => {
+      const hub = await startBuiltHub({
+        system: { logging: { level: 'debug', file: '${LOGS}/hub.log', rotation: 'external' } },
+        prepare: (folder) => Promise.resolve({ LOGS: folder }),
+      })
+      const at = (name: string): string => path.join(hub.folder, name)
+      const opened = async (name: string): Promise<boolean> => {
+        const folder = `/proc/${hub.child.pid}/fd`
+        const links = (await readdir(folder)).map((fd) => readlink(path.join(folder, fd)).catch(() => ''))
+        return (await Promise.all(links)).includes(at(name))
+      }
+      try {
+        // Before pino has taken over, each line opens the file.
+        await waitFor(() => opened('hub.log'), HANDED_OVER_MS)
+        await link(at('hub.log'), at('same'))
+        renameSync(at('hub.log'), at('hub.log.1'))
+        // The same file by its old name: by itself the hub would not notice.
+        renameSync(at('same'), at('hub.log'))
+        expect(await opened('hub.log')).toBe(false)
+        hub.child.kill('SIGUSR2')
+        await waitFor(async () => (await opened('hub.log')) && !(await opened('hub.log.1')), 10_000)
+      } finally {
+        expect(await hub.end()).toBe(0)
+      }
+    },
+    60_000,
+  )
 
   it('costs no call where its reader stands still', async () => {
     const hub = await startBuiltHub({ env: { LOG_LEVEL: 'debug' } })

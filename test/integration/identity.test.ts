@@ -2,6 +2,7 @@ import { readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import bcrypt from 'bcryptjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createSetupCode } from '../../hub/auth/setup-code.ts'
 import type { Key, Me, Problem, Session, SessionInfo, User } from '../../hub/contract/index.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { startHub, TOKEN, type TestHub } from '../fixtures/hub.ts'
@@ -393,8 +394,8 @@ describe('the first run', () => {
     const setup = (code: string | null, password = PASSWORD) =>
       ask<Session>(hub, 'POST /api/auth/setup', { body: { code, username: 'root', password } })
     expect((await setup('wrong')).status).toBe(401)
-    const hourAgo = new Date(Date.now() - 3_600_000)
-    await utimes(file, hourAgo, hourAgo)
+    const tooOld = new Date(Date.now() - 901_000)
+    await utimes(file, tooOld, tooOld)
     expect((await setup(old)).status).toBe(401)
     const code = await hub.hub.setupCode()
     expect(announced).toEqual([old, code])
@@ -405,6 +406,21 @@ describe('the first run', () => {
     expect(await setup(code)).toMatchObject({ status: 409 })
     expect((await ask<Me>(hub, 'GET /api/auth/me')).body.setupNeeded).toBe(false)
     await hub.close()
+  })
+
+  it('takes the code at 14:59, and another at 15:00', async () => {
+    const folder = await temporaryFolder()
+    let now = 1_700_000_000_000
+    const code = createSetupCode({ file: path.join(folder.path, 'code'), announce: () => undefined, now: () => now })
+    const first = await code.current()
+    const madeAt = new Date(now)
+    await utimes(path.join(folder.path, 'code'), madeAt, madeAt)
+    now += 899_000
+    expect(await code.matches(first)).toBe(true)
+    now += 1_000
+    expect(await code.matches(first)).toBe(false)
+    expect(await code.current()).not.toBe(first)
+    await folder.dispose()
   })
 
   it('takes the administrator of MCP_HUB_ADMIN_PASSWORD instead, once', async () => {
