@@ -6,7 +6,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { extract } from 'tar'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Secrets, ServerStatus } from '../../hub/contract/index.ts'
+import type { Backup, HistoryPage, Secrets, ServerStatus } from '../../hub/contract/index.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { fixtureServer } from '../fixtures/hub.ts'
 
@@ -80,6 +80,24 @@ describe('a tour of the hub with secrets planted everywhere', () => {
     return text === '' ? null : (JSON.parse(text) as unknown)
   }
 
+  /** Has what is no JSON read for the search at the end. */
+  async function read(route: string): Promise<string> {
+    const response = await fetch(url + route, { headers: { authorization: `Bearer ${token}` } })
+    const text = await response.text()
+    hear(`GET ${route}`, text)
+    expect(response.status, text).toBe(200)
+    return text
+  }
+
+  /** Fetches an archive and unpacks it into a folder of its name. */
+  async function unpack(route: string, name: string): Promise<Headers> {
+    const archive = await fetch(url + route, { headers: { authorization: `Bearer ${token}` } })
+    await writeFile(at(`${name}.tar.gz`), Buffer.from(await archive.arrayBuffer()))
+    await mkdir(at(name))
+    await extract({ file: at(`${name}.tar.gz`), cwd: at(name) })
+    return archive.headers
+  }
+
   async function until(name: string, ...states: string[]): Promise<void> {
     await expect
       .poll(async () => ((await api('GET', `/api/servers/${name}`)) as ServerStatus).state, { timeout: 15_000 })
@@ -90,6 +108,7 @@ describe('a tour of the hub with secrets planted everywhere', () => {
     folder = await temporaryFolder()
     await mkdir(at('config'))
     await mkdir(at('outside'))
+    await writeFile(at('config', 'system.json'), JSON.stringify({ history: { payloads: 'full' } }))
     await writeFile(at('outside', 'operator'), `${canary('OperatorFile')}\n`)
     // A server that quotes what it was sent, as some do in their errors.
     remote = createServer((request, response) => {
@@ -195,11 +214,21 @@ describe('a tour of the hub with secrets planted everywhere', () => {
       ]),
     )
 
-    const archive = await fetch(`${url}/api/diagnostics`, { headers: { authorization: `Bearer ${token}` } })
-    expect(archive.headers.get('content-disposition')).toMatch(/mcp-hub-diagnostics-\d{4}-\d\d-\d\d\.tar\.gz/)
-    await writeFile(at('diagnostics.tar.gz'), Buffer.from(await archive.arrayBuffer()))
-    await mkdir(at('diagnostics'))
-    await extract({ file: at('diagnostics.tar.gz'), cwd: at('diagnostics') })
+    expect((await unpack('/api/diagnostics', 'diagnostics')).get('content-disposition')).toMatch(
+      /mcp-hub-diagnostics-\d{4}-\d\d-\d\d\.tar\.gz/,
+    )
+    await expect.poll(() => read('/api/history/export')).toContain('"name":"env"')
+    expect(await read('/api/history/export?format=csv')).toContain('leak')
+    const { items } = (await api('GET', '/api/history')) as HistoryPage
+    const details = await Promise.all(items.map(({ id }) => api('GET', `/api/history/${id}`)))
+    expect(JSON.stringify(details)).toMatch(/LEAK_PRIVATE_KEY.*\[secret\]/)
+    expect(await read('/api/audit/export')).toContain('POST /api/servers')
+    await api('GET', '/api/audit')
+    expect(await read('/api/metrics')).toContain('server="leaky"')
+    const backup = (await api('POST', '/api/backups')) as Backup
+    await api('GET', '/api/backups')
+    await api('GET', `/api/backups/${backup.name}/contents`)
+    await unpack(`/api/backups/${backup.name}`, 'backup')
     await run(process.execPath, [
       path.join(dist, 'cli.js'),
       ...['publish', '--config', at('config'), '--out', at('bundle'), '--domain', 'hub.example.com'],
@@ -210,7 +239,7 @@ describe('a tour of the hub with secrets planted everywhere', () => {
     hub.kill('SIGTERM')
     await ended
 
-    const places = ['config', 'data', 'diagnostics', 'bundle'].map((name) => at(name))
+    const places = ['config', 'data', 'diagnostics', 'backup', 'bundle'].map((name) => at(name))
     const files = [at('hub.log'), ...(await Promise.all(places.map(filesBelow))).flat()]
     const hits = new Map<string, string[]>()
     for (const file of files) {
@@ -221,8 +250,10 @@ describe('a tour of the hub with secrets planted everywhere', () => {
       const shown = secretsIn(text)
       if (shown.length > 0) hits.set(what, shown)
     }
+    const vault = ['EnvVar', 'Argument', 'Header', 'Query', 'Vault', 'PrivateKey', 'Pasted']
     expect(Object.fromEntries(hits)).toEqual({
-      'data/secrets.json': ['EnvVar', 'Argument', 'Header', 'Query', 'Vault', 'PrivateKey', 'Pasted'],
+      'data/secrets.json': vault,
+      'backup/mcp-hub-backup/data/secrets.json': vault,
     })
 
     // The search did look at what matters: the leaks are there, with the values taken out.
@@ -237,6 +268,10 @@ describe('a tour of the hub with secrets planted everywhere', () => {
         'diagnostics/mcp-hub/hub.json',
         'diagnostics/mcp-hub/logs/hub.log',
         'diagnostics/mcp-hub/faults.json',
+        'backup/mcp-hub-backup/manifest.json',
+        'backup/mcp-hub-backup/config/servers.json',
+        'backup/mcp-hub-backup/data/history.db',
+        'backup/mcp-hub-backup/data/audit.db',
       ]),
     )
   }, 120_000)
