@@ -1,4 +1,5 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
@@ -7,8 +8,11 @@ import { promisify } from 'node:util'
 import { extract } from 'tar'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Backup, HistoryPage, Secrets, ServerStatus } from '../../hub/contract/index.ts'
+import { startBuiltHub } from '../fixtures/built-hub.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { fixtureServer } from '../fixtures/hub.ts'
+import { startPostgres } from '../fixtures/postgres.ts'
+import { waitFor } from '../fixtures/wire.ts'
 
 const dist = path.join(import.meta.dirname, '..', '..', 'dist', 'hub')
 const run = promisify(execFile)
@@ -32,6 +36,7 @@ const names = [
   'HubToken',
   'JwtSecret',
   'AdminPass',
+  'StorePass',
 ] as const
 
 /** Where a text shows a secret, in the clear or in base64. */
@@ -276,3 +281,59 @@ describe('a tour of the hub with secrets planted everywhere', () => {
     )
   }, 120_000)
 })
+
+it('the password in the address of a database is shown nowhere, also while it is away', async () => {
+  const postgres = await startPostgres()
+  const withPassword = (address: string, user: string): string => {
+    const url = new URL(address)
+    url.username = user
+    url.password = canary('StorePass')
+    return url.href
+  }
+  const hub = await startBuiltHub({
+    servers: { quiet: fixtureServer('echo.ts') },
+    env: {
+      DATABASE_URL: withPassword(postgres.url, 'hub'),
+      // Nothing listens there.
+      REDIS_URL: withPassword('redis://127.0.0.1:1', 'hub'),
+      JWT_SECRET: 'a secret that is long enough for it',
+      LOG_LEVEL: 'debug',
+    },
+  })
+  const heard: string[] = []
+  const read = async (route: string, method = 'GET'): Promise<number> => {
+    const response = await hub.request(route, { method })
+    heard.push(`${route} ${await response.text()}`)
+    return response.status
+  }
+  const routes = [
+    '/api/hub',
+    '/api/metrics',
+    '/api/settings',
+    '/api/audit/export',
+    '/api/history',
+    '/api/config/versions',
+  ]
+  await waitFor(async () => (await read('/api/servers/quiet')) === 200, 10_000)
+  for (const route of routes) expect([route, await read(route)]).toEqual([route, 200])
+  await read('/api/backups', 'POST')
+  const archive = await hub.request('/api/diagnostics')
+  expect(archive.status).toBe(200)
+  const diagnostics = path.join(hub.folder, 'diagnostics')
+  await mkdir(diagnostics)
+  await writeFile(path.join(hub.folder, 'diagnostics.tar.gz'), Buffer.from(await archive.arrayBuffer()))
+  await extract({ file: path.join(hub.folder, 'diagnostics.tar.gz'), cwd: diagnostics })
+
+  await postgres.kill()
+  await waitFor(async () => (await read('/health/ready')) === 503, 20_000)
+  for (const route of [...routes, '/api/backups']) await read(route)
+  await read('/api/servers/quiet/disable', 'POST')
+  hub.child.kill('SIGTERM')
+  await once(hub.child, 'exit')
+  const files = await filesBelow(hub.folder)
+  for (const file of files) heard.push(`${file} ${await readFile(file, 'utf8')}`)
+  expect(heard.concat(hub.said).filter((text) => secretsIn(text).length > 0)).toEqual([])
+  expect(hub.said).toMatch(/postgres|database/i)
+  await hub.dispose()
+  await postgres.stop()
+}, 120_000)
