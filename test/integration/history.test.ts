@@ -467,37 +467,6 @@ describe('with PostgreSQL', () => {
   }, 60_000)
   afterAll(() => postgres.stop())
 
-  it('takes what a key with an odd name does, and refuses such names', async () => {
-    const odd = 'a\0b\ud83d'
-    const hub = await startHub({}, {}, { hub: { databaseUrl: postgres.url } })
-    for (const [route, body] of [
-      ['/api/keys', { name: odd }],
-      ['/api/keys', { name: 'a\ud83d' }],
-      ['/api/admin/deploy-keys', { name: odd }],
-      ['/api/users', { name: 'a\ud83d', role: 'user' }],
-    ] as const)
-      expect(await hub.api('POST', route, body)).toMatchObject({ status: 400 })
-    await hub.close()
-
-    const caller = fixedCaller('key:odd', odd, 'user', [])
-    const old = await startHub(
-      {},
-      {},
-      { hub: { databaseUrl: postgres.url, tokens: [...tokens, { value: 'odd-token-0123456789', caller }] } },
-    )
-    await fetch(`${old.url}/api/servers/none/restart`, {
-      method: 'POST',
-      headers: { authorization: 'Bearer odd-token-0123456789' },
-    })
-    await until(
-      () => get<AuditPage>(old, '/api/audit'),
-      ({ items }) => items.some(({ actor }) => actor === 'key:odd'),
-    )
-    expect((await fetch(`${old.url}/health/ready`)).status).toBe(200)
-    expect(await get<AuditVerification>(old, '/api/audit/verify')).toMatchObject({ ok: true })
-    await old.close()
-  })
-
   it('several hubs share one history, and lose nothing while the database is away', async () => {
     const servers = { echo: fixtureServer('echo.ts') }
     const hubs = await Promise.all([1, 2].map(() => startHub(servers, {}, { hub: { databaseUrl: postgres.url } })))
@@ -538,5 +507,36 @@ describe('with PostgreSQL', () => {
     expect((await get<Stats>(first, '/api/stats')).total.calls).toBe(52)
     await Promise.all(clients.map((client) => client.close()))
     await Promise.all(hubs.map((hub) => hub.close()))
+  })
+
+  it('takes what a key with an odd name does, and refuses such names', async () => {
+    const odd = 'a\0b\ud83d'
+    const hub = await startHub({}, {}, { hub: { databaseUrl: postgres.url } })
+    for (const [route, body] of [
+      ['/api/keys', { name: odd }],
+      ['/api/keys', { name: 'a\ud83d' }],
+      ['/api/admin/deploy-keys', { name: odd }],
+      ['/api/users', { name: 'a\ud83d', role: 'user' }],
+    ] as const)
+      expect(await hub.api('POST', route, body)).toMatchObject({ status: 400 })
+    await hub.close()
+
+    const caller = fixedCaller('key:odd', odd, 'user', [])
+    const old = await startHub(
+      {},
+      {},
+      { hub: { databaseUrl: postgres.url, tokens: [...tokens, { value: 'odd-token-0123456789', caller }] } },
+    )
+    await fetch(`${old.url}/api/servers/none/restart`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer odd-token-0123456789' },
+    })
+    await until(
+      () => get<AuditPage>(old, '/api/audit'),
+      ({ items }) => items.some(({ actor }) => actor === 'key:odd'),
+    )
+    expect((await fetch(`${old.url}/health/ready`)).status).toBe(200)
+    expect(await get<AuditVerification>(old, '/api/audit/verify')).toMatchObject({ ok: true })
+    await old.close()
   })
 })
