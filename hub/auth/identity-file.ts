@@ -12,6 +12,7 @@ import {
   identityChanges,
   keptVersions,
   restorable,
+  withoutEntry,
   withVersion,
   type Note,
 } from './identity-versions.ts'
@@ -180,6 +181,7 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
         const found = entries[at]
         made = next(found, now)
         if (made === found) return text
+        if (made === undefined) return withoutEntry(text, list, at)
         const isArrayInsertion = found === undefined
         const path = [list, isArrayInsertion ? entries.length : at]
         return applyEdits(text, modify(text, path, made, { formattingOptions, isArrayInsertion }))

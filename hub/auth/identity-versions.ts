@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { applyEdits, modify } from 'jsonc-parser'
+import { applyEdits, findNodeAtLocation, modify, parseTree } from 'jsonc-parser'
 import type { IdentityChange, IdentityVersion } from '../contract/index.ts'
 import { saidOf, told, type Words } from '../say.ts'
 import { idOf, type Identities, type KeyEntry, type UserEntry } from './identity-entries.ts'
@@ -79,6 +79,16 @@ function fieldsBetween(old: UserEntry | KeyEntry, fresh: UserEntry | KeyEntry): 
     .map((field) => SHOWN_AS[field] ?? field)
 }
 
+/** The text of users.json without one entry of a list. */
+export function withoutEntry(text: string, list: keyof Identities, at: number): string {
+  const root = parseTree(text)
+  const entries = root === undefined ? undefined : findNodeAtLocation(root, [list])
+  const bracket = entries === undefined ? 0 : entries.offset + entries.length - 1
+  // `modify` takes it that a blank stands between the last entry and the bracket, and leaves a brace where none does.
+  const apart = text[bracket - 1] === '}' ? `${text.slice(0, bracket)}\n${text.slice(bracket)}` : text
+  return applyEdits(apart, modify(apart, [list, at], undefined, { formattingOptions }))
+}
+
 /**
  * The text of a version as it may come into force: a key that was deleted or replaced since stays so, because that may be why
  * it was, and who gets an old password back must change it.
@@ -90,7 +100,7 @@ export function restorable(text: string, version: Identities, now: Identities): 
   }
   for (const [index, key] of [...version.keys.entries()].reverse()) {
     const present = now.keys.find(({ id }) => id === key.id)
-    if (present?.hash !== key.hash) edit(['keys', index], undefined)
+    if (present?.hash !== key.hash) result = withoutEntry(result, 'keys', index)
   }
   for (const [index, user] of version.users.entries()) {
     const present = now.users.find(({ name }) => name === user.name)

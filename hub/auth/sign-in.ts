@@ -212,8 +212,8 @@ export function createSignIn(options: SignInOptions): SignIn {
         const { mustChangePassword: _, ...rest } = found
         return { ...rest, passwordHash, passwordChangedAt: now() }
       })
-      await sessions.revokeUser(user.name)
       audit({ action: 'auth.password', by: caller, address: origin.address })
+      await sessions.revokeUser(user.name)
       return openSession(changed, origin)
     },
     verify: async (token) => {

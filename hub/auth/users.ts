@@ -162,9 +162,9 @@ export function createUsers(options: UsersOptions): Users {
           ...((disabled ?? oldDisabled) === true ? { disabled: true } : {}),
         }
       })
+      audit({ action: 'user.change', by: caller, target: name, details: { role, scope, disabled } })
       // Their stamp is another now; this takes them off the list.
       await cluster.sessions.revokeUser(name)
-      audit({ action: 'user.change', by: caller, target: name, details: { role, scope, disabled } })
       return described(entry)
     },
     remove: async (caller, name) => {
@@ -175,10 +175,10 @@ export function createUsers(options: UsersOptions): Users {
       })
       for (const { id, owner } of file.current.keys)
         if (owner === name) await file.change('keys', id, note, () => undefined)
+      audit({ action: 'user.delete', by: caller, target: name })
       await cluster.sessions.revokeUser(name)
       // Whoever gets the name next is somebody else.
       await cluster.notes(USER_USES).delete(name)
-      audit({ action: 'user.delete', by: caller, target: name })
     },
     resetPassword: async (caller, name, password) => {
       const { hash, shown } = await newPassword(name, password)
@@ -189,9 +189,9 @@ export function createUsers(options: UsersOptions): Users {
         mustChangePassword: true,
         passwordChangedAt: now(),
       }))
+      audit({ action: 'user.password', by: caller, target: name })
       await cluster.sessions.revokeUser(name)
       await signIn.lockout.unlock(name)
-      audit({ action: 'user.password', by: caller, target: name })
       return { ...(await described(entry)), ...shown }
     },
     versions: file.versions,
@@ -209,11 +209,11 @@ export function createUsers(options: UsersOptions): Users {
             cure: say`Go back to one that has an administrator who is not disabled.`,
           })
       })
+      audit({ action: 'users.restore', by: caller, target: String(id) })
       const after = new Map(file.current.users.map((user) => [user.name, user]))
       // Their stamps are others now; this takes them off the list.
       for (const user of before)
         if (!isDeepStrictEqual(user, after.get(user.name))) await cluster.sessions.revokeUser(user.name)
-      audit({ action: 'users.restore', by: caller, target: String(id) })
     },
     unlock: async (caller, name) => {
       const entry = entryOf(name)

@@ -6,6 +6,7 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { bootstrapCaller } from '../../hub/auth/caller.ts'
 import { openIdentityFile } from '../../hub/auth/identity-file.ts'
+import { openIdentity } from '../../hub/auth/identity.ts'
 import { createKeys } from '../../hub/auth/keys.ts'
 import { createLockout, type Attempt } from '../../hub/auth/lockout.ts'
 import { createClusterSource } from '../../hub/cluster/cluster-source.ts'
@@ -14,6 +15,7 @@ import { openLocalCluster } from '../../hub/cluster/local.ts'
 import { openRedisCluster } from '../../hub/cluster/redis.ts'
 import { openFiles } from '../../hub/config/documents.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
+import { PASSWORD, person } from '../fixtures/people.ts'
 import { startRedis, type TestRedis } from '../fixtures/redis.ts'
 
 const HOUR = 3_600_000
@@ -445,6 +447,41 @@ describe('trouble with SQLite', () => {
     await rm(file, { recursive: true })
     expect(await (await source.open()).sessions.list(null)).toEqual([])
     await source.dispose()
+  })
+
+  it('hides no act that was done before it: each is in the audit log', async () => {
+    const documents = await openFiles(folder.path)
+    const text = JSON.stringify({ users: ['ann', 'bob', 'eve'].map((name) => person(name)), keys: [] })
+    await documents.write([{ document: 'users', text, over: await documents.read('users') }], null, null)
+    const cluster = openLocalCluster(file)
+    const acts: string[] = []
+    const identity = await openIdentity({
+      mode: 'server',
+      documents,
+      dataDir: folder.path,
+      tokens: [{ value: 'a token', caller: bootstrapCaller }],
+      signingKeys: [new Uint8Array(32)],
+      auth: () => ({ bcryptRounds: 10 }),
+      adminPassword: undefined,
+      openCluster: () => Promise.resolve(cluster),
+      announceSetup: () => undefined,
+      audit: ({ action, target = '' }) => acts.push(`${action} ${target}`),
+      log: () => undefined,
+    })
+    const { users, signIn } = (await identity.people())!
+    change('ALTER TABLE sessions RENAME TO away')
+    const ann = { ...bootstrapCaller, user: 'ann', session: 'a session' }
+    const origin = { address: '192.0.2.1', userAgent: 'test', device: null }
+    for (const work of [
+      () => users.edit(bootstrapCaller, 'ann', { role: 'viewer' }),
+      () => users.resetPassword(bootstrapCaller, 'bob', undefined),
+      () => users.remove(bootstrapCaller, 'eve'),
+      () => signIn.changePassword(ann, PASSWORD, 'another horse battery staple', origin),
+    ])
+      await expect(work()).rejects.toMatchObject({ code: 'HUB_STORE_UNAVAILABLE' })
+    expect(acts).toEqual(['user.change ann', 'user.password bob', 'user.delete eve', 'auth.password '])
+    await identity.dispose()
+    await cluster.dispose()
   })
 
   it('costs no use of a key, and no key that is made meanwhile', async () => {

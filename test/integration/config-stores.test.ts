@@ -323,6 +323,13 @@ describe.each([
       expect(await entryOf('users', 'new')).toMatchObject({ role: 'viewer' })
     })
 
+    it('are removed one by one, also where a program wrote them without a blank', async () => {
+      const [one] = await openTwo([person('ann', 'admin'), person('bob'), person('eve')])
+      for (const name of ['eve', 'bob']) await one.users.remove(admin, name)
+      const found = await documents.read('users')
+      expect(JSON.parse((found.ok ? found.text : null) ?? '')).toEqual({ users: [person('ann', 'admin')], keys: [] })
+    })
+
     it('begin with one administrator, though two come with the code at once', async () => {
       const [one, other] = await openTwo([], [])
       const code = (await one.setupCode())!
