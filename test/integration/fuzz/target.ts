@@ -90,8 +90,11 @@ export async function startTarget(): Promise<Target> {
             if (answer.isOpen) response.destroy()
           }
           response.setEncoding('latin1')
+          // A download takes as long as it is long; what it may not do is stand still.
+          const isDownload = /^(?:application\/x-ndjson|text\/csv)/.test(type)
           response.on('data', (text: string) => {
             answer.body += text
+            if (isDownload) timer.refresh()
             if (answer.isOpen || !type.startsWith('text/event-stream') || !staysOpen(answer.body)) return
             answer.isOpen = true
             done()
