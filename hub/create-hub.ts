@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises'
 import type { Express } from 'express'
-import { loadApp } from './api/load-app.ts'
 import { trustOf, type Trust } from './auth/client-address.ts'
 import { openExecConsents } from './auth/exec-consents.ts'
 import { createBackupSource } from './backup/backup-source.ts'
@@ -258,46 +257,48 @@ export async function createHub(given: HubOptions): Promise<Hub> {
     gateway,
     accounts,
     app: () =>
-      (app ??= loadApp({
-        options,
-        where,
-        trust,
-        identity,
-        identify: (request) => door.identify(request),
-        rates,
-        config,
-        versions,
-        openPushes: pushes.open,
-        references,
-        backups,
-        supervisor,
-        searchPath,
-        accounts,
-        consents,
-        pins,
-        savedCases: { text: keptText(documents, 'saved-cases'), place: documents.placeOf('saved-cases') },
-        keeper,
-        lifter,
-        history,
-        metrics: observation.metrics,
-        webhooks,
-        reportFault: observation.reportFault,
-        events,
-        log: remembered,
-        onExchange,
-        maxBodyBytes: () => limits.maxRequestBytes,
-        baseUrl,
-        status: state.status,
-        apply,
-        profilesChanged,
-        pinsChanged,
-        hold: (response, caller) => door.hold(response, caller),
-        moveEndpoint: async (port) => {
-          movedTo = port ?? movedTo
-          if (port !== undefined) await config.saveSystem(['server', 'port'], () => port, { by: 'MCP Hub' })
-          await hub.onMoveEndpoint?.(port ?? endpoint.port)
-        },
-      })),
+      (app ??= import('./api/load-app.ts').then(({ loadApp }) =>
+        loadApp({
+          options,
+          where,
+          trust,
+          identity,
+          identify: (request) => door.identify(request),
+          rates,
+          config,
+          versions,
+          openPushes: pushes.open,
+          references,
+          backups,
+          supervisor,
+          searchPath,
+          accounts,
+          consents,
+          pins,
+          savedCases: { text: keptText(documents, 'saved-cases'), place: documents.placeOf('saved-cases') },
+          keeper,
+          lifter,
+          history,
+          metrics: observation.metrics,
+          webhooks,
+          reportFault: observation.reportFault,
+          events,
+          log: remembered,
+          onExchange,
+          maxBodyBytes: () => limits.maxRequestBytes,
+          baseUrl,
+          status: state.status,
+          apply,
+          profilesChanged,
+          pinsChanged,
+          hold: (response, caller) => door.hold(response, caller),
+          moveEndpoint: async (port) => {
+            movedTo = port ?? movedTo
+            if (port !== undefined) await config.saveSystem(['server', 'port'], () => port, { by: 'MCP Hub' })
+            await hub.onMoveEndpoint?.(port ?? endpoint.port)
+          },
+        }),
+      )),
     onAppFailure: (error) => {
       app = null
       options.log('error', 'The API could not be loaded', { error: String(error) })

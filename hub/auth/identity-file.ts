@@ -7,15 +7,7 @@ import { BrokenFile } from '../faults.ts'
 import { HubError } from '../hub-error.ts'
 import { say, wordsFrom } from '../say.ts'
 import { idOf, type EntryOf, type Identities } from './identity-entries.ts'
-import {
-  describeVersions,
-  identityChanges,
-  keptVersions,
-  restorable,
-  withoutEntry,
-  withVersion,
-  type Note,
-} from './identity-versions.ts'
+import type { Note } from './identity-versions.ts'
 
 /** `users.json`: users and keys, without anything that opens a door by itself. Comments in it are kept. */
 export interface IdentityFile {
@@ -120,6 +112,7 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
   /** With what is known of the change. */
   async function write(over: ReadDocument, text: string, note: Note): Promise<boolean> {
     const kept = await documents.read('user-versions')
+    const { keptVersions, withVersion } = await loadVersions()
     const versions = withVersion(keptVersions(kept.ok ? kept.text : null), textOf(over), text, note, Date.now())
     const changes = [
       { document: 'users', text, over },
@@ -132,6 +125,7 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
   async function noteByHand(before: string, text: string): Promise<void> {
     if (documents.shared) return
     const over = await documents.read('user-versions')
+    const { keptVersions, withVersion } = await loadVersions()
     const versions = withVersion(
       keptVersions(over.ok ? over.text : null),
       before,
@@ -144,6 +138,7 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
 
   async function versionOf(id: number): Promise<{ text: string; value: Identities }> {
     const kept = await documents.read('user-versions')
+    const { keptVersions } = await loadVersions()
     const found = keptVersions(kept.ok ? kept.text : null).find((version) => version.id === id)
     if (found === undefined) throw new HubError('HUB_VERSION_NOT_FOUND', say`There is no version ${id} of users.json`)
     return { text: found.text, value: await valid(found.text) }
@@ -174,6 +169,7 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
       next: (found: EntryOf[List] | undefined, newest: Identities) => Next,
     ) => {
       let made: Next | undefined
+      const { withoutEntry } = await loadVersions()
       await edit(note, (text, now) => {
         const lists: { [Name in keyof EntryOf]: readonly EntryOf[Name][] } = now
         const entries = lists[list]
@@ -190,14 +186,17 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
     },
     versions: async () => {
       const kept = await documents.read('user-versions')
+      const { describeVersions, keptVersions } = await loadVersions()
       return describeVersions(keptVersions(kept.ok ? kept.text : null), valid)
     },
     differences: async (id) => {
       const { text, value } = await versionOf(id)
+      const { identityChanges, restorable } = await loadVersions()
       return identityChanges(current, await valid(restorable(text, value, current)))
     },
     restore: async (id, note, check) => {
       const version = await versionOf(id)
+      const { restorable } = await loadVersions()
       await edit(note, async (_text, now) => {
         const text = restorable(version.text, version.value, now)
         check(await valid(text))
@@ -224,6 +223,9 @@ export async function openIdentityFile(documents: Documents): Promise<IdentityFi
 }
 
 const textOf = (found: ReadDocument): string => (found.ok ? found.text : null) ?? emptyTexts.users
+
+/** What was, and how a file becomes another: loaded with the first change, or look back. */
+const loadVersions = () => import('./identity-versions.ts')
 
 /** The schema is loaded where there is something to check. */
 async function parseIdentities(text: string, file: string): Promise<Parsed<Identities>> {
