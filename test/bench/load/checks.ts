@@ -1,5 +1,5 @@
 import { fillerOf } from '../programs/answers.ts'
-import type { Lane, Message, Reply } from './lane.ts'
+import { ID_DIGITS, type Lane, type Message, type Reply } from './lane.ts'
 
 /** The hub answered, but with an error. */
 export class Failed extends Error {}
@@ -51,15 +51,18 @@ export function listChecker(count: number): (lane: Lane) => Promise<void> {
   let known: { before: Buffer; after: Buffer } | null = null
   return async (lane) => {
     const { bytes } = await lane.request('tools/list', {})
-    const id = /"id":(\d{7})/.exec(bytes.toString('latin1', 0, 60))
+    const id = /"id":(\d+)/.exec(bytes.toString('latin1', 0, 60))
     const idStart = id === null ? bytes.lastIndexOf('"id":') + 5 : id.index + 5
     if (known === null) {
       const { result: listed } = JSON.parse(bytes.toString()) as Message
       const names = new Set(listed?.tools?.map((tool) => tool.name))
       if (names.size !== count) throw new Wrong(`The list has ${names.size} tools, not ${count}`)
-      known = { before: Buffer.from(bytes.subarray(0, idStart)), after: Buffer.from(bytes.subarray(idStart + 7)) }
+      known = {
+        before: Buffer.from(bytes.subarray(0, idStart)),
+        after: Buffer.from(bytes.subarray(idStart + ID_DIGITS)),
+      }
     }
-    if (!bytes.subarray(0, idStart).equals(known.before) || !bytes.subarray(idStart + 7).equals(known.after)) {
+    if (!bytes.subarray(0, idStart).equals(known.before) || !bytes.subarray(idStart + ID_DIGITS).equals(known.after)) {
       throw new Wrong('The list differs from the one before')
     }
   }

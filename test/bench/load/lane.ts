@@ -43,8 +43,9 @@ const envelope = {
   'io.modelcontextprotocol/clientCapabilities': {},
 }
 
-/** Ids of one length, so that answers that differ in nothing else have one length too. */
-let ids = 1_000_000
+/** Ids of one length, so that answers that differ in nothing else have one length too; nine digits last for any run. */
+export const ID_DIGITS = 9
+let ids = 10 ** (ID_DIGITS - 1)
 export function nextId(): number {
   return ++ids
 }
