@@ -6,6 +6,7 @@ import { createAggregatedView } from '../../hub/gateway/aggregated-view.ts'
 import { ListWatch } from '../../hub/gateway/list-watch.ts'
 import { createServerView } from '../../hub/gateway/server-view.ts'
 import type { Admission, View, Viewer } from '../../hub/gateway/view.ts'
+import type { Upstream } from '../../hub/upstream/upstream.ts'
 import { memoryUpstream } from '../fixtures/memory-upstream.ts'
 
 const capabilities = { elicitation: {} }
@@ -31,20 +32,23 @@ async function serverFor(principals: readonly string[]) {
   return running
 }
 
+/** `members` stays the same array, as where nothing is switched on or off. */
+const viewOf = (members: readonly Upstream[], admission: Admission): View =>
+  createAggregatedView(
+    '/mcp',
+    () => members,
+    () => wholeShape,
+    admission,
+    { name: 'hub', version: '1' },
+  )
+
 describe('an endpoint of several servers', () => {
   const principals = Array.from({ length: 150 }, (_, n) => `person ${n}`)
 
   it('works out once what it shows to clients whose connections offer the same', async () => {
     const { upstream } = await serverFor(principals)
     const admission = counted()
-    const members = [upstream]
-    const view = createAggregatedView(
-      '/mcp',
-      () => members,
-      () => wholeShape,
-      admission,
-      { name: 'hub', version: '1' },
-    )
+    const view = viewOf([upstream], admission)
     const lists = new Set(principals.map((principal) => view.listNow('tools', viewerOf(principal))))
     expect(lists.size).toBe(1)
     const { asked } = admission
@@ -59,14 +63,7 @@ describe('an endpoint of several servers', () => {
       await running.call({ principal, capabilities })
     }
     const admission = counted()
-    const members = [running.upstream]
-    const view = createAggregatedView(
-      '/mcp',
-      () => members,
-      () => wholeShape,
-      admission,
-      { name: 'hub', version: '1' },
-    )
+    const view = viewOf([running.upstream], admission)
     const callAll = (): void => {
       for (const principal of principals) void view.route('tools/call', { name: 'one__work' }, viewerOf(principal))
     }
