@@ -1,6 +1,6 @@
 import type { QueryClient } from '@tanstack/vue-query'
 import { inject, onScopeDispose, shallowRef, type InjectionKey, type ShallowRef } from 'vue'
-import type { HubEvent, ServerDetail, ServerStatus } from '../../hub/contract/index.ts'
+import type { HubEvent, HubStatus, ServerDetail, ServerStatus } from '../../hub/contract/index.ts'
 import { endSession } from './ended-session.ts'
 import { createEventStream, type StreamState } from './event-stream.ts'
 import { keys } from './queries.ts'
@@ -25,12 +25,18 @@ const CATALOG_MS = 400
 export function createLive(client: QueryClient): Live {
   const state = shallowRef<StreamState>('connecting')
   const listeners = new Set<Listener>()
+  let hub: HubStatus | null = null
   const changed = new Map<string, ServerStatus | null>()
   let flushTimer: ReturnType<typeof setTimeout> | undefined
   let catalogTimer: ReturnType<typeof setTimeout> | undefined
 
   function flush(): void {
-    flushTimer = undefined
+    // An answer on its way may be older than the events, and would replace what they say.
+    const awaited = [keys.hub, keys.servers].some((key) => client.getQueryState(key)?.fetchStatus === 'fetching')
+    flushTimer = awaited ? setTimeout(flush, BATCH_MS) : undefined
+    if (awaited) return
+    if (hub !== null) client.setQueryData(keys.hub, hub)
+    hub = null
     const batch = new Map(changed)
     changed.clear()
     client.setQueryData<ServerStatus[]>(keys.servers, (list) => list && mergeServers(list, batch))
@@ -46,13 +52,18 @@ export function createLive(client: QueryClient): Live {
 
   function note(name: string, status: ServerStatus | null): void {
     changed.set(name, status)
+    flushSoon()
+  }
+
+  function flushSoon(): void {
     flushTimer ??= setTimeout(flush, BATCH_MS)
   }
 
   function onEvent(event: HubEvent): void {
     switch (event.type) {
       case 'hub.changed':
-        client.setQueryData(keys.hub, event.hub)
+        hub = event.hub
+        flushSoon()
         break
       case 'server.changed':
         note(event.server.name, event.server)
