@@ -6,7 +6,7 @@ import {
   META,
   MODERN_VERSIONS,
   McpError,
-  type Reply,
+  Reply,
   idText,
   resultBody,
   rpc,
@@ -26,18 +26,18 @@ import {
   BadEnvelope,
   checkEnvelope,
   checkMethodHeaders,
+  checkNotification,
   checkToolHeaders,
   clientOf,
-  notifierOf,
   ownerOf,
   statusOf,
 } from './modern-envelope.ts'
+import { createRounds, identityOf, type Carrier } from './modern-rounds.ts'
 import { Outlet, acceptOf, type OutletOptions } from './outlet.ts'
-import { staleState, type ParkedCall, type ParkingLot } from './parked.ts'
+import type { ParkingLot } from './parked.ts'
 import { Exchange, sizeOf } from './exchange.ts'
 import { declaresTasks } from './tasks.ts'
 import { traced } from './trace-context.ts'
-import { nameOf } from '../upstream/envelope.ts'
 import { checkCursor, type Route, type View, type Viewer } from './view.ts'
 import type { ListKind } from '../upstream/catalog.ts'
 
@@ -60,16 +60,6 @@ const REMOVED = new Set([
 /** What a server may ask for. */
 const SPECIFIED = new Set(['elicitation/create', 'sampling/createMessage', 'roots/list'])
 
-/** What carries the answer of a call: another response in each round. */
-interface Carrier {
-  readonly view: View
-  outlet: Outlet
-  id: JsonRpcId
-  /** Under which the client hears of progress. */
-  progressToken: unknown
-  parked: ParkedCall | null
-}
-
 export interface ModernEdge extends Edge, Pick<LateListens, 'wantedTasks' | 'taskChanged'> {
   handle: (http: HttpRequest, message: Params) => void
   readonly listens: number
@@ -79,20 +69,21 @@ export interface ModernEdge extends Edge, Pick<LateListens, 'wantedTasks' | 'tas
 /** The stateless edge (2026-07-28). Checks stand in the order of PROTOCOL §3.3. */
 export function createModernEdge(context: GatewayContext, parking: ParkingLot): ModernEdge {
   const listens = createLateListens(context)
+  const rounds = createRounds(parking)
   const reader: OutletOptions = {
-    maxBufferedBytes: context.limits.maxBufferedBytesPerReader,
+    get maxBufferedBytes() {
+      return context.limits.maxBufferedBytesPerReader
+    },
     onOverflow: () => context.slowReader(null),
   }
   const callsOf = new Map<string, number>()
 
   function handle(http: HttpRequest, message: Params): void {
-    const { request, response } = http
-    const outlet = new Outlet(response, acceptOf(request.headers.accept ?? '*/*').streams, reader)
+    const outlet = new Outlet(http.response, acceptOf(http.request.headers.accept ?? '*/*').streams, reader)
     const id = message['id'] as JsonRpcId
     const method = message['method'] as string
     if (message['id'] === undefined) {
-      response.writeHead(202).end()
-      passNotification(http.view, notifierOf(http, message), method, message['params'] as Params | undefined)
+      notified(http, message, method, outlet)
       return
     }
     const exchange = new Exchange(
@@ -116,6 +107,16 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       done?.catch((error: unknown) => fail(outlet, id, exchange, error))
     } catch (error) {
       fail(outlet, id, exchange, error)
+    }
+  }
+
+  function notified(http: HttpRequest, message: Params, method: string, outlet: Outlet): void {
+    try {
+      const viewer = checkNotification(http, message)
+      http.response.writeHead(202).end()
+      passNotification(http.view, viewer, method, message['params'] as Params | undefined)
+    } catch (error) {
+      sendError(outlet, null, toRpcError(error))
     }
   }
 
@@ -210,7 +211,8 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     const start = (route: Route): void => {
       const mayBeRetry = WITH_INPUT.has(method) && route.upstream.hello?.era === 'legacy'
       if (method === 'tools/call') checkToolHeaders(http, route)
-      if (mayBeRetry && params['requestState'] !== undefined) resume(http, id, method, params, outlet)
+      if (mayBeRetry && params['requestState'] !== undefined)
+        rounds.resume(http, identityOf(http, method, route), id, params, outlet)
       else if (mayBeRetry && refusesPages(params)) {
         const origin = { era: 'modern', method, serverInfo: http.view.serverInfo } as const
         succeed(outlet, exchange, modernBody(pagesRefused(method), idText(id), origin))
@@ -287,20 +289,8 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
           !canAnswer(viewer.capabilities, question.method, question.params)
         )
           return Promise.reject(new McpError(rpc.methodNotFound, `The client does not support ${question.method}`))
-        try {
-          carrier.parked ??= parking.park({
-            principal,
-            method,
-            name: nameOf(method, params) ?? '',
-            expire: () => cancel('the client did not come back'),
-          })
-        } catch (error) {
-          return Promise.reject(error instanceof Error ? error : new Error(String(error)))
-        }
-        const parked = carrier.parked
-        carriers.set(parked, carrier)
-        parked.present ??= () => present(parked, carrier)
-        return parking.ask(parked, question)
+        const whose = identityOf(http, method, route)
+        return rounds.ask(carrier, whose, question, () => cancel('the client did not come back'))
       },
       finish: (reply) => {
         if (finished) return
@@ -319,7 +309,14 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       },
     }
     callsOf.set(principal, running + 1)
-    const stop: CancelCall = upstream.call(call)
+    let stop: CancelCall
+    try {
+      stop = upstream.call(call)
+    } catch (error) {
+      // One that cannot be sent is over as any other: it keeps no place of its client.
+      call.finish(Reply.error(toRpcError(error)))
+      return
+    }
     function done(): void {
       const left = (callsOf.get(principal) ?? 1) - 1
       if (left === 0) callsOf.delete(principal)
@@ -333,37 +330,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
       exchange.cancelled()
       context.onExchange(exchange, params, null)
     }
-    watchClose(http, carrier, cancel)
-  }
-
-  const carriers = new WeakMap<ParkedCall, Carrier>()
-
-  /** Closing the response is the cancellation, unless the call waits for the client's next round. */
-  function watchClose(http: HttpRequest, carrier: Carrier, cancel: (why: string) => void): void {
-    const { outlet } = carrier
-    http.response.on('close', () => {
-      if (http.response.writableFinished || carrier.outlet !== outlet || outlet.ended) return
-      if (carrier.parked !== null) parking.end(carrier.parked)
-      cancel('the client closed the response')
-    })
-  }
-
-  function present(parked: ParkedCall, carrier: Carrier): void {
-    if (carrier.outlet.ended || parked.questions.size === 0) return
-    const result = { ...parking.inputRequired(parked), _meta: { [META.serverInfo]: carrier.view.serverInfo } }
-    carrier.outlet.finish([Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: carrier.id, result }))])
-  }
-
-  /** A retry with answers: the parked call goes on, and this exchange carries what comes of it. */
-  function resume(http: HttpRequest, id: JsonRpcId, method: string, params: Params, outlet: Outlet): void {
-    const parked = parking.find(params['requestState'], http.principal.id, method, nameOf(method, params) ?? '')
-    const carrier = carriers.get(parked)
-    if (carrier === undefined) throw staleState
-    carrier.outlet = outlet
-    carrier.id = id
-    carrier.progressToken = (params['_meta'] as Params)['progressToken']
-    watchClose(http, carrier, () => parked.expire())
-    if (!parking.answer(parked, params['inputResponses'])) present(parked, carrier)
+    rounds.watchClose(http, carrier, cancel)
   }
 
   /** Sends the answer; returns how many bytes of it there are. */
@@ -379,7 +346,7 @@ export function createModernEdge(context: GatewayContext, parking: ParkingLot): 
     }
   }
 
-  function sendError(outlet: Outlet, id: JsonRpcId, error: RpcError | undefined, badEnvelope = false): number {
+  function sendError(outlet: Outlet, id: JsonRpcId | null, error: RpcError | undefined, badEnvelope = false): number {
     const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error }))
     outlet.finish([body], statusOf(error?.code ?? rpc.internalError, badEnvelope))
     return body.length

@@ -50,22 +50,10 @@ export function checkEnvelope(http: HttpRequest, message: Params, limits: Limits
   const params = message['params']
   const meta = isObject(params) ? params['_meta'] : undefined
   const version = isObject(meta) ? meta[META.version] : undefined
-  if (version !== undefined && version !== header) {
-    throw new McpError(
-      rpc.headerMismatch,
-      header === undefined
-        ? 'The header MCP-Protocol-Version is missing'
-        : `MCP-Protocol-Version is ${String(header)}, but _meta says ${JSON.stringify(version)}`,
-    )
-  }
+  checkVersionHeader(version, header)
   if (!isObject(meta) || typeof version !== 'string')
     throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.version}"] is missing`)
-  if (!(MODERN_VERSIONS as readonly string[]).includes(version)) {
-    throw new McpError(rpc.unsupportedVersion, `Protocol version ${version} is not supported`, {
-      supported: [...MODERN_VERSIONS],
-      requested: version,
-    })
-  }
+  checkVersion(version)
   const capabilities = meta[META.capabilities]
   if (!isObject(capabilities))
     throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.capabilities}"] must be an object`)
@@ -78,24 +66,54 @@ export function checkEnvelope(http: HttpRequest, message: Params, limits: Limits
   return { principal: http.principal.id, capabilities, era: 'modern' }
 }
 
-/** Who sends a notification, of which nothing more is asked than that it can be read. */
-export function notifierOf(http: HttpRequest, message: Params): Viewer {
+/** Throws McpError when the header is another one than what the body says. */
+function checkVersionHeader(version: unknown, header: string | string[] | undefined): void {
+  if (version === undefined || version === header) return
+  throw new McpError(
+    rpc.headerMismatch,
+    header === undefined
+      ? 'The header MCP-Protocol-Version is missing'
+      : `MCP-Protocol-Version is ${String(header)}, but _meta says ${JSON.stringify(version)}`,
+  )
+}
+
+function checkVersion(version: string): void {
+  if ((MODERN_VERSIONS as readonly string[]).includes(version)) return
+  throw new McpError(rpc.unsupportedVersion, `Protocol version ${version} is not supported`, {
+    supported: [...MODERN_VERSIONS],
+    requested: version,
+  })
+}
+
+/**
+ * Who sends a notification; throws McpError when it contradicts its headers. It need not say anything of itself, and the official
+ * SDK sends it without `Mcp-Method`.
+ */
+export function checkNotification(http: HttpRequest, message: Params): Viewer {
+  const { headers } = http.request
   const params = message['params']
   const meta = isObject(params) ? params['_meta'] : undefined
+  const version = isObject(meta) ? meta[META.version] : undefined
+  checkVersionHeader(version, headers['mcp-protocol-version'])
+  checkVersion(String(headers['mcp-protocol-version']))
+  if (headers['mcp-method'] !== undefined) checkMethodHeader(http, message)
   const capabilities = isObject(meta) ? meta[META.capabilities] : undefined
   return { principal: http.principal.id, capabilities: isObject(capabilities) ? capabilities : {}, era: 'modern' }
 }
 
+function checkMethodHeader(http: HttpRequest, message: Params): void {
+  const header = http.request.headers['mcp-method']
+  const method = message['method'] as string
+  if (header === undefined) throw new McpError(rpc.headerMismatch, 'The header Mcp-Method is missing')
+  if (header !== method)
+    throw new McpError(rpc.headerMismatch, `Mcp-Method is ${String(header)}, but the message is ${method}`)
+}
+
 /** The headers that repeat the method and the name of what is asked for; throws McpError. */
 export function checkMethodHeaders(http: HttpRequest, message: Params): void {
+  checkMethodHeader(http, message)
   const { headers } = http.request
   const method = message['method'] as string
-  if (headers['mcp-method'] === undefined) throw new McpError(rpc.headerMismatch, 'The header Mcp-Method is missing')
-  if (headers['mcp-method'] !== method)
-    throw new McpError(
-      rpc.headerMismatch,
-      `Mcp-Method is ${String(headers['mcp-method'])}, but the request is ${method}`,
-    )
   const name = nameOf(method, message['params'] as Params)
   if (name === undefined) return
   const given = headers['mcp-name']

@@ -3,7 +3,7 @@ import { steadyNow } from '../clock.ts'
 import type { Question } from './call.ts'
 import { McpError, isObject, rpc, type Params } from './json-rpc.ts'
 import { modernQuestion } from './modern-result.ts'
-import type { StateSeal } from './request-state.ts'
+import type { CallIdentity, StateSeal } from './request-state.ts'
 
 /** Questions that come within this time are put to the client together. */
 const COLLECT_MS = 10
@@ -32,9 +32,7 @@ interface OpenQuestion {
 /** A call of a modern client that waits at a legacy server until the client comes back with answers. */
 export interface ParkedCall {
   readonly id: string
-  readonly principal: string
-  readonly method: string
-  readonly name: string
+  readonly whose: CallIdentity
   readonly questions: Map<string, OpenQuestion>
   counter: number
   /** Each round has a handle of its own, good once. */
@@ -49,16 +47,26 @@ export interface ParkedCall {
 
 /** Calls parked between the rounds of a multi round-trip request (2026-07-28, "Input required"), with sealed handles. */
 export interface ParkingLot {
-  park: (options: { principal: string; method: string; name: string; expire: () => void }) => ParkedCall
+  park: (whose: CallIdentity, expire: () => void) => ParkedCall
   ask: (parked: ParkedCall, question: Question) => Promise<unknown>
   inputRequired: (parked: ParkedCall) => Params
   /** The parked call of a retry; throws McpError when the handle is forged, foreign, or of a call that is gone. */
-  find: (state: unknown, principal: string, method: string, name: string) => ParkedCall
+  find: (state: unknown, whose: CallIdentity) => ParkedCall
   /** Gives the client's answers to the server; false while questions stay open. */
   answer: (parked: ParkedCall, responses: unknown) => boolean
   end: (parked: ParkedCall) => void
   readonly size: number
   dispose: () => void
+}
+
+function isSame(state: CallIdentity, whose: CallIdentity): boolean {
+  return (
+    state.principal === whose.principal &&
+    state.endpoint === whose.endpoint &&
+    state.method === whose.method &&
+    state.server === whose.server &&
+    state.name === whose.name
+  )
 }
 
 export function createParkingLot(options: {
@@ -93,17 +101,18 @@ export function createParkingLot(options: {
     get size() {
       return calls.size
     },
-    park: (wanted) => {
+    park: (whose, expire) => {
       if (calls.size >= options.max)
         throw new McpError(rpc.limitExceeded, `More than ${options.max} calls wait for input (limits.maxParkedCalls)`)
       const parked: ParkedCall = {
-        ...wanted,
         id: randomBytes(16).toString('base64url'),
+        whose,
         questions: new Map(),
         counter: 0,
         round: 0,
         collecting: null,
         expiresAt: steadyNow() + options.ttlMs,
+        expire,
         present: null,
       }
       calls.set(parked.id, parked)
@@ -130,16 +139,14 @@ export function createParkingLot(options: {
       requestState: seal.seal({
         call: parked.id,
         round: ++parked.round,
-        principal: parked.principal,
-        method: parked.method,
-        name: parked.name,
+        ...parked.whose,
         owner,
         expiresAt: Date.now() + parked.expiresAt - steadyNow(),
       }),
     }),
-    find: (text, principal, method, name) => {
+    find: (text, whose) => {
       const state = seal.open(text)
-      if (state?.principal !== principal || state.method !== method || state.name !== name) throw staleState
+      if (state === null || !isSame(state, whose)) throw staleState
       // By the clock on the wall, which is what hubs have in common; one's own calls end by the time that has passed.
       if (state.owner !== owner) throw state.expiresAt <= Date.now() ? staleState : elsewhere(state.owner)
       const parked = calls.get(state.call)

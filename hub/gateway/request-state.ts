@@ -1,13 +1,21 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
 
+/** What a call is, the same in each of its rounds. */
+export interface CallIdentity {
+  principal: string
+  /** The path of the endpoint that it came to. */
+  endpoint: string
+  method: string
+  server: string
+  /** Of the tool, prompt or resource, as the server knows it. */
+  name: string
+}
+
 /** What a client carries between the rounds of a call that waits for its answers. */
-export interface RequestState {
+export interface RequestState extends CallIdentity {
   call: string
   /** Each round has a state of its own, good once. */
   round: number
-  principal: string
-  method: string
-  name: string
   /** The hub at which the call waits. */
   owner: string
   expiresAt: number

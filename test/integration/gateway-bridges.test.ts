@@ -56,7 +56,7 @@ async function talker(
 ): Promise<Talker> {
   const asked: Asked[] = []
   const options = { headers: hub.headers, capabilities, name: `client ${Math.random()}` }
-  const url = `${hub.url}/mcp/${server}`
+  const url = `${hub.url}/mcp${server === '' ? '' : `/${server}`}`
   const reply = (method: string, params: Asked['params']): unknown => {
     asked.push({ method, params })
     return answer(method)
@@ -308,6 +308,58 @@ describe.each(combinations)(
     })
   },
 )
+
+describe('a call that waits at a legacy server for what its modern client answers', () => {
+  const server = 'interactive-legacy-stdio'
+  const overrides = { ask_twice: { name: 'twice' } }
+  beforeAll(async () => {
+    const renamed = { servers: { [server]: { tools: { overrides } } } }
+    const searched = { servers: { [server]: {} }, toolSearch: true }
+    for (const [name, config] of Object.entries({ renamed, searched }))
+      expect((await hub.api('PUT', `/api/profiles/${name}`, { config })).status).toBe(201)
+  })
+  it.each([
+    ['', `${server}__ask_twice`, {}],
+    ['renamed', 'twice', {}],
+    ['searched', 'call_tool', { name: `${server}__ask_twice`, arguments: {} }],
+  ])('goes on under the name that it was begun with (/mcp/%s, %s)', async (endpoint, name, args) => {
+    const { call, asked } = await talker('modern', endpoint)
+    expect(toldBy(await call(name, args))).toEqual({ first: yes, second: yes })
+    expect(asked).toHaveLength(2)
+  })
+
+  const wireAt = async (endpoint: string): Promise<ModernWire> => (await talker('modern', endpoint)).wire as ModernWire
+  const args = { message: 'Colour?', topic: 'paint' }
+  const topic = { headers: { 'mcp-param-topic': 'paint' } }
+  const inputResponses = { 'elicitation-1': yes }
+
+  it('goes on with its tool and at its endpoint only', async () => {
+    const [searched, all] = [await wireAt('searched'), await wireAt('')]
+    const asUser = { name: `${server}__ask_user`, arguments: args }
+    const begun = await searched.request('tools/call', { name: 'call_tool', arguments: asUser })
+    const answered = { requestState: begun.result?.['requestState'], inputResponses }
+    const retry = (tool: object): Promise<Answer> =>
+      searched.request('tools/call', { name: 'call_tool', arguments: tool, ...answered })
+    const stale = { error: { code: -32602, message: expect.stringContaining('requestState') as string } }
+    expect(await retry({ ...asUser, name: `${server}__ask_link` })).toMatchObject(stale)
+    expect(await all.request('tools/call', { ...asUser, ...answered }, topic)).toMatchObject(stale)
+    expect(toldBy(await retry(asUser))).toEqual({ user: yes })
+    expect(await retry(asUser)).toMatchObject(stale)
+  })
+
+  it('goes on with the headers of its arguments only', async () => {
+    const wire = await wireAt(server)
+    const params = { name: 'ask_user', arguments: args }
+    const { result } = await wire.request('tools/call', params, topic)
+    const retry = { ...params, requestState: result?.['requestState'], inputResponses }
+    for (const headers of [{}, { 'mcp-param-topic': 'ink' }])
+      expect(await wire.request('tools/call', retry, { headers })).toMatchObject({
+        status: 400,
+        error: { code: -32020, message: expect.stringContaining('mcp-param-topic') as string },
+      })
+    expect(toldBy(await wire.request('tools/call', retry, topic))).toEqual({ user: yes })
+  })
+})
 
 it.each(eras)('a list in pages, of which one has the empty cursor, comes whole to a %s client', async (era) => {
   const { wire } = await talker(era, 'pages', {})

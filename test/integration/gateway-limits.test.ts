@@ -84,6 +84,17 @@ describe('a limit of system.json holds and its error names it:', () => {
     expect(refused.error?.message).toContain('limits.maxNestingDepth')
   })
 
+  it('maxCallsPerClient, of which a call that is nested too deep to be passed on takes no place', async () => {
+    const hub = await hubWith({ maxNestingDepth: 20_000, maxCallsPerClient: 1 })
+    const wire = modern(hub)
+    const deep = '['.repeat(10_000) + ']'.repeat(10_000)
+    const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { ...echo('a'), _meta: wire.envelope() } }
+    const body = JSON.stringify(message).replace('"name"', `"deep":${deep},"name"`)
+    const sent = await fetch(wire.url, { method: 'POST', headers: wire.headersFor('tools/call', echo('a')), body })
+    expect(await sent.json()).toMatchObject({ id: 1, error: { code: -32603 } })
+    expect(textOf(await wire.request('tools/call', echo('b')))).toBe('b')
+  })
+
   it('maxSessions and maxSessionsPerPrincipal', async () => {
     const hub = await hubWith({ maxSessions: 3, maxSessionsPerPrincipal: 2 })
     const first = await legacy(hub)

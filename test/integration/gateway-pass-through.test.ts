@@ -411,3 +411,31 @@ it('the faults of a request are told in the order in which it is checked: each i
   }
   expect(await send()).toEqual([200, undefined])
 })
+
+it('a notification is refused where its headers contradict it, and need not name its method there', async () => {
+  const wire = new ModernWire(`${hub.url}/mcp/modern`, { headers: hub.headers })
+  const method = 'notifications/vendor'
+  const { 'mcp-method': _named, ...unnamed } = wire.headersFor(method, {})
+  const send = async (
+    headers: Record<string, string>,
+    params: object = { _meta: wire.envelope() },
+  ): Promise<unknown> => {
+    const body = JSON.stringify({ jsonrpc: '2.0', method, params })
+    const response = await fetch(wire.url, { method: 'POST', headers: { ...unnamed, ...headers }, body })
+    const text = await response.text()
+    return [response.status, text === '' ? null : JSON.parse(text)]
+  }
+  const refused = (code: number): unknown => [
+    400,
+    { jsonrpc: '2.0', id: null, error: expect.objectContaining({ code }) as object },
+  ]
+  expect(await send({ 'mcp-method': 'notifications/other' })).toEqual(refused(-32020))
+  expect(await send({ 'mcp-protocol-version': '2026-07-29' })).toEqual(refused(-32020))
+  expect(await send({ 'mcp-protocol-version': '2099-01-01' }, {})).toEqual(refused(-32022))
+  expect(pair.servers.modern.requests.filter(({ message }) => message?.method === method)).toEqual([])
+  expect(await send({})).toEqual([202, null])
+  expect(await send({ 'mcp-method': method }, {})).toEqual([202, null])
+  await expect
+    .poll(() => pair.servers.modern.requests.filter(({ message }) => message?.method === method).length)
+    .toBe(2)
+})

@@ -292,10 +292,10 @@ describe('towards a legacy client', () => {
 })
 
 describe('a parked call', () => {
-  const owner = { principal: 'p', method: 'tools/call', name: 't' }
+  const whose = { principal: 'p', endpoint: '/mcp', method: 'tools/call', server: 's', name: 't' }
   it('is found by its own client with the handle of the present round, once', async () => {
     const lot = createParkingLot({ ttlMs: 60_000, max: 10, seal: createStateSeal([new Uint8Array(32)]), owner: '1' })
-    const parked = lot.park({ ...owner, expire: () => undefined })
+    const parked = lot.park(whose, () => undefined)
     const answer = lot.ask(parked, {
       method: 'elicitation/create',
       params: {},
@@ -303,13 +303,8 @@ describe('a parked call', () => {
       onProgress: () => undefined,
     })
     const { requestState } = lot.inputRequired(parked)
-    for (const [principal, method, name] of [
-      ['other', 'tools/call', 't'],
-      ['p', 'prompts/get', 't'],
-      ['p', 'tools/call', 'u'],
-    ] as const) {
-      expect(() => lot.find(requestState, principal, method, name)).toThrow(McpError)
-    }
+    for (const key of Object.keys(whose))
+      expect(() => lot.find(requestState, { ...whose, [key]: 'other' })).toThrow(McpError)
     for (const forged of [
       '',
       'x.1.y',
@@ -319,22 +314,22 @@ describe('a parked call', () => {
       `${String(requestState)}.x`,
       `${String(requestState)}=`,
     ])
-      expect(() => lot.find(forged, 'p', 'tools/call', 't')).toThrow(McpError)
-    expect(lot.find(requestState, 'p', 'tools/call', 't')).toBe(parked)
+      expect(() => lot.find(forged, whose)).toThrow(McpError)
+    expect(lot.find(requestState, whose)).toBe(parked)
     expect(lot.answer(parked, { unknown: 1 })).toBe(false)
     const next = lot.inputRequired(parked).requestState
-    expect(() => lot.find(requestState, 'p', 'tools/call', 't')).toThrow(/start the request over/)
-    expect(lot.find(next, 'p', 'tools/call', 't')).toBe(parked)
+    expect(() => lot.find(requestState, whose)).toThrow(/start the request over/)
+    expect(lot.find(next, whose)).toBe(parked)
     expect(lot.answer(parked, { 'elicitation-1': { action: 'accept' } })).toBe(true)
     await expect(answer).resolves.toEqual({ action: 'accept' })
     // Sent again while the server works on, it would take the response from the request that brought the answers.
-    expect(() => lot.find(next, 'p', 'tools/call', 't')).toThrow(/start the request over/)
+    expect(() => lot.find(next, whose)).toThrow(/start the request over/)
     lot.dispose()
   })
   it('has a limit', () => {
     const lot = createParkingLot({ ttlMs: 60_000, max: 1, seal: createStateSeal([new Uint8Array(32)]), owner: '1' })
-    lot.park({ ...owner, expire: () => undefined })
-    expect(() => lot.park({ ...owner, expire: () => undefined })).toThrow(/limits.maxParkedCalls/)
+    lot.park(whose, () => undefined)
+    expect(() => lot.park(whose, () => undefined)).toThrow(/limits.maxParkedCalls/)
     lot.dispose()
   })
 })

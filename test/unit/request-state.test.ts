@@ -11,22 +11,22 @@ function hub(owner: string, keys = [key('shared')], ttlMs = 60_000): ParkingLot 
 }
 afterEach(() => lots.splice(0).forEach((lot) => lot.dispose()))
 
+const whose = { principal: 'user:ann', endpoint: '/mcp/a', method: 'tools/call', server: 'a', name: 'ask' }
 function stateAt(lot: ParkingLot): string {
-  const parked = lot.park({ principal: 'user:ann', method: 'tools/call', name: 'ask', expire: () => undefined })
+  const parked = lot.park(whose, () => undefined)
   return lot.inputRequired(parked)['requestState'] as string
 }
 const find =
-  (lot: ParkingLot, state: unknown, who = 'user:ann', method = 'tools/call', name = 'ask') =>
+  (lot: ParkingLot, state: unknown, other: Partial<typeof whose> = {}) =>
   () =>
-    lot.find(state, who, method, name)
+    lot.find(state, { ...whose, ...other })
 
 describe('what a client carries between the rounds of a call', () => {
-  it('leads back to the call, for the same principal, method and name only', () => {
+  it('leads back to the call, for the same principal, endpoint, method, server and name only', () => {
     const one = hub('1')
     const state = stateAt(one)
-    expect(find(one, state)()).toMatchObject({ principal: 'user:ann', round: 1 })
-    for (const foreign of [['user:bob'], ['user:ann', 'prompts/get'], ['user:ann', 'tools/call', 'other']] as const)
-      expect(find(one, state, ...foreign)).toThrow('not valid')
+    expect(find(one, state)()).toMatchObject({ whose, round: 1 })
+    for (const key of Object.keys(whose)) expect(find(one, state, { [key]: 'other' })).toThrow('not valid')
   })
 
   it('tells nothing of itself', () => {
@@ -36,7 +36,7 @@ describe('what a client carries between the rounds of a call', () => {
 
   it('is good once', () => {
     const one = hub('1')
-    const parked = one.park({ principal: 'user:ann', method: 'tools/call', name: 'ask', expire: () => undefined })
+    const parked = one.park(whose, () => undefined)
     const [first] = [one.inputRequired(parked), one.inputRequired(parked)]
     expect(find(one, first['requestState'])).toThrow('not valid')
   })
