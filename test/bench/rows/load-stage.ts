@@ -24,7 +24,8 @@ export interface LoadStageOptions {
 const WARM_UP_LANES = 16
 /**
  * A hub runs for days: what the compiler still does in its first tens of thousands of calls is no cost of a call. With fewer of
- * them hubs are compared at different stages of it (docs/performance.md, "A hub costs more while it is being compiled").
+ * them hubs are compared at different stages of it (docs/performance.md, "A hub costs more while it is being compiled"). Each era
+ * has code of its own.
  */
 const WARM_UP_CALLS = 60_000
 const WARM_UP_MS = 500
@@ -37,19 +38,19 @@ export function loadStage(options: LoadStageOptions): Stage {
     rows: options.rows,
     run: async (round) => {
       const servers = await options.servers()
+      const rows = options.rows.filter(({ id }) => round.wants(id))
+      const eras = new Set(rows.map(({ era = 'legacy' }) => era))
       const running = new Map<Contender, Running>()
       try {
         for (const contender of round.contenders) {
           if (options.joinLists === true && contender.name === 'direct') continue
           try {
-            running.set(contender, await start(contender, servers.upstreams, options.joinLists ?? false))
+            running.set(contender, await start(contender, servers.upstreams, eras, options.joinLists ?? false))
           } catch (error) {
             round.fault(options.rows[0]?.id ?? '', contender.name, error)
           }
         }
-        for (const row of options.rows.filter(({ id }) => round.wants(id))) {
-          await runRow(row, running, round)
-        }
+        for (const row of rows) await runRow(row, running, round)
       } finally {
         for (const hub of running.values()) await hub.end()
         await servers.end()
@@ -58,20 +59,32 @@ export function loadStage(options: LoadStageOptions): Stage {
   }
 }
 
-async function start(contender: Contender, all: UpstreamConfig[], joinLists: boolean): Promise<Running> {
+async function start(
+  contender: Contender,
+  all: UpstreamConfig[],
+  eras: ReadonlySet<Era>,
+  joinLists: boolean,
+): Promise<Running> {
   const upstreams = all.filter(({ era }) => contender.eras.includes(era))
   const hub = await contender.start({ upstreams, joinLists })
   try {
-    const lanes = await openLanes(hub, { lanes: WARM_UP_LANES, upstream: upstreams[0]?.name ?? null })
-    const until = performance.now() + WARM_UP_MAX_MS
-    for (let calls = 0; calls < WARM_UP_CALLS && performance.now() < until;)
-      calls += (await runClosed(hub.pid, lanes, { warmUpMs: 0, ms: WARM_UP_MS }, echo)).latencies.length
-    for (const lane of lanes) lane.close()
+    for (const era of eras) {
+      const upstream = upstreams.find((one) => one.era === era)
+      if (upstream !== undefined) await warmUp(hub, upstream.name, era)
+    }
   } catch (error) {
     await hub.end()
     throw error
   }
   return hub
+}
+
+async function warmUp(hub: Running, upstream: string, era: Era): Promise<void> {
+  const lanes = await openLanes(hub, { lanes: WARM_UP_LANES, upstream, era })
+  const until = performance.now() + WARM_UP_MAX_MS
+  for (let calls = 0; calls < WARM_UP_CALLS && performance.now() < until;)
+    calls += (await runClosed(hub.pid, lanes, { warmUpMs: 0, ms: WARM_UP_MS }, echo)).latencies.length
+  for (const lane of lanes) lane.close()
 }
 
 export function openLanes(hub: Running, row: Pick<LoadRow, 'lanes' | 'upstream' | 'era'>): Promise<Lane[]> {
