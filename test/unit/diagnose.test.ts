@@ -1,7 +1,9 @@
+import { once } from 'node:events'
+import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { diagnose } from '../../hub/upstream/process/diagnose.ts'
 import { exitReason } from '../../hub/upstream/process/exit-reason.ts'
-import { levelOf } from '../../hub/upstream/process/stderr-reader.ts'
+import { levelOf, readStderr } from '../../hub/upstream/process/stderr-reader.ts'
 
 /** What the programs really print, shortened. */
 const cases: [what: string, text: string, cause: string, cure: RegExp][] = [
@@ -173,4 +175,21 @@ it.each([
   ['Fatal: x', 'error'],
 ])('%s is of level %s', (line, level) => {
   expect(levelOf(line)).toBe(level)
+})
+
+it.each(['.', ' ', '-/', 'T1 '])('a line of nothing but %j is looked at once, however long it is', (text) => {
+  expect(levelOf(text.repeat(10_000))).toBe('info')
+})
+
+it('long lines without a word that is known do not hold up the diagnosis', () => {
+  expect(diagnose(Array<string>(40).fill('a'.repeat(20_000)))).toBeNull()
+})
+
+it('a line on stderr is cut, also one that comes whole', async () => {
+  const heard: string[] = []
+  const stream = Readable.from([Buffer.from(`${'x'.repeat(50_000)}\nshort\r\n${'y'.repeat(50_000)}`)])
+  const { lastLines } = readStderr(stream, (_level, text) => heard.push(text))
+  await once(stream, 'end')
+  expect(heard.map((text) => text.length)).toEqual([10_000, 5, 10_000])
+  expect(lastLines()).toEqual(heard)
 })

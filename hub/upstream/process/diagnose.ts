@@ -199,9 +199,12 @@ const patterns: readonly Pattern[] = [
   },
 ]
 
+/** Some patterns take a time that grows with the square of a line's length; what they look for stands in shorter ones. */
+const MAX_LINE = 1_000
+
 /** Reads the last lines of a server that ended; null when they say nothing that is known. */
 export function diagnose(lines: readonly string[]): Diagnosis | null {
-  const text = lines.join('\n')
+  const text = lines.map((line) => line.slice(0, MAX_LINE)).join('\n')
   for (const { when, cause, bare, cure } of patterns) {
     const match = when.exec(text)
     if (match === null) continue

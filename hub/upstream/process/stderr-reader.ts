@@ -31,7 +31,7 @@ export function readStderr(
   }
 
   function take(line: string): void {
-    const text = line.replace(/\r$/, '')
+    const text = line.slice(0, MAX_LINE).replace(/\r$/, '')
     if (text === '') return
     last.push(text)
     if (last.length > KEPT_LINES) last.shift()
@@ -51,11 +51,12 @@ export function readStderr(
   return { lastLines: () => [...last] }
 }
 
+/** Behind signs and a time. One class takes all of them: the time that a long line takes grows with its length, not beyond. */
+const SAID = /^[\W\dTZ]*\b(trace|debug|info|notice|warn(?:ing)?|err(?:or)?|fatal|critical)\b/i
+
 /** What a line says of itself, or what its words suggest. */
 export function levelOf(line: string): LogLine['level'] {
-  const said = /^\W*(?:[\d:TZ.,\s/-]+\W+)?(trace|debug|info|notice|warn(?:ing)?|err(?:or)?|fatal|critical)\b/i.exec(
-    line,
-  )?.[1]
+  const said = SAID.exec(line)?.[1]
   if (said !== undefined) {
     const level = said.toLowerCase()
     if (level === 'trace' || level === 'debug') return 'debug'
