@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeFileAtomic } from '../config/atomic-file.ts'
 import { parseExactly } from '../contract/exact-json.ts'
 import type { ServerConfig } from '../contract/index.ts'
 import { isObject } from '../gateway/json-rpc.ts'
@@ -18,6 +19,7 @@ export interface Offer {
 export interface Offers {
   /** Null when the entry is another one than then. */
   load: (name: string, config: ServerConfig) => Offer | null
+  /** The one that was given last is kept. Rejects when it cannot be written. */
   save: (name: string, config: ServerConfig, offer: Offer) => Promise<void>
   remove: (name: string) => Promise<void>
 }
@@ -48,6 +50,8 @@ function isItems(value: unknown): value is Item[] {
 
 export function createOffers(folder: string): Offers {
   const fileOf = (name: string): string => join(folder, `${digest(name)}.json`)
+  /** One after the other: else an older offer could come to stand over a newer one. */
+  let last: Promise<void> = Promise.resolve()
 
   return {
     load: (name, config) => {
@@ -58,12 +62,14 @@ export function createOffers(folder: string): Offers {
         return null
       }
     },
-    save: async (name, config, { hello, catalog }) => {
-      const file = fileOf(name)
-      await mkdir(folder, { recursive: true, mode: 0o700 })
+    save: (name, config, { hello, catalog }) => {
       const text = JSON.stringify({ entry: digestOf(config), hello, lists: catalog.lists })
-      await writeFile(`${file}.tmp`, text, { mode: 0o600 })
-      await rename(`${file}.tmp`, file)
+      const saved = last.then(async () => {
+        await mkdir(folder, { recursive: true, mode: 0o700 })
+        await writeFileAtomic(fileOf(name), text)
+      })
+      last = saved.catch(() => undefined)
+      return saved
     },
     remove: (name) => rm(fileOf(name), { force: true }),
   }

@@ -172,8 +172,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         onCatalog: (kinds) => {
           if (!isCurrent()) return
           options.onCatalog(upstream, kinds)
-          if (upstream.config.hub?.start === 'on-demand' && upstream.hello !== null)
-            void options.offers.save(name, upstream.config, { hello: upstream.hello, catalog: upstream.catalog })
+          const { config: current, hello, catalog } = upstream
+          if (current.hub?.start !== 'on-demand' || hello === null) return
+          options.offers.save(name, current, { hello, catalog }).catch((error: unknown) => {
+            // Without it the server is started once more, to learn what it offers.
+            upstream.log.add('hub', 'warn', `What the server offers could not be kept on disk: ${String(error)}`)
+          })
         },
         onNotification: (method, params) => options.onNotification(upstream, method, params),
       },
@@ -213,7 +217,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const applied = changes.map((change) => change())
       options.onServers({ removed: removed.map(({ name }) => name), disabled })
       await Promise.all([...applied, ...removed.map((upstream) => upstream.stop())])
-      await Promise.all(removed.flatMap(({ name, log }) => [log.remove(), options.offers.remove(name)]))
+      // The servers are gone: a file that cannot be deleted is no reason to say otherwise.
+      await Promise.allSettled(removed.flatMap(({ name, log }) => [log.remove(), options.offers.remove(name)]))
     },
     placeOf: (name) => {
       const upstream = upstreams.get(name)

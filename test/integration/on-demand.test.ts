@@ -1,8 +1,10 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { CallResult, LogLine, ServerStatus, ToolEntry } from '../../hub/contract/index.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
-import { ModernWire } from '../fixtures/wire.ts'
+import { ModernWire, waitFor } from '../fixtures/wire.ts'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 beforeAll(async () => {
@@ -42,6 +44,26 @@ it('a server on demand is listed without being started, started by a call, and s
     expect(lines.length).toBeGreaterThanOrEqual(2)
   } finally {
     await second.close()
+  }
+})
+
+it('what it offers is served also where that cannot be kept on disk', async () => {
+  const full = await temporaryFolder()
+  await mkdir(path.join(full.path, 'data'))
+  await writeFile(path.join(full.path, 'data', 'offers'), '')
+  const hub = await startHub({ echo }, {}, { folder: full.path })
+  try {
+    await hub.until('echo', 'running')
+    const warning = await waitFor(async () => {
+      const { lines } = (await hub.api('GET', '/api/servers/echo/logs?level=warn')).body as { lines: LogLine[] }
+      return lines.find(({ text }) => text.includes('could not be kept'))
+    })
+    expect(warning.text).toContain('offers')
+    expect((await tools(hub)).map(({ name }) => name)).toContain('echo')
+    expect((await hub.api('DELETE', '/api/servers/echo')).status).toBe(200)
+  } finally {
+    await hub.close()
+    await full.dispose()
   }
 })
 

@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { catalogOfLists } from '../../hub/upstream/catalog.ts'
@@ -38,4 +38,23 @@ it('of another entry it is not taken, nor from a broken file', async () => {
   expect(offers.load('one', { command: 'server' })).toBeNull()
   await offers.remove('one')
   await offers.remove('one')
+})
+
+it('of two offers that are kept at once the later one counts', async () => {
+  const offers = createOffers(folder.path)
+  const entry = { command: 'server' }
+  const sized = (instructions: string): Offer => ({ ...offer, hello: { ...offer.hello, instructions } })
+  await Promise.all([1_000_000, 1].map((size) => offers.save('twice', entry, sized('x'.repeat(size)))))
+  expect(offers.load('twice', entry)?.hello.instructions).toBe('x')
+  expect((await readdir(folder.path)).filter((name) => name.endsWith('.tmp'))).toEqual([])
+})
+
+it('one that cannot be kept does not hold up the next', async () => {
+  const broken = path.join(folder.path, 'file')
+  await writeFile(broken, '')
+  const offers = createOffers(broken)
+  await expect(offers.save('a', { command: 'server' }, offer)).rejects.toThrow(/EEXIST|ENOTDIR/)
+  await rm(broken)
+  await offers.save('a', { command: 'server' }, offer)
+  expect(offers.load('a', { command: 'server' })).toEqual(offer)
 })
