@@ -7,10 +7,10 @@ import { traceHeaders } from '../gateway/trace-context.ts'
 import { UpstreamFailure, type ChannelHandlers, type RequestHints } from './channel.ts'
 import { legacyParams, modernParams, nameOf } from './envelope.ts'
 import { hubCall } from './hub-call.ts'
-import { IdTable } from './id-table.ts'
 import { createHandshake, messageOf, protocolReason, type HandshakeOptions, type ServerHello } from './handshake.ts'
 import { driveInputRounds } from './input-rounds.ts'
 import { createNotifications } from './notifications.ts'
+import { PendingCalls, type Pending } from './pending-calls.ts'
 import { createQuestions } from './questions.ts'
 import { createSessionRenewal } from './session-renewal.ts'
 import { staleState } from '../gateway/parked.ts'
@@ -37,23 +37,11 @@ export interface ConnectionOptions extends HandshakeOptions {
   onTrouble: () => void
 }
 
-interface Pending {
-  call: Call
-  startedAt: number
-  deadline: number
-  /** Questions of the server that wait for this call's client. */
-  asked: number
-  /** It met a forgotten session before: a second time the fault is another one. */
-  renewed: boolean
-  text: string
-  hints: RequestHints
-}
-
 export interface Connection {
   readonly hello: ServerHello
   readonly pid: number | null
   readonly inFlight: number
-  /** Of those the ones that do not wait for their client. */
+  /** Calls of clients that do not wait for their client. */
   readonly working: number
   /** Whether a client waits for something. */
   readonly busy: boolean
@@ -83,7 +71,7 @@ const SWEEP_MS = 1_000
  * server belongs to. It forwards answers as they came; only the bridge from a legacy client looks inside (PROTOCOL §3).
  */
 export function createConnection(options: ConnectionOptions): Connection {
-  const pending = new IdTable<Pending>()
+  const pending = new PendingCalls()
   let nextHop = 1
   let hello: ServerHello | null = null
   let sweeper: NodeJS.Timeout | null = null
@@ -321,11 +309,10 @@ export function createConnection(options: ConnectionOptions): Connection {
       return pending.size
     },
     get working() {
-      return pending.size - questions.waiting
+      return pending.ofClients - questions.waiting
     },
     get busy() {
-      for (const { call } of pending.values()) if (call.owner !== 'hub') return true
-      return false
+      return pending.ofClients > 0
     },
     get received() {
       return received

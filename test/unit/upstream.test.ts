@@ -467,6 +467,27 @@ it('calls that wait for their turn are served by the next process when the first
   expect((await second).isError).toBe(false)
 })
 
+it('a server of which the hub wants to hear takes as many calls as were set beside that', async () => {
+  const { server, upstream, until, call } = setUp({ command: 'memory', hub: { maxConcurrentCalls: 1 } })
+  server.results['server/discover'] = {
+    resultType: 'complete',
+    supportedVersions: ['2026-07-28'],
+    capabilities: { tools: { listChanged: true } },
+  }
+  server.silent.add('subscriptions/listen').add('stays')
+  upstream.start()
+  await until('running')
+  expect(server.connections[0]!.sent).toContain('subscriptions/listen')
+  expect((await call()).isError).toBe(false)
+  const first = call({ params: { name: 'stays' } })
+  const second = call()
+  await turn()
+  expect(server.connections[0]!.sent.filter((method) => method === 'tools/call')).toHaveLength(2)
+  server.connections[0]!.release()
+  await first
+  expect((await second).isError).toBe(false)
+})
+
 it('a server that misses a probe is degraded and still serves', async () => {
   const { clock, server, upstream, until, call } = setUp({
     command: 'memory',
