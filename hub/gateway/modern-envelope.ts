@@ -57,10 +57,10 @@ export function checkEnvelope(http: HttpRequest, message: Params, limits: Limits
   const capabilities = meta[META.capabilities]
   if (!isObject(capabilities))
     throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.capabilities}"] must be an object`)
-  // Hardly a request is so large that they can be.
-  if (http.body.length > limits.maxClientBytes && hasProfile(capabilities))
-    checkClient(Buffer.byteLength(JSON.stringify(capabilities)), limits)
   const level = meta[META.logLevel]
+  // What is kept of a client, where it is; hardly a request is so large that it can be too much.
+  if (http.body.length > limits.maxClientBytes && (hasProfile(capabilities) || level !== undefined))
+    checkClient(Buffer.byteLength(JSON.stringify([capabilities, meta[META.clientInfo]])), limits)
   if (level !== undefined && !logLevels.includes(level as LogLevel))
     throw new BadEnvelope(rpc.invalidParams, `params._meta["${META.logLevel}"] is no log level`)
   return { principal: http.principal.id, capabilities, era: 'modern' }

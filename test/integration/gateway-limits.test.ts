@@ -115,6 +115,16 @@ describe('a limit of system.json holds and its error names it:', () => {
     const refusal = { code: -31003, message: expect.stringContaining('limits.maxClientBytes') as string }
     const talkative = modern(hub, '/mcp/echo', capabilities)
     expect((await talkative.request('tools/call', echo('a'))).error).toMatchObject(refusal)
+    const named = (declared: object): ModernWire =>
+      new ModernWire(`${hub.url}/mcp/echo`, {
+        headers: hub.headers,
+        capabilities: { ...declared },
+        name: 'x'.repeat(1_000),
+      })
+    const logged = { ...echo('a'), _meta: { 'io.modelcontextprotocol/logLevel': 'info' } }
+    expect((await named({ elicitation: {} }).request('tools/call', echo('a'))).error).toMatchObject(refusal)
+    expect((await named({}).request('tools/call', logged)).error).toMatchObject(refusal)
+    expect(textOf(await named({}).request('tools/call', echo('a')))).toBe('a')
     expect(
       textOf(await modern(hub, '/mcp/echo', { elicitation: {} }).request('tools/call', echo('x'.repeat(2_000)))),
     ).toHaveLength(2_000)
