@@ -9,6 +9,8 @@ export function useUnused(kind: 'user' | 'key'): ComputedRef<ReadonlySet<string>
   const query = useQuery({
     queryKey: accessKeys.unused,
     queryFn: ({ signal }) => accessApi.unused(signal),
+    // Each use changes it, and no event says so.
+    staleTime: 0,
     enabled: () => may('keys:manage'),
   })
   return computed(() => new Set(query.data.value?.filter((grant) => grant.kind === kind).map(({ id }) => id)))
