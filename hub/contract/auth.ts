@@ -6,6 +6,8 @@ export const userNameSchema = z
   .min(1, 'a user needs a name')
   .max(100)
   .regex(/^[^\p{Cc}\p{Cs}/]+$/u, 'a user name has no / and no control characters')
+  // Parts of an address that lead elsewhere, also when they are escaped.
+  .refine((name) => name !== '.' && name !== '..', 'a user name may not be . or ..')
   .refine((name) => name.trim() === name, 'a user name does not begin or end with a space')
 export const keyNameSchema = z
   .string()

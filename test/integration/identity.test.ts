@@ -108,6 +108,13 @@ describe('users and their sessions', () => {
       .toBe(0)
   })
 
+  it.each(['.', '..'])('refuses the name %s, for no address leads to such a user', async (name) => {
+    expect(await hub.api('POST', '/api/users', { name, role: 'user' })).toMatchObject({
+      status: 400,
+      body: { faults: [{ message: expect.stringContaining('a user name may not be . or ..') as string }] },
+    })
+  })
+
   it('ends what somebody held who was taken out of the file by hand', async () => {
     const file = path.join(hub.configDir, 'users.json')
     const before = await readFile(file, 'utf8')
