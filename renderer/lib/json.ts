@@ -25,7 +25,7 @@ export function parseExactJson(text: string): ParsedJson {
 
 /** The first number in valid JSON that a double cannot hold as written, e.g. 9007199254740993. */
 export function inexactNumber(json: string): string | null {
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g)) {
+  for (const [token] of json.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g)) {
     if (!token.startsWith('"') && !isExactNumber(token)) return token
   }
   return null

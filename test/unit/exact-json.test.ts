@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { numberText, parseExactly, toNumber } from '../../hub/contract/exact-json.ts'
+import { parseExactJson } from '../../renderer/lib/json.ts'
 
 const again = (text: string): string => JSON.stringify(parseExactly(text))
 
@@ -126,6 +127,19 @@ function exactly(literal: string): string {
   for (; value % 10n === 0n; value /= 10n) shift++
   return `${sign}${value}e${shift}`
 }
+
+describe('JSON that a person writes', () => {
+  it.each(['{"a":9007199254740993}', '["\\"1",9007199254740993]', '["\\\\",9007199254740993]'])(
+    'is refused for a number that would be another: %s',
+    (text) => expect(parseExactJson(text)).toEqual({ ok: false, kind: 'inexact', literal: '9007199254740993' }),
+  )
+  it.each(['["9007199254740993"]', '["\\"9007199254740993"]', '["a\\\\", 1.50]'])('is taken otherwise: %s', (text) =>
+    expect(parseExactJson(text)).toMatchObject({ ok: true }),
+  )
+  it('may hold a file in a string', () => {
+    expect(parseExactJson(`{"file":"${'A'.repeat(20_000_000)}"}`).ok).toBe(true)
+  })
+})
 
 function numbersIn(text: string): string[] {
   return (
