@@ -96,8 +96,13 @@ function speedUp({ global }: AppI18n): void {
 const isNamed = (values: unknown): values is Record<string, string | number> =>
   typeof values === 'object' && values !== null && !Array.isArray(values)
 
+let wanted: Locale | undefined
+
+/** Shows the page in another language once its texts are here, unless yet another was chosen meanwhile. */
 export async function setLocale(i18n: AppI18n, locale: Locale): Promise<void> {
+  wanted = locale
   const [messages, hubTexts] = await Promise.all([loaders[locale](), hubLoaders[locale]?.()])
+  if (wanted !== locale) return
   setHubTexts(hubTexts?.default ?? {})
   i18n.global.setLocaleMessage(locale, markRaw(messages.default) as never)
   i18n.global.locale.value = locale

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createI18n } from 'vue-i18n'
 import { createAppI18n, locales } from '../../renderer/lib/i18n.ts'
 import en from '../../renderer/locales/en.json' with { type: 'json' }
@@ -30,4 +30,14 @@ describe('the short way to a text', () => {
         )
     }
   })
+})
+
+it('shows the language that was chosen last, whichever is loaded last', async () => {
+  // The texts of the other language are yet to come, those of this one are here.
+  vi.resetModules()
+  const { createAppI18n, setLocale } = await import('../../renderer/lib/i18n.ts')
+  const i18n = await createAppI18n('en')
+  await Promise.all([setLocale(i18n, 'zh-CN'), setLocale(i18n, 'en')])
+  expect(i18n.global.locale.value).toBe('en')
+  expect(document.documentElement.lang).toBe('en')
 })
