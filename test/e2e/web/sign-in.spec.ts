@@ -69,6 +69,7 @@ test('a session that ends in the middle of an edit is taken up again over the pa
   await expect(dialog.getByLabel('Password')).toBeFocused()
   await expectAccessible(page)
   await page.keyboard.press('Escape')
+  await page.keyboard.press('ControlOrMeta+k')
   await page.keyboard.type('wrong')
   await page.keyboard.press('Enter')
   await expect(dialog.getByRole('alert')).toContainText('You could not be signed in')
