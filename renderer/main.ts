@@ -2,6 +2,7 @@ import './lib/zod-config.ts'
 import { VueQueryPlugin } from '@tanstack/vue-query'
 import { createPinia } from 'pinia'
 import { createApp, watch } from 'vue'
+import { toast } from 'vue-sonner'
 import App from './app/App.vue'
 import { loadAhead } from './app/load-ahead.ts'
 import { createAppRouter } from './app/router.ts'
@@ -9,6 +10,7 @@ import { commandsKey, createCommandRegistry } from './lib/commands.ts'
 import { connectDesktop, reportPageErrors } from './lib/desktop-sync.ts'
 import { createAppI18n, setLocale } from './lib/i18n.ts'
 import { usePreferences } from './lib/preferences.ts'
+import { errorText } from './lib/problem.ts'
 import { createQueryClient } from './lib/query-client.ts'
 import './styles.css'
 
@@ -18,7 +20,9 @@ const queryClient = createQueryClient()
 const pinia = createPinia()
 const preferences = usePreferences(pinia)
 const router = createAppRouter(queryClient)
-await connectDesktop(router, preferences)
+await connectDesktop(router, preferences, (error) =>
+  toast.error(i18n.global.t('settings.saveFailed'), { description: errorText(error) }),
+)
 const i18n = await createAppI18n(preferences.locale)
 watch(
   () => preferences.locale,

@@ -1,18 +1,25 @@
 import { watch } from 'vue'
 import type { Router } from 'vue-router'
+import type { DesktopSettings } from '../../preload/contract.ts'
 import { desktop, invoke } from './desktop.ts'
 import type { usePreferences } from './preferences.ts'
 
-/** On the desktop the app's settings are the truth and the page's storage is its shadow for the next first paint. */
-export async function connectDesktop(router: Router, preferences: ReturnType<typeof usePreferences>): Promise<void> {
+type Look = Pick<DesktopSettings, 'theme' | 'locale'>
+
+/**
+ * On the desktop the app's settings are the truth and the page's storage is its shadow for the next first paint.
+ * @param onRefused told why the app could not keep what was chosen
+ */
+export async function connectDesktop(
+  router: Router,
+  preferences: ReturnType<typeof usePreferences>,
+  onRefused: (error: unknown) => void,
+): Promise<void> {
   if (desktop === undefined) return
-  const take = ({
-    theme,
-    locale,
-  }: {
-    theme: typeof preferences.theme
-    locale: typeof preferences.localeChoice
-  }): void => {
+  /** What was told last, by either side. To send back what was taken would undo a choice that is still on its way, for ever. */
+  let told: Look | undefined
+  const take = ({ theme, locale }: Look): void => {
+    told = { theme, locale }
     preferences.theme = theme
     preferences.localeChoice = locale
   }
@@ -21,7 +28,11 @@ export async function connectDesktop(router: Router, preferences: ReturnType<typ
   desktop.on('navigate', ({ path }) => void router.push(path))
   watch(
     () => ({ theme: preferences.theme, locale: preferences.localeChoice }),
-    (settings) => void invoke('settings.set', settings),
+    (look) => {
+      if (look.theme === told?.theme && look.locale === told.locale) return
+      told = look
+      invoke('settings.set', look).catch(onRefused)
+    },
   )
   void router.isReady().then(() => invoke('page.ready'))
 }
