@@ -7,6 +7,8 @@ import {
   type ComputedRef,
   type InjectionKey,
 } from 'vue'
+import { toast } from 'vue-sonner'
+import { errorText } from './problem.ts'
 
 export type CommandGroup = 'go' | 'act' | 'view' | 'server' | 'tool'
 
@@ -19,6 +21,15 @@ export interface Command {
   readonly keys?: string
   readonly icon?: Component
   readonly run: () => unknown
+}
+
+/** Runs a command, also one that takes its time; why it failed is shown to the person who asked for it. */
+export async function runCommand({ run, title }: Command): Promise<void> {
+  try {
+    await run()
+  } catch (error) {
+    toast.error(title, { description: errorText(error) })
+  }
 }
 
 export interface CommandRegistry {

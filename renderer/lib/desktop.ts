@@ -1,4 +1,6 @@
+import { toast } from 'vue-sonner'
 import type { CommandInput, CommandName, CommandOutput, DesktopBridge } from '../../preload/contract.ts'
+import { errorText } from './problem.ts'
 
 /** The app around the page, or undefined in a browser. */
 export const desktop: DesktopBridge | undefined = typeof window === 'undefined' ? undefined : window.desktop
@@ -22,4 +24,12 @@ export async function invoke<N extends CommandName>(
   const result = await desktop.invoke(name, ...input)
   if (result.ok) return result.value
   throw new DesktopError(result.error.code, result.error.message)
+}
+
+/** For what a person asked for and sees happen: why it was refused is shown to them. */
+export function invokeOrSay<N extends CommandName>(
+  name: N,
+  ...input: CommandInput<N> extends undefined ? [] : [CommandInput<N>]
+): void {
+  invoke(name, ...input).catch((error: unknown) => toast.error(errorText(error)))
 }

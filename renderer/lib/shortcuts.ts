@@ -1,5 +1,5 @@
 import { onScopeDispose } from 'vue'
-import type { Command } from './commands.ts'
+import { runCommand, type Command } from './commands.ts'
 import { focusNewest, focusTargets } from './focus-targets.ts'
 import { chordOf, isEditable } from './keys.ts'
 
@@ -28,7 +28,7 @@ export function useShortcuts({ commands, singleKeys }: Options): void {
     pending = null
     const bound = commands().filter(({ keys }) => keys !== undefined)
     const command = bound.find(({ keys }) => keys === sequence) ?? bound.find(({ keys }) => keys === chord)
-    if (command !== undefined) void command.run()
+    if (command !== undefined) void runCommand(command)
     else if (!modified && bound.some(({ keys }) => keys?.startsWith(`${chord} `)))
       pending = { key: chord, at: event.timeStamp }
     else if (!isListKey(chord) || !focusNewest(focusTargets.list)) return
