@@ -35,7 +35,7 @@ const UNANSWERED_MS = 3_000
 export async function start(): Promise<void> {
   const userData = app.getPath('userData')
   const log = openLog(path.join(userData, 'logs'))
-  const settings = openSettings(userData)
+  const settings = openSettings(userData, (error) => log.warn('Settings', error))
   const vault = await openVault(userData, await openSecretBox(safeStorage, process.platform))
   const redactor = createRedactor([vault.clientToken])
   const knowSecrets = (): void => redactor.know('vault', Object.values(vault.secrets))

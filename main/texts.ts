@@ -27,3 +27,9 @@ export function fill(text: string, values: Record<string, string | number>): str
     Object.hasOwn(values, name) ? String(values[name]) : whole,
   )
 }
+
+/** What somebody reads whose app does not start: the cause, and what helps. `folder` is where the app keeps its data. */
+export function failedStart(error: unknown, folder: string, systemLocale: string): { title: string; text: string } {
+  const { title, text } = textsOf(chooseLocale('system', systemLocale)).startFailed
+  return { title, text: fill(text, { cause: error instanceof Error ? error.message : String(error), folder }) }
+}

@@ -5,8 +5,9 @@ import { isAppFrameUrl, isAppUrl, mayOpenOutside, resolveAsset } from '../../mai
 import { runCommand, type CommandHandlers } from '../../main/command-gate.ts'
 import { readHubLine } from '../../main/hub/read-line.ts'
 import { backoffDelay } from '../../main/hub/supervisor.ts'
-import { defaultSettings, migrateSettings } from '../../main/settings-file.ts'
+import { defaultSettings, keepSettings, migrateSettings, type SettingsFile } from '../../main/settings-file.ts'
 import { clientSnippet } from '../../main/snippets.ts'
+import { failedStart } from '../../main/texts.ts'
 import { clampBounds } from '../../main/window-bounds.ts'
 
 describe('paths of the page', () => {
@@ -89,6 +90,58 @@ describe('settings of another time', () => {
   it.each([null, undefined, 7, 'x', []])('makes defaults of %j', (found) => {
     expect(migrateSettings(found)).toEqual(defaultSettings)
   })
+})
+
+describe('settings on a disk', () => {
+  const dark = { ...defaultSettings, desktop: { ...defaultSettings.desktop, theme: 'dark' as const } }
+  const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC', syscall: 'write' })
+  const busy = Object.assign(new Error('EBUSY: resource busy'), { code: 'EBUSY', syscall: 'open' })
+  const refuse = (error: Error) => (): never => {
+    throw error
+  }
+  function openOn(place: { read?: () => unknown; moveAside?: () => void; write?: () => void }) {
+    const done: (string | SettingsFile)[] = []
+    const problems: unknown[] = []
+    const settings = keepSettings(
+      {
+        read: place.read ?? (() => dark),
+        moveAside: place.moveAside ?? (() => done.push('moved aside')),
+        write: place.write ?? ((next) => done.push(next)),
+      },
+      (error) => problems.push(error),
+    )
+    return { settings, done, problems }
+  }
+
+  it('are written when something changed, and not at each start', () => {
+    const { settings, done } = openOn({})
+    expect(done).toEqual([])
+    settings.setTrayHintShown()
+    expect(done).toEqual([{ ...dark, trayHintShown: true }])
+    expect(openOn({ read: () => ({ version: 0 }) }).done).toEqual([defaultSettings])
+  })
+  it('cost no start where nothing can be written, and say so to who changes them', () => {
+    const { settings, problems } = openOn({ read: () => ({}), write: refuse(full) })
+    expect(settings.desktop).toEqual(defaultSettings.desktop)
+    settings.setBounds({ x: 1, y: 2, width: 800, height: 600, maximized: false })
+    expect(settings.bounds?.width).toBe(800)
+    expect(problems).toEqual([full, full])
+    expect(() => settings.setDesktop({ theme: 'light' })).toThrow('ENOSPC')
+    expect(settings.desktop.theme).toBe('system')
+  })
+  it('are moved aside when they are broken, and stay as they are when the system does not let them be read', () => {
+    expect(openOn({ read: refuse(new SyntaxError('Unexpected end')) }).done).toEqual(['moved aside', defaultSettings])
+    const { settings, done } = openOn({ read: refuse(busy) })
+    expect(() => settings.setDesktop({ theme: 'light' })).toThrow('EBUSY')
+    expect(done).toEqual([])
+    expect(openOn({ read: refuse(new SyntaxError('x')), moveAside: refuse(busy) }).done).toEqual([])
+  })
+})
+
+it('says what keeps the app from starting, in the language of the system', () => {
+  const error = new Error('ENOSPC: no space left on device')
+  expect(failedStart(error, '/home/a/data', 'en-GB').text).toMatch(/^ENOSPC.*\n\n.*\/home\/a\/data/)
+  expect(failedStart(error, '/home/a/data', 'zh-TW').title).toBe('MCP Hub 无法启动')
 })
 
 it('waits longer after each crash, and never more than six seconds', () => {
