@@ -21,67 +21,84 @@ export interface Vault {
   keep: (name: string, value: string | null) => Promise<void>
 }
 
-/** `sealed-away`: another vault is sealed by a keychain that is not there now. `unreadable`: the vault could not be opened and lies beside. */
-export interface VaultNotice {
-  code: 'sealed-away' | 'unreadable'
-  file: string
-}
+/**
+ * `sealed-away`: another vault is sealed by a keychain that is not there now. `unreadable`: what lies in `file` is no vault.
+ * `unavailable`: the vault could not be read or opened, for `cause`; it stays where it is, and nothing is kept meanwhile.
+ */
+export type VaultNotice =
+  { code: 'sealed-away' | 'unreadable'; file: string } | { code: 'unavailable'; file: string; cause: string }
 
 /**
  * Opens the vault, making it and the clients' token on first use. Secrets that were kept in a plain file move into the
- * keychain as soon as there is one. A vault that cannot be opened is kept aside, never overwritten.
+ * keychain as soon as there is one. A file that is no vault is put aside, never overwritten; one that cannot be opened now is
+ * left alone, for the start at which it can.
  */
 export async function openVault(folder: string, box: SecretBox | null): Promise<Vault> {
   const sealedFile = path.join(folder, 'vault.bin')
   const plainFile = path.join(folder, 'vault.json')
   const file = box === null ? plainFile : sealedFile
-  let notice: VaultNotice | null = null
+  const seen: { notice: VaultNotice | null; stale: boolean } = { notice: null, stale: false }
   let queue: Promise<unknown> = Promise.resolve()
 
   async function read(
     from: string,
     open: (bytes: Buffer) => Promise<{ text: string; stale: boolean }>,
   ): Promise<Content | null> {
-    const entry = await lstat(from).catch(() => null)
-    if (entry === null) return null
     try {
+      const entry = await lstat(from)
       // Whoever could place a link could have the secrets read from, or written to, another place.
-      if (entry.isSymbolicLink()) throw new Error('It is a link')
-      await chmod(from, 0o600)
-      const { text, stale } = await open(await readFile(from))
-      const found = contentSchema.parse(JSON.parse(text))
-      if (stale) await write(found)
-      return found
-    } catch {
+      const found = entry.isSymbolicLink() ? null : await contentOf(from, open)
+      if (found !== null) return found
       const aside = `${from}.unreadable-${Date.now()}`
       await rename(from, aside)
-      notice = { code: 'unreadable', file: aside }
-      return null
+      seen.notice = { code: 'unreadable', file: aside }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+      seen.notice = { code: 'unavailable', file: from, cause: error instanceof Error ? error.message : String(error) }
     }
+    return null
+  }
+
+  /** Null for what is no vault. Throws what the system or the keychain says. */
+  async function contentOf(
+    from: string,
+    open: (bytes: Buffer) => Promise<{ text: string; stale: boolean }>,
+  ): Promise<Content | null> {
+    await chmod(from, 0o600)
+    const opened = await open(await readFile(from))
+    seen.stale ||= opened.stale
+    return contentSchema.safeParse(parsed(opened.text)).data ?? null
   }
 
   async function write(next: Content): Promise<void> {
+    const { notice } = seen
+    if (notice?.code === 'unavailable')
+      throw new Error(`${notice.file} could not be opened when MCP Hub started (${notice.cause}); start it again`)
     const text = JSON.stringify(next)
     await writeFileAtomic(file, box === null ? text : await box.seal(text), 0o600)
+    if (box !== null) await rm(plainFile, { force: true })
   }
 
   const plain = await read(plainFile, (bytes) => Promise.resolve({ text: bytes.toString(), stale: false }))
   const sealed = box === null ? null : await read(sealedFile, (bytes) => box.open(bytes))
   if (box === null && (await lstat(sealedFile).catch(() => null)) !== null)
-    notice ??= { code: 'sealed-away', file: sealedFile }
+    seen.notice ??= { code: 'sealed-away', file: sealedFile }
 
   let content: Content = {
     clientToken: (sealed ?? plain)?.clientToken ?? randomBytes(32).toString('base64url'),
     // What was set while the keychain was away is newer.
     secrets: { ...sealed?.secrets, ...plain?.secrets },
   }
-  if ((box === null ? plain : sealed) === null || (box !== null && plain !== null)) await write(content)
-  if (box !== null && plain !== null) await rm(plainFile, { force: true })
+  if (sealed === null && plain === null) {
+    if (seen.notice?.code !== 'unavailable') await write(content)
+  } else if (seen.stale || (box !== null && plain !== null))
+    // Nothing is lost when it cannot be sealed now: the next secret, or the next start, does it.
+    await write(content).catch(() => undefined)
 
   return {
     quality: box === null ? 'file' : 'os',
     location: file,
-    notice,
+    notice: seen.notice,
     get clientToken() {
       return content.clientToken
     },
@@ -98,5 +115,14 @@ export async function openVault(folder: string, box: SecretBox | null): Promise<
       queue = work.catch(() => undefined)
       return work
     },
+  }
+}
+
+/** Undefined for what is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }

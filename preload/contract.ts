@@ -46,7 +46,8 @@ export interface AppInfo {
   /** How secrets are kept: by the operating system's keychain, or in a file that only this user can read. */
   secretStore: 'os' | 'file'
   /** A vault that could not be used at this start, and the file that holds it. */
-  vaultNotice: { code: 'sealed-away' | 'unreadable'; file: string } | null
+  vaultNotice:
+    { code: 'sealed-away' | 'unreadable'; file: string } | { code: 'unavailable'; file: string; cause: string } | null
   logFile: string
   trayAvailable: boolean
 }

@@ -251,6 +251,59 @@ describe('the vault of the desktop, as main keeps it', () => {
     expect(await readFile(vault.notice?.file ?? '', 'utf8')).toBe('not a vault')
   })
 
+  const locked: SecretBox = { ...box, open: () => Promise.reject(new Error('temporarily unavailable')) }
+  const stale: SecretBox = { ...box, open: async (bytes) => ({ ...(await box.open(bytes)), stale: true }) }
+
+  it('leaves alone what the keychain does not open now, and takes nothing that it could not keep', async () => {
+    const before = await openVault(dir, box)
+    await before.keep('A', 'one')
+    const without = await openVault(dir, locked)
+    expect(without).toMatchObject({
+      secrets: {},
+      notice: { code: 'unavailable', file: path.join(dir, 'vault.bin'), cause: 'temporarily unavailable' },
+    })
+    await expect(without.keep('B', 'two')).rejects.toThrow('vault.bin could not be opened')
+    expect(await readdir(dir)).toEqual(['vault.bin'])
+    const again = await openVault(dir, box)
+    expect(again).toMatchObject({ clientToken: before.clientToken, secrets: { A: 'one' }, notice: null })
+  })
+
+  it('loses neither of two vaults while one is not to be opened', async () => {
+    const sealed = await openVault(dir, box)
+    await (await openVault(dir, null)).keep('B', 'two')
+    expect(await openVault(dir, locked)).toMatchObject({ secrets: { B: 'two' }, notice: { code: 'unavailable' } })
+    expect(await openVault(dir, box)).toMatchObject({ clientToken: sealed.clientToken, secrets: { B: 'two' } })
+  })
+
+  it('goes on with the vault that it has when that cannot be sealed anew', async () => {
+    const before = await openVault(dir, box)
+    await before.keep('A', 'one')
+    const seal = () => Promise.reject(new Error('no'))
+    const after = await openVault(dir, { ...stale, seal })
+    expect(after).toMatchObject({ clientToken: before.clientToken, secrets: { A: 'one' }, notice: null })
+    expect(await openVault(dir, box)).toMatchObject({ secrets: { A: 'one' }, notice: null })
+  })
+
+  it('stays in its plain file until the keychain takes it', async () => {
+    const before = await openVault(dir, null)
+    await before.keep('A', 'one')
+    let refuses = true
+    const seal: SecretBox['seal'] = (text) => (refuses ? Promise.reject(new Error('no')) : box.seal(text))
+    const after = await openVault(dir, { ...box, seal })
+    expect(after).toMatchObject({ clientToken: before.clientToken, secrets: { A: 'one' } })
+    expect(await readdir(dir)).toEqual(['vault.json'])
+    refuses = false
+    await after.keep('A', 'two')
+    expect(await readdir(dir)).toEqual(['vault.bin'])
+    expect(await openVault(dir, box)).toMatchObject({ secrets: { A: 'two' } })
+  })
+
+  it('follows no link', async () => {
+    await writeFile(path.join(dir, 'elsewhere'), JSON.stringify({ clientToken: 't'.repeat(40), secrets: { A: 'one' } }))
+    await symlink('elsewhere', path.join(dir, 'vault.json'))
+    expect(await openVault(dir, null)).toMatchObject({ secrets: {}, notice: { code: 'unreadable' } })
+  })
+
   it('seals anew when the keychain has another key', async () => {
     await openVault(dir, box)
     const sealed: string[] = []
