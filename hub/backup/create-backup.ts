@@ -9,6 +9,9 @@ import { fingerprint } from './fingerprint.ts'
 import { DATABASES, DUMP, MANIFEST, membersOf, placeOf, ROOT, type HubFolders } from './members.ts'
 import { openBackup, type Manifest } from './open-backup.ts'
 
+/** As many pages as a step can have, which is as many as a database can. */
+const ALL_PAGES = 2 ** 31 - 1
+
 const NAME = /^mcp-hub-(\d{8}T\d{9}Z)\.tar\.gz(?:\.age)?$/
 
 export interface BackupOptions extends HubFolders {
@@ -144,8 +147,9 @@ async function copyDatabase(source: string, copy: string): Promise<boolean> {
   const { backup, DatabaseSync } = await import('node:sqlite')
   const database = new DatabaseSync(source, { readOnly: true })
   try {
-    // In steps, so that writers are not kept waiting.
-    await backup(database, copy)
+    // In one step: between two of them a write of another connection has SQLite begin anew, and a hub that serves requests
+    // writes all the time. It runs beside the event loop, and with a write-ahead log writers do not wait for it.
+    await backup(database, copy, { rate: ALL_PAGES })
   } finally {
     database.close()
   }

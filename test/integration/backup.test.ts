@@ -174,6 +174,32 @@ describe('a backup', () => {
     expect((await readdir(at('archives'))).filter((name) => name.startsWith('.'))).toEqual([])
   })
 
+  it('ends although the history is written all the while, and holds one moment of it', async () => {
+    const { DatabaseSync } = await import('node:sqlite')
+    const writer = new DatabaseSync(at('data', 'history.db'), { timeout: 5_000 })
+    writer.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; CREATE TABLE calls (n INTEGER, text TEXT)')
+    // More than the hundred pages that a step has where nobody says otherwise.
+    const rows = 'WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 2000)'
+    writer.exec(`INSERT INTO calls ${rows} SELECT n, hex(randomblob(400)) FROM c`)
+    const insert = writer.prepare('INSERT INTO calls VALUES (0, ?)')
+    let turn: NodeJS.Immediate
+    const write = (): void => {
+      insert.run('meanwhile')
+      turn = setImmediate(write)
+    }
+    write()
+    const { name } = await createBackup({ ...options(1), into: at('busy') }).finally(() => {
+      clearImmediate(turn)
+      writer.close()
+    })
+    const opened = await openBackup(at('busy', name), at('opened'))
+    const copy = new DatabaseSync(opened.fileOf('data/history.db'), { readOnly: true })
+    expect(copy.prepare('SELECT count(*) AS n FROM calls WHERE n > 0').get()).toEqual({ n: 2_000 })
+    copy.close()
+    await opened.dispose()
+    for (const end of ['', '-wal', '-shm']) await rm(at('data', `history.db${end}`), { force: true })
+  })
+
   it('leaves other files in its folder alone', async () => {
     await writeFile(at('archives', 'mcp-hub-notes.tar.gz'), 'mine')
     await createBackup(options(1))
