@@ -18,16 +18,42 @@ export function loadTokenizer(): Promise<CountTokens> {
 
 /** By the text: shown items are made anew with every change of a list. */
 const costs = new Map<string, number>()
-const MAX_KNOWN = 20_000
+let knownCharacters = 0
+const MAX_KNOWN_CHARACTERS = 20_000_000
 
-/** What a tool or prompt costs in a client's context: its name, description and input, as a model is given them. */
+/** Of longer texts the rest is taken to be like the beginning. */
+const MAX_COUNTED = 20_000
+/** What holds together, the tokenizer takes time for that grows with the square of its length; words are shorter. */
+const MAX_RUN = 100
+const RUN = /[\p{L}\p{M}]+|[^\s\p{L}\p{N}]+|\s+/gu
+
+/**
+ * What a tool or prompt costs in a client's context, in tokens: its name, description and input, as a model is given them. An
+ * estimate where they are longer than any that is meant to be read.
+ */
 export function tokenCost(item: Item, count: CountTokens): number {
   const { name, description, inputSchema, arguments: parameters } = item
   const text = JSON.stringify({ name, description, inputSchema, arguments: parameters })
   const known = costs.get(text)
   if (known !== undefined) return known
-  if (costs.size >= MAX_KNOWN) costs.clear()
-  const cost = count(text)
+  if (knownCharacters + text.length > MAX_KNOWN_CHARACTERS) {
+    costs.clear()
+    knownCharacters = 0
+  }
+  const counted = countShortRuns(text.slice(0, MAX_COUNTED), count)
+  const cost = text.length > MAX_COUNTED ? Math.round((counted * text.length) / MAX_COUNTED) : counted
   costs.set(text, cost)
+  knownCharacters += text.length
   return cost
+}
+
+function countShortRuns(text: string, count: CountTokens): number {
+  let total = 0
+  let from = 0
+  for (const { 0: run, index } of text.matchAll(RUN))
+    for (let at = MAX_RUN; at < run.length; at += MAX_RUN) {
+      total += count(text.slice(from, index + at))
+      from = index + at
+    }
+  return total + count(text.slice(from))
 }

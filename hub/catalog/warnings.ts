@@ -21,7 +21,7 @@ const INSTRUCTIONS = [
   /\b(?:ignore|disregard|forget|override)\b.{0,20}\b(?:previous|prior|earlier|above|other|all)\b.{0,20}\b(?:instructions?|rules|prompts?|messages)\b/iu,
   /\b(?:do not|don['’]t|never)\b.{0,15}\b(?:tell|mention|inform|show|reveal|notify|ask)\b.{0,30}\b(?:user|human|person|anyone)\b/iu,
   /\bwithout\b.{0,15}\b(?:telling|informing|asking|notifying)\b.{0,20}\b(?:user|human|person|anyone)\b/iu,
-  /<\s*\/?\s*(?:important|system|secret|hidden|instructions?|admin)\s*>/iu,
+  /<[\s/]{0,10}(?:important|system|secret|hidden|instructions?|admin)\s*>/iu,
   /\b(?:before|instead of|prior to)\b.{0,10}\b(?:using|calling|running|invoking)\b.{0,10}\b(?:any|all|every|other|another)\b.{0,15}\btools?\b/iu,
   /(?:忽略|无视|忘记).{0,10}(?:之前|以前|先前|以上|上面|其他|所有).{0,10}(?:指令|指示|规则|提示|消息)/u,
   /(?:不要|不得|不能|切勿|别)(?:告诉|告知|通知|提及|透露|询问).{0,8}(?:用户|任何人|他人)/u,
@@ -76,8 +76,9 @@ function lookAtText(text: string, where: string, found: ToolWarning[]): void {
     }
 }
 
-/** Names that look like a tool's: a plain word may be anything. */
-const NAME = /[A-Za-z][A-Za-z0-9]*(?:[_.-]+[A-Za-z0-9]+)+|[a-z]+[A-Z][A-Za-z0-9]+/gu
+/** Whole names, so that what is none is passed over once; a plain word may be anything. */
+const NAME = /[A-Za-z][A-Za-z0-9]*(?:[_.-]+[A-Za-z0-9]+)*/gu
+const LIKE_A_TOOL = /[_.-]|[a-z][A-Z][A-Za-z0-9]/u
 
 const named = new WeakMap<Item, ReadonlyMap<string, number>>()
 
@@ -87,7 +88,7 @@ function namesIn(tool: Item, description: string): ReadonlyMap<string, number> {
   if (names === undefined) {
     const found = new Map<string, number>()
     for (const { 0: name, index } of description.slice(0, MAX_TEXT).matchAll(NAME))
-      if (!found.has(name)) found.set(name, index)
+      if (LIKE_A_TOOL.test(name) && !found.has(name)) found.set(name, index)
     named.set(tool, (names = found))
   }
   return names

@@ -38,6 +38,16 @@ describe('tool search over 500 tools', () => {
     expect(searched).toBeLessThan(whole / 50)
   })
 
+  it.each(['a', '中', '!', ' ', 'a!'])('is counted in short pieces where a tool says %j without end', (part) => {
+    const pieces: string[] = []
+    const description = part.repeat(1_000_000)
+    const cost = tokenCost({ name: 'endless', description }, (text) => pieces.push(text) && text.length)
+    expect(pieces.join('').length).toBe(20_000)
+    expect(cost).toBe(JSON.stringify({ name: 'endless', description }).length)
+    const runs = pieces.flatMap((piece) => piece.match(/\p{L}+|\s+|[^\s\p{L}\p{N}]+/gu) ?? [])
+    expect(Math.max(...runs.map((run) => run.length))).toBeLessThanOrEqual(100)
+  })
+
   it('is the same each time, and bounded', () => {
     expect(found('create', 50)).toEqual(found('create', 50))
     expect(found('create', 3)).toHaveLength(3)

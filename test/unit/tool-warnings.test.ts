@@ -66,8 +66,11 @@ it('what ordinary tools say is not worth a look', () => {
 })
 
 it('a description without end is looked at in time that grows with its length only', () => {
-  for (const part of ['read ', 'ignore ', 'do not ', '<', 'before using ', '忽略'])
-    expect(warningsOf(tool(part.repeat(50_000))).length, part).toBeLessThan(11)
+  for (const part of ['read ', 'ignore ', 'do not ', '<', 'before using ', '忽略', ' ', 'a']) {
+    const item = tool(`<${part.repeat(100_000)}`)
+    expect(warningsOf(item).length, part).toBeLessThan(11)
+    expect(namesOfOthers('sums', item, new Map()), part).toEqual([])
+  }
 })
 
 describe('a description that speaks of another server’s tool', () => {
@@ -76,12 +79,16 @@ describe('a description that speaks of another server’s tool', () => {
     prefix: name,
     catalogs: [{ lists: { tools: tools.map((each) => ({ name: each })) } }] as never,
   })
-  const owners = toolOwners([server('mail', ['send_email', 'list_mail']), server('sums', ['add', 'list_mail'])])
+  const owners = toolOwners([
+    server('mail', ['send_email', 'list_mail', 'sendMail']),
+    server('sums', ['add', 'list_mail']),
+  ])
   const found = (description: string) => namesOfOthers('sums', tool(description), owners).map(({ excerpt }) => excerpt)
 
   it('is worth a look, by the tool’s own name and by the one on /mcp', () => {
     expect(found('After send_email is called, call this.')).toEqual(['After send_email is called, call this.'])
     expect(found('Better than mail__send_email')).toHaveLength(1)
+    expect(found('Better than 1. sendMail')).toHaveLength(1)
   })
 
   it('but not of one that it has itself, nor of a word', () => {
