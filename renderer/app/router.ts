@@ -257,8 +257,8 @@ export function createAppRouter(client: QueryClient): Router {
     if (me.mustChangePassword) return to.name === 'password' ? true : { name: 'password' }
     if (me.user !== null) return to.meta.public ? '/' : true
     if (me.setupNeeded) return to.name === 'setup' ? true : { name: 'setup', hash: to.hash }
-    if (to.meta.public && to.name !== 'setup') return true
-    return { name: 'login', ...(to.fullPath === '/' ? {} : { query: { next: to.fullPath } }) }
+    if (to.name === 'login') return true
+    return { name: 'login', ...(to.fullPath === '/' || to.meta.public ? {} : { query: { next: to.fullPath } }) }
   })
   return router
 }

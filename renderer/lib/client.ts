@@ -132,8 +132,15 @@ async function exchange(
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     ...(signal === undefined ? {} : { signal }),
   })
-  if (!response.ok) throw problemOf(response.status, await response.text(), label)
+  if (!response.ok) throw await refusal(response, label)
   return { response, label }
+}
+
+/** Why an answer is none, as an error. */
+export async function refusal(response: Response, label: string): Promise<ApiError> {
+  const error = problemOf(response.status, await response.text(), label)
+  if (error.code === 'HUB_PASSWORD_CHANGE_NEEDED') tellPasswordChange()
+  return error
 }
 
 function checked<S extends z.ZodType>(value: unknown, schema: S, label: string, status: number): z.output<S> {
@@ -161,7 +168,7 @@ async function renewing(path: string, label: string, init: RequestInit): Promise
 }
 
 function unreachable(error: unknown, label: string): unknown {
-  if (error instanceof DOMException && error.name === 'AbortError') return error
+  if (error instanceof ApiError || (error instanceof DOMException && error.name === 'AbortError')) return error
   return new ApiError({
     kind: 'unreachable',
     request: label,
@@ -176,22 +183,38 @@ export function onSessionEnd(listener: () => void): void {
   tellEnd = listener
 }
 
+let tellPasswordChange: () => void = () => undefined
+
+/** Told when a request is refused until the password is changed: an administrator set another, or it is too old by now. */
+export function onPasswordChangeNeeded(listener: () => void): void {
+  tellPasswordChange = listener
+}
+
 let renewal: Promise<boolean> | null = null
 
-/** Goes on with a session whose access token has ended; one exchange at a time, for all who ask. */
+/**
+ * Goes on with a session whose access token has ended; one exchange at a time, for all who ask. False where the hub says that
+ * the session is over; a hub that does not say so either way is an `ApiError`, and the session may be as good as before.
+ */
 export function renewSession(): Promise<boolean> {
-  renewal ??= fetch(addressOf('POST /api/auth/refresh'), {
-    method: 'POST',
-    credentials: 'same-origin',
-    headers: { 'content-type': 'application/json' },
-    body: '{}',
-  })
-    .then(
-      ({ ok }) => ok,
-      () => false,
-    )
-    .finally(() => (renewal = null))
+  renewal ??= renew().finally(() => (renewal = null))
   return renewal
+}
+
+async function renew(): Promise<boolean> {
+  const route = 'POST /api/auth/refresh'
+  try {
+    const response = await fetch(addressOf(route), {
+      method: 'POST',
+      credentials: 'same-origin',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    })
+    if (response.ok || response.status === 401) return response.ok
+    throw await refusal(response, route)
+  } catch (error) {
+    throw unreachable(error, route)
+  }
 }
 
 function parseJson(text: string, label: string): unknown {

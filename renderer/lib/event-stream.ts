@@ -1,6 +1,6 @@
 import { createParser } from 'eventsource-parser'
 import { hubEventSchema, type HubEvent } from '../../hub/contract/index.ts'
-import { addressOf, renewSession } from './client.ts'
+import { addressOf, refusal, renewSession } from './client.ts'
 
 export type StreamState = 'connecting' | 'open' | 'lost' | 'signed-out'
 
@@ -46,7 +46,7 @@ export function createEventStream({ onEvent, onState, onGap }: Options): EventSt
     const headers = { accept: 'text/event-stream', ...(lastId === null ? {} : { 'last-event-id': lastId }) }
     const response = await fetch(url, { headers, signal, credentials: 'same-origin', cache: 'no-store' })
     if (response.status === 401) return (await renewSession()) ? 'ended' : 'signed-out'
-    if (!response.ok || response.body === null) throw new Error(`HTTP ${response.status}`)
+    if (!response.ok || response.body === null) throw await refusal(response, 'GET /api/events')
     failures = 0
     onState('open')
     if (connectedOnce && lastId === null) onGap()

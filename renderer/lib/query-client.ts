@@ -1,7 +1,8 @@
 import { QueryClient } from '@tanstack/vue-query'
-import { onSessionEnd } from './client.ts'
+import { onPasswordChangeNeeded, onSessionEnd } from './client.ts'
 import { endSession } from './ended-session.ts'
 import { ApiError } from './problem.ts'
+import { keys } from './queries.ts'
 
 export function createQueryClient(): QueryClient {
   const client = new QueryClient({
@@ -23,5 +24,7 @@ export function createQueryClient(): QueryClient {
   })
   // A session that ended shows at whatever was asked next.
   onSessionEnd(() => endSession(client))
+  // Who is asked to change it cannot go on before: the page finds out by asking anew who is signed in.
+  onPasswordChangeNeeded(() => void client.refetchQueries({ queryKey: keys.me }, { cancelRefetch: false }))
   return client
 }

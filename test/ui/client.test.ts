@@ -6,10 +6,19 @@ import {
   serverStatusSchema,
   webhookStatusSchema,
 } from '../../hub/contract/index.ts'
-import { addressOf, perform, request } from '../../renderer/lib/client.ts'
+import {
+  addressOf,
+  onPasswordChangeNeeded,
+  onSessionEnd,
+  perform,
+  renewSession,
+  request,
+} from '../../renderer/lib/client.ts'
 
 const asked: { url: string; method: string | undefined; body: unknown; ifMatch: string | null }[] = []
 let answer = new Response('[]')
+/** What the hub says to who would go on with a session; null where it does not answer. */
+let renewed: Response | null = null
 
 beforeEach(() => {
   asked.length = 0
@@ -17,7 +26,8 @@ beforeEach(() => {
   vi.stubGlobal('fetch', (url: string, init: RequestInit) => {
     const headers = new Headers(init.headers)
     asked.push({ url, method: init.method, body: init.body, ifMatch: headers.get('if-match') })
-    return Promise.resolve(answer)
+    if (url !== '/api/auth/refresh') return Promise.resolve(answer)
+    return renewed === null ? Promise.reject(new TypeError('Failed to fetch')) : Promise.resolve(renewed)
   })
 })
 afterEach(() => vi.unstubAllGlobals())
@@ -43,6 +53,38 @@ it('refuses an answer of another shape', async () => {
     kind: 'unexpected',
     request: 'GET /api/servers',
   })
+})
+
+it('says that a session has ended only where the hub says so', async () => {
+  const ended = vi.fn()
+  onSessionEnd(ended)
+  const ask = async (): Promise<unknown> => {
+    answer = new Response('{}', { status: 401, headers: { 'www-authenticate': 'Bearer' } })
+    return request('GET /api/servers', z.array(serverStatusSchema)).catch((error: unknown) => error)
+  }
+  renewed = null
+  expect(await ask()).toMatchObject({ kind: 'unreachable', request: 'POST /api/auth/refresh' })
+  renewed = new Response('the store is away', { status: 503 })
+  expect(await ask()).toMatchObject({ status: 503, message: 'HTTP 503: the store is away' })
+  expect(ended).not.toHaveBeenCalled()
+
+  renewed = new Response('{}', { status: 401 })
+  expect(await ask()).toMatchObject({ status: 401, request: 'GET /api/servers' })
+  expect(ended).toHaveBeenCalledOnce()
+  renewed = new Response('{}')
+  expect(await renewSession()).toBe(true)
+})
+
+it('tells when nothing is allowed before the password is changed', async () => {
+  const needed = vi.fn()
+  onPasswordChangeNeeded(needed)
+  const problem = { type: 'about:blank', title: '', status: 403, detail: '' }
+  answer = Response.json({ ...problem, code: 'HUB_FORBIDDEN' }, { status: 403 })
+  await expect(request('GET /api/servers', z.array(serverStatusSchema))).rejects.toThrow()
+  expect(needed).not.toHaveBeenCalled()
+  answer = Response.json({ ...problem, code: 'HUB_PASSWORD_CHANGE_NEEDED' }, { status: 403 })
+  await expect(request('GET /api/servers', z.array(serverStatusSchema))).rejects.toThrow()
+  expect(needed).toHaveBeenCalledOnce()
 })
 
 /** Each line below is a mistake that the compiler must find: `node scripts/typecheck.ts` fails where one of them passes. */

@@ -18,6 +18,12 @@ test('somebody with a password from an administrator must change it, and then st
     await page.getByLabel('Password').fill(initialPassword)
     await page.getByRole('button', { name: 'Sign in' }).click()
     await expect(page.getByRole('heading', { name: 'Change your password' })).toBeVisible()
+
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await expect(page).toHaveURL(/\/login$/)
+    await page.getByLabel('User name').fill('ann')
+    await page.getByLabel('Password').fill(initialPassword)
+    await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByLabel('Present password').fill(initialPassword)
     await page.getByLabel('New password', { exact: true }).fill('password1234')
     await page.getByLabel('New password again').fill('password1234')
@@ -36,6 +42,19 @@ test('somebody with a password from an administrator must change it, and then st
     await renewed
     await page.getByRole('link', { name: 'Servers', exact: true }).click()
     await expect(page.getByRole('heading', { name: 'Servers', exact: true })).toBeVisible()
+
+    const password = 'another long enough password'
+    const reset = await fetch(`${hub.url}/api/users/ann/password`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ password }),
+    })
+    expect(reset.status).toBe(200)
+    await page.getByRole('link', { name: 'Profiles', exact: true }).click()
+    const again = page.getByRole('dialog', { name: 'Your session has ended' })
+    await again.getByLabel('Password').fill(password)
+    await again.getByRole('button', { name: 'Sign in' }).click()
+    await expect(page.getByRole('heading', { name: 'Change your password' })).toBeVisible()
   } finally {
     await hub.close()
   }

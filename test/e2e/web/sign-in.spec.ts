@@ -49,6 +49,31 @@ test('a hub that cannot say who is signed in shows that and no page, until it ca
   await page.unroute('**/api/auth/me')
   await expect(page.getByRole('heading', { name: 'Overview', level: 1 })).toBeVisible()
   await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible()
+
+  await test.step('who is not signed in then gets the door', async () => {
+    await page.context().clearCookies()
+    await page.route('**/api/auth/me', (route) => route.fulfill({ status: 500 }))
+    await page.goto('/servers?q=every')
+    await expect(alert).toContainText('HTTP 500')
+    await page.unroute('**/api/auth/me')
+    await alert.getByRole('button', { name: 'Try again' }).click()
+    await expect(page).toHaveURL(/\/login\?next=\/servers\?q(=|%3D)every$/)
+    await expect(page.getByLabel('Password')).toBeVisible()
+  })
+})
+
+test('a password that is too old while somebody works is asked for at the first refusal', async ({ admin: page }) => {
+  await page.goto('/')
+  await expect(page.getByRole('heading', { name: 'Overview', level: 1 })).toBeVisible()
+  const code = 'HUB_PASSWORD_CHANGE_NEEDED'
+  const refusal = { type: 'about:blank', status: 403, code, title: 'Forbidden', detail: 'Change it first' }
+  await page.route('**/api/users', (route) => route.fulfill({ status: 403, json: refusal }))
+  await page.route('**/api/auth/me', async (route) => {
+    const me = (await (await route.fetch()).json()) as object
+    await route.fulfill({ json: { ...me, permissions: [], mustChangePassword: true } })
+  })
+  await page.getByRole('link', { name: 'Access' }).click()
+  await expect(page.getByRole('heading', { name: 'Change your password' })).toBeVisible()
 })
 
 test('a session that ends in the middle of an edit is taken up again over the page, with all that was typed', async ({
@@ -139,6 +164,16 @@ test('a session that ends in a dialog is taken up again over it, left for good, 
     await signIn(page.context(), hub.url)
     await page.goto('/access/users')
     await expect(page.getByRole('button', { name: 'New user' })).toBeVisible()
+    const carol = { name: 'carol', role: 'operator', password: PASSWORD, scope: { servers: ['broken'] } }
+    const made = await page.request.post('/api/users', { data: carol, headers: { origin: hub.url } })
+    expect(made.status()).toBe(201)
+    await page.getByRole('link', { name: /^Servers/ }).click()
+    await expect(page.getByRole('link', { name: 'everything' })).toBeVisible()
+    await page.goto('/tools/everything/echo')
+    await page.getByLabel(/^message/i).fill('typed by the administrator')
+    const kept = (): Promise<string> => page.evaluate(() => JSON.stringify(sessionStorage))
+    await expect.poll(kept).toContain('typed by the administrator')
+    await page.getByRole('link', { name: /^Servers/ }).click()
     const other = await page.context().newPage()
     await other.goto('/settings')
     await other.getByRole('button', { name: 'Sign out' }).click()
@@ -146,6 +181,20 @@ test('a session that ends in a dialog is taken up again over it, left for good, 
     await page.getByRole('link', { name: 'Activity' }).click()
     await expect(page).toHaveURL(/\/login/)
     await expect(again).toHaveCount(0)
+  })
+
+  await test.step('who signs in next in that tab sees nothing of the last one', async () => {
+    expect(await page.evaluate(() => JSON.stringify(sessionStorage))).not.toContain('typed by the administrator')
+    await page.getByLabel('User name').fill('carol')
+    await page.getByLabel('Password').fill(PASSWORD)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByLabel('Present password').fill(PASSWORD)
+    await page.getByLabel('New password', { exact: true }).fill('another long enough password')
+    await page.getByLabel('New password again').fill('another long enough password')
+    await page.getByRole('button', { name: 'Change password' }).click()
+    await page.getByRole('link', { name: /^Servers/ }).click()
+    await expect(page.getByRole('link', { name: 'broken' })).toBeVisible()
+    await expect(page.getByRole('link', { name: 'everything' })).toHaveCount(0)
   })
 })
 
