@@ -64,10 +64,10 @@ export const publishCommand: Command = {
     const out = requireOption(values, 'out')
     const key = typeof values['sign-key'] === 'string' ? await readSigningKey(values['sign-key']) : null
     const target = targetOf(values)
-    const { servers, system, profiles } = await readConfiguration(values, io)
+    const { servers, systemAsWritten, profiles } = await readConfiguration(values, io)
     const publisher = createPublisher({
       loadServers: () => servers,
-      loadSystem: () => system,
+      loadSystem: () => systemAsWritten,
       loadProfiles: () => profiles.profiles,
       distDir: io.distDir,
       version: io.version,

@@ -89,7 +89,7 @@ function machine(): Record<string, unknown> {
 }
 
 function withoutKeys({ auth, ...rest }: SystemFile): SystemFile {
-  const { jwtSecret: _jwtSecret, ...harmless } = auth ?? {}
+  const { jwtSecret: _jwtSecret, jwtSecretPrevious: _previous, ...harmless } = auth ?? {}
   return { ...rest, auth: harmless }
 }
 

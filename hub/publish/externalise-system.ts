@@ -4,14 +4,19 @@ import { reservedNames } from './variables.ts'
 
 const SECRET_REFERENCE = /\$\{secret:([A-Za-z_]\w*)\}/g
 
-/** system.json with a reference in the place of each secret of `monitoring`, and what the target must provide for it. */
+/**
+ * system.json with a reference in the place of each secret of `monitoring`, what the target must provide for it, and the values
+ * that are written in the clear here, which no file of a bundle may hold. The keys of `auth` are left out by `systemForTarget`.
+ */
 export function externaliseSystem(system: SystemFile): { system: SystemFile; needs: Need[]; values: string[] } {
-  const { monitoring } = system
-  if (monitoring === undefined) return { system, needs: [], values: [] }
+  const { auth, monitoring } = system
+  const values = [auth?.jwtSecret, auth?.jwtSecretPrevious, monitoring?.sentryDsn].filter(
+    (value) => value !== undefined && !value.includes('${'),
+  )
+  if (monitoring === undefined) return { system, needs: [], values }
   // Its own variable sets it on the target.
-  const { sentryDsn, webhooks, ...rest } = monitoring
+  const { sentryDsn: _sentryDsn, webhooks, ...rest } = monitoring
   const needs = new Map<string, string>()
-  const values = sentryDsn === undefined || sentryDsn.includes('${') ? [] : [sentryDsn]
   const lifted = Object.entries(webhooks ?? {}).map(([id, hook]) => {
     const written = hook.secret.includes('${')
     if (!written) values.push(hook.secret)

@@ -15,6 +15,10 @@ afterAll(() => folder.dispose())
 /** That of the documentation of age. */
 const RECIPIENT = 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p'
 const secrets = ['a-github-token-value', 'a-header-value-x', 'a-url-password-x', 'an-argument-value']
+const keys = {
+  jwtSecret: 'a-jwt-secret-of-more-than-32-characters',
+  jwtSecretPrevious: 'an-older-jwt-secret-of-more-than-32-characters',
+}
 
 function input(target: Partial<TargetInput> = {}): BundleInput {
   return {
@@ -28,7 +32,7 @@ function input(target: Partial<TargetInput> = {}): BundleInput {
       python: { command: 'uvx', args: ['mcp-server-git'] },
     },
     system: {
-      auth: { mcp: 'none', jwtSecret: 'a-jwt-secret-of-more-than-32-characters', bcryptRounds: 12 },
+      auth: { mcp: 'none', ...keys, bcryptRounds: 12 },
       server: { port: 3737, host: '127.0.0.1' },
     },
     target: targetSchema.parse({
@@ -141,7 +145,7 @@ describe('a bundle', () => {
   it('holds the value of no secret, not even the one of system.json', async () => {
     const bundle = await createBundle(input())
     const all = bundle.files.map((file) => file.text ?? '').join('\n')
-    for (const secret of [...secrets, 'a-jwt-secret-of-more-than-32-characters']) expect(all).not.toContain(secret)
+    for (const secret of [...secrets, ...Object.values(keys)]) expect(all).not.toContain(secret)
   })
 
   it('names every secret in .env.example, without a value', async () => {

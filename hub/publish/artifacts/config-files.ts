@@ -20,14 +20,14 @@ export const profilesFile: Artifact = {
   render: ({ profiles }) => json({ profiles }),
 }
 
-/** Port, host, log file and key come from the environment on the target; everything else a person set stays. */
+/** Port, host, log file and keys are the target's own; everything else a person set stays. */
 export function systemForTarget({
   system,
   target,
   paths,
 }: Pick<BundleContext, 'system' | 'target' | 'paths'>): SystemFile {
   const { port: _port, host: _host, ...server } = system.server ?? {}
-  const { jwtSecret: _jwtSecret, ...auth } = system.auth ?? {}
+  const { jwtSecret: _jwtSecret, jwtSecretPrevious: _previous, ...auth } = system.auth ?? {}
   const { file: _file, ...logging } = system.logging ?? {}
   const { $schema: _schema, ...rest } = system
   return {

@@ -15,6 +15,7 @@ const PUBLISHED: readonly string[] = [
   'server.port',
   'auth.mcp',
   'auth.jwtSecret',
+  'auth.jwtSecretPrevious',
   'logging.file',
 ]
 
