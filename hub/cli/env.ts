@@ -47,7 +47,10 @@ export const envCommand: Command = {
 
 const generatedNames = hubVariables.map(({ name }) => name).join(', ')
 
-/** Adds what is missing at the end and generates what is empty or in `rotate`; every other line stays as a person wrote it. */
+/**
+ * Adds what is missing at the end and generates what is empty or in `rotate`; every other line stays as a person wrote it. What
+ * is given as a file (`JWT_SECRET_FILE=…`) is not missing: a hub refuses to start with both. Throws UsageError when it is in `rotate`.
+ */
 export function completeEnvironment(
   example: string,
   before: string | null,
@@ -55,15 +58,18 @@ export function completeEnvironment(
   rotate: readonly string[] = [],
 ): { text: string; generated: string[] } {
   let text = before ?? example
+  const present = parseEnv(before ?? '')
+  const fileOf = (name: string): string | undefined => present[`${name}_FILE`]
+  for (const name of rotate)
+    if (fileOf(name)) throw new UsageError(`--rotate ${name}: it is in a file. Put a new value into ${fileOf(name)}.`)
   if (before !== null) {
-    const present = parseEnv(before)
     for (const [block, name = ''] of example.matchAll(/(?:^#.*\n)*^([A-Za-z_]\w*)=.*\n/gm))
-      if (!Object.hasOwn(present, name)) text = `${text.replace(/\n*$/, '\n')}\n${block}`
+      if (!Object.hasOwn(present, name) && !fileOf(name)) text = `${text.replace(/\n*$/, '\n')}\n${block}`
   }
   const generated: string[] = []
   for (const variable of hubVariables) {
     const due = new RegExp(`^${variable.name}=${rotate.includes(variable.name) ? '.*' : '[ \\t]*'}$`, 'm')
-    if (!due.test(text)) continue
+    if (!due.test(text) || fileOf(variable.name)) continue
     text = text.replace(due, `${variable.name}=${generate()}`)
     generated.push(variable.name)
   }

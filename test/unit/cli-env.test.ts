@@ -36,6 +36,13 @@ describe('completing the .env of a target', () => {
     expect(generated).toEqual(['MCP_HUB_TOKEN'])
   })
 
+  it('neither adds nor generates what is given as a file', () => {
+    const before =
+      'JWT_SECRET_FILE=/run/secrets/jwt\nMCP_HUB_TOKEN_FILE=/run/secrets/token\nMCP_HUB_TOKEN=\nGITHUB_TOKEN=x\n'
+    expect(completeEnvironment(example, before, generate)).toEqual({ text: before, generated: [] })
+    expect(() => completeEnvironment(example, before, generate, ['JWT_SECRET'])).toThrow('/run/secrets/jwt')
+  })
+
   it('changes nothing in a complete one', () => {
     const { text } = completeEnvironment(example, null, generate)
     expect(completeEnvironment(example, text, generate)).toEqual({ text, generated: [] })
