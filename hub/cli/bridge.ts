@@ -15,6 +15,8 @@ export interface BridgeOptions {
   signal: AbortSignal
   /** How long a hub may refuse connections, because it is being started again, before a request fails. */
   patienceMs?: number
+  /** Pause before a stream that ended is opened again; it grows while the hub refuses. */
+  reopenMs?: number
 }
 
 interface Pending {
@@ -25,12 +27,11 @@ interface Pending {
 
 const INTERNAL_ERROR = -32603
 const PARSE_ERROR = -32700
-/** Pause before a stream that ended is opened again, unless the hub says another. */
-const REOPEN_MS = 1_000
+const MAX_REOPEN_MS = 30_000
 
 /** Joins a client that speaks over standard input and output to a hub's HTTP endpoint, in both eras. Ends with its input. */
 export async function runBridge(options: BridgeOptions): Promise<void> {
-  const { url, token, write, log, patienceMs = 15_000 } = options
+  const { url, token, write, log, patienceMs = 15_000, reopenMs = 1_000 } = options
   const end = new AbortController()
   const signal = AbortSignal.any([end.signal, options.signal])
   const pending = new Map<JsonRpcId, Pending>()
@@ -40,6 +41,8 @@ export async function runBridge(options: BridgeOptions): Promise<void> {
   /** The client's own handshake, to repeat when the hub has forgotten the session. */
   let initialize: JsonRpcMessage | null = null
   let initialised: Promise<unknown> = Promise.resolve()
+  /** The session that is being replaced. */
+  let renewing: string | null = null
   let listening: string | null = null
 
   function headersFor(message: JsonRpcMessage | null): Record<string, string> {
@@ -92,13 +95,16 @@ export async function runBridge(options: BridgeOptions): Promise<void> {
       await post(message, abort)
       return
     }
-    await deliver(message, response, abort)
+    await deliver(message, response, abort, message.method === 'initialize' ? session?.id : stale)
   }
 
-  /** Several requests may learn at once that the session is gone; one of them opens the new one. */
+  /**
+   * Several requests may learn at once that the session is gone; one of them opens the new one. Until it is there the old one
+   * stays: when this fails, the next request learns the same and tries again.
+   */
   async function renewSession(stale: string, abort: AbortSignal): Promise<void> {
-    if (session?.id === stale && initialize !== null) {
-      session = null
+    if (session?.id === stale && renewing !== stale && initialize !== null) {
+      renewing = stale
       const again = initialize
       initialised = (async () => {
         const headers = { ...headersFor(again), 'content-type': 'application/json' }
@@ -117,22 +123,29 @@ export async function runBridge(options: BridgeOptions): Promise<void> {
             signal: abort,
           }),
           abort,
+          id,
         )
         log('The hub was started again; the session is renewed.')
         void listen()
-      })()
+      })().finally(() => (renewing = null))
     }
     await initialised
   }
 
-  /** Passes on what the hub answers to one message. */
-  async function deliver(message: JsonRpcMessage, response: Response, abort: AbortSignal): Promise<void> {
+  /** Passes on what the hub answers to one message, which was sent in the session `sentIn`. */
+  async function deliver(
+    message: JsonRpcMessage,
+    response: Response,
+    abort: AbortSignal,
+    sentIn: string | undefined,
+  ): Promise<void> {
     const type = response.headers.get('content-type') ?? ''
     if (type.startsWith('text/event-stream')) {
       let last = await passEvents(response)
-      // A legacy stream that broke can be read on from where it broke.
+      // A legacy stream that broke can be read on from where it broke, in its own session.
       while (expects(message) && !isModern(message) && last !== null && !abort.aborted) {
-        await sleep(REOPEN_MS, abort)
+        await sleep(reopenMs, abort)
+        if (!expects(message) || session?.id !== sentIn) break
         const next = await request({ headers: { ...headersFor(null), 'last-event-id': last }, signal: abort })
         if (!next.ok) break
         last = (await passEvents(next)) ?? last
@@ -192,24 +205,24 @@ export async function runBridge(options: BridgeOptions): Promise<void> {
     if (mine === undefined || listening === mine) return
     listening = mine
     let last: string | null = null
-    try {
-      while (!signal.aborted && session?.id === mine) {
-        const response = await request({
-          headers: { ...headersFor(null), ...(last !== null && { 'last-event-id': last }) },
-          signal,
-        })
-        if (!response.ok) {
-          await response.body?.cancel()
-          return
-        }
+    let pause = reopenMs
+    while (!signal.aborted && session?.id === mine) {
+      // A network that is away, as after a laptop's sleep, is as good as a hub that is busy.
+      const response: Response | null = await request({
+        headers: { ...headersFor(null), ...(last !== null && { 'last-event-id': last }) },
+        signal,
+      }).catch(() => null)
+      if (response?.ok === true) {
+        pause = reopenMs
         last = (await passEvents(response)) ?? last
-        await sleep(REOPEN_MS, signal)
+      } else {
+        await response?.body?.cancel()
+        if (response !== null && response.status < 500 && response.status !== 429) break
       }
-    } catch {
-      // The next request of the client finds out what is wrong, and tells it.
-    } finally {
-      if (listening === mine) listening = null
+      await sleep(pause, signal)
+      if (response?.ok !== true) pause = Math.min(pause * 2, MAX_REOPEN_MS)
     }
+    if (listening === mine) listening = null
   }
 
   function expects(message: JsonRpcMessage): message is JsonRpcMessage & { id: JsonRpcId } {
@@ -220,10 +233,12 @@ export async function runBridge(options: BridgeOptions): Promise<void> {
     const abort = new AbortController()
     const own = AbortSignal.any([signal, abort.signal])
     if (message.method === 'notifications/cancelled') {
-      const running = pending.get(message.params?.['requestId'] as JsonRpcId)
+      const id = message.params?.['requestId'] as JsonRpcId
+      const running = pending.get(id)
+      // Nobody waits for an answer any more, and none may come: its stream is not opened again.
+      pending.delete(id)
       if (running?.modern === true) {
         // In the modern era a closed answer is the cancellation.
-        pending.delete(message.params?.['requestId'] as JsonRpcId)
         running.abort.abort()
         return
       }
