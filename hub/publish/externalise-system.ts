@@ -11,7 +11,7 @@ const SECRET_REFERENCE = /\$\{secret:([A-Za-z_]\w*)\}/g
 export function externaliseSystem(system: SystemFile): { system: SystemFile; needs: Need[]; values: string[] } {
   const { auth, monitoring } = system
   const values = [auth?.jwtSecret, auth?.jwtSecretPrevious, monitoring?.sentryDsn].filter(
-    (value) => value !== undefined && !value.includes('${'),
+    (value): value is string => value !== undefined && !value.includes('${'),
   )
   if (monitoring === undefined) return { system, needs: [], values }
   // Its own variable sets it on the target.
