@@ -9,6 +9,7 @@ import type { Audit } from './audit.ts'
 import { may, type Caller } from './caller.ts'
 import type { KeyEntry } from './identity-entries.ts'
 import type { IdentityFile } from './identity-file.ts'
+import { unlessAway } from './unless-away.ts'
 
 const PREFIX = 'mcphub_'
 const FORM = /^mcphub_([0-9a-f]{12})_([\w-]{43})$/
@@ -280,7 +281,7 @@ export function createKeys(options: {
         }
       })
       audit({ action: 'key.change', by: caller, target: id, details: { name, scope, expiresAt, toolSearch } })
-      return (await describe([next]))[0] as Key
+      return unlessAway(async () => (await describe([next]))[0] as Key, keyOf(next, uses.get(id) ?? null))
     },
     remove: async (caller, id) => {
       let name = ''
@@ -290,7 +291,7 @@ export function createKeys(options: {
       })
       uses.delete(id)
       audit({ action: 'key.delete', by: caller, target: id, details: { name } })
-      await (await options.notes()).delete(id)
+      await unlessAway(async () => (await options.notes()).delete(id), undefined)
     },
     dispose: async () => {
       clearInterval(flusher)

@@ -12,6 +12,7 @@ import type { PasswordRules } from './password-rules.ts'
 import type { Passwords } from './passwords.ts'
 import type { SetupCode } from './setup-code.ts'
 import { USER_USES, type SignIn } from './sign-in.ts'
+import { unlessAway } from './unless-away.ts'
 
 /** The users, as administrators manage them. */
 export interface Users {
@@ -72,13 +73,7 @@ export function createUsers(options: UsersOptions): Users {
       signIn.lastSeen(),
     ])
     return entries.map((entry) => ({
-      name: entry.name,
-      role: entry.role,
-      disabled: entry.disabled ?? false,
-      scope: entry.scope ?? null,
-      mustChangePassword: entry.mustChangePassword ?? false,
-      createdAt: entry.createdAt ?? null,
-      passwordChangedAt: entry.passwordChangedAt ?? null,
+      ...userOf(entry),
       lastSeenAt: seen.get(entry.name) ?? null,
       lockouts: lockouts.filter(({ user }) => user === entry.name).map(({ address, until }) => ({ address, until })),
       sessions: counts.get(entry.name) ?? 0,
@@ -87,6 +82,14 @@ export function createUsers(options: UsersOptions): Users {
 
   async function described(entry: UserEntry): Promise<User> {
     return (await describe([entry]))[0] as User
+  }
+
+  /** The answer to a change that is made by now, whether or not the store can be tidied after it. */
+  function afterwards(entry: UserEntry, tidy: () => Promise<unknown>): Promise<User> {
+    return unlessAway(async () => {
+      await tidy()
+      return described(entry)
+    }, userOf(entry))
   }
 
   async function newPassword(
@@ -146,7 +149,8 @@ export function createUsers(options: UsersOptions): Users {
         return entry
       })
       audit({ action: 'user.create', by: caller, target: name, details: { role, scope } })
-      return { ...(await described(entry)), ...shown }
+      // Nobody has used it yet, and nothing that may be away is asked: a password that was made is told once.
+      return { ...userOf(entry), ...shown }
     },
     edit: async (caller, name, { role, scope, disabled }) => {
       const note = { by: caller.name, reason: 'user.change' }
@@ -164,21 +168,24 @@ export function createUsers(options: UsersOptions): Users {
       })
       audit({ action: 'user.change', by: caller, target: name, details: { role, scope, disabled } })
       // Their stamp is another now; this takes them off the list.
-      await cluster.sessions.revokeUser(name)
-      return described(entry)
+      return afterwards(entry, () => cluster.sessions.revokeUser(name))
     },
     remove: async (caller, name) => {
       const note = { by: caller.name, reason: 'user.delete' }
+      keepAnAdmin(file.current.users, entryOf(name))
+      // Before their owner: keys that were left behind would be those of whoever gets the name next.
+      for (const { id, owner } of file.current.keys)
+        if (owner === name) await file.change('keys', id, note, () => undefined)
       await file.change('users', name, note, (found, { users }) => {
         keepAnAdmin(users, there(name, found))
         return undefined
       })
-      for (const { id, owner } of file.current.keys)
-        if (owner === name) await file.change('keys', id, note, () => undefined)
       audit({ action: 'user.delete', by: caller, target: name })
-      await cluster.sessions.revokeUser(name)
-      // Whoever gets the name next is somebody else.
-      await cluster.notes(USER_USES).delete(name)
+      await unlessAway(async () => {
+        await cluster.sessions.revokeUser(name)
+        // Whoever gets the name next is somebody else.
+        await cluster.notes(USER_USES).delete(name)
+      }, undefined)
     },
     resetPassword: async (caller, name, password) => {
       const { hash, shown } = await newPassword(name, password)
@@ -190,9 +197,11 @@ export function createUsers(options: UsersOptions): Users {
         passwordChangedAt: now(),
       }))
       audit({ action: 'user.password', by: caller, target: name })
-      await cluster.sessions.revokeUser(name)
-      await signIn.lockout.unlock(name)
-      return { ...(await described(entry)), ...shown }
+      const user = await afterwards(entry, async () => {
+        await cluster.sessions.revokeUser(name)
+        await signIn.lockout.unlock(name)
+      })
+      return { ...user, ...shown }
     },
     versions: file.versions,
     version: async (id) => {
@@ -212,8 +221,10 @@ export function createUsers(options: UsersOptions): Users {
       audit({ action: 'users.restore', by: caller, target: String(id) })
       const after = new Map(file.current.users.map((user) => [user.name, user]))
       // Their stamps are others now; this takes them off the list.
-      for (const user of before)
-        if (!isDeepStrictEqual(user, after.get(user.name))) await cluster.sessions.revokeUser(user.name)
+      await unlessAway(async () => {
+        for (const user of before)
+          if (!isDeepStrictEqual(user, after.get(user.name))) await cluster.sessions.revokeUser(user.name)
+      }, undefined)
     },
     unlock: async (caller, name) => {
       const entry = entryOf(name)
@@ -227,6 +238,22 @@ export function createUsers(options: UsersOptions): Users {
       audit({ action: 'user.sign-out', by: caller, target: name, details: { sessions: ended } })
       return ended
     },
+  }
+}
+
+/** Without what the store of sessions knows. */
+function userOf(entry: UserEntry): User {
+  return {
+    name: entry.name,
+    role: entry.role,
+    disabled: entry.disabled ?? false,
+    scope: entry.scope ?? null,
+    mustChangePassword: entry.mustChangePassword ?? false,
+    createdAt: entry.createdAt ?? null,
+    passwordChangedAt: entry.passwordChangedAt ?? null,
+    lastSeenAt: null,
+    lockouts: [],
+    sessions: 0,
   }
 }
 

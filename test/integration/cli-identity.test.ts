@@ -126,6 +126,27 @@ it('works where no hub has run yet', async () => {
   await folder.dispose()
 })
 
+it('answers what was done while Redis is away, above all a password that was made', async () => {
+  // Nothing listens at port 1.
+  const redisUrl = 'redis://127.0.0.1:1'
+  const other = await startHub({}, { auth: { bcryptRounds: 10 } }, { hub: { redisUrl }, users: [person('ann')] })
+  try {
+    const env = { CONFIG_DIR: other.configDir, DATA_DIR: other.dataDir, REDIS_URL: redisUrl }
+    expect((await run(['user', 'add', 'bob', '--generate'], '', env)).out).toMatch(/shown once: \S+/)
+    const reset = await other.api('POST', '/api/users/ann/password', {})
+    expect(reset).toMatchObject({ status: 200, body: { name: 'ann', initialPassword: expect.any(String) as string } })
+    expect(await other.api('PUT', '/api/users/ann', { role: 'viewer' })).toMatchObject({ body: { role: 'viewer' } })
+    const { id } = (await other.api('POST', '/api/keys', { name: 'ci' })).body as { id: string }
+    expect(await other.api('PUT', `/api/keys/${id}`, { name: 'cd' })).toMatchObject({ body: { name: 'cd' } })
+    expect((await other.api('DELETE', `/api/keys/${id}`)).status).toBe(204)
+    expect((await other.api('DELETE', '/api/users/ann')).status).toBe(204)
+    // What only the store knows is refused as before.
+    expect((await other.api('GET', '/api/users')).status).toBe(503)
+  } finally {
+    await other.close()
+  }
+})
+
 it('names the users and keys that nobody used for so many days, as the API does', async () => {
   const before = Date.now() - 100 * 86_400_000
   const old = (name: string, more: object = {}): object => person(name, 'user', { createdAt: before, ...more })
