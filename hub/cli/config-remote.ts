@@ -1,7 +1,8 @@
 import { access, mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { writeFileAtomic } from '../config/atomic-file.ts'
-import { portableServers } from '../config/push/portable.ts'
+import { leavesOf } from '../config/changes.ts'
+import { nested, portableServers, travels } from '../config/push/portable.ts'
 import {
   portableConfigSchema,
   pushResultSchema,
@@ -51,9 +52,10 @@ export const configPushCommand: Command = {
   },
   async run(values, io) {
     const hub = await remoteHub(values)
-    const { directory, pushed } = await localConfig(values, io)
+    const local = await localConfig(values, io)
+    const { directory, pushed, kept } = local
     if (values['dry-run'] === true) {
-      const { result } = await dryRun(hub, pushed, io)
+      const result = await dryRun(hub, local, io)
       print(values, io, result, describe(result))
       return exitCodes.ok
     }
@@ -64,7 +66,7 @@ export const configPushCommand: Command = {
       body: { ...pushed, ...reason },
       headers: { 'if-match': etag },
     })
-    const result = pushResultSchema.parse(answer.body)
+    const result = { ...pushResultSchema.parse(answer.body), kept }
     if (values['json'] !== true) io.out(describe(result))
     const push = result.push === null ? null : await decided(hub, result.push, io)
     if (push === null || push.state === 'kept') await remember(directory, hub, result.etag)
@@ -79,7 +81,7 @@ export const configDiffCommand: Command = {
   summary: 'What config push would change at a hub that runs; exits with 1 when there is something.',
   options: { ...hubOptions, config: folderOptions.config },
   async run(values, io) {
-    const { result } = await dryRun(await remoteHub(values), (await localConfig(values, io)).pushed, io)
+    const result = await dryRun(await remoteHub(values), await localConfig(values, io), io)
     print(values, io, result, describe(result))
     return result.differences.length === 0 ? exitCodes.ok : exitCodes.differs
   },
@@ -135,17 +137,33 @@ const filesOf = ({ servers, profiles, system }: PortableConfig): [string, unknow
   ...(Object.keys(system).length === 0 ? [] : [['system.json', system] as [string, unknown]]),
 ]
 
-/** The files as they go to a hub: secrets that somebody wrote in clear are references there, to be given once. */
-async function localConfig(values: Values, io: Io): Promise<{ directory: string; pushed: PushConfig }> {
+interface LocalConfig {
+  directory: string
+  pushed: PushConfig
+  /** Paths of the settings here that belong to this machine. */
+  kept: string[]
+}
+
+/**
+ * The files as they go to a hub: secrets that somebody wrote in clear are references there, to be given once. Settings that a hub
+ * would not take stay here: among them are keys that sign.
+ */
+async function localConfig(values: Values, io: Io): Promise<LocalConfig> {
   const { directory, servers, profiles, systemAsWritten } = await readConfiguration(values, io)
   const { servers: mcpServers, lifted } = portableServers(servers.mcpServers)
   if (lifted.length > 0) io.err(`Secrets are not pushed; the hub needs values of its own for: ${lifted.join(', ')}\n`)
-  return { directory, pushed: { servers: { mcpServers }, profiles, system: systemAsWritten } }
+  const settings = Object.entries(leavesOf({ ...systemAsWritten }))
+  const system = nested(Object.fromEntries(settings.filter(([setting]) => travels(setting))))
+  return {
+    directory,
+    pushed: { servers: { mcpServers }, profiles, system },
+    kept: settings.flatMap(([setting]) => (travels(setting) || setting === '$schema' ? [] : [setting])),
+  }
 }
 
-async function dryRun(hub: RemoteHub, pushed: PushConfig, io: Io): Promise<{ result: PushResult }> {
+async function dryRun(hub: RemoteHub, { pushed, kept }: LocalConfig, io: Io): Promise<PushResult> {
   const { body } = await good(hub, 'PUT /api/admin/config?dryRun=1', io, { body: pushed })
-  return { result: pushResultSchema.parse(body) }
+  return { ...pushResultSchema.parse(body), kept }
 }
 
 async function good(
