@@ -5,9 +5,9 @@ import { randomBytes } from 'node:crypto'
 import { fixedCaller, type Caller } from '../auth/caller.ts'
 import { openIdentity, type Identity, type People } from '../auth/identity.ts'
 import { createClusterSource } from '../cluster/cluster-source.ts'
-import type { Sources } from '../config/interpolate.ts'
+import type { Documents } from '../config/documents.ts'
 import { openDocuments } from '../config/open-documents.ts'
-import { givenFolder, givenText, systemOverrides } from '../config/read-settings.ts'
+import { givenFolder, givenText, systemOverrides, type Given } from '../config/read-settings.ts'
 import { openConfigStore } from '../config/store.ts'
 import { roleGrants } from '../contract/index.ts'
 import { BrokenFile } from '../faults.ts'
@@ -15,10 +15,9 @@ import { identityAct } from '../history/acts.ts'
 import type { AuditAct } from '../history/audit-chain.ts'
 import { HubError } from '../hub-error.ts'
 import type { Log } from '../observe/log.ts'
-import { readSecretFile } from '../secrets/environment.ts'
 import { appendAudit } from './audit.ts'
 import { CommandError, exitCodes, type Io, type Values } from './command.ts'
-import { settingsHere } from './settings-here.ts'
+import { refuseFaults, settingsHere } from './settings-here.ts'
 
 export interface OpenedIdentity extends People {
   keys: Identity['keys']
@@ -50,12 +49,31 @@ export async function withIdentity<T>(
       exitCodes.config,
     )
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const sources: Sources = { env: (name) => io.env[name], secret: () => undefined, file: readSecretFile }
   const databaseUrl = givenText(given, 'DATABASE_URL') ?? null
-  const documents = await openDocuments({ configDir, dataDir, databaseUrl, sources, log: () => undefined }).catch(
-    explain,
-  )
-  const store = await openConfigStore(documents, sources, systemOverrides(given))
+  // References are left alone: values that only the hub knows are no reason to forget its rules, and none of them is needed here.
+  const documents = await openDocuments({
+    configDir,
+    dataDir,
+    databaseUrl,
+    sources: undefined,
+    log: () => undefined,
+  }).catch(explain)
+  const acts: AuditAct[] = []
+  try {
+    return await withDocuments(documents, { given, dataDir, io, audit: (act) => acts.push(act) }, work)
+  } finally {
+    await documents.dispose()
+    // Of a file that changed the hub's own audit log tells; what is done to the database nobody else notes.
+    if (databaseUrl !== null && acts.length > 0) await appendAudit(databaseUrl, acts).catch(unaudited)
+  }
+}
+
+async function withDocuments<T>(
+  documents: Documents,
+  { given, dataDir, io, audit }: { given: Given; dataDir: string; io: Io; audit: (act: AuditAct) => void },
+  work: (opened: OpenedIdentity) => Promise<T>,
+): Promise<T> {
+  const store = await openConfigStore(documents, undefined, systemOverrides(given))
   const log: Log = (level, message, data) => {
     if (level === 'error') io.err(`${message}: ${JSON.stringify(data)}\n`)
   }
@@ -64,35 +82,46 @@ export async function withIdentity<T>(
     dir: givenText(given, 'ACCOUNTS_DIR') ?? dataDir,
     log,
   })
-  const acts: AuditAct[] = []
   const operator = consoleCaller()
-  const identity = await openIdentity({
-    mode: 'server',
-    documents,
-    dataDir,
-    // With one there is no first run to be set up.
-    tokens: [{ value: randomBytes(32).toString('hex'), caller: operator }],
-    // Nothing is signed here.
-    signingKeys: [randomBytes(32)],
-    auth: () => store.system.auth ?? {},
-    adminPassword: undefined,
-    openCluster: cluster.open,
-    announceSetup: () => undefined,
-    log,
-    audit: (act) => acts.push(identityAct(act)),
-  }).catch(explain)
   try {
-    const people = await identity.people()
-    if (people === null) throw new Error('A hub in server mode has users')
-    return await work({ ...people, keys: identity.keys, operator })
+    // With a fault the defaults are in force, which may ask less of a password.
+    refuseFaults(store.faults.filter(({ file }) => file === documents.placeOf('system')))
+    const identity = await openIdentity({
+      mode: 'server',
+      documents,
+      dataDir,
+      // With one there is no first run to be set up.
+      tokens: [{ value: randomBytes(32).toString('hex'), caller: operator }],
+      // Nothing is signed here.
+      signingKeys: [randomBytes(32)],
+      auth: () => store.system.auth ?? {},
+      adminPassword: undefined,
+      openCluster: cluster.open,
+      announceSetup: () => undefined,
+      log,
+      audit: (act) => {
+        audit(identityAct(act))
+      },
+    }).catch(explain)
+    try {
+      const people = await identity.people()
+      if (people === null) throw new Error('A hub in server mode has users')
+      return await work({ ...people, keys: identity.keys, operator })
+    } finally {
+      await identity.dispose()
+    }
   } finally {
-    // Of a file that changed the hub's own audit log tells; what is done to the database nobody else notes.
-    if (databaseUrl !== null && acts.length > 0) await appendAudit(databaseUrl, acts)
-    await identity.dispose()
-    await documents.dispose()
     await cluster.dispose()
     await store.dispose()
   }
+}
+
+function unaudited(error: unknown): never {
+  throw new CommandError(
+    `It was done, but the audit log does not have it: ${error instanceof Error ? error.message : String(error)}`,
+    'Let the database’s user write hub_audit.',
+    exitCodes.unavailable,
+  )
 }
 
 /** Who types the command. */

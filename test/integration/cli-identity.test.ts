@@ -126,6 +126,29 @@ it('works where no hub has run yet', async () => {
   await folder.dispose()
 })
 
+it('asks of a password what system.json does, whatever in it only the hub knows', async () => {
+  const folder = await temporaryFolder()
+  const config = path.join(folder.path, 'config')
+  await mkdir(config)
+  const env = { CONFIG_DIR: config, DATA_DIR: path.join(folder.path, 'data') }
+  const system = (minLength: unknown): Promise<void> =>
+    writeFile(
+      path.join(config, 'system.json'),
+      JSON.stringify({
+        auth: { passwordRules: { minLength } },
+        monitoring: { webhooks: { ops: { url: '${env:WHERE}', secret: '${secret:OPS}' } } },
+      }),
+    )
+  await system(40)
+  const weak = await run(['user', 'add', 'bob'], 'four words of thirty chars\n', env)
+  expect(weak).toMatchObject({ code: 73, err: expect.stringContaining('40') as string })
+  // With a fault nobody knows what is asked.
+  await system('40')
+  const unknown = await run(['user', 'add', 'bob'], 'four words of thirty chars\n', env)
+  expect(unknown).toMatchObject({ code: 78, err: expect.stringContaining('minLength') as string })
+  await folder.dispose()
+})
+
 it('answers what was done while Redis is away, above all a password that was made', async () => {
   // Nothing listens at port 1.
   const redisUrl = 'redis://127.0.0.1:1'
