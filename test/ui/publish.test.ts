@@ -1,6 +1,7 @@
 import { flushPromises } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { defineComponent, h, ref } from 'vue'
+import { defineComponent, h, onMounted, ref } from 'vue'
+import { toast } from 'vue-sonner'
 import { targetSchema, type Plan, type RunEvent, type RunQuestion, type TargetInput } from '../../hub/contract/index.ts'
 import { previewSummary } from '../../renderer/features/publish/bundle/preview-summary.ts'
 import { publishCommand } from '../../renderer/features/publish/bundle/publish-command.ts'
@@ -88,6 +89,19 @@ const result: RunEvent = {
   pulled: null,
 }
 
+/** Answers a run with what is told then. */
+function streamOf(path: string): { tell: (event: RunEvent) => void; end: () => void } {
+  let out: ReadableStreamDefaultController<Uint8Array>
+  answers.set(
+    path,
+    () => new Response(new ReadableStream<Uint8Array>({ start: (controller) => void (out = controller) })),
+  )
+  return {
+    tell: (event) => out.enqueue(new TextEncoder().encode(`${JSON.stringify(event)}\n`)),
+    end: () => out.close(),
+  }
+}
+
 describe('a run', () => {
   it('shows each step once, with the time that it took, and forgets questions when it ends', () => {
     const events: RunEvent[] = [
@@ -121,17 +135,7 @@ describe('a run', () => {
   })
 
   it('is followed as it is told, asks, and takes the answer to its question only', async () => {
-    let tell: (event: RunEvent) => void = () => undefined
-    let end: () => void = () => undefined
-    answers.set('/api/publish/targets/one/push', () => {
-      const stream = new ReadableStream<Uint8Array>({
-        start(controller) {
-          tell = (event) => controller.enqueue(new TextEncoder().encode(`${JSON.stringify(event)}\n`))
-          end = () => controller.close()
-        },
-      })
-      return new Response(stream)
-    })
+    const { tell, end } = streamOf('/api/publish/targets/one/push')
     answers.set('/api/publish/runs/r/questions/q1', () => new Response(null, { status: 204 }))
     const page = show(
       defineComponent(() => {
@@ -158,6 +162,59 @@ describe('a run', () => {
     await eventually(() => expect(document.body.textContent).toContain('The push failed'))
     for (const part of ['Connection refused', 'Start sshd there.', 'In use on the server:', '1.0.0-bb'])
       expect(document.body.textContent).toContain(part)
+  })
+
+  it('that is cancelled goes on until the hub has looked what is in use then', async () => {
+    const { tell, end } = streamOf('/api/publish/targets/one/push')
+    let isThere = false
+    answers.set('/api/publish/runs/r', () => new Response(isThere ? null : '{}', { status: isThere ? 204 : 503 }))
+    const page = show(
+      defineComponent(() => {
+        const runs = useRuns()
+        return () => [
+          h('button', { onClick: () => void runs.start('one', 'push') }, 'Begin'),
+          runs.runs.get('one') && h(RunPanel, { run: runs.runs.get('one')! }),
+        ]
+      }),
+    )
+    page.get('button', 'Begin').click()
+    await flushPromises()
+    tell({ type: 'started', run: 'r', operation: 'push' })
+    tell(step('remove', 'start', 5))
+    await eventually(() => expect(document.body.textContent).toContain('remove start'))
+    const said = vi.spyOn(toast, 'error')
+    page.get('button', 'Cancel').click()
+    await eventually(() => expect(said).toHaveBeenCalledOnce())
+    isThere = true
+    page.get('button', 'Cancel').click()
+    await eventually(() => expect(document.body.textContent).toContain('Cancelling…'))
+    expect(sent.at(-1)).toMatchObject({ path: '/api/publish/runs/r' })
+    const message = '2.0.0-new is in use on the target.'
+    tell({ type: 'step', step: 'cancel', state: 'ok', message, at: 9 })
+    tell({ ...result, outcome: 'cancelled', inUse: '2.0.0-new', message: `Cancelled. ${message}`, problem: null })
+    end()
+    await eventually(() => expect(document.body.textContent).toContain(`Cancelled. ${message}`))
+    expect(page.find('button', 'Cancel')).toBeNull()
+  })
+
+  it('is begun again with what it was begun with', async () => {
+    answers.set('/api/publish/targets/one/rollback', () => new Response(''))
+    const page = show(
+      defineComponent(() => {
+        const runs = useRuns()
+        onMounted(() => void runs.start('one', 'rollback', { release: '1.1.0' }))
+        return () => {
+          const run = runs.runs.get('one')
+          return run && h(RunPanel, { run, onAgain: () => void runs.start('one', run.operation, run.body) })
+        }
+      }),
+    )
+    await eventually(() => expect(document.body.textContent).toContain('The run broke off'))
+    sent.length = 0
+    await eventually(() => {
+      page.find('button', 'Try again')?.click()
+      expect(sent).toContainEqual({ path: '/api/publish/targets/one/rollback', body: { release: '1.1.0' } })
+    })
   })
 
   it('that is cut off says so, and that a cancelled one changed nothing', async () => {

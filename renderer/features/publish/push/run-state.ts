@@ -1,5 +1,7 @@
 import type {
   PublishRecord,
+  PushRequest,
+  RollbackRequest,
   RunEvent,
   RunOperation,
   RunProblem,
@@ -25,6 +27,8 @@ export interface StepView {
 export interface RunView {
   readonly target: string
   readonly operation: RunOperation
+  /** What it was begun with, and is begun with again. */
+  readonly body: PushRequest | RollbackRequest
   /** Null until the hub has named it; only then can its questions be answered. */
   readonly id: string | null
   readonly steps: readonly StepView[]
@@ -32,20 +36,24 @@ export interface RunView {
   /** Bytes of the archive. */
   readonly progress: { readonly done: number; readonly total: number } | null
   readonly questions: readonly RunQuestion[]
+  /** It was asked to end; what that comes to is in the result. */
+  readonly cancelling: boolean
   readonly result: RunResult | null
   /** Why nothing more is heard of it. */
   readonly error: unknown
   readonly ended: boolean
 }
 
-export const beginRun = (target: string, operation: RunOperation): RunView => ({
+export const beginRun = (target: string, operation: RunOperation, body: RunView['body'] = {}): RunView => ({
   target,
   operation,
+  body,
   id: null,
   steps: [],
   log: [],
   progress: null,
   questions: [],
+  cancelling: false,
   result: null,
   error: null,
   ended: false,

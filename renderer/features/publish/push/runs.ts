@@ -1,14 +1,7 @@
 import { useQueryClient } from '@tanstack/vue-query'
 import { defineStore } from 'pinia'
 import { shallowReactive } from 'vue'
-import {
-  runEventSchema,
-  type PushRequest,
-  type RollbackRequest,
-  type RunAnswer,
-  type RunEvent,
-  type RunOperation,
-} from '../../../../hub/contract/index.ts'
+import { runEventSchema, type RunAnswer, type RunEvent, type RunOperation } from '../../../../hub/contract/index.ts'
 import { perform, requestLines } from '../../../lib/client.ts'
 import { ApiError } from '../../../lib/problem.ts'
 import { keys } from '../../../lib/queries.ts'
@@ -23,15 +16,11 @@ export const useRuns = defineStore('publish-runs', () => {
 
   const isRunning = (target: string): boolean => runs.get(target)?.ended === false
 
-  async function start(
-    target: string,
-    operation: RunOperation,
-    body: PushRequest | RollbackRequest = {},
-  ): Promise<void> {
+  async function start(target: string, operation: RunOperation, body: RunView['body'] = {}): Promise<void> {
     if (isRunning(target)) return
     const abort = new AbortController()
     aborts.set(target, abort)
-    runs.set(target, beginRun(target, operation))
+    runs.set(target, beginRun(target, operation, body))
     /** From what is shown now: an answer may have changed it since the last event. */
     const change = (next: (run: RunView) => RunView): void => {
       const run = runs.get(target)
@@ -69,12 +58,32 @@ export const useRuns = defineStore('publish-runs', () => {
       runs.set(target, { ...now, questions: now.questions.filter((other) => other.question !== question) })
   }
 
+  /** Has a run end. The hub goes on to tell what is in use then; only a run that it has not named yet is left at once. */
+  async function cancel(target: string): Promise<void> {
+    const asked = runs.get(target)
+    if (asked === undefined || asked.ended || asked.cancelling) return
+    if (asked.id === null) {
+      aborts.get(target)?.abort()
+      return
+    }
+    runs.set(target, { ...asked, cancelling: true })
+    try {
+      await perform('DELETE /api/publish/runs/:run', { params: { run: asked.id } })
+    } catch (error) {
+      // It is over already, and its result on the way.
+      if (error instanceof ApiError && error.status === 404) return
+      const now = runs.get(target)
+      if (now?.id === asked.id) runs.set(target, { ...now, cancelling: false })
+      throw error
+    }
+  }
+
   return {
     runs,
     isRunning,
     start,
     answer,
-    cancel: (target: string): void => aborts.get(target)?.abort(),
+    cancel,
     forget(target: string): void {
       if (!isRunning(target)) runs.delete(target)
     },
