@@ -141,7 +141,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       bytesIn: exchange.bytesIn,
       bytesOut: exchange.bytesOut,
       outcome: exchange.outcome,
-      errorCode: Number.isSafeInteger(exchange.errorCode) ? exchange.errorCode : null,
+      errorCode: codeOf(exchange.errorCode),
       errorMessage: exchange.errorMessage === null ? null : clean(redactor.head(exchange.errorMessage, MAX_MESSAGE)),
       traceId: exchange.traceId,
       requestId: exchange.requestId,
@@ -344,6 +344,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
 }
 
 const momentOf = (moment: number): number | null => (moment < 0 ? null : moment / MOMENTS_PER_MS)
+
+/** A server may answer any number; one that the database has no room for would take its whole batch out of the history. */
+const codeOf = (code: number | null): number | null => (code !== null && (code | 0) === code ? code : null)
 
 /** SQLSTATE classes 22 and 23: the data is at fault, not the connection. */
 function isRefusedData(error: unknown): error is Error {

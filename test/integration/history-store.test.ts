@@ -650,6 +650,27 @@ describe('PostgreSQL alone', () => {
     await recorder.dispose()
   })
 
+  test('keeps a request whose error has a code that no column holds, and those around it', async () => {
+    const subject = await postgresSubject()
+    const recorder = createRecorder({
+      open: subject.open,
+      limits: () => limits,
+      payloads: () => ({ mode: 'off', maxBytes: 0, redactor: createRedactor() }),
+      onBatch: () => undefined,
+      onAppended: () => undefined,
+      log: () => undefined,
+    })
+    for (const code of [-32_000, 99_999_999_999]) {
+      const exchange = new Exchange('user:anna', '/mcp', null, 'tools/call', 10, null)
+      exchange.failed({ code, message: 'no' }, 1)
+      recorder.record(exchange, undefined, null)
+    }
+    await recorder.flush(10_000)
+    const kept = await (await recorder.store()).findRequests({}, { limit: 5 })
+    expect(kept.map(({ errorCode }) => errorCode)).toEqual([null, -32_000])
+    await recorder.dispose()
+  })
+
   test('keeps each day in a partition of its own, and drops whole days', async () => {
     const subject = await postgresSubject()
     const store = await subject.open()
