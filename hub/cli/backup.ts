@@ -10,6 +10,7 @@ import { openBackup } from '../backup/open-backup.ts'
 import { hasDump, restoreBackup } from '../backup/restore-backup.ts'
 import { HubError } from '../hub-error.ts'
 import { givenText } from '../config/read-settings.ts'
+import type { SettingName } from '../config/settings.ts'
 import { CommandError, exitCodes, requireOption, UsageError, type Command, type Io, type Values } from './command.ts'
 import { folderOptions } from './setting-options.ts'
 import { settingsHere } from './settings-here.ts'
@@ -109,20 +110,24 @@ export const restoreCommand: Command = {
 }
 
 function foldersOf(values: Values, io: Io): HubFolders {
-  const folder = (option: string, variable: string): string => {
-    const given = values[option] ?? io.env[variable]
-    if (typeof given !== 'string' || given === '')
-      throw new UsageError(`--${option} is missing, and ${variable} is not set.`)
-    return path.resolve(given)
+  const { given } = settingsHere(values, io)
+  // As the hub reads them: a variable that is set to nothing is not set.
+  const place = (variable: SettingName): string | undefined => {
+    const text = givenText(given, variable)
+    return text === undefined ? undefined : path.resolve(text)
+  }
+  const folder = (option: string, variable: 'CONFIG_DIR' | 'DATA_DIR'): string => {
+    const found = place(variable)
+    // No default: what is put back must not go anywhere that nobody named.
+    if (found === undefined) throw new UsageError(`--${option} is missing, and ${variable} is not set.`)
+    return found
   }
   const dataDir = folder('data', 'DATA_DIR')
-  const secretsFile = io.env['MCP_HUB_SECRETS_FILE'] ?? path.join(dataDir, 'secrets.json')
-  const accountsDir = io.env['ACCOUNTS_DIR']
   return {
     configDir: folder('config', 'CONFIG_DIR'),
     dataDir,
-    secretsFile,
-    accountsDir: accountsDir === undefined || accountsDir === '' ? undefined : path.resolve(accountsDir),
+    secretsFile: place('MCP_HUB_SECRETS_FILE') ?? path.join(dataDir, 'secrets.json'),
+    accountsDir: place('ACCOUNTS_DIR'),
   }
 }
 

@@ -38,13 +38,16 @@ beforeAll(async () => {
 })
 afterAll(() => folder.dispose())
 
+/** As of a compose file that names a variable and gives it nothing. */
+const UNSET = { MCP_HUB_SECRETS_FILE: '', ACCOUNTS_DIR: '' }
+
 async function cli(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   let [out, err] = ['', '']
   const code = await runCli(args, {
     stdin: new PassThrough(),
     out: (text) => (out += text),
     err: (text) => (err += text),
-    env: { CONFIG_DIR: at('config'), DATA_DIR: at('data') },
+    env: { CONFIG_DIR: at('config'), DATA_DIR: at('data'), ...UNSET },
     distDir: folder.path,
     version: '1.2.3',
     signal: new AbortController().signal,
