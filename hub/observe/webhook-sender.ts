@@ -65,6 +65,8 @@ interface Receiver {
   messages: Message[]
   sending: Promise<void> | null
   stopped: Said | null
+  /** Its webhook is removed: what is under way has nowhere to go any more. */
+  dropped: boolean
 }
 
 type Attempt = { status: number | null; problem: Said | string | null; final: boolean; retryAfterMs: number | null }
@@ -87,13 +89,14 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
         continue
       }
       const network = createServerNetwork({ env: options.env, configDir: options.configDir })
-      receivers.set(id, { hook, text, network, ready: [], messages: [], sending: null, stopped: null })
+      receivers.set(id, { hook, text, network, ready: [], messages: [], sending: null, stopped: null, dropped: false })
     }
   }
 
   function drop(id: string, receiver: Receiver): void {
     for (const message of receiver.messages) clearTimeout(message.timer ?? undefined)
     receiver.ready = []
+    receiver.dropped = true
     receivers.delete(id)
     void receiver.network.close()
   }
@@ -135,10 +138,12 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
   /** One at a time: a receiver that comes back is not met by everything at once. */
   function pump(id: string, receiver: Receiver): void {
     receiver.sending ??= (async () => {
-      for (let message = receiver.ready.shift(); message !== undefined; message = receiver.ready.shift())
+      for (let message = receiver.ready.shift(); message !== undefined; message = receiver.ready.shift()) {
         if (message.delivery.state !== 'waiting') continue
-        else if (receiver.stopped === null || message.once) await attempt(id, receiver, message)
-        else giveUp(id, receiver, message, receiver.stopped)
+        const refusal = receiver.hook.enabled === false ? say`The webhook is switched off` : receiver.stopped
+        if (refusal === null || message.once) await attempt(id, receiver, message)
+        else giveUp(id, receiver, message, refusal)
+      }
     })().finally(() => {
       receiver.sending = null
       if (receiver.ready.length > 0) pump(id, receiver)
@@ -150,6 +155,7 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
     const startedAt = performance.now()
     delivery.nextAttemptAt = null
     const { status, problem, final, retryAfterMs } = await send(receiver, message)
+    if (receiver.dropped) return
     delivery.attempts++
     delivery.status = status
     note(delivery, problem)

@@ -292,10 +292,12 @@ describe('a hub with a webhook', () => {
 
 describe('a delivery', () => {
   const warnings: unknown[] = []
-  function open(hook: Partial<Webhook> = {}, retryMs = [5, 5, 5]): WebhookSender {
+  let hook: Partial<Webhook> | null
+  function open(first: Partial<Webhook> = {}, retryMs = [5, 5, 5]): WebhookSender {
     warnings.length = 0
+    hook = first
     const sender = createWebhookSender({
-      hooks: () => ({ ops: { url: receiver.url, secret: SECRET, ...hook } }),
+      hooks: () => (hook === null ? {} : { ops: { url: receiver.url, secret: SECRET, ...hook } }),
       allowPrivateAddresses: () => true,
       hubUrl: () => 'https://hub.example.com',
       version: '1.2.3',
@@ -349,6 +351,34 @@ describe('a delivery', () => {
     expect(receiver.received).toHaveLength(1)
     expect(await sender.test('ops')).toMatchObject({ state: 'delivered' })
     expect(sender.stopped('ops')).toBeNull()
+  })
+
+  it('is given up when its webhook is switched off before it is taken', async () => {
+    receiver.answers.push(500)
+    const sender = open()
+    tell(sender)
+    hook = { enabled: false }
+    sender.apply()
+    await expect.poll(() => states(sender)).toEqual(['failed'])
+    expect(sender.deliveries('ops')[0]?.message).toContain('switched off')
+    expect(receiver.received).toHaveLength(1)
+    expect(await sender.test('ops')).toMatchObject({ state: 'delivered' })
+  })
+
+  it('is tried no more when its webhook is removed while it is under way', async () => {
+    receiver.answers.push('nothing')
+    const sender = open()
+    tell(sender)
+    await expect.poll(() => receiver.received).toHaveLength(1)
+    hook = null
+    sender.apply()
+    // Added again it is another one, and what was told before is not its business.
+    hook = {}
+    sender.apply()
+    tell(sender)
+    await expect.poll(() => states(sender)).toEqual(['delivered'])
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(receiver.received).toHaveLength(2)
   })
 
   it('follows no redirect', async () => {
