@@ -1,5 +1,5 @@
 import { readFileSync, realpathSync, statSync, unwatchFile, watchFile } from 'node:fs'
-import { isAbsolute, relative, resolve } from 'node:path'
+import { isAbsolute, relative, resolve, sep } from 'node:path'
 import { MAX_SECRET_LENGTH } from '../contract/index.ts'
 
 /** Secrets that the operator gives: `NAME`, or the file that `NAME_FILE` names, as Docker and Kubernetes mount them. */
@@ -82,7 +82,8 @@ export function readFileBelow(
     const real = realPathOf(path)
     const inside = folders.some((folder) => {
       const way = relative(realPathOf(folder), real)
-      return way !== '' && !way.startsWith('..') && !isAbsolute(way)
+      // Kubernetes mounts a file as a link into a folder beside it, whose name begins with two dots.
+      return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)
     })
     return inside
       ? readSecretFile(path)

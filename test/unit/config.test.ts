@@ -189,6 +189,15 @@ describe('the configuration on disk', () => {
       })
   })
 
+  it('takes a file as Kubernetes mounts it for one of its folder', async () => {
+    const mount = path.join(dir, 'mount')
+    await mkdir(path.join(mount, '..2026_01_01'), { recursive: true })
+    await writeFile(path.join(mount, '..2026_01_01', 'token'), 'inside')
+    await symlink('..2026_01_01', path.join(mount, '..data'))
+    await symlink('..data/token', path.join(mount, 'token'))
+    expect(readFileBelow([mount])(path.join(mount, 'token'))).toEqual({ value: 'inside', problem: null })
+  })
+
   it('loses none of many edits at once, and leaves no other file', async () => {
     const store = await openConfigStore(await openFiles(dir))
     await Promise.all(Array.from({ length: 20 }, (_, index) => store.saveServer(`s${index}`, { command: 'x' })))
