@@ -54,7 +54,7 @@ async function examine(
   values: Values,
   io: Io,
 ): Promise<DoctorReport[]> {
-  const doctor = await openLocalDoctor(configuration, io)
+  const doctor = await openLocalDoctor(configuration, values, io)
   try {
     if (values['server'] === undefined && values['json'] !== true) io.out(describeRuntimes(await doctor.runtimes()))
     const reports: DoctorReport[] = []

@@ -16,10 +16,13 @@ export function settingsHere(options: Values, io: Io): { given: Given; values: R
   return { given, values }
 }
 
-/** Where references in system.json find their values, read once as a hub would. Throws BrokenFile for the secrets file. */
+/**
+ * Where references find their values, read once as a hub would; `values` is the environment that they see. Throws BrokenFile for
+ * the secrets file.
+ */
 export async function sourcesHere(
   given: Given,
-  values: Readonly<Record<string, string>>,
+  values: Readonly<Record<string, string | undefined>>,
 ): Promise<{ sources: Sources; dispose: () => void }> {
   const file = givenText(given, 'MCP_HUB_SECRETS_FILE') ?? path.join(givenFolder(given, 'DATA_DIR'), 'secrets.json')
   const key = givenText(given, 'MCP_HUB_SECRETS_KEY') ?? null

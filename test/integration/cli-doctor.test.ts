@@ -59,6 +59,28 @@ it('all that are enabled, with the runtimes that there are: the cure of the one 
   expect(out).not.toContain('off:')
 })
 
+it('gives servers the secrets that a hub here would give them, and never the hub’s own', async () => {
+  const config = path.join(folder.path, 'with-secrets')
+  await mkdir(config)
+  await writeFile(path.join(config, 'secrets.json'), '{ "GITHUB_TOKEN": "a-token-of-the-vault" }')
+  const says = { command: process.execPath, args: ['-e', 'console.error(process.env.A); process.exit(3)'] }
+  const mcpServers = {
+    works: { ...fixtureServer('echo.ts'), env: { A: '${secret:GITHUB_TOKEN}' } },
+    tells: { ...says, env: { A: '${secret:GITHUB_TOKEN}' } },
+    steals: { ...says, env: { A: '${env:MCP_HUB_TOKEN}' } },
+  }
+  await writeFile(path.join(config, 'servers.json'), JSON.stringify({ mcpServers }))
+  const there = ['--config', config, '--data', config]
+  expect(await run('works', ...there)).toMatchObject({ code: 0, err: '' })
+  const told = await run('tells', ...there)
+  expect(told.out).toContain('[secret]')
+  expect(told.out).not.toContain('a-token-of-the-vault')
+  const refused = await run('steals', ...there)
+  expect(refused.out).toContain('MCP_HUB_TOKEN')
+  expect(refused.out).not.toContain(TOKEN)
+  expect(refused.out).toContain('fails at configuration')
+})
+
 it('as JSON for programs', async () => {
   const { code, out } = await run('broken', '--json')
   expect(code).toBe(69)
