@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { ExecConsents } from '../auth/exec-consents.ts'
 import type { BackupSource } from '../backup/backup-source.ts'
 import type { Pins } from '../catalog/pins.ts'
@@ -46,6 +47,12 @@ export function createLife(parts: LifeOptions): Pick<Hub, 'start' | 'drain' | 's
   const { documents, config, versions } = parts.configuration
   const { supervisor, accounts, serverLogs } = parts.servers
   const { identity } = access
+
+  function tellFaults(): void {
+    webhooks.configFaults(config.faults)
+    for (const fault of config.faults) options.log('error', 'Configuration fault', unsaid(fault))
+  }
+
   return {
     start: async () => {
       identity.onFaults = () => {
@@ -56,13 +63,20 @@ export function createLife(parts: LifeOptions): Pick<Hub, 'start' | 'drain' | 's
       pins.watch()
       consents.watch()
       config.watch((names) => {
-        webhooks.configFaults(config.faults)
-        for (const fault of config.faults) options.log('error', 'Configuration fault', unsaid(fault))
+        tellFaults()
         // Another hub has told of its change itself.
         if (!documents.shared) history.audit(configChangedAct(config.faults.length))
         parts.changed()
         void parts.apply()
         if (names.has('profiles')) parts.profilesChanged()
+      })
+      // References of system.json got their values when it was read.
+      options.vault.onChange(() => {
+        const before = config.faults
+        void config.reload().then(() => {
+          if (!isDeepStrictEqual(before, config.faults)) tellFaults()
+          parts.changed()
+        })
       })
       door.open = true
       if (config.faults.length === 0) void versions.record(config.texts, null, null)

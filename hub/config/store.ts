@@ -48,6 +48,8 @@ export interface ConfigStore {
   saveSystem: (path: string[], value: (present: unknown) => unknown, change?: Change) => Promise<void>
   /** Puts other texts in the files' places: all of them, or none. */
   replace: (texts: ConfigTexts, change?: Change) => Promise<void>
+  /** Reads the documents again, also where only the values of their references are others. */
+  reload: () => Promise<void>
   /** Told of each configuration that comes into force after the first one. */
   onVersion: ((texts: ConfigTexts, by: string | null, reason: Words | null) => void) | null
   /** `system` is another than before, whoever changed it. */
@@ -96,6 +98,7 @@ export async function openConfigStore(
   /** Last text seen of each document: what we wrote ourselves is no change. */
   const seen = new Map<Name, string>()
   let watcher: { close: () => void } | null = null
+  let told: ((names: ReadonlySet<Name>) => void) | null = null
   let queue: Promise<unknown> = Promise.resolve()
   let inForce: ConfigTexts = {
     servers: emptyTexts.servers,
@@ -182,6 +185,19 @@ export async function openConfigStore(
       }
       await load(by, reason)
     })
+  }
+
+  /** Never rejects: what is in force stays in force while the documents cannot be reached; the watch tells of them again. */
+  function look(): Promise<void> {
+    // Not beside a change of our own, which would be taken for somebody else's.
+    const work = queue.then(() => load())
+    queue = work.catch(() => undefined)
+    return work.then(
+      (changed) => {
+        if (changed.size > 0) told?.(changed)
+      },
+      () => undefined,
+    )
   }
 
   function alone(work: () => Promise<void>): Promise<void> {
@@ -286,22 +302,12 @@ export async function openConfigStore(
         change,
       ),
     replace: (texts, change = {}) => alone(() => replaceAll(texts, change)),
+    reload: look,
     watch: (onChange) => {
-      const look = (): void => {
-        // Not beside a change of our own, which would be taken for somebody else's.
-        const work = queue.then(() => load())
-        queue = work.catch(() => undefined)
-        void work.then(
-          (changed) => {
-            if (changed.size > 0) onChange(changed)
-          },
-          // What is in force stays in force while the documents cannot be reached; the watch tells of them again.
-          () => undefined,
-        )
-      }
-      watcher = documents.watch(NAMES, look)
+      told = onChange
+      watcher = documents.watch(NAMES, () => void look())
       // What changed since the files were read at the start would else be missed.
-      look()
+      void look()
     },
     dispose: async () => {
       watcher?.close()

@@ -122,6 +122,31 @@ describe('a hub with a webhook', () => {
     expect((await put({ url: receiver.url, enabled: false })).body.secret).toBeNull()
   })
 
+  it('signs with the newest value of the secret that system.json refers to', async () => {
+    const hub = await start({})
+    const other = `whsec_${Buffer.from('another key of thirty-two bytes!').toString('base64')}`
+    expect((await hub.api('PUT', '/api/secrets/OPS_WEBHOOK', { value: other })).status).toBeLessThan(300)
+    await expect
+      .poll(async () => {
+        await hub.api('POST', '/api/webhooks/ops/test')
+        return isGenuine(receiver.received.at(-1)!, other)
+      })
+      .toBe(true)
+    // Without a value the file has a fault, and is right again with one.
+    const faults = async (): Promise<number> =>
+      ((await hub.api('GET', '/api/hub')).body as { configFaults: unknown[] }).configFaults.length
+    expect((await hub.api('DELETE', '/api/secrets/OPS_WEBHOOK?force=true')).status).toBe(204)
+    await expect.poll(faults).toBe(1)
+    await hub.api('PUT', '/api/secrets/OPS_WEBHOOK', { value: SECRET })
+    await expect.poll(faults).toBe(0)
+    await expect
+      .poll(async () => {
+        await hub.api('POST', '/api/webhooks/ops/test')
+        return isGenuine(receiver.received.at(-1)!)
+      })
+      .toBe(true)
+  })
+
   it('leads nobody into private networks by the API, and carries no secret away in its address', async () => {
     const hub = await start({}, {}, { env: { NODE_ENV: 'production' } })
     const put = (body: object, token = TOKEN) => ask(hub, 'PUT /api/webhooks/new', { token, body })
