@@ -83,8 +83,8 @@ export async function openPostgresDocuments(
     url: options.url,
     channel: CHANNEL,
     onNotice: (payload) => {
-      const { document, version } = JSON.parse(payload) as { document: DocumentName; version: number }
-      moved(document, version)
+      const notice = noticeOf(payload)
+      if (notice !== null) moved(notice.document, notice.version)
     },
     // What changed while nobody listened was told to nobody.
     onListening: () => void reconcile().catch(() => undefined),
@@ -324,5 +324,16 @@ function versionsIn(db: Kysely<ConfigTables>): ConfigVersions {
       const { servers, system, profiles, ...version } = row
       return { ...parsed(version), files: { servers, system, profiles } }
     },
+  }
+}
+
+/** Null for what no hub wrote: whoever may connect to the database may notify. What is missed so is found by `reconcile`. */
+function noticeOf(payload: string): { document: DocumentName; version: number } | null {
+  try {
+    const { document, version } = JSON.parse(payload) as { document?: unknown; version?: unknown }
+    if (typeof document !== 'string' || !isDocument(document) || !Number.isSafeInteger(version)) return null
+    return { document, version: version as number }
+  } catch {
+    return null
   }
 }

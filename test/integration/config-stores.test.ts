@@ -751,6 +751,9 @@ describe('hubs on one PostgreSQL', () => {
     await one.store.saveServer('a', { command: 'x' })
     one.store.watch(() => undefined)
     const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) }) })
+    // Whoever may connect may notify; what is no hub's is nobody's business.
+    for (const payload of ['x', 'null', '{}', '{"document":"toString","version":1}'])
+      await sql`SELECT pg_notify('hub_config', ${payload})`.execute(db)
     await sql`UPDATE hub_config SET text = replace(text, '"x"', '"y"'), version = version + 1`.execute(db)
     await db.destroy()
     await expect.poll(() => one.store.servers.mcpServers['a']).toEqual({ command: 'y' })
