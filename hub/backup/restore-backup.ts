@@ -1,6 +1,6 @@
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { writeFileAtomic } from '../config/atomic-file.ts'
+import { copyFileAtomic } from '../config/atomic-file.ts'
 import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
 import { runningHubs } from '../upstream/process/journal.ts'
@@ -47,7 +47,7 @@ export async function restoreBackup(archive: string, folders: HubFolders, dumpTo
       const place = placeOf(path, folders)
       if (place === null) continue
       written.push(place)
-      await writeFileAtomic(place, await readFile(opened.fileOf(path)))
+      await copyFileAtomic(opened.fileOf(path), place)
     }
     return { manifest: opened.manifest, before }
   } catch (error) {

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { copyFile, link, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { constants, copyFile, link, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -12,13 +12,18 @@ const RENAME_TRIES = 10
  * disk or a kill at any moment leaves the old file. A link is replaced, not followed.
  */
 export function writeFileAtomic(file: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
-  return writePlaced(file, content, mode, renameOver)
+  return writePlaced(file, (temporary) => writeInto(temporary, file, content, mode), renameOver)
+}
+
+/** The same with the content of another file, of any size: it is never in memory. */
+export function copyFileAtomic(source: string, file: string, mode = 0o600): Promise<void> {
+  return writePlaced(file, (temporary) => copyInto(temporary, source, mode), renameOver)
 }
 
 /** The same for a file that is not there; false when somebody else has made it meanwhile. */
 export async function writeNewFile(file: string, content: string, mode = 0o600): Promise<boolean> {
   try {
-    await writePlaced(file, content, mode, linkNew)
+    await writePlaced(file, (temporary) => writeInto(temporary, file, content, mode), linkNew)
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
@@ -28,25 +33,14 @@ export async function writeNewFile(file: string, content: string, mode = 0o600):
 
 async function writePlaced(
   file: string,
-  content: string | Uint8Array,
-  mode: number,
+  fill: (temporary: string) => Promise<void>,
   place: (from: string, to: string) => Promise<void>,
 ): Promise<void> {
   const folder = dirname(file)
   await mkdir(folder, { recursive: true })
   const temporary = join(folder, `.${basename(file)}.${process.pid}.${randomInt(2 ** 47)}.tmp`)
   try {
-    const bytes = Buffer.from(content)
-    const handle = await open(temporary, 'wx', mode)
-    try {
-      // One write may be short on a full disk; only a loop that counts notices.
-      for (let written = 0; written < bytes.length;) written += (await handle.write(bytes, written)).bytesWritten
-      await handle.sync()
-      const { size } = await handle.stat()
-      if (size !== bytes.length) throw new Error(`${size} of ${bytes.length} bytes of ${file} were written`)
-    } finally {
-      await handle.close()
-    }
+    await fill(temporary)
     await place(temporary, file)
   } catch (error) {
     await rm(temporary, { force: true })
@@ -56,6 +50,31 @@ async function writePlaced(
   if (process.platform === 'win32') return
   const parent = await open(folder, 'r')
   await parent.sync().finally(() => parent.close())
+}
+
+async function writeInto(temporary: string, file: string, content: string | Uint8Array, mode: number): Promise<void> {
+  const bytes = Buffer.from(content)
+  const handle = await open(temporary, 'wx', mode)
+  try {
+    // One write may be short on a full disk; only a loop that counts notices.
+    for (let written = 0; written < bytes.length;) written += (await handle.write(bytes, written)).bytesWritten
+    await handle.sync()
+    const { size } = await handle.stat()
+    if (size !== bytes.length) throw new Error(`${size} of ${bytes.length} bytes of ${file} were written`)
+  } finally {
+    await handle.close()
+  }
+}
+
+async function copyInto(temporary: string, source: string, mode: number): Promise<void> {
+  await copyFile(source, temporary, constants.COPYFILE_EXCL)
+  const handle = await open(temporary, 'r+')
+  try {
+    await handle.chmod(mode)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }
 
 /**
