@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -150,11 +151,35 @@ async function checkConfig(stage: string): Promise<void> {
 
 async function checkDatabase(manifest: Manifest, stage: string, name: string): Promise<void> {
   if (!manifest.files.some(({ path }) => path === `data/${name}`)) return
-  const { DatabaseSync } = await import('node:sqlite')
-  const database = new DatabaseSync(join(stage, 'data', name), { readOnly: true })
+  const answer = await quickCheck(join(stage, 'data', name))
+  if (answer !== 'ok') throw refused(say`data/${name} is damaged in the archive`)
+}
+
+/** In a thread: it reads all of the file, and a hub that serves requests must not stand still for so long. */
+async function quickCheck(file: string): Promise<unknown> {
+  const { Worker } = await import('node:worker_threads')
+  const worker = new Worker(`(${check.toString()})()`, {
+    eval: true,
+    name: 'check',
+    workerData: file,
+    env: {},
+    execArgv: [],
+  })
   try {
-    const [row] = database.prepare('PRAGMA quick_check(1)').all()
-    if (row?.['quick_check'] !== 'ok') throw refused(say`data/${name} is damaged in the archive`)
+    const [answer] = (await once(worker, 'message')) as [unknown]
+    return answer
+  } finally {
+    await worker.terminate()
+  }
+}
+
+/** The thread. It is handed over as text, so it may use nothing from outside; then it needs no file beside a bundle. */
+function check(): void {
+  const thread = process.getBuiltinModule('node:worker_threads')
+  const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
+  const database = new DatabaseSync(String(thread.workerData), { readOnly: true })
+  try {
+    thread.parentPort?.postMessage(database.prepare('PRAGMA quick_check(1)').get()?.['quick_check'])
   } finally {
     database.close()
   }
