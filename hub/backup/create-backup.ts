@@ -12,6 +12,7 @@ import { openBackup, type Manifest } from './open-backup.ts'
 /** As many pages as a step can have, which is as many as a database can. */
 const ALL_PAGES = 2 ** 31 - 1
 
+const STAGE_MS = 86_400_000
 const NAME = /^mcp-hub-(\d{8}T\d{9}Z)\.tar\.gz(?:\.age)?$/
 
 export interface BackupOptions extends HubFolders {
@@ -35,6 +36,8 @@ export interface BackupOptions extends HubFolders {
 export async function createBackup(options: BackupOptions): Promise<Backup> {
   const { into } = options
   await mkdir(into, { recursive: true, mode: 0o700 }).catch(failed(say`${into} cannot be made`))
+  await sweepStages(into, '.stage-')
+  await sweepStages(options.dataDir, '.restore-')
   const stage = await mkdtemp(join(into, '.stage-')).catch(failed(say`${into} cannot be written`))
   try {
     const members = await membersOf(options).catch(failed(say`${options.configDir} cannot be read`))
@@ -56,6 +59,16 @@ export async function createBackup(options: BackupOptions): Promise<Backup> {
     return await describe(file)
   } finally {
     await rm(stage, { recursive: true, force: true })
+  }
+}
+
+/** What a kill left behind, which holds all that an archive does. One that is at work has been touched since yesterday. */
+async function sweepStages(folder: string, prefix: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!name.startsWith(prefix)) continue
+    const found = await stat(join(folder, name)).catch(() => null)
+    if (found !== null && Date.now() - found.mtimeMs > STAGE_MS)
+      await rm(join(folder, name), { recursive: true, force: true }).catch(() => undefined)
   }
 }
 

@@ -102,13 +102,14 @@ export function createLife(parts: LifeOptions): Pick<Hub, 'start' | 'drain' | 's
       door.open = false
       await pushes.dispose()
       await config.dispose()
-      await backups.dispose()
       gateway.close()
       events.close()
       accounts.close()
       door.dispose()
       await supervisor.stop()
       await parts.journal.end()
+      // It waits for one that is being made, which may take longer than whoever ends the hub has patience for servers.
+      await backups.dispose()
       parts.watchdog?.dispose()
       await serverLogs.flush()
       await pins.flush()

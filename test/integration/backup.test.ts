@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { PassThrough } from 'node:stream'
 import { create, extract } from 'tar'
@@ -201,6 +201,37 @@ describe('a backup', () => {
     copy.close()
     await opened.dispose()
     for (const end of ['', '-wal', '-shm']) await rm(at('data', `history.db${end}`), { force: true })
+  })
+
+  it('of a database that is damaged is not kept', async () => {
+    const { DatabaseSync } = await import('node:sqlite')
+    const file = at('data', 'history.db')
+    const database = new DatabaseSync(file)
+    database.exec('CREATE TABLE calls (text TEXT)')
+    for (let n = 0; n < 50; n++) database.prepare('INSERT INTO calls VALUES (?)').run('x'.repeat(1_000))
+    database.close()
+    const bytes = await readFile(file)
+    await writeFile(file, bytes.fill(0xff, 3 * 4_096, 4 * 4_096))
+    const before = await readdir(at('archives'))
+    expect(await createBackup(options()).catch(codeOf)).toMatch(/HUB_BACKUP_REFUSED.*(?:damaged|malformed)/)
+    expect(await readdir(at('archives'))).toEqual(before)
+    await rm(file)
+  })
+
+  it('takes away what one that was killed left behind, and nothing that is at work', async () => {
+    const folder = at('archives')
+    const [old, fresh, restore] = [
+      path.join(folder, '.stage-killed'),
+      path.join(folder, '.stage-at-work'),
+      at('data', '.restore-killed'),
+    ]
+    for (const stage of [old, fresh, restore]) await mkdir(stage)
+    const before = new Date(Date.now() - 2 * 86_400_000)
+    for (const stage of [old, restore]) await utimes(stage, before, before)
+    await createBackup(options())
+    expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual(['.stage-at-work'])
+    expect(await readdir(at('data'))).not.toContain('.restore-killed')
+    await rm(fresh, { recursive: true })
   })
 
   it('leaves other files in its folder alone', async () => {
