@@ -3,6 +3,7 @@ import { splitSecrets } from '../config/secret-patterns.ts'
 import type { AuditAct } from '../history/audit-chain.ts'
 import { requestIdOf } from '../http-answers.ts'
 import type { Redactor } from '../observe/redactor.ts'
+import { changeArguments } from '../secrets/lift.ts'
 import type { RouteKey } from '../contract/operations/table.ts'
 import { knownCaller } from './routes.ts'
 
@@ -97,10 +98,18 @@ export function details(body: unknown): string {
   return JSON.stringify(body, (key, value: unknown) => {
     if (SECRET_MAPS.has(key) && typeof value === 'object' && value !== null)
       return Object.fromEntries(Object.keys(value).map((name) => [name, REDACTED]))
-    if (typeof value !== 'string') return value
-    if (SECRET_KEY.test(key)) return REDACTED
-    return splitSecrets(key, value)
-      .map(({ text, secret }) => (secret ? REDACTED : text))
-      .join('')
+    // What an argument is, the one before it tells.
+    if (key === 'args' && Array.isArray(value))
+      return value.every((argument) => typeof argument === 'string')
+        ? changeArguments(value, (option, _path, text) => withoutSecrets(option, text))
+        : REDACTED
+    return typeof value === 'string' ? withoutSecrets(key, value) : value
   })
+}
+
+function withoutSecrets(key: string, value: string): string {
+  if (SECRET_KEY.test(key)) return REDACTED
+  return splitSecrets(key, value)
+    .map(({ text, secret }) => (secret ? REDACTED : text))
+    .join('')
 }

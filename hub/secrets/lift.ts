@@ -37,8 +37,8 @@ function changeValue(key: string, path: string, value: unknown, change: ChangeTe
   return value
 }
 
-/** `--api-key`, `x` · `--api-key=x` · `--header=X-Api-Key: x` */
-function changeArguments(args: string[], change: ChangeText): string[] {
+/** The arguments of an entry with every text changed: `--api-key`, `x` · `--api-key=x` · `--header=X-Api-Key: x` */
+export function changeArguments(args: string[], change: ChangeText): string[] {
   return args.map((arg, index) => {
     const before = args[index - 1]
     const option = before !== undefined && /^--?[A-Za-z]/.test(before) && !before.includes('=') ? before : ''

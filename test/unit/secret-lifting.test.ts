@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { details } from '../../hub/api/audit-acts.ts'
 import type { ServerConfig } from '../../hub/contract/index.ts'
 import { createSecretLifter, type SecretLifter } from '../../hub/secrets/lifter.ts'
 import { createVault, type SecretVault } from '../../hub/secrets/vault.ts'
@@ -102,4 +103,32 @@ describe('lifting secrets out of an entry', () => {
       }),
     )
   })
+})
+
+it('an act of the audit log has no secret of an argument, whatever becomes of the request', () => {
+  const args = [
+    '--api-key',
+    'hunter2a',
+    '--password=hunter2b',
+    '--header=X-Api-Key: hunter2c',
+    'https://host.example/x',
+  ]
+  const told = details({ servers: { one: { command: 'npx', args: [...args, '--verbose'] } } })
+  expect(JSON.parse(told)).toEqual({
+    servers: {
+      one: {
+        command: 'npx',
+        args: [
+          '--api-key',
+          '[redacted]',
+          '--password=[redacted]',
+          '--header=X-Api-Key: [redacted]',
+          'https://host.example/x',
+          '--verbose',
+        ],
+      },
+    },
+  })
+  // What no schema has checked.
+  expect(details({ config: { args: ['--api-key', 5, 'hunter2'] } })).toBe('{"config":{"args":"[redacted]"}}')
 })
