@@ -111,7 +111,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return async () => ({ command: command ?? '', args, env: await environmentFor(env), cwd })
   }
 
-  /** Whoever starts a trial was asked before. */
+  /** Whoever starts a trial was asked before; of what is saved, the doctor asks. */
   function refuseUnagreed(name: string, config: ServerConfig): void {
     if (options.agreed(config)) return
     throw new UpstreamFailure(
@@ -239,6 +239,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         remote: (name, config) =>
           remotePatient(() => resolvedOf(name, config, options.references), options.references.env, options),
         createTrial,
+        saved: (name) => upstreams.get(name)?.config,
+        refuseUnagreed,
         redact: options.redactor.value,
       })
     },

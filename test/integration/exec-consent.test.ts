@@ -58,6 +58,11 @@ describe('a program that was changed outside the app (CVE-2025-54136, CVE-2025-5
     // Nor by what restarts it.
     await hub.api('POST', '/api/servers/one/restart')
     await waitingForConsent(hub, 'one')
+    // Nor by the doctor, be the entry given to it or not.
+    for (const body of [{}, { config: evil }]) {
+      const { status, body: report } = await hub.api('POST', '/api/servers/one/doctor', body)
+      expect([status, report]).toMatchObject([200, { failed: 'configuration', reason: { code: 'consent-needed' } }])
+    }
     await expect(stat(marker)).rejects.toThrow()
 
     const consent = await consentOf(hub, 'one')

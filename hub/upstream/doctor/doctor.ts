@@ -7,6 +7,7 @@ import {
   type Reason,
   type ServerConfig,
 } from '../../contract/index.ts'
+import { execStamp } from '../../auth/exec-stamp.ts'
 import { say, told, type Said } from '../../say.ts'
 import { describeTarget } from '../server-status.ts'
 import type { Upstream } from '../upstream.ts'
@@ -20,6 +21,10 @@ export interface DoctorOptions {
   remote: (name: string, config: ServerConfig) => RemotePatient
   /** The server beside the one that runs, to be started once; the caller stops it. */
   createTrial: (name: string, config: ServerConfig, watch: ChannelWatch) => Upstream
+  /** The entry of that name in the configuration. */
+  saved: (name: string) => ServerConfig | undefined
+  /** Throws UpstreamFailure for a program that nobody agreed to. */
+  refuseUnagreed: (name: string, config: ServerConfig) => void
   redact: <T>(value: T) => T
 }
 
@@ -65,7 +70,7 @@ export function createDoctor(options: DoctorOptions): Doctor {
       let talk: Talk = { reason: null, era: null, stderr: [] }
       try {
         if (isRemote(config)) await examineAddress(steps, options.remote(name, config))
-        else await examineCommand(steps, options.local(name, config))
+        else await examineCommand(steps, agreedPatient(name, config, options))
         talk = await converse(steps, name, config, options, signal)
         reason = talk.reason
       } catch (error) {
@@ -86,6 +91,20 @@ export function createDoctor(options: DoctorOptions): Doctor {
         era: talk.era,
         stderr: talk.stderr,
       })
+    },
+  }
+}
+
+/** Whoever gives another entry than the saved one was asked about its program; about that of the saved one perhaps nobody was. */
+function agreedPatient(name: string, config: ServerConfig, options: DoctorOptions): LocalPatient {
+  const patient = options.local(name, config)
+  const saved = options.saved(name)
+  if (saved === undefined || execStamp(saved) !== execStamp(config)) return patient
+  return {
+    ...patient,
+    command: async () => {
+      options.refuseUnagreed(name, saved)
+      return patient.command()
     },
   }
 }
