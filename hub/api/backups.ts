@@ -13,7 +13,7 @@ import type { BackupContents, Backups, ConfigTexts } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { say, told } from '../say.ts'
 import type { ProgramsConsent } from './exec-check.ts'
-import { callerOf, nameParam, verbatim, type On } from './routes.ts'
+import { nameParam, verbatim, type On } from './routes.ts'
 
 /** `/api/backups`: archives of everything that the hub has. */
 export function backupRoutes(
@@ -23,7 +23,6 @@ export function backupRoutes(
     open: () => Promise<BackupSchedule>
     config: ConfigStore
     programs: ProgramsConsent
-    applied: () => Promise<void>
   },
 ): void {
   /** Only the archives in the folder can be named. */
@@ -80,13 +79,7 @@ export function backupRoutes(
 
   on('POST /api/backups/:name/restore', async (request, response) => {
     const texts = await textsOf(request)
-    options.programs.check(request, texts)
-    await options.programs.agree(texts)
-    await options.config.replace(texts, {
-      by: callerOf(request).name,
-      reason: say`Restored from ${nameParam(request)}`,
-    })
-    await options.applied()
+    await options.programs.replace(request, texts, say`Restored from ${nameParam(request)}`)
     response.status(204).end()
   })
 }

@@ -6,7 +6,7 @@ import { restoreVersionSchema, type ConfigVersionDetail } from '../contract/inde
 import { HubError } from '../hub-error.ts'
 import { say } from '../say.ts'
 import type { ProgramsConsent } from './exec-check.ts'
-import { bodyOf, callerOf, verbatim, type On } from './routes.ts'
+import { bodyOf, verbatim, type On } from './routes.ts'
 
 /** `/api/config`: the configuration as a whole, and what it was. */
 export function configRoutes(
@@ -16,7 +16,6 @@ export function configRoutes(
     versions: ConfigVersions
     programs: ProgramsConsent
     /** Brings what was written into force, and tells everybody. */
-    applied: () => Promise<void>
   },
 ): void {
   const { config, versions } = options
@@ -43,11 +42,7 @@ export function configRoutes(
   on('POST /api/config/versions/:id/restore', async (request, response) => {
     const version = await versionOf(request)
     const { reason } = bodyOf(request, restoreVersionSchema)
-    options.programs.check(request, version.files)
-    await options.programs.agree(version.files)
-    const by = callerOf(request).name
-    await config.replace(version.files, { by, reason: reason ?? say`Back to version ${version.id}` })
-    await options.applied()
+    await options.programs.replace(request, version.files, reason ?? say`Back to version ${version.id}`)
     response.json({ versions: await versions.list() })
   })
 }

@@ -3,13 +3,14 @@ import { parse } from 'jsonc-parser'
 import { isDeepStrictEqual } from 'node:util'
 import { may } from '../auth/caller.ts'
 import type { ExecConsents } from '../auth/exec-consents.ts'
-import { reachOfChange } from '../auth/exec-stamp.ts'
+import { changedPrograms, reachOfChange } from '../auth/exec-stamp.ts'
 import { parseServersFile } from '../config/parse-servers.ts'
 import { valueAt } from '../config/read-settings.ts'
 import type { SystemPath } from '../config/settings.ts'
-import type { ConfigTexts, ServerConfig, ServersFile, SystemFile, Webhook } from '../contract/index.ts'
+import type { ConfigStore } from '../config/store.ts'
+import type { ConfigTexts, ServerConfig, SystemFile, Webhook } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
-import { say, type Said } from '../say.ts'
+import { say, type Said, type Words } from '../say.ts'
 import { callerOf } from './routes.ts'
 
 /** Who changes these lets the hub run other programs, reach other machines, or write into other files. */
@@ -69,21 +70,25 @@ export function createExecCheck(allowRuntimeStdio: () => boolean): ExecCheck {
 export interface ProgramsConsent {
   /** Throws when the caller may not bring it into force: going back is a change like any other. */
   check: (request: Request, texts: ConfigTexts) => void
-  /** Whoever brings it into force agrees to the programs. */
-  agree: (texts: ConfigTexts) => Promise<void>
+  /**
+   * Checks it, and brings it into force. Whoever does agrees to the programs that it changes, and to no other: what somebody
+   * else put there goes on waiting.
+   */
+  replace: (request: Request, texts: ConfigTexts, reason: Words) => Promise<void>
 }
 
 export function createProgramsConsent(
-  present: { readonly servers: ServersFile; readonly systemAsWritten: SystemFile },
+  present: Pick<ConfigStore, 'servers' | 'systemAsWritten' | 'replace'>,
   checkExec: ExecCheck,
   consents: ExecConsents,
+  applied: () => Promise<void>,
 ): ProgramsConsent {
   /** What is not valid is refused when it is to be written, and told better there. */
   function entriesOf(texts: ConfigTexts): [string, ServerConfig][] {
     const next = parseServersFile(texts.servers, 'servers.json')
     return next.ok ? Object.entries(next.value.mcpServers) : []
   }
-  return {
+  const programs: ProgramsConsent = {
     check: (request, texts) => {
       const { mcpServers } = present.servers
       for (const [name, entry] of entriesOf(texts))
@@ -95,10 +100,18 @@ export function createProgramsConsent(
       for (const [id, hook] of Object.entries(after.monitoring?.webhooks ?? {}))
         checkWebhook(request, webhookOf(before, id), hook)
     },
-    agree: async (texts) => {
-      for (const [name, entry] of entriesOf(texts)) await consents.agree(name, entry)
+    replace: async (request, texts, reason) => {
+      programs.check(request, texts)
+      const changed = changedPrograms(present.servers.mcpServers, Object.fromEntries(entriesOf(texts)))
+      await present.replace(texts, { by: callerOf(request).name, reason })
+      try {
+        for (const [name, entry] of changed) await consents.agree(name, entry)
+      } finally {
+        await applied()
+      }
     },
   }
+  return programs
 }
 
 /** What stands under an id; undefined where nothing does. */

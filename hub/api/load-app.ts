@@ -99,12 +99,11 @@ export async function loadApp(parts: AppParts): Promise<Express> {
   const checkExec = createExecCheck(
     () => config.system.server?.allowRuntimeStdio ?? defaultOf('server.allowRuntimeStdio', parts.where),
   )
-  const programs = createProgramsConsent(config, checkExec, parts.consents)
-  const cases = createSavedCases(parts.savedCases)
-  const applied = async (): Promise<void> => {
+  const programs = createProgramsConsent(config, checkExec, parts.consents, async () => {
     await parts.apply()
     parts.profilesChanged()
-  }
+  })
+  const cases = createSavedCases(parts.savedCases)
   return createApp({
     auth: { identity, mode: options.mode, trust: parts.trust, identify },
     doctor: { supervisor, searchPath: parts.searchPath, redactor, checkExec },
@@ -131,7 +130,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
     accounts: { accounts: parts.accounts, baseUrl: parts.baseUrl },
     catalog: { supervisor, pins, onExchange },
     cases: { cases, supervisor, redactor },
-    config: { config, versions: parts.versions, programs, applied },
+    config: { config, versions: parts.versions, programs },
     adminConfig: {
       config,
       versions: parts.versions,
@@ -141,7 +140,7 @@ export async function loadApp(parts: AppParts): Promise<Express> {
       redactor,
       keys: identity.keys,
     },
-    backups: { ...parts.backups, config, programs, applied },
+    backups: { ...parts.backups, config, programs },
     profiles: { config, supervisor, pins, changed: parts.profilesChanged },
     pins: { supervisor, pins, changed: parts.pinsChanged },
     hub: { status, events, moveEndpoint: parts.moveEndpoint, hold: parts.hold },
@@ -178,7 +177,6 @@ export async function loadApp(parts: AppParts): Promise<Express> {
       push: createPushService({ folder: join(options.dataDir, 'publish'), publisher, version: options.version }),
       config,
       programs,
-      applied,
       redactor,
     },
     identify,

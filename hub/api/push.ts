@@ -16,19 +16,18 @@ import type { StoredTarget } from '../publish/push/targets.ts'
 import { saidOfIssue, say, type Words } from '../say.ts'
 import type { ProgramsConsent } from './exec-check.ts'
 import { createPushRuns } from './push-runs.ts'
-import { bodyOf, callerOf, nameParam, type On } from './routes.ts'
+import { bodyOf, nameParam, type On } from './routes.ts'
 
 export interface PushParts {
   push: PushService
   /** What a pull changes. */
   config: ConfigStore
   programs: ProgramsConsent
-  applied: () => Promise<void>
   redactor: Redactor
 }
 
 /** `/api/publish/targets` and `/api/publish/runs`: servers to publish to, and what is done with them. */
-export function pushRoutes(on: On, { push, config, programs, applied, redactor }: PushParts): void {
+export function pushRoutes(on: On, { push, config, programs, redactor }: PushParts): void {
   const described = async (name: string, stored: StoredTarget): Promise<SavedTarget> => ({
     name,
     ...stored,
@@ -99,12 +98,7 @@ export function pushRoutes(on: On, { push, config, programs, applied, redactor }
     run('rollback', request, response, bodyOf(request, rollbackRequestSchema)),
   )
   on('POST /api/publish/targets/:name/pull', (request, response) => {
-    const save = async (texts: ConfigTexts, reason: Words): Promise<void> => {
-      programs.check(request, texts)
-      await programs.agree(texts)
-      await config.replace(texts, { by: callerOf(request).name, reason })
-      await applied()
-    }
+    const save = (texts: ConfigTexts, reason: Words): Promise<void> => programs.replace(request, texts, reason)
     return run('pull', request, response, { local: { texts: () => config.texts, save } })
   })
 }

@@ -7,6 +7,17 @@ export function execStamp(config: ServerConfig): string {
   return JSON.stringify([command, args, Object.entries(env).sort(), cwd, envFile])
 }
 
+/** The entries of `after` whose program is another than under their name in `before`. */
+export function changedPrograms(
+  before: Readonly<Record<string, ServerConfig>>,
+  after: Readonly<Record<string, ServerConfig>>,
+): [name: string, entry: ServerConfig][] {
+  return Object.entries(after).filter(([name, entry]) => {
+    const known = Object.hasOwn(before, name) ? before[name] : undefined
+    return known === undefined || execStamp(known) !== execStamp(entry)
+  })
+}
+
 /** Where in private networks an entry may lead the hub; empty for one that asks for no such thing. */
 function networkStamp(config: ServerConfig): string {
   if (!isRemote(config)) return ''

@@ -2,7 +2,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { appCaller } from '../../hub/auth/caller.ts'
-import type { ExecConsent } from '../../hub/contract/index.ts'
+import type { ConfigVersion, ExecConsent } from '../../hub/contract/index.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 import { fixtureServer, startHub, TOKEN, VIEWER_TOKEN, type TestHub } from '../fixtures/hub.ts'
 import { ask } from '../fixtures/people.ts'
@@ -138,6 +138,36 @@ describe('a program that was changed outside the app (CVE-2025-54136, CVE-2025-5
     const file = path.join(hub.dataDir, 'exec-consents.json')
     expect((await stat(file)).mode & 0o777).toBe(0o600)
     expect(await readFile(file, 'utf8')).not.toContain('--no-deprecation')
+  })
+
+  it('is not agreed to by who goes back to a version in which it is the same', async () => {
+    const hub = await desktop({ one: echo })
+    await hub.until('one', 'running')
+    const planted = withFlag('--no-deprecation')
+    await writeServers(hub, { one: planted })
+    await waitingForConsent(hub, 'one')
+    const versions = async (): Promise<ConfigVersion[]> =>
+      ((await hub.api('GET', '/api/config/versions')).body as { versions: ConfigVersion[] }).versions
+    await expect.poll(async () => (await versions())[0]?.changes).toMatchObject([{ name: 'one' }])
+    const [before] = await versions()
+    const added = withFlag('--no-warnings')
+    expect((await hub.api('POST', '/api/servers', { name: 'two', config: added })).status).toBe(201)
+    const [withTwo] = await versions()
+    const back = async (version?: ConfigVersion): Promise<void> => {
+      const restored = await hub.api('POST', `/api/config/versions/${version?.id ?? 0}/restore`, {})
+      expect(restored.status).toBe(200)
+      expect(await consentOf(hub, 'one')).toMatchObject({ needed: true })
+    }
+    await back(before)
+    await back(withTwo)
+    await hub.until('two', 'running')
+    // Where it is what the version brings, it is seen and agreed to.
+    await hub.api('PUT', '/api/servers/one', { config: echo })
+    await hub.until('one', 'running')
+    const restored = await hub.api('POST', `/api/config/versions/${before?.id ?? 0}/restore`, {})
+    expect(restored.status).toBe(200)
+    await expect.poll(async () => (await consentOf(hub, 'one')).now.args).toEqual(planted.args)
+    await hub.until('one', 'running')
   })
 })
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'jsonc-parser'
 import type { ExecConsents } from '../../auth/exec-consents.ts'
+import { changedPrograms } from '../../auth/exec-stamp.ts'
 import type { ServersFile } from '../../contract/index.ts'
 import type { Log } from '../../observe/log.ts'
 import type { Pushes, PushesOptions } from './pushes.ts'
@@ -37,9 +38,9 @@ export function createPushSource(
     const { openPushes } = await import('./pushes.ts')
     return openPushes({
       ...options,
-      agree: async ({ servers }) => {
-        for (const [name, entry] of Object.entries((parse(servers) as ServersFile).mcpServers))
-          await consents.agree(name, entry)
+      agree: async (before, { servers }) => {
+        const { mcpServers } = parse(servers) as ServersFile
+        for (const [name, entry] of changedPrograms(before.mcpServers, mcpServers)) await consents.agree(name, entry)
       },
       onFailure: (error) =>
         log('error', 'A pushed configuration cannot be taken back or kept yet', { error: String(error) }),

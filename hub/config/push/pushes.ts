@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { isEnabled, type ConfigTexts, type PushStatus, type ServerStatus } from '../../contract/index.ts'
+import {
+  isEnabled,
+  type ConfigTexts,
+  type PushStatus,
+  type ServersFile,
+  type ServerStatus,
+} from '../../contract/index.ts'
 import { HubError } from '../../hub-error.ts'
 import { say, told as toldOf, wordsFrom, type Said, type Words } from '../../say.ts'
 import { changesBetween } from '../changes.ts'
@@ -18,8 +24,8 @@ export interface PushesOptions {
   unready: () => Words | null
   /** Brings what was written into force. */
   applied: () => Promise<void>
-  /** Whoever brings programs into force agrees to them. */
-  agree: (texts: ConfigTexts) => Promise<void>
+  /** Whoever pushes agrees to the programs that are others than before. What ran before was agreed to already. */
+  agree: (before: ServersFile, texts: ConfigTexts) => Promise<void>
   /** How long a push is watched before it is kept. */
   watchMs: () => number
   /** Of each change of state. */
@@ -139,7 +145,6 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
   async function revert(push: OpenPush, failures: PushStatus['failures']): Promise<void> {
     const { by, at } = push.status
     try {
-      await options.agree(push.before)
       await config.replace(push.before, {
         by: 'MCP Hub',
         reason: takesBack(by, new Date(at).toISOString(), failures),
@@ -231,7 +236,7 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
 
   return {
     push: async (texts, { by, reason, ifMatch }) => {
-      const before = config.texts
+      const { texts: before, servers } = config
       const at = now()
       const status: PushStatus = {
         id: randomUUID(),
@@ -250,12 +255,13 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
       // First of all: a hub that ends from here on knows what to go back to.
       await record.begin({ status, before, after: texts, ran })
       try {
-        await options.agree(texts)
         await config.replace(texts, { by, reason, ifMatch })
       } catch (error) {
         await record.forget()
         throw error
       }
+      // A program that waits for a yes all the same has the push taken back.
+      await options.agree(servers, texts).catch(options.onFailure)
       await options.applied()
       told(status)
       watch()
