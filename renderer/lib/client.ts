@@ -49,13 +49,13 @@ export async function request<R extends JsonRoute>(
   ...[input]: Rest<R>
 ): Promise<z.output<AnswerOf<R>>> {
   const { response, label } = await exchange(route, input, 'application/json')
-  return checked(parseJson(await response.text(), label), answer, label, response.status)
+  return checked(parseJson(await arriving(response.text(), label), label), answer, label, response.status)
 }
 
 /** Has something done whose answer says no more. */
 export async function perform<R extends RouteKey>(route: R, ...[input]: Rest<R>): Promise<void> {
-  const { response } = await exchange(route, input, 'application/json')
-  await response.text()
+  const { response, label } = await exchange(route, input, 'application/json')
+  await arriving(response.text(), label)
 }
 
 /** An answer that comes line by line, each as soon as it is there. */
@@ -68,11 +68,20 @@ export async function requestLines<R extends LinesRoute>(
   const { response, label } = await exchange(route, input, 'application/x-ndjson')
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
   if (reader === undefined) return
+  const take = (text: string): void => onValue(checked(parseJson(text, label), line, label, response.status))
   let rest = ''
-  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-    const lines = (rest + chunk.value).split('\n')
-    rest = lines.pop() ?? ''
-    for (const text of lines) onValue(checked(parseJson(text, label), line, label, response.status))
+  try {
+    for (;;) {
+      const chunk = await arriving(reader.read(), label)
+      if (chunk.done) break
+      const lines = (rest + chunk.value).split('\n')
+      rest = lines.pop() ?? ''
+      for (const text of lines) take(text)
+    }
+    if (rest !== '') take(rest)
+  } finally {
+    // Who answers is told when nobody listens any more; after the end it changes nothing.
+    reader.cancel().catch(() => undefined)
   }
 }
 
@@ -86,13 +95,11 @@ export async function requestFile<R extends RouteKey>(
   const reader = response.body?.getReader()
   const chunks: Uint8Array<ArrayBuffer>[] = []
   let bytes = 0
-  try {
-    for (let chunk = await reader?.read(); chunk?.done === false; chunk = await reader?.read()) {
-      chunks.push(chunk.value)
-      onReceived((bytes += chunk.value.length))
-    }
-  } catch (error) {
-    throw unreachable(error, label)
+  for (;;) {
+    const chunk = reader && (await arriving(reader.read(), label))
+    if (chunk?.done !== false) break
+    chunks.push(chunk.value)
+    onReceived((bytes += chunk.value.length))
   }
   const name = /filename="?([^";]+)/.exec(response.headers.get('content-disposition') ?? '')?.[1]
   return { name: name ?? null, content: new Blob(chunks) }
@@ -138,7 +145,7 @@ async function exchange(
 
 /** Why an answer is none, as an error. */
 export async function refusal(response: Response, label: string): Promise<ApiError> {
-  const error = problemOf(response.status, await response.text(), label)
+  const error = problemOf(response.status, await arriving(response.text(), label), label)
   if (error.code === 'HUB_PASSWORD_CHANGE_NEEDED') tellPasswordChange()
   return error
 }
@@ -162,6 +169,15 @@ async function renewing(path: string, label: string, init: RequestInit): Promise
     if (await renewSession()) return await fetch(path, init)
     tellEnd()
     return response
+  } catch (error) {
+    throw unreachable(error, label)
+  }
+}
+
+/** A part of an answer, which can break off as well as the whole can fail to come. */
+async function arriving<T>(part: Promise<T>, label: string): Promise<T> {
+  try {
+    return await part
   } catch (error) {
     throw unreachable(error, label)
   }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import {
   hubStatusSchema,
+  runEventSchema,
   serverDetailSchema,
   serverStatusSchema,
   webhookStatusSchema,
@@ -13,7 +14,9 @@ import {
   perform,
   renewSession,
   request,
+  requestLines,
 } from '../../renderer/lib/client.ts'
+import { eventually } from './eventually.ts'
 
 const asked: { url: string; method: string | undefined; body: unknown; ifMatch: string | null }[] = []
 let answer = new Response('[]')
@@ -53,6 +56,46 @@ it('refuses an answer of another shape', async () => {
     kind: 'unexpected',
     request: 'GET /api/servers',
   })
+})
+
+it('says of an answer that breaks off what was asked, whichever part of it fails to come', async () => {
+  const broken = (): Response =>
+    new Response(new ReadableStream({ pull: (out) => out.error(new TypeError('network')) }))
+  const plan = { params: { name: 'one' } }
+  for (const ask of [
+    () => request('GET /api/servers', z.array(serverStatusSchema)),
+    () => perform('GET /api/servers'),
+    () => requestLines('POST /api/publish/targets/:name/plan', runEventSchema, plan, () => undefined),
+  ]) {
+    answer = broken()
+    await expect(ask()).rejects.toMatchObject({ kind: 'unreachable' })
+  }
+})
+
+it('takes each line of an answer, and ends it when one cannot be taken', async () => {
+  const ended = vi.fn()
+  const lines = async (text: string): Promise<{ told: unknown[]; error: unknown }> => {
+    const told: unknown[] = []
+    const start = (out: ReadableStreamDefaultController<Uint8Array>): void => {
+      out.enqueue(new TextEncoder().encode(text))
+      if (!text.includes('?')) out.close()
+    }
+    answer = new Response(new ReadableStream<Uint8Array>({ start, cancel: ended }))
+    const error: unknown = await requestLines(
+      'POST /api/publish/targets/:name/plan',
+      runEventSchema,
+      { params: { name: 'one' } },
+      (event) => told.push(event),
+    ).catch((reason: unknown) => reason)
+    return { told, error }
+  }
+  const log = { type: 'log', text: 'a' }
+  expect(await lines(`${JSON.stringify(log)}\n${JSON.stringify(log)}`)).toMatchObject({ told: [log, log] })
+  expect(await lines(`${JSON.stringify(log)}\n{"type":"?"}\n`)).toMatchObject({
+    told: [log],
+    error: { kind: 'unexpected' },
+  })
+  await eventually(() => expect(ended).toHaveBeenCalledOnce())
 })
 
 it('says that a session has ended only where the hub says so', async () => {
