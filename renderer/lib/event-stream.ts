@@ -9,7 +9,7 @@ export interface EventStream {
   watchLogs: (server: string | null) => void
   /** Has the stream also carry what the servers consume, which is measured only then. */
   watchUsage: (on: boolean) => void
-  /** Tries at once instead of after the current delay, and again after a sign-in. */
+  /** Tries at once instead of after the current delay or a try without an answer, and again after a sign-in. */
   retry: () => void
   dispose: () => void
 }
@@ -17,7 +17,7 @@ export interface EventStream {
 interface Options {
   readonly onEvent: (event: HubEvent) => void
   readonly onState: (state: StreamState) => void
-  /** The first connection carries only what comes; what was missed before a later one has no id is read anew. */
+  /** A connection without an id carries only what comes; what was missed before it is read anew, but for the first try of all. */
   readonly onGap: () => void
 }
 
@@ -39,6 +39,8 @@ export function createEventStream({ onEvent, onState, onGap }: Options): EventSt
   let wake: () => void = () => undefined
   let disposed = false
   let signedOut = false
+  /** The current try has its answer, or has ended. */
+  let answered = true
 
   async function readOnce(signal: AbortSignal): Promise<'ended' | 'signed-out'> {
     const query = { ...(logs === null ? {} : { logs }), ...(usage ? { usage: '1' as const } : {}) }
@@ -47,9 +49,11 @@ export function createEventStream({ onEvent, onState, onGap }: Options): EventSt
     const response = await fetch(url, { headers, signal, credentials: 'same-origin', cache: 'no-store' })
     if (response.status === 401) return (await renewSession()) ? 'ended' : 'signed-out'
     if (!response.ok || response.body === null) throw await refusal(response, 'GET /api/events')
-    failures = 0
+    answered = true
     onState('open')
-    if (connectedOnce && lastId === null) onGap()
+    // What is asked for while the first tries fail is of before the stream, too.
+    if ((connectedOnce || failures > 0) && lastId === null) onGap()
+    failures = 0
     connectedOnce = true
 
     const parser = createParser({
@@ -76,6 +80,7 @@ export function createEventStream({ onEvent, onState, onGap }: Options): EventSt
     onState('connecting')
     while (!disposed) {
       abort = new AbortController()
+      answered = false
       const { signal } = abort
       try {
         const outcome = await readOnce(signal)
@@ -87,7 +92,8 @@ export function createEventStream({ onEvent, onState, onGap }: Options): EventSt
       } catch {
         // Whatever broke it, the answer is the same: say so, wait, try again.
       }
-      // Aborted on purpose, to carry another log: connect again without a word.
+      answered = true
+      // Aborted on purpose, e.g. to carry another log: connect again without a word.
       if (signal.aborted) {
         onState('connecting')
         continue
@@ -121,7 +127,8 @@ export function createEventStream({ onEvent, onState, onGap }: Options): EventSt
     },
     retry() {
       if (signedOut) void run()
-      else wake()
+      else if (answered) wake()
+      else abort.abort()
     },
     dispose() {
       disposed = true

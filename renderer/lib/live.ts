@@ -42,7 +42,9 @@ export function createLive(client: QueryClient): Live {
     client.setQueryData<ServerStatus[]>(keys.servers, (list) => list && mergeServers(list, batch))
     for (const [name, status] of batch) {
       if (status === null) {
-        client.removeQueries({ queryKey: keys.server(name) })
+        // A page that shows it asks again and is told that it is gone; one that was removed would hear of nothing any more.
+        client.removeQueries({ queryKey: keys.server(name), type: 'inactive' })
+        void client.invalidateQueries({ queryKey: keys.server(name) })
         continue
       }
       client.setQueryData<ServerDetail>(keys.server(name), (detail) => detail && { ...detail, ...status })

@@ -1,4 +1,4 @@
-import type { QueryClient } from '@tanstack/vue-query'
+import { QueryObserver, type QueryClient } from '@tanstack/vue-query'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { HubEvent, HubStatus, ServerStatus } from '../../hub/contract/index.ts'
 import { createLive, type Live } from '../../renderer/lib/live.ts'
@@ -98,4 +98,34 @@ it('keeps what events say that overtake the answers to which they belong', async
   hub.resolve(hubWith(1))
   await eventually(() => expect(client.getQueryData(keys.servers)).toMatchObject([{ state: 'running' }]))
   await eventually(() => expect(client.getQueryData(keys.hub)).toMatchObject({ rssBytes: 2 }))
+})
+
+it('has what is of before the stream read again when its first tries failed, and leaves one that gets no answer', async () => {
+  live = createLive(client)
+  client.setQueryData(keys.hub, hubWith(1))
+  streams[0]?.resolve(new Response('', { status: 502 }))
+  await eventually(() => expect(live.state.value).toBe('lost'))
+  live.retry()
+  await eventually(() => expect(streams).toHaveLength(2))
+  // Nothing comes of this one.
+  live.retry()
+  await eventually(() => expect(streams).toHaveLength(3))
+  expect(client.getQueryState(keys.hub)?.isInvalidated).toBe(false)
+  openStream()
+  await eventually(() => expect(client.getQueryState(keys.hub)?.isInvalidated).toBe(true))
+})
+
+it('has the page of a server that somebody deleted ask again, and forgets those that nobody looks at', async () => {
+  live = createLive(client)
+  const send = openStream()
+  const ask = vi.fn(() => Promise.reject(new Error('there is no such server')))
+  client.setQueryData(keys.server('notes'), server('running'))
+  client.setQueryData(keys.server('other'), server('running'))
+  const page = new QueryObserver(client, { queryKey: keys.server('notes'), queryFn: ask, retry: false })
+  const leave = page.subscribe(() => undefined)
+  send({ type: 'server.removed', name: 'notes' })
+  send({ type: 'server.removed', name: 'other' })
+  await eventually(() => expect(page.getCurrentResult().error?.message).toBe('there is no such server'))
+  expect(client.getQueryState(keys.server('other'))).toBeUndefined()
+  leave()
 })
