@@ -81,3 +81,21 @@ describe('rules and overrides', () => {
     expect(setOverride(named, 'one', 'tools', 'a', null)).toEqual(whole)
   })
 })
+
+describe('a rule for a server that is not in the profile', () => {
+  const barred = setRule(empty, 'one', 'tools', 'exclude', ['delete_*'])
+
+  it('takes nothing of the server', () => {
+    expect(includesServer(barred, 'one')).toBe(false)
+    for (const kind of ['tools', 'prompts', 'resources'] as const)
+      expect(isSelected(barred, 'one', kind, item('a', true))).toBe(false)
+    expect(includesServer(setRule(empty, 'one', 'tools', 'readOnly', true), 'one')).toBe(false)
+    const some = setRule(empty, 'one', 'tools', 'include', ['get_*'])
+    expect(isSelected(some, 'one', 'tools', item('get_a'))).toBe(true)
+    expect(isSelected(some, 'one', 'prompts', item('a'))).toBe(false)
+  })
+
+  it('stays when the server is chosen', () => {
+    expect(setServer(barred, 'one', true)).toEqual({ servers: { one: { tools: { exclude: ['delete_*'] } } } })
+  })
+})

@@ -18,9 +18,24 @@ export function includesServer(profile: Profile, server: string): boolean {
 
 export function setServer(profile: Profile, server: string, on: boolean): Profile {
   const { [server]: _entry, ...rest } = profile.servers
-  if (on) return { ...profile, servers: { ...rest, [server]: {} } }
+  if (on) return { ...profile, servers: { ...rest, [server]: withoutNothing(_entry) } }
   // Where all other servers belong to the profile, one is left out by taking nothing of it.
   return { ...profile, servers: profile.otherServers === true ? { ...rest, [server]: NOTHING } : rest }
+}
+
+/** An entry whose rules were written before its server was chosen: these stay, and all else of the server comes in. */
+function withoutNothing(entry: ProfileServer = {}): ProfileServer {
+  if (!offerKinds.every((kind) => entry[kind]?.include?.length === 0)) return {}
+  let opened = entry
+  for (const kind of offerKinds) {
+    const { include: _nothing, ...rules } = entry[kind] ?? {}
+    opened = { ...opened, [kind]: rules }
+    if (Object.keys(rules).length === 0) {
+      const { [kind]: _empty, ...others } = opened
+      opened = others
+    }
+  }
+  return opened
 }
 
 export interface Offered {
@@ -75,7 +90,7 @@ export function setItems(
   })
 }
 
-/** Sets or (with undefined) removes one key of what is selected of a kind. */
+/** Sets or (with undefined) removes one key of what is selected of a kind. A rule alone takes nothing of a server. */
 export function setRule<K extends OfferKind, R extends keyof NonNullable<ProfileServer[K]>>(
   profile: Profile,
   server: string,
@@ -83,7 +98,7 @@ export function setRule<K extends OfferKind, R extends keyof NonNullable<Profile
   rule: R,
   value: NonNullable<ProfileServer[K]>[R] | undefined,
 ): Profile {
-  const entry = entryOf(profile, server) ?? {}
+  const entry = entryOf(profile, server) ?? NOTHING
   const { [rule]: _old, ...others } = (entry[kind] ?? {}) as Record<PropertyKey, unknown>
   return withSelection(profile, server, entry, kind, value === undefined ? others : { ...others, [rule]: value })
 }

@@ -4,11 +4,12 @@ import { isObject } from '../../lib/json.ts'
 export function commandText(config: unknown): string {
   if (!isObject(config)) return ''
   if (typeof config['url'] === 'string') return config['url']
-  const words = [config['command'], ...(Array.isArray(config['args']) ? (config['args'] as unknown[]) : [])]
-  return words
-    .filter((word) => word !== undefined && word !== '')
-    .map((word) => quote(String(word)))
-    .join(' ')
+  const { command, args } = config
+  const words: unknown[] = [
+    ...(command === undefined || command === '' ? [] : [command]),
+    ...(Array.isArray(args) ? (args as unknown[]) : []),
+  ]
+  return words.map((word) => quote(String(word))).join(' ')
 }
 
 function quote(word: string): string {

@@ -1,5 +1,7 @@
 import { serverConfigSchemaFor, serverNameSchema } from '../../../hub/contract/index.ts'
 import { issueText } from '../../lib/issue-text.ts'
+import { isRemoteConfig } from './command-text.ts'
+import { optionGroups } from './hub-options.ts'
 
 /** What is wrong in an entry, by the path of its field; the same rules by which the hub judges it. */
 export function configFaults(config: unknown): Record<string, string> {
@@ -20,10 +22,20 @@ export function nameFault(name: string): string | null {
   return result.success ? null : issueText(result.error.issues[0] ?? { message: '' })
 }
 
-/** Faults in keys that the form has no field for must be told beside it. */
-const fields = /^(command|args|env|cwd|url|type|headers|hub\.)/
-export function otherFaults(faults: Readonly<Record<string, string>>): string[] {
+/** Faults that the form of the entry has no field for must be told beside it. */
+export function otherFaults(faults: Readonly<Record<string, string>>, config: unknown): string[] {
+  const remote = isRemoteConfig(config)
+  const groups = optionGroups.filter(({ localOnly }) => !(localOnly && remote))
+  const fields = new Set([
+    ...(remote ? ['url', 'type', 'headers'] : ['command', 'args', 'env', 'cwd']),
+    ...['description', ...groups.flatMap(({ choices, numbers }) => [...choices.map(({ key }) => key), ...numbers])].map(
+      (key) => `hub.${key}`,
+    ),
+  ])
+  const lists = groups.flatMap((group) => group.lists ?? []).map((key) => `hub.${key}`)
+  const isShown = (path: string): boolean =>
+    fields.has(path) || lists.some((list) => path === list || path.startsWith(`${list}.`))
   return Object.entries(faults)
-    .filter(([path]) => !fields.test(path) || /^(args|env|headers)\./.test(path))
+    .filter(([path]) => !isShown(path))
     .map(([path, message]) => (path === '' ? message : `${path}: ${message}`))
 }

@@ -8,6 +8,8 @@ export interface Entry {
   readonly id: number
   name: string
   config: JsonObject
+  /** What was written as JSON last cannot be read: `config` is of before. */
+  unreadable: boolean
   /** Paths of texts that look like secrets and stay in the file all the same. */
   inClear: string[]
   include: boolean
@@ -18,7 +20,15 @@ export interface Entry {
 let nextId = 1
 
 export function makeEntry(name: string, config: unknown): Entry {
-  return { id: nextId++, name, config: isObject(config) ? config : {}, inClear: [], include: true, error: null }
+  return {
+    id: nextId++,
+    name,
+    config: isObject(config) ? config : {},
+    unreadable: false,
+    inClear: [],
+    include: true,
+    error: null,
+  }
 }
 
 export type EntryFault = { kind: 'name'; message: string } | { kind: 'taken' } | { kind: 'double' } | { kind: 'config' }
@@ -29,7 +39,7 @@ export function entryFault(entry: Entry, chosen: readonly Entry[], existing: Rea
   if (message !== null) return { kind: 'name', message }
   if (existing.has(entry.name)) return { kind: 'taken' }
   if (chosen.some((other) => other.id !== entry.id && other.name === entry.name)) return { kind: 'double' }
-  return Object.keys(configFaults(entry.config)).length > 0 ? { kind: 'config' } : null
+  return entry.unreadable || Object.keys(configFaults(entry.config)).length > 0 ? { kind: 'config' } : null
 }
 
 /** Adds one after the other and keeps going; the names of those that were added. */

@@ -1,0 +1,40 @@
+import { afterEach, expect, it } from 'vitest'
+import { defineComponent, h, nextTick, ref } from 'vue'
+import LinesField from '../../renderer/features/servers/LinesField.vue'
+import { show, type, type Shown } from './show.ts'
+
+let shown: Shown
+afterEach(() => shown.wrapper.unmount())
+
+it('gives no empty text for the line that is about to be written, and lets it be written', async () => {
+  const words = ref<string[]>(['a', ''])
+  shown = show(
+    defineComponent(
+      () => () =>
+        h(LinesField, {
+          modelValue: words.value,
+          label: 'Arguments',
+          hint: '',
+          placeholder: '',
+          'onUpdate:modelValue': (now: string[]) => (words.value = now),
+        }),
+    ),
+  )
+  const field = shown.get('textbox', 'Arguments') as HTMLTextAreaElement
+  expect(field.value).toBe('a\n')
+  for (const [text, given] of [
+    ['a\n', ['a']],
+    ['a\nb', ['a', 'b']],
+    ['a\n\nb\n', ['a', '', 'b']],
+    [' ', [' ']],
+    ['\n', []],
+  ] as const) {
+    type(field, text)
+    await nextTick()
+    expect(words.value).toEqual(given)
+    expect(field.value).toBe(text)
+  }
+  words.value = ['c']
+  await nextTick()
+  expect(field.value).toBe('c')
+})
