@@ -9,5 +9,11 @@ export const secretsKey = ['secrets'] as const
 /** Only administrators may know which secrets there are. */
 export function useSecrets(): Query<Secrets> {
   const { canManage } = useSession()
-  return useQuery({ queryKey: secretsKey, queryFn: ({ signal }) => api.secrets(signal), enabled: canManage })
+  return useQuery({
+    queryKey: secretsKey,
+    queryFn: ({ signal }) => api.secrets(signal),
+    enabled: canManage,
+    // Servers bring secrets with them, use others, and no event says so.
+    staleTime: 0,
+  })
 }
