@@ -64,7 +64,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   const draining = new Set<Instance>()
   let watch: ServerWatch | null = null
   /** Timers of the present state. */
-  let timers: (() => void)[] = []
+  const timers = new Set<() => void>()
   const clients = createClientInstances(() => ({
     server: name,
     open: openForClient,
@@ -108,7 +108,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     const { state } = machine.current
     if (isStateUp(before) && isUp()) return
     for (const cancel of timers) cancel()
-    timers = []
+    timers.clear()
     watch?.dispose()
     watch = null
     if (state === 'starting') void open()
@@ -135,7 +135,11 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
   }
 
   function later(ms: number, then: () => void): void {
-    timers.push(clock.after(ms, then))
+    const cancel = clock.after(ms, () => {
+      timers.delete(cancel)
+      then()
+    })
+    timers.add(cancel)
   }
 
   function release(atOnce: boolean): void {

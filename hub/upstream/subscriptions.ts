@@ -31,6 +31,8 @@ interface Place {
   instance: Instance | null
   /** The server had it before: what changed since then was not heard. */
   wasHeard: boolean
+  /** How often it was to be made again since the server had it last. */
+  vain: number
 }
 
 /** Those that one connection has for one URI. */
@@ -40,6 +42,8 @@ interface Held {
 }
 
 const RETRY_MS = 1_000
+/** Each try may start a process, and be refused as the one before. */
+const MAX_RETRY_MS = 60_000
 
 export function createSubscriptions(options: {
   /** The connection that serves a client; null while the server does not run. */
@@ -81,6 +85,7 @@ export function createSubscriptions(options: {
     try {
       await hold(instance, subscription)
       place.wasHeard = true
+      place.vain = 0
     } catch (error) {
       if (place.instance === instance) release(subscription, place)
       throw error
@@ -93,10 +98,14 @@ export function createSubscriptions(options: {
       await settle(subscription, place)
       if (wasHeard && place.instance !== null) subscription.updated({ uri: subscription.uri })
     } catch {
-      options.later(RETRY_MS, () => {
-        if (places.get(subscription) === place && place.instance === null) void settleAgain(subscription, place)
-      })
+      retry(subscription, place)
     }
+  }
+
+  function retry(subscription: Subscription, place: Place): void {
+    options.later(Math.min(RETRY_MS * 2 ** place.vain++, MAX_RETRY_MS), () => {
+      if (places.get(subscription) === place && place.instance === null) void settleAgain(subscription, place)
+    })
   }
 
   return {
@@ -104,7 +113,7 @@ export function createSubscriptions(options: {
       return places.size
     },
     add: async (subscription) => {
-      const place: Place = { instance: null, wasHeard: false }
+      const place: Place = { instance: null, wasHeard: false, vain: 0 }
       places.set(subscription, place)
       try {
         await settle(subscription, place)
@@ -126,6 +135,7 @@ export function createSubscriptions(options: {
     renew: () => {
       for (const [subscription, place] of places) {
         place.instance = null
+        place.vain = 0
         void settleAgain(subscription, place)
       }
     },
@@ -133,9 +143,7 @@ export function createSubscriptions(options: {
       for (const [subscription, place] of places) {
         if (place.instance !== instance) continue
         place.instance = null
-        options.later(RETRY_MS, () => {
-          if (places.get(subscription) === place && place.instance === null) void settleAgain(subscription, place)
-        })
+        retry(subscription, place)
       }
     },
   }

@@ -504,3 +504,22 @@ it('a server that misses a probe is degraded and still serves', async () => {
   clock.advance(1_000)
   await until('running')
 })
+
+it('timers that have run are not kept as long as a server runs', async () => {
+  const { clock, upstream, until } = setUp({ command: 'memory', hub: { instanceIdleMs: 500, healthCheckIntervalMs: 0 } })
+  let calledOff = 0
+  const { after } = clock
+  clock.after = (ms, run) => {
+    const cancel = after(ms, run)
+    return () => {
+      calledOff++
+      cancel()
+    }
+  }
+  upstream.start()
+  await until('running')
+  clock.advance(3_600_000)
+  const { pending } = clock
+  await upstream.stop()
+  expect(calledOff).toBeLessThanOrEqual(pending)
+})
