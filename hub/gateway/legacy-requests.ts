@@ -184,7 +184,7 @@ export function createLegacyRequests(context: GatewayContext, changed: (session:
     }
     const start = (route: Route): void => {
       if (finished) return
-      context.tasks.checkLegacy(route.upstream, method, route.params, session.principal)
+      context.tasks.checkLegacy(session.view, route.upstream, method, route.params, session.principal)
       stop = route.upstream.call(callFor(route))
     }
     try {

@@ -34,7 +34,7 @@ export interface Tasks {
   /** Whether it is known that a task of a server is this principal's. */
   owns: (server: string, taskId: unknown, principal: string) => boolean
   /** Refuses what is about somebody else's task of 2025-11-25, or asks a server that has none of these. Throws McpError. */
-  checkLegacy: (target: Target, method: string, params: Params | undefined, principal: string) => void
+  checkLegacy: (view: View, target: Target, method: string, params: Params | undefined, principal: string) => void
   /** The answer of a server of 2025-11-25, which lists the tasks of all its clients. */
   answeredLegacy: (target: Target, method: string, params: Params | undefined, reply: Reply, principal: string) => Reply
   /** The place of a task that this principal may hear of, or null. */
@@ -90,11 +90,13 @@ export function createTasks(owners: TaskOwners): Tasks {
       if (!view.aggregates || upstream === undefined) return reply
       return Reply.result({ ...result, taskId: exposedTaskId(view, upstream, result['taskId']) })
     },
-    checkLegacy: ({ name, hello }, method, params, principal) => {
+    checkLegacy: (view, { name, hello }, method, params, principal) => {
       if (!method.startsWith('tasks/')) return
       if (hello?.era === 'modern') throw new McpError(rpc.methodNotFound, `Method not found: ${method}`)
       const id = params?.['taskId']
-      if (typeof id === 'string' && !isOf(name, id, principal))
+      if (id === undefined) return
+      if (typeof id !== 'string') throw new McpError(rpc.invalidParams, 'The taskId of a request is a string')
+      if (!isOf(name, id, principal) && !begunBy(view, name, id, principal))
         throw new McpError(rpc.invalidParams, `Unknown task: ${id}`)
     },
     answeredLegacy: ({ name }, method, params, reply, principal) => {
@@ -108,6 +110,12 @@ export function createTasks(owners: TaskOwners): Tasks {
       return Reply.result({ ...result, tasks: own })
     },
   }
+}
+
+/** Whether this principal began a task of that id on some connection: another, on another connection, may have got the id since. */
+function begunBy(view: View, server: string, taskId: string, principal: string): boolean {
+  const upstream = view.upstreams.find(({ name }) => name === server)
+  return upstream?.instances.some(({ openTasks }) => openTasks.whose(taskId) === principal) ?? false
 }
 
 /** Whether a client can be told of tasks. */

@@ -31,8 +31,8 @@ export interface CallTarget {
   /** The plain connection while it works. */
   readonly instance: Instance | null
   readonly clients: ClientInstances
-  /** The connection on which a task was begun; null when none is known to have it. */
-  holderOf: (taskId: unknown) => Instance | null
+  /** All connections while it works. */
+  instances: () => readonly Instance[]
   start: () => void
   /** Resolves when the backoff is over. */
   tried: (ms: number) => Promise<void>
@@ -128,6 +128,18 @@ export function createCalls(target: CallTarget): Calls {
   const shapedBy = (plain: Instance, capabilities: ClientCapabilities): string =>
     plain.connection.hello.era === 'modern' ? capabilityProfile(capabilities) : ''
 
+  /**
+   * The connection where the task was begun that a request is about; null when none is known to have it. Servers that number
+   * their tasks give one id in several processes: `others` when only those of other principals have it.
+   */
+  function holderFor(request: Call): Instance | 'others' | null {
+    const taskId = request.params?.['taskId']
+    const holders = target.instances().filter(({ openTasks }) => openTasks.knows(taskId))
+    const isOf = (principal: string | null): Instance | undefined =>
+      holders.find(({ openTasks }) => openTasks.whose(taskId) === principal)
+    return isOf(request.principal) ?? isOf(null) ?? (holders.length > 0 ? 'others' : null)
+  }
+
   /** On the plain connection, which may have gone while the call waited for its turn. */
   function callPlain(request: Call): CancelCall {
     return queue.admit(request, () => target.instance?.call(request) ?? call(request))
@@ -135,7 +147,13 @@ export function createCalls(target: CallTarget): Calls {
 
   function call(request: Call): CancelCall {
     const { instance } = target
-    const holder = request.method.startsWith('tasks/') ? target.holderOf(request.params?.['taskId']) : null
+    const holder = request.method.startsWith('tasks/') ? holderFor(request) : null
+    if (holder === 'others') {
+      request.finish(
+        Reply.error({ code: rpc.invalidParams, message: `Unknown task: ${String(request.params?.['taskId'])}` }),
+      )
+      return () => undefined
+    }
     if (holder !== null) return queue.admit(request, () => holder.call(request))
     // The common case takes no turn of the event loop.
     const { principal, capabilities, wantsLogs, logLevel } = request

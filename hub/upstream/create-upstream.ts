@@ -96,7 +96,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
     get instance() {
       return isUp() ? primary : null
     },
-    holderOf: (taskId) => (isUp() ? instances().find(({ openTasks }) => openTasks.knows(taskId)) : undefined) ?? null,
+    instances: () => (isUp() ? instances() : []),
     start,
     tried,
     settled,

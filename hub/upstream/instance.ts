@@ -39,7 +39,7 @@ export interface Instance {
   /** Whether somebody wants to hear of resources on it. */
   readonly isSubscribed: boolean
   /** What the server works on without a call in flight. */
-  readonly openTasks: Pick<OpenTasks, 'size' | 'knows' | 'check'>
+  readonly openTasks: Pick<OpenTasks, 'size' | 'knows' | 'whose' | 'check'>
   start: () => Promise<void>
   call: (call: Call) => CancelCall
   /** Reads anew, beside what goes on, the lists that the server does not tell changes of and that were read long ago. */

@@ -28,6 +28,8 @@ export interface OpenTasks {
   readonly size: number
   /** Whether it was begun here, also when it is over: on a pipe no other process of the server has it. */
   knows: (taskId: unknown) => boolean
+  /** The principal who began it here, or asked for it last; null where only the server told of it. */
+  whose: (taskId: unknown) => string | null
   /** The call, with a look at an answer that begins a task or tells of one. */
   watched: (call: Call) => Call
   /** The server says how a task stands: `notifications/tasks`, or `notifications/tasks/status` of 2025-11-25. */
@@ -39,17 +41,17 @@ export interface OpenTasks {
 export function createOpenTasks({ connection, now, onOver }: OpenTasksOptions): OpenTasks {
   /** When each is over at the latest. */
   const open = new Map<string, number>()
-  const known = new Set<unknown>()
+  const known = new Map<unknown, string | null>()
 
   function end(taskId: string): void {
     if (open.delete(taskId)) onOver()
   }
 
-  function told(task: unknown): void {
+  function told(task: unknown, principal: string | null = null): void {
     if (!isObject(task) || typeof task['taskId'] !== 'string' || typeof task['status'] !== 'string') return
     const { taskId, status } = task
-    known.add(taskId)
-    if (known.size > MAX_TASKS) for (const oldest of known) if (known.delete(oldest)) break
+    known.set(taskId, principal ?? known.get(taskId) ?? null)
+    if (known.size > MAX_TASKS) for (const oldest of known.keys()) if (known.delete(oldest)) break
     if (OVER.has(status)) {
       end(taskId)
       return
@@ -85,13 +87,14 @@ export function createOpenTasks({ connection, now, onOver }: OpenTasksOptions): 
         finish: (reply) => {
           if (!reply.isError && (reply.mayHave(TASK_ID) || reply.mayHave(TASK))) {
             const { result } = reply.message
-            told(isObject(result) && isObject(result['task']) ? result['task'] : result)
+            told(isObject(result) && isObject(result['task']) ? result['task'] : result, call.principal)
           }
           call.finish(reply)
         },
       }
     },
-    told,
+    whose: (taskId) => known.get(taskId) ?? null,
+    told: (task) => told(task),
     check: async () => {
       for (const [taskId, until] of open) if (until <= now()) end(taskId)
       await Promise.all([...open.keys()].map(ask))

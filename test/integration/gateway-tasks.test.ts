@@ -169,8 +169,8 @@ describe('tasks', () => {
 })
 
 describe('tasks of 2025-11-25', () => {
-  const open = (token = TOKEN): Promise<LegacyWire> =>
-    LegacyWire.open(`${hub.url}/mcp/old`, { headers: { authorization: `Bearer ${token}` } })
+  const open = (token = TOKEN, capabilities = {}): Promise<LegacyWire> =>
+    LegacyWire.open(`${hub.url}/mcp/old`, { headers: { authorization: `Bearer ${token}` }, capabilities })
 
   it('belong to the principal that began them, on a connection that all share', async () => {
     let begun = 0
@@ -199,7 +199,19 @@ describe('tasks of 2025-11-25', () => {
     told.close()
     untold.close()
     for (const method of ['tasks/get', 'tasks/result', 'tasks/cancel'])
-      expect((await theirs.request(method, { taskId: 't1' })).error?.code).toBe(-32602)
+      for (const taskId of ['t1', 1, ['t1'], null])
+        expect((await theirs.request(method, { taskId })).error?.code).toBe(-32602)
+  })
+
+  it('are each client’s own where a server gives one id on several connections', async () => {
+    pair.answer(({ method }) => {
+      const task = { taskId: '1', status: 'working', ttl: null }
+      return { result: method === 'tools/call' ? { task } : { content: [] } }
+    })
+    const wires = await Promise.all([TOKEN, somebodyElse].map((token) => open(token, { elicitation: {} })))
+    for (const wire of wires) await wire.request('tools/call', { name: 'plain', task: {} })
+    for (const wire of wires)
+      expect((await wire.request('tasks/result', { taskId: '1' })).result).toEqual({ content: [] })
   })
 })
 

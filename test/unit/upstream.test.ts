@@ -523,3 +523,26 @@ it('timers that have run are not kept as long as a server runs', async () => {
   await upstream.stop()
   expect(calledOff).toBeLessThanOrEqual(pending)
 })
+
+it('a task that a process numbers is found by who began it, and by nobody else', async () => {
+  const { server, upstream, until, call } = setUp()
+  upstream.start()
+  await until('running')
+  server.results['tools/call'] = { task: { taskId: '1', status: 'working', createdAt: '', ttl: null } }
+  server.results['tasks/result'] = { content: [] }
+  const capabilities = { elicitation: {} }
+  for (const principal of ['first', 'second'])
+    await call({ principal, owner: principal, capabilities, params: { name: 'work', task: {} } })
+  const ask = (principal: string, more: object): Promise<Reply> =>
+    call({ principal, owner: principal, method: 'tasks/result', params: { taskId: '1' }, ...more })
+  const asked = (): number[] =>
+    server.connections.map(({ sent }) => sent.filter((method) => method === 'tasks/result').length)
+
+  await ask('second', { capabilities })
+  expect(asked()).toEqual([0, 0, 1])
+  await ask('first', { capabilities: {} })
+  expect(asked()).toEqual([0, 1, 1])
+  expect(errorOf(await ask('third', { capabilities }))).toBe('Unknown task: 1')
+  expect(errorOf(await ask('third', { capabilities: {} }))).toBe('Unknown task: 1')
+  expect(asked()).toEqual([0, 1, 1])
+})
