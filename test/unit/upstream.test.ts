@@ -506,7 +506,10 @@ it('a server that misses a probe is degraded and still serves', async () => {
 })
 
 it('timers that have run are not kept as long as a server runs', async () => {
-  const { clock, upstream, until } = setUp({ command: 'memory', hub: { instanceIdleMs: 500, healthCheckIntervalMs: 0 } })
+  const { clock, upstream, until } = setUp({
+    command: 'memory',
+    hub: { instanceIdleMs: 500, healthCheckIntervalMs: 0 },
+  })
   let calledOff = 0
   const { after } = clock
   clock.after = (ms, run) => {
