@@ -9,7 +9,7 @@ const MIN_RETRY_MS = 50
 
 export interface UnaskedStreamOptions {
   requester: HttpRequester
-  handlers: Pick<ChannelHandlers, 'onOversize' | 'onGap' | 'onSessionLost'>
+  handlers: Pick<ChannelHandlers, 'onLog' | 'onGap' | 'onSessionLost'>
   maxResponseBytes: number
   /** Whether there is to be such a stream. */
   isWanted: () => boolean
@@ -67,7 +67,10 @@ export function createUnaskedStream(options: UnaskedStreamOptions): UnaskedStrea
       onRetry: (ms) => (retryMs = ms),
       onError: ({ type }) => {
         if (type !== 'max-buffer-size-exceeded') return
-        handlers.onOversize(null, 'limits.maxResponseBytes', maxResponseBytes)
+        // It answers no call. From its last id on the server would send it again.
+        last = ''
+        const message = `A message of the server is larger than ${maxResponseBytes} bytes (limits.maxResponseBytes)`
+        handlers.onLog('hub', 'error', message)
         controller?.abort(new Error('too large'))
       },
       maxBufferSize: maxResponseBytes,

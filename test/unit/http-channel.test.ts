@@ -45,10 +45,19 @@ describe('the stream for messages that belong to no request', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 
+  interface Asked {
+    method: string
+    headers: Record<string, string>
+  }
+  interface Sent extends Asked {
+    end: (status: number | null, type?: string) => void
+    say: (text: string) => void
+  }
+
   /** A legacy session whose server answers, or breaks (null), as the test decides. */
   async function session() {
-    const sent: { method: string; end: (status: number | null, type?: string) => void }[] = []
-    const dispatch = ({ method }: { method: string }, handler: Dispatcher.DispatchHandler): boolean => {
+    const sent: Sent[] = []
+    const dispatch = ({ method, headers }: Asked, handler: Dispatcher.DispatchHandler): boolean => {
       const abort = (error: Error): void => handler.onResponseError?.(control, error)
       const control = { abort } as unknown as Dispatcher.DispatchController
       const end = (status: number | null, type = 'text/plain'): void => {
@@ -59,21 +68,23 @@ describe('the stream for messages that belong to no request', () => {
         handler.onResponseStart?.(control, status, { 'content-type': type })
         if (method === 'POST') handler.onResponseEnd?.(control, {})
       }
-      sent.push({ method, end })
+      const say = (text: string): void => handler.onResponseData?.(control, Buffer.from(text))
+      sent.push({ method, headers, end, say })
       handler.onRequestStart?.(control, {})
       return true
     }
     let gaps = 0
+    const oversized: unknown[] = []
     const dispatcher = { dispatch } as unknown as Dispatcher
     const channel = createHttpChannel(
       { url: 'http://s/mcp', headers: {}, connect: () => Promise.resolve(dispatcher), authorization: null },
-      { ...handlers, onGap: () => gaps++ },
+      { ...handlers, onGap: () => gaps++, onOversize: (...what) => oversized.push(what) },
       { maxResponseBytes: 1_000 },
     )
     await channel.open()
     channel.established('2025-11-25', false)
     channel.notify('{}', 'notifications/initialized')
-    return { sent, gaps: () => gaps }
+    return { sent, oversized, gaps: () => gaps }
   }
 
   it.each([null, 429, 500, 503])('is asked for until it is there, if the first answer is %s', async (first) => {
@@ -104,5 +115,19 @@ describe('the stream for messages that belong to no request', () => {
     const { sent } = await session()
     sent[0]?.end(null)
     expect(sent.map(({ method }) => method)).toEqual(['POST', 'GET'])
+  })
+
+  it('is asked for anew after a message over the limit, which is no call’s answer and does not come again', async () => {
+    const { sent, gaps, oversized } = await session()
+    sent[0]?.end(202)
+    sent[1]?.end(200, 'text/event-stream')
+    sent[1]?.say('id: e1\ndata: {}\n\n')
+    sent[1]?.say(`id: e2\ndata: ${'x'.repeat(2_000)}`)
+    vi.advanceTimersByTime(1_000)
+    expect(oversized).toEqual([])
+    expect(sent.at(-1)).toMatchObject({ method: 'GET' })
+    expect(sent.at(-1)?.headers).not.toHaveProperty('last-event-id')
+    sent.at(-1)?.end(200, 'text/event-stream')
+    expect([sent.length, gaps()]).toEqual([3, 1])
   })
 })
