@@ -96,6 +96,8 @@ export function createInstance(options: InstanceOptions): Instance {
   /** Those of them that the server has agreed to tell of. */
   let heard: ReadonlySet<string> = new Set()
   let stopListen: CancelCall | null = null
+  /** Subscriptions that the newest stands in for, as soon as it is there. */
+  const replaced: CancelCall[] = []
   /** The number of the subscription that counts. */
   let listens = 0
 
@@ -205,7 +207,7 @@ export function createInstance(options: InstanceOptions): Instance {
 
   /** One subscription for all that is wanted. A new one replaces it once it is acknowledged, so that nothing falls between. */
   function listen(attempt = 0, isAgain = false): void {
-    const replaced = stopListen
+    if (stopListen !== null) replaced.push(stopListen)
     stopListen = null
     const waiting = awaitsListen ?? []
     awaitsListen = null
@@ -223,12 +225,16 @@ export function createInstance(options: InstanceOptions): Instance {
     }
     const wanted = tasks
     if (closed || Object.keys(filter).length === 0) {
-      replaced?.('nothing to listen for')
+      stopReplaced()
       settled()
       return
     }
     const startedAt = performance.now()
     const mine = ++listens
+    const standIn = (): void => {
+      if (mine === listens) stopReplaced()
+    }
+    setTimeout(standIn, ACKNOWLEDGED_MS).unref()
     const stop = connection.call({
       method: 'subscriptions/listen',
       params: { notifications: filter },
@@ -244,7 +250,7 @@ export function createInstance(options: InstanceOptions): Instance {
       notify: (method, params) => {
         if (method !== 'notifications/subscriptions/acknowledged') onNotification(method, params)
         else {
-          replaced?.('subscriptions changed')
+          standIn()
           settled()
           const before: ReadonlySet<string> = isAgain ? new Set() : heard
           heard = wanted
@@ -254,7 +260,7 @@ export function createInstance(options: InstanceOptions): Instance {
       },
       ask: () => Promise.reject(new McpError(rpc.noOwner, 'A subscription has nobody to ask')),
       finish: (reply) => {
-        replaced?.('subscriptions changed')
+        standIn()
         settled()
         if (closed || mine !== listens) return
         listens++
@@ -269,6 +275,10 @@ export function createInstance(options: InstanceOptions): Instance {
     })
     // It can have ended before it was begun: what cannot be sent fails at once.
     if (mine === listens) stopListen = stop
+  }
+
+  function stopReplaced(): void {
+    for (const stop of replaced.splice(0)) stop('subscriptions changed')
   }
 
   /** How a task stands: what became of it before it was listened to was not heard. */

@@ -143,4 +143,28 @@ describe('the subscription to what a modern server tells', () => {
     vi.advanceTimersByTime(1_000)
     expect(listens()).toBe(3)
   })
+
+  it.each(['is acknowledged', 'is never acknowledged'])(
+    'that %s leaves none of those open that it replaced',
+    async (how) => {
+      const { upstream, server, until } = memoryUpstream()
+      server.results['server/discover'] = {
+        resultType: 'complete',
+        supportedVersions: ['2026-07-28'],
+        capabilities: { tools: { listChanged: true } },
+      }
+      server.silent.add('subscriptions/listen')
+      upstream.start()
+      await until('running')
+      const { handlers, sent } = server.connections[0]!
+      for (let turns = 0; !sent.includes('subscriptions/listen') && turns < 50; turns++) await turn()
+      for (const task of ['a', 'b', 'c']) upstream.setTasks(new Set([task]))
+      expect(upstream.instance?.connection.inFlight).toBe(4)
+      const method = 'notifications/subscriptions/acknowledged'
+      if (how === 'is acknowledged') handlers.onMessage({ jsonrpc: '2.0', method, params: {} }, sent.length)
+      else vi.advanceTimersByTime(2_000)
+      await vi.waitUntil(() => (upstream.instance?.connection.inFlight ?? 0) <= 1)
+      expect(upstream.instance?.connection.inFlight).toBe(1)
+    },
+  )
 })
