@@ -73,6 +73,11 @@ export function createQuestions<Entry extends Asked>(options: QuestionsOptions<E
       options.answer(id, { result: { roots: options.roots } })
       return
     }
+    if (open.has(id)) {
+      const message = `The request ${JSON.stringify(id)} waits for its answer already`
+      options.answer(id, { error: { code: rpc.invalidRequest, message } })
+      return
+    }
     const controller = new AbortController()
     const { signal } = controller
     const question: Question = {

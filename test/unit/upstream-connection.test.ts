@@ -266,6 +266,19 @@ it('a server that asks without end is answered with an error, and its call goes 
   expect(call.replies).toHaveLength(1)
 })
 
+it('a question under an id that waits already is refused, and the first can still be taken back', async () => {
+  const script = await legacy()
+  const call = recordedCall()
+  script.connection.call(call)
+  for (let n = 0; n < 3; n++) script.last().say({ id: 'q', method: 'elicitation/create', params: { message: '?' } })
+  expect(call.asked).toHaveLength(1)
+  expect(script.last().answered.map(({ id, error }) => [id, error?.code])).toEqual(
+    Array(2).fill(['q', rpc.invalidRequest]),
+  )
+  script.last().say({ method: 'notifications/cancelled', params: { requestId: 'q' } })
+  expect(call.asked[0]?.signal.aborted).toBe(true)
+})
+
 describe('a call of a legacy client to a modern server', () => {
   const inputRequired = (more: object): { result: unknown } => ({
     result: {
