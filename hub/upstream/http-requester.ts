@@ -87,6 +87,11 @@ export function createHttpRequester({ url, headers, connect, authorization }: Ht
       { origin, path: at.path, method: request.method, headers: sent, body: request.body ?? null },
       {
         onRequestStart: (controller, context) => {
+          // It waited for its connection meanwhile.
+          if (closed) {
+            controller.abort(new Error('closed'))
+            return
+          }
           inFlight.add(id, controller)
           handler.onRequestStart?.(controller, context)
         },

@@ -51,6 +51,22 @@ it('aborts what is in flight when it closes, and nothing that has ended', async 
   expect(controllers.map(({ aborted }) => aborted())).toEqual([true, false, true])
 })
 
+it('aborts what still waited for its connection when it was closed', async () => {
+  const { dispatcher, handlers } = fakeNetwork()
+  const requester = createHttpRequester({
+    url: 'http://127.0.0.1/mcp',
+    headers: {},
+    connect: () => Promise.resolve(dispatcher),
+    authorization: null,
+  })
+  await requester.open()
+  requester.send({ method: 'POST', headers: {} }, handler)
+  requester.close()
+  const { control, aborted } = controller(0)
+  handlers[0]?.onRequestStart?.(control, {})
+  expect(aborted()).toBe(true)
+})
+
 it('lets the collector of young objects have every request that has ended', async () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void
