@@ -58,7 +58,7 @@ it('Windows’ list is read, also of a single process', () => {
   const expected: ProcessInfo = { pid: 4, parent: 0, group: 4, startedAt: '133', rssBytes: 8_192, cpuMs: 10 }
   expect(parseCim(one)).toEqual([expected])
   expect(parseCim(`[${one},${one}]`)).toEqual([expected, expected])
-  expect(parseCim('')).toEqual([])
+  for (const none of ['', '[{"ProcessId":1', 'The term is not recognized']) expect(parseCim(none)).toEqual([])
 })
 
 it('descendants are found at any depth, but not a stranger whose parent’s pid was used again', () => {

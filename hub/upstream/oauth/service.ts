@@ -110,13 +110,13 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
     needing: () => accounts?.needing() ?? [],
     serve: (request, response, path) => {
       if (!path.startsWith('/oauth/')) return false
-      void Promise.all([open(), import('./callback.ts')]).then(
-        ([opened, { serveOAuth }]) => serveOAuth(request, response, path, opened, options.baseUrl()),
-        (error: unknown) => {
+      Promise.all([open(), import('./callback.ts')])
+        .then(([opened, { serveOAuth }]) => serveOAuth(request, response, path, opened, options.baseUrl()))
+        .catch((error: unknown) => {
           options.log('error', 'A sign-in cannot be answered', { error: String(error) })
-          response.writeHead(500).end()
-        },
-      )
+          if (!response.headersSent) response.writeHead(500)
+          response.end()
+        })
       return true
     },
     close: () => {

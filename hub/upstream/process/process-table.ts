@@ -196,9 +196,18 @@ const windowsTable: ProcessTable = {
   marked: () => Promise.resolve([]),
 }
 
+/** Null for what is none: cut off at the time limit, or a notice of a policy. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return null
+  }
+}
+
 export function parseCim(text: string): ProcessInfo[] {
-  if (text.trim() === '') return []
-  const parsed = JSON.parse(text) as Record<string, number | null>[] | Record<string, number | null>
+  const parsed = jsonOf(text) as Record<string, number | null>[] | Record<string, number | null> | null
+  if (parsed === null) return []
   return (Array.isArray(parsed) ? parsed : [parsed]).map((one) => ({
     pid: one['ProcessId'] ?? 0,
     parent: one['ParentProcessId'] ?? 0,
