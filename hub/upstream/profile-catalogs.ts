@@ -60,7 +60,8 @@ export function createProfileCatalogs({ connection, plain, warn, onFound }: Prof
   }
 
   async function again(profile: string, entry: Known, kinds: readonly ListKind[]): Promise<boolean> {
-    const before = entry.catalog
+    // Where it is being read for the first time, that may have been before the change.
+    const before = entry.catalog ?? (await entry.reading.catch(() => null))
     if (before === null) return false
     try {
       entry.catalog = await read(profile, kinds, before)
