@@ -1,4 +1,4 @@
-import { Reply, rpc } from '../gateway/json-rpc.ts'
+import { Reply, rpc, toRpcError } from '../gateway/json-rpc.ts'
 import type { Call, CancelCall } from '../gateway/call.ts'
 import type { Clock } from '../clock.ts'
 
@@ -41,7 +41,12 @@ export function createCallQueue(options: CallQueueOptions): CallQueue {
 
   function start(entry: Waiting): void {
     entry.done = true
-    entry.cancel = entry.launch()
+    try {
+      entry.cancel = entry.launch()
+    } catch (error) {
+      // Its turn comes in the course of another call, or of what the server says: e.g. it is nested too deep to be written.
+      entry.call.finish(Reply.error(toRpcError(error)))
+    }
   }
 
   function sweep(): void {

@@ -87,3 +87,15 @@ it('when the server goes away every call that waits decides anew', () => {
   queue.flush()
   expect(running).toEqual(['a', 'b', 'c', 'd'])
 })
+
+it('a call that cannot be written when its turn comes fails, and the next one goes', () => {
+  const { running, replies, queue, admit, end } = setUp()
+  for (const name of ['a', 'b']) admit(name)
+  queue.admit({ finish: (reply: Reply) => (replies['c'] = reply) } as unknown as Call, () => {
+    throw new RangeError('Maximum call stack size exceeded')
+  })
+  admit('d')
+  end('a')
+  expect(replies['c']?.message.error?.message).toContain('call stack')
+  expect(running).toEqual(['b', 'd'])
+})
