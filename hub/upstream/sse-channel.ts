@@ -1,14 +1,15 @@
 import { StringDecoder } from 'node:string_decoder'
-import { createParser } from 'eventsource-parser'
 import type { Dispatcher } from 'undici'
 import { parseExactly } from '../contract/exact-json.ts'
 import type { Reason } from '../contract/index.ts'
 import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.ts'
 import { say, told } from '../say.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
+import { createEventReader } from './event-reader.ts'
 import { bodyText, failureReason, statusReason } from './http-failures.ts'
 import type { HttpOptions } from './http-channel.ts'
 import { createHttpRequester, type HttpTarget } from './http-requester.ts'
+import { tellOversize } from './message-ends.ts'
 import { isMessage } from './unasked-stream.ts'
 
 /** HTTP+SSE of 2024-11-05: one stream brings everything; messages are posted to the address that it names first. */
@@ -56,7 +57,8 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
         if (messages === null) reject(new UpstreamFailure(reason))
         else if (!closed) handlers.onClose(reason)
       }
-      const parser = createParser({
+      const feed = createEventReader({
+        maxSize: options.maxResponseBytes,
         onEvent: (event) => {
           if (event.event !== 'endpoint') {
             if (isMessage(event)) receive(event.data)
@@ -87,12 +89,10 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
           messages = address
           resolve()
         },
-        onError: ({ type }) => {
-          if (type !== 'max-buffer-size-exceeded') return
-          handlers.onOversize(null, 'limits.maxResponseBytes', options.maxResponseBytes)
-          parser.reset()
+        onOverflow: (head, tail) => {
+          const limit = { setting: 'limits.maxResponseBytes', bytes: options.maxResponseBytes }
+          tellOversize({ head, tail }, limit, handlers, answer)
         },
-        maxBufferSize: options.maxResponseBytes,
       })
       requester.send(
         { method: 'GET', headers: { accept: 'text/event-stream' } },
@@ -100,7 +100,7 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
           onRequestStart: (controller) => (stream = controller),
           onResponseStart: (_controller, statusCode) => (status = statusCode),
           onResponseData: (_controller, chunk) => {
-            if (status === 200) parser.feed(decoder.write(chunk))
+            if (status === 200) feed(decoder.write(chunk))
             else body += bodyText(chunk)
           },
           onResponseEnd: () => {
@@ -146,6 +146,10 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
     )
   }
 
+  function answer(text: string): void {
+    post(text, (message) => handlers.onLog('hub', 'warn', `An answer could not be delivered: ${message}`))
+  }
+
   return {
     pid: null,
     get openStreams() {
@@ -157,8 +161,7 @@ export function createSseChannel(target: HttpTarget, handlers: ChannelHandlers, 
       post(text, (message, reason) => handlers.onFailure(hop, { code: rpc.serverUnavailable, message }, false, reason)),
     notify: (text, method) =>
       post(text, (message) => handlers.onLog('hub', 'warn', `${method} could not be delivered: ${message}`)),
-    answer: (_id, text) =>
-      post(text, (message) => handlers.onLog('hub', 'warn', `An answer could not be delivered: ${message}`)),
+    answer: (_id, text) => answer(text),
     abort: () => false,
     established: () => undefined,
     resetSession: () => undefined,

@@ -7,6 +7,7 @@ import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.t
 import { say, told } from '../say.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import { createLineReader } from './line-reader.ts'
+import { ENVELOPE, readEnds, tellOversize } from './message-ends.ts'
 import { exitReason, spawnReason } from './process/exit-reason.ts'
 import { prepareCommand, type StdioCommand } from './process/prepare-command.ts'
 import { readStderr } from './process/stderr-reader.ts'
@@ -34,8 +35,6 @@ const MAX_UNREAD_BYTES = 64 * 1_048_576
 const MAX_GARBAGE = 100
 const GARBAGE_PAUSE_MS = 250
 const SHOWN_GARBAGE = 300
-/** So much of either end of a line holds its envelope. */
-const ENVELOPE = 128
 /** How answers begin: with their envelope, or with what they bring. */
 const ENVELOPE_FIRST = [Buffer.from('{"jsonrpc":"2.0","id":')]
 const BEGINNINGS = [...ENVELOPE_FIRST, ...['{"result":', '{"error":'].map((text) => Buffer.from(text))]
@@ -90,8 +89,9 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
     if (parsed === undefined) {
       onGarbage(`Not a JSON-RPC message on stdout: ${line.subarray(0, SHOWN_GARBAGE).toString()}`)
       const last = lastReply(line)
-      const hop = idAtHead(line.subarray(0, ENVELOPE)) ?? (last === null ? idAtTail(line.subarray(-ENVELOPE)) : null)
-      if (hop !== null && hop !== last?.hopId) handlers.onReply(hop, notJson(), begunAt)
+      const tail = last === null ? line.subarray(-ENVELOPE).toString() : ''
+      const { kind, id } = readEnds(line.subarray(0, ENVELOPE).toString(), tail)
+      if (kind === 'answer' && typeof id === 'number' && id !== last?.hopId) handlers.onReply(id, notJson(), begunAt)
       if (last !== null) handlers.onReply(last.hopId as number, last, begunAt)
       return
     }
@@ -121,9 +121,9 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
     child?.stdout.resume()
   }
 
-  /** A line over the limit is not kept; the call that it answers is told so, when its id stands at either end. */
   function onOverflow(head: Buffer, tail: Buffer): void {
-    handlers.onOversize(idAtHead(head) ?? idAtTail(tail), 'limits.maxStdioLineBytes', options.maxLineBytes)
+    const limit = { setting: 'limits.maxStdioLineBytes', bytes: options.maxLineBytes }
+    tellOversize({ head: head.toString(), tail: tail.toString() }, limit, handlers, write)
   }
 
   async function open(): Promise<void> {
@@ -257,27 +257,6 @@ function lastReply(line: Buffer): Reply | null {
   } catch {
     return null
   }
-}
-
-/** What stands beside a result or an error, as it is usually written, and as some write it that sort their keys. */
-const USUAL = String.raw`"jsonrpc":\s*"2\.0",\s*"id":\s*(\d+)`
-const SORTED = String.raw`"id":\s*(\d+),\s*"jsonrpc":\s*"2\.0"`
-const AT_HEAD = new RegExp(String.raw`^\s*\{\s*(?:${USUAL}|${SORTED}),`)
-const AT_TAIL = new RegExp(String.raw`(?:${USUAL}|${SORTED})\s*\}\s*$`)
-
-/** The id of an answer of which only the beginning is known. */
-function idAtHead(head: Buffer): number | null {
-  return idIn(AT_HEAD.exec(head.toString('latin1')))
-}
-
-/** The same of its end. */
-function idAtTail(tail: Buffer): number | null {
-  return idIn(AT_TAIL.exec(tail.toString('latin1')))
-}
-
-function idIn(found: RegExpExecArray | null): number | null {
-  const id = found?.[1] ?? found?.[2]
-  return id === undefined ? null : Number(id)
 }
 
 const stoppedReason: Reason = told({

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { limitsSchema, type Limits } from '../../hub/contract/index.ts'
@@ -327,6 +328,49 @@ describe('a limit of system.json holds and its error names it:', () => {
     expect(line.error?.message).toContain('60000 bytes (limits.maxStdioLineBytes)')
     expect(answer.error?.message).toContain('30000 bytes (limits.maxResponseBytes)')
     expect(textOf(fine)).toHaveLength(20_000)
+  })
+
+  it('maxResponseBytes on HTTP+SSE: the call concerned fails at once, the others go on', async () => {
+    let stream: ServerResponse | null = null
+    const waiting: unknown[] = []
+    const tools = ['slow', 'head', 'tail'].map((name) => ({ name, inputSchema: { type: 'object' } }))
+    const server = await startScripted((asked) => {
+      if (asked.message === null) {
+        stream = asked.response
+        openStream(stream)
+        stream.write('event: endpoint\ndata: /messages\n\n')
+        return
+      }
+      asked.response.writeHead(202).end()
+      const { id, method, params } = asked.message
+      const result = { content: [{ type: 'text', text: 'x'.repeat(100_000) }] }
+      if (id === undefined || stream === null) return
+      if (method === 'initialize')
+        sendEvent(stream, {
+          jsonrpc: '2.0',
+          id,
+          result: {
+            protocolVersion: '2025-11-25',
+            capabilities: { tools: {} },
+            serverInfo: { name: 's', version: '1' },
+          },
+        })
+      else if (method === 'tools/list') sendEvent(stream, { jsonrpc: '2.0', id, result: { tools } })
+      else if (params?.['name'] === 'slow') waiting.push(id)
+      else if (params?.['name'] === 'head') sendEvent(stream, { jsonrpc: '2.0', id, result })
+      else sendEvent(stream, { result, jsonrpc: '2.0', id })
+      if (params?.['name'] === 'tail') sendEvent(stream, { jsonrpc: '2.0', id: waiting[0], result: { content: [] } })
+    })
+    opened.push(server.close)
+    const hub = await hubWith({ maxResponseBytes: 30_000 }, { s: { type: 'sse', url: server.url } })
+    const client = modern(hub, '/mcp/s')
+    const held = client.request('tools/call', { name: 'slow' })
+    await waitFor(() => waiting.length > 0)
+    for (const name of ['head', 'tail'])
+      expect((await client.request('tools/call', { name })).error?.message).toContain(
+        '30000 bytes (limits.maxResponseBytes)',
+      )
+    expect((await held).result).toMatchObject({ content: [] })
   })
 
   it('maxBufferedBytesPerReader: a client that does not read is cut off, and the log says so', async () => {
