@@ -1,4 +1,5 @@
-import { rpc, type JsonRpcId } from '../gateway/json-rpc.ts'
+import { parseExactly } from '../contract/exact-json.ts'
+import { Reply, isObject, rpc, type JsonRpcId } from '../gateway/json-rpc.ts'
 import type { ChannelHandlers } from './channel.ts'
 
 /** So much of either end of a message holds its envelope. */
@@ -42,4 +43,37 @@ export function tellOversize(
   const message = `A message of the server is larger than ${limit.bytes} bytes (${limit.setting})`
   handlers.onLog('hub', 'error', message)
   if (id !== null) answer(JSON.stringify({ jsonrpc: '2.0', id, error: { code: rpc.limitExceeded, message } }))
+}
+
+/**
+ * Answers the calls that a line is for which is no JSON: the one whose answer was cut off is told so, and one whose answer
+ * stands whole behind that, or behind other text, gets it. `beginnings` are those that answers have.
+ */
+export function tellGarbled(
+  line: Buffer,
+  beginnings: readonly Buffer[],
+  handlers: Pick<ChannelHandlers, 'onReply'>,
+  begunAt: number | undefined,
+): void {
+  const last = lastReply(line, beginnings)
+  const tail = last === null ? line.subarray(-ENVELOPE).toString() : ''
+  const { kind, id } = readEnds(line.subarray(0, ENVELOPE).toString(), tail)
+  if (kind === 'answer' && typeof id === 'number' && id !== last?.hopId) {
+    const message = 'The server answered something that is not JSON; its log has it'
+    handlers.onReply(id, Reply.error({ code: rpc.internalError, message }), begunAt)
+  }
+  if (last !== null) handlers.onReply(last.hopId as number, last, begunAt)
+}
+
+/** The answer at the end of a line on which something else stands before it: half of another one, or text without a break. */
+function lastReply(line: Buffer, beginnings: readonly Buffer[]): Reply | null {
+  const at = Math.max(...beginnings.map((beginning) => line.lastIndexOf(beginning)))
+  if (at <= 0) return null
+  try {
+    const message: unknown = parseExactly(line.toString('utf8', at))
+    if (!isObject(message) || typeof message['id'] !== 'number' || message['method'] !== undefined) return null
+    return Reply.fromMessage(message, message['id'])
+  } catch {
+    return null
+  }
 }

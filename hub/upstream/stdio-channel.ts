@@ -7,7 +7,6 @@ import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.t
 import { say, told } from '../say.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import { createLineReader } from './line-reader.ts'
-import { ENVELOPE, readEnds, tellOversize } from './message-ends.ts'
 import { exitReason, spawnReason } from './process/exit-reason.ts'
 import { prepareCommand, type StdioCommand } from './process/prepare-command.ts'
 import { readStderr } from './process/stderr-reader.ts'
@@ -88,11 +87,7 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
     }
     if (parsed === undefined) {
       onGarbage(`Not a JSON-RPC message on stdout: ${line.subarray(0, SHOWN_GARBAGE).toString()}`)
-      const last = lastReply(line)
-      const tail = last === null ? line.subarray(-ENVELOPE).toString() : ''
-      const { kind, id } = readEnds(line.subarray(0, ENVELOPE).toString(), tail)
-      if (kind === 'answer' && typeof id === 'number' && id !== last?.hopId) handlers.onReply(id, notJson(), begunAt)
-      if (last !== null) handlers.onReply(last.hopId as number, last, begunAt)
+      withEnds(({ tellGarbled }) => tellGarbled(line, BEGINNINGS, handlers, begunAt))
       return
     }
     if (!isUtf8(line)) handlers.onLog('hub', 'warn', 'Bytes that are no UTF-8 on stdout; U+FFFD stands for them')
@@ -123,7 +118,15 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
 
   function onOverflow(head: Buffer, tail: Buffer): void {
     const limit = { setting: 'limits.maxStdioLineBytes', bytes: options.maxLineBytes }
-    tellOversize({ head: head.toString(), tail: tail.toString() }, limit, handlers, write)
+    const ends = { head: head.toString(), tail: tail.toString() }
+    withEnds(({ tellOversize }) => tellOversize(ends, limit, handlers, write))
+  }
+
+  /** Loaded with the first line that is out of order; where that fails, its call waits for its time to run out. */
+  function withEnds(use: (loaded: typeof import('./message-ends.ts')) => void): void {
+    import('./message-ends.ts')
+      .then(use)
+      .catch((error: unknown) => handlers.onLog('hub', 'warn', `A line could not be looked at: ${String(error)}`))
   }
 
   async function open(): Promise<void> {
@@ -236,27 +239,6 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
 /** Objects and arrays are all that a message can be. */
 function isLikeJson(line: Buffer): boolean {
   return /^\s*(?:[[{]|$)/.test(line.toString('latin1', 0, 64))
-}
-
-/** The call need not wait for another answer. */
-function notJson(): Reply {
-  return Reply.error({
-    code: rpc.internalError,
-    message: 'The server answered something that is not JSON; its log has it',
-  })
-}
-
-/** The answer at the end of a line on which something else stands before it: half of another one, or text without a break. */
-function lastReply(line: Buffer): Reply | null {
-  const at = Math.max(...BEGINNINGS.map((beginning) => line.lastIndexOf(beginning)))
-  if (at <= 0) return null
-  try {
-    const message: unknown = parseExactly(line.toString('utf8', at))
-    if (!isObject(message) || typeof message['id'] !== 'number' || message['method'] !== undefined) return null
-    return Reply.fromMessage(message, message['id'])
-  } catch {
-    return null
-  }
 }
 
 const stoppedReason: Reason = told({

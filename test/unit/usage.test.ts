@@ -2,7 +2,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { HubOptions, Reason, Usage } from '../../hub/contract/index.ts'
 import type { ProcessInfo } from '../../hub/upstream/process/process-table.ts'
-import { createUsageMonitor, judge, membersOf, type Excess } from '../../hub/upstream/process/usage.ts'
+import { judge, membersOf, type Excess } from '../../hub/upstream/process/usage-figures.ts'
+import { createUsageMonitor } from '../../hub/upstream/process/usage.ts'
 import { fakeClock } from '../fixtures/clock.ts'
 
 const MB = 1_048_576
