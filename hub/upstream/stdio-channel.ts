@@ -7,6 +7,7 @@ import { Reply, isObject, rpc, type JsonRpcMessage } from '../gateway/json-rpc.t
 import { say, told } from '../say.ts'
 import { UpstreamFailure, type Channel, type ChannelHandlers } from './channel.ts'
 import { createLineReader } from './line-reader.ts'
+import type * as MessageEnds from './message-ends.ts'
 import { exitReason, spawnReason } from './process/exit-reason.ts'
 import { prepareCommand, type StdioCommand } from './process/prepare-command.ts'
 import { readStderr } from './process/stderr-reader.ts'
@@ -123,7 +124,7 @@ export function createStdioChannel(handlers: ChannelHandlers, options: StdioOpti
   }
 
   /** Loaded with the first line that is out of order; where that fails, its call waits for its time to run out. */
-  function withEnds(use: (loaded: typeof import('./message-ends.ts')) => void): void {
+  function withEnds(use: (loaded: typeof MessageEnds) => void): void {
     import('./message-ends.ts')
       .then(use)
       .catch((error: unknown) => handlers.onLog('hub', 'warn', `A line could not be looked at: ${String(error)}`))
