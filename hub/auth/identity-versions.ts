@@ -24,10 +24,16 @@ const formattingOptions = { tabSize: 2, insertSpaces: true, eol: '\n' }
 export function keptVersions(text: string | null): Kept[] {
   if (text === null || text === '') return []
   try {
-    return (JSON.parse(text) as { versions: Kept[] }).versions
+    const { versions } = JSON.parse(text) as { versions?: unknown }
+    return Array.isArray(versions) && versions.every(isKept) ? versions : []
   } catch {
     return []
   }
+}
+
+function isKept(version: unknown): version is Kept {
+  const { id, at, text } = (version ?? {}) as Partial<Kept>
+  return Number.isSafeInteger(id) && typeof at === 'number' && typeof text === 'string'
 }
 
 /** The versions with one more, that of `text`; before the first one comes what was there until now. */

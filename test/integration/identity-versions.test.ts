@@ -1,6 +1,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { keptVersions } from '../../hub/auth/identity-versions.ts'
 import type { IdentityChange, IdentityVersion } from '../../hub/contract/index.ts'
 import { startHub, TOKEN, VIEWER_TOKEN, type TestHub } from '../fixtures/hub.ts'
 import { addKey, ask, login, PASSWORD, person } from '../fixtures/people.ts'
@@ -19,6 +20,10 @@ const differences = async (id: number): Promise<IdentityChange[]> =>
 const restore = (id: number) => ask(hub, `POST ${ROUTE}/${id}/restore`, { token: TOKEN, body: {} })
 
 describe('versions of users and keys', () => {
+  it.each(['', 'x', 'null', '{}', '[]', '{"versions":[{}]}'])('are none in a file that holds %j', (text) => {
+    expect(keptVersions(text)).toEqual([])
+  })
+
   it('tell who did what to whom, and no hash', async () => {
     expect(await versions()).toEqual([])
     await ask(hub, 'POST /api/users', { token: TOKEN, body: { name: 'bob', role: 'user', password: PASSWORD } })
