@@ -9,7 +9,6 @@ import { memoryLimiter } from './memory-limiter.ts'
 const SCHEMA = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
-  PRAGMA busy_timeout = 5000;
   CREATE TABLE IF NOT EXISTS sessions (
     id TEXT PRIMARY KEY, user TEXT NOT NULL, stamp TEXT NOT NULL, secret TEXT NOT NULL, generation INTEGER NOT NULL,
     createdAt INTEGER NOT NULL, usedAt INTEGER NOT NULL, idleEndsAt INTEGER NOT NULL, endsAt INTEGER NOT NULL,
@@ -88,7 +87,8 @@ export function openLocalCluster(file: string, options: LocalClusterOptions = {}
 }
 
 function openFile(file: string): DatabaseSync {
-  const db = new DatabaseSync(file)
+  // Before the first statement: to turn on the log, too, needs the file for a moment, which another hub may have.
+  const db = new DatabaseSync(file, { timeout: 5_000 })
   try {
     db.exec(SCHEMA)
     const answer = String(db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'])
