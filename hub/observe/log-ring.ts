@@ -1,3 +1,4 @@
+import { steadyNow } from '../clock.ts'
 import type { LogLine } from '../contract/index.ts'
 import type { Redactor } from './redactor.ts'
 
@@ -19,14 +20,16 @@ export function createLogRing(options: {
   redactor: Redactor
   onLines: (lines: LogLine[]) => void
   now?: () => number
+  steady?: () => number
 }): LogRing {
-  const now = options.now ?? Date.now
+  const { now = Date.now, steady = steadyNow } = options
   const ring: LogLine[] = []
   /** Greater than any of an earlier run, so that lines of both stay in order. */
   let seq = now() * 1_000
   let fresh: LogLine[] = []
   let timer: NodeJS.Timeout | null = null
-  let second = 0
+  /** By the time that passes: a clock that is set back must not silence a server until it has caught up. */
+  let second = -Infinity
   let inSecond = 0
   let dropped = 0
 
@@ -47,9 +50,10 @@ export function createLogRing(options: {
   return {
     add(stream, level, text) {
       const at = now()
-      if (at - second >= 1_000) {
+      const passed = steady()
+      if (passed - second >= 1_000) {
         if (dropped > 0) push(at, 'hub', 'warn', `${dropped} lines were left out of the log`)
-        second = at
+        second = passed
         inSecond = dropped = 0
       }
       for (const part of text.split('\n')) {

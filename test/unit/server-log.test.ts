@@ -83,13 +83,15 @@ describe('the log of a server', () => {
   })
 
   it('keeps so many lines a second, and says how many it left out', () => {
-    let now = 1_000_000
-    const log = createLogRing({ redactor, onLines: () => undefined, now: () => now })
+    let [now, steady] = [1_000_000_000, 0]
+    const log = createLogRing({ redactor, onLines: () => undefined, now: () => now, steady: () => steady })
     for (let index = 0; index < 1_500; index++) log.add('stderr', 'info', `flood ${index}`)
     expect(log.lines().at(-1)?.text).toBe('flood 999')
     // In memory are the newest of them; a server's log has the others on disk.
     expect(log.lines()).toHaveLength(500)
-    now += 1_000
+    // Somebody sets the clock back meanwhile.
+    now -= 3_600_000
+    steady += 1_000
     log.add('stderr', 'info', 'after')
     expect(
       log
