@@ -24,11 +24,6 @@ export interface PlainWriterOptions {
   viaStream: boolean
 }
 
-export interface PlainWriter extends LogWriter {
-  /** Whether something is on its way. */
-  busy: () => boolean
-}
-
 /** Writes without pino: the lines of a start, those of the desktop, and what a person reads on a terminal. */
 export function createPlainWriter({ file, redactor, onProblem, viaStream }: PlainWriterOptions): PlainWriter {
   let waiting: string[] = []

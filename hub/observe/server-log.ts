@@ -34,8 +34,16 @@ export function createServerLogs(options: { folder: string; redactor: Redactor }
 
   return {
     open: (name, onLines) => {
-      const log = createServerLog(name === '' ? null : fileOf(name), options.redactor, onLines)
-      if (name !== '') open.add(log)
+      const made = createServerLog(name === '' ? null : fileOf(name), options.redactor, onLines)
+      if (name === '') return made
+      const log: ServerLog = {
+        ...made,
+        remove: () => {
+          open.delete(log)
+          return made.remove()
+        },
+      }
+      open.add(log)
       return log
     },
     prune: async (names) => {

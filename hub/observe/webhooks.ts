@@ -10,6 +10,7 @@ const DOWN: Partial<Record<ServerState, WebhookEvent>> = { failed: 'server.faile
 /** One lockout is told once in so long a time, however often somebody tries meanwhile. */
 const LOCKOUT_MS = 60_000
 const MAX_LOCKOUTS = 1_000
+const MAX_TOOLS_TOLD = 10_000
 
 export interface WebhooksOptions extends Omit<WebhookSenderOptions, 'hooks'> {
   /** How a definition stands to what was approved. */
@@ -46,6 +47,13 @@ export function createWebhooks({ pinState, ...options }: WebhooksOptions): Webho
       createWebhookSender({ ...options, hooks: () => hooks }),
     )
     return sender
+  }
+
+  /** A server whose definitions are others each time must not fill the memory. */
+  function remember(told: Set<string>, key: string): void {
+    told.add(key)
+    const [oldest] = told
+    if (told.size > MAX_TOOLS_TOLD && oldest !== undefined) told.delete(oldest)
   }
 
   const any = (): boolean => Object.keys(hooks).length > 0
@@ -93,7 +101,7 @@ export function createWebhooks({ pinState, ...options }: WebhooksOptions): Webho
         if (state !== 'changed' && state !== 'held') return []
         const key = `${server}\n${String(tool['name'])}\n${definitionHash(tool)}`
         if (toolsTold.has(key)) return []
-        toolsTold.add(key)
+        remember(toolsTold, key)
         return [{ name: String(tool['name']), state }]
       })
       if (changed.length > 0) tell('tools.changed', { server, tools: changed })
