@@ -12,7 +12,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 // Whoever reads the answer may have seen enough of it: `mcp-hub … | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
-  stop.abort()
+  stop.abort(error)
 })
 
 process.exitCode = await runCli(process.argv.slice(2), {

@@ -35,12 +35,9 @@ export const auditExportCommand: Command = {
         ({ seq }) => seq,
       )
       const lines = exportLines(pages, format, auditColumns)
-      if (typeof values['out'] === 'string') await writeLines(path.resolve(values['out']), lines)
-      else
-        for await (const text of lines) {
-          if (io.signal.aborted) break
-          io.out(text)
-        }
+      const uncut = until(io.signal, lines)
+      if (typeof values['out'] === 'string') await writeLines(path.resolve(values['out']), uncut)
+      else for await (const text of uncut) io.out(text)
       return exitCodes.ok
     })
   },
@@ -108,6 +105,14 @@ async function openDatabase(url: string): Promise<AuditLog> {
       exitCodes.unavailable,
     )
   })
+}
+
+/** Half of a log must not look like all of it. */
+async function* until(signal: AbortSignal, lines: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const text of lines) {
+    signal.throwIfAborted()
+    yield text
+  }
 }
 
 /** Beside it and renamed, so that what was kept before stays until all of this is on the disk. */

@@ -14,6 +14,8 @@ export const exitCodes = {
   tookBack: 75,
   noPermission: 77,
   config: 78,
+  /** Ctrl-C, or a service manager, as shells tell it. */
+  interrupted: 130,
 } as const
 
 export interface Io {

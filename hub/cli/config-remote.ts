@@ -1,5 +1,7 @@
 import { access, mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { z } from 'zod'
 import { writeFileAtomic } from '../config/atomic-file.ts'
 import { leavesOf } from '../config/changes.ts'
 import { nested, portableServers, travels } from '../config/push/portable.ts'
@@ -37,6 +39,8 @@ const hubOptions: Readonly<Record<string, CommandOption>> = {
   json: { type: 'boolean', help: 'print the answer as JSON' },
 }
 const POLL_MS = 1_000
+/** For a hub that does not say what became of a push after it should have decided. */
+const PATIENCE_MS = 300_000
 /** Beside the configuration: what of each hub it was made from, so that nobody's change there is overwritten unseen. */
 const STATE_FILE = '.mcp-hub-push.json'
 
@@ -194,12 +198,20 @@ async function good(
   throw new CommandError([detail, ...lines].join('\n'), help, exitCode)
 }
 
-/** Waits until the hub has decided. It may be away for a moment: that is what its watch is for. */
+/**
+ * Waits until the hub has decided. It may be away for a moment: that is what its watch is for. Throws CommandError (69) when it
+ * has not said so long after that, and the reason of `io.signal`.
+ */
 async function decided(hub: RemoteHub, push: PushStatus, io: Io): Promise<PushStatus> {
   let current = push
   while (current.state === 'watching' || current.state === 'revert-failed') {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-    io.signal.throwIfAborted()
+    await delay(POLL_MS, undefined, { signal: io.signal })
+    if (Date.now() > current.until + PATIENCE_MS)
+      throw new CommandError(
+        `${hub.base.origin} does not say what became of the push.\n${describePush(current)}`,
+        'Ask again: mcp-hub config diff.',
+        exitCodes.unavailable,
+      )
     const answer = await askHub(hub, `GET /api/admin/config/pushes/${push.id}`, io).catch(() => null)
     const status = pushStatusSchema.safeParse(answer?.body)
     if (status.success) current = status.data
@@ -209,13 +221,24 @@ async function decided(hub: RemoteHub, push: PushStatus, io: Io): Promise<PushSt
   return current
 }
 
+/** Throws CommandError for a file that is none of ours: to push over what nobody has seen must be asked for. */
 async function readState(directory: string): Promise<Record<string, string>> {
-  const text = await readFile(path.join(directory, STATE_FILE), 'utf8').catch(() => '{}')
-  return JSON.parse(text) as Record<string, string>
+  const file = path.join(directory, STATE_FILE)
+  const text = await readFile(file, 'utf8').catch(() => '{}')
+  try {
+    return z.record(z.string(), z.string()).parse(JSON.parse(text))
+  } catch {
+    throw new CommandError(
+      `${file} is broken.`,
+      'Look at config diff, then delete that file or push with --force.',
+      exitCodes.data,
+    )
+  }
 }
 
 async function remember(directory: string, { base }: RemoteHub, etag: string): Promise<void> {
-  const state = { ...(await readState(directory)), [base.host]: etag }
+  const before = await readState(directory).catch(() => ({}))
+  const state = { ...before, [base.host]: etag }
   await writeFileAtomic(path.join(directory, STATE_FILE), `${JSON.stringify(state, null, 2)}\n`)
 }
 

@@ -52,7 +52,7 @@ export async function askHub(
   const [response] = (await once(sent, 'response').catch((error: unknown) => unreachable(hub, error))) as [
     IncomingMessage,
   ]
-  const answer = await text(response)
+  const answer = await text(response).catch((error: unknown) => unreachable(hub, error))
   socket?.destroy()
   return { status: response.statusCode ?? 0, body: parsed(answer) }
 }

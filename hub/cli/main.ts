@@ -16,6 +16,7 @@ import { diffCommand, pullCommand, pushCommand, rollbackCommand, verifyCommand }
 import { statusCommand } from './status.ts'
 import { userAddCommand, userListCommand, userPasswdCommand, userUnlockCommand } from './users.ts'
 import { BrokenFile } from '../faults.ts'
+import type { ErrorCode } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import {
   CommandError,
@@ -102,6 +103,8 @@ export async function runCli(args: string[], io: Io): Promise<number> {
     }
     return await command.run(values, io)
   } catch (error) {
+    if (io.signal.aborted && (error === io.signal.reason || (error as Error).name === 'AbortError'))
+      return endedBy(io.signal)
     if (error instanceof UsageError) {
       io.err(`${error.message}\n${usageLine(command)}\n`)
       return exitCodes.usage
@@ -116,13 +119,23 @@ export async function runCli(args: string[], io: Io): Promise<number> {
     }
     if (error instanceof HubError) {
       io.err([error.message, error.cure, ''].filter((line) => line !== undefined).join('\n'))
-      return error.code === 'HUB_INTERNAL' ? exitCodes.unavailable : exitCodes.cannotCreate
+      return codeOf(error.code)
     }
     io.err(
       `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nThis is a fault of MCP Hub. Please report it with the lines above.\n`,
     )
     return exitCodes.software
   }
+}
+
+/** Whoever reads the answer may have seen enough of it, which is no fault. */
+function endedBy({ reason }: AbortSignal): number {
+  return (reason as NodeJS.ErrnoException).code === 'EPIPE' ? exitCodes.ok : exitCodes.interrupted
+}
+
+function codeOf(code: ErrorCode): number {
+  if (['HUB_INTERNAL', 'HUB_STORE_UNAVAILABLE', 'HUB_BUSY'].includes(code)) return exitCodes.unavailable
+  return code === 'HUB_FORBIDDEN' ? exitCodes.noPermission : exitCodes.cannotCreate
 }
 
 function generalHelp(): string {

@@ -102,7 +102,7 @@ it('makes, lists and revokes keys', async () => {
 
 it('a key for a user may no more than the user, and only what its profiles show', async () => {
   const more = await run(['key', 'create', '--name', 'x', '--user', 'locked', '--permissions', 'users:manage'])
-  expect(more).toMatchObject({ code: 73, err: expect.stringContaining('users:manage') as string })
+  expect(more).toMatchObject({ code: 77, err: expect.stringContaining('users:manage') as string })
   const made = await run(['key', 'create', '--name', 'narrow', '--user', 'locked', '--profiles', 'dev'])
   const users = JSON.parse(await readFile(path.join(hub.configDir, 'users.json'), 'utf8')) as { keys: object[] }
   expect(made.code).toBe(0)
@@ -164,6 +164,7 @@ it('answers what was done while Redis is away, above all a password that was mad
     expect((await other.api('DELETE', `/api/keys/${id}`)).status).toBe(204)
     expect((await other.api('DELETE', '/api/users/ann')).status).toBe(204)
     // What only the store knows is refused as before.
+    expect((await run(['user', 'list'], '', env)).code).toBe(69)
     expect((await other.api('GET', '/api/users')).status).toBe(503)
   } finally {
     await other.close()

@@ -12,6 +12,7 @@ import { fixtureServer, startHub, TOKEN, type TestHub } from '../fixtures/hub.ts
 async function run(
   args: string[],
   env: Record<string, string> = {},
+  signal = new AbortController().signal,
 ): Promise<{ code: number; out: string; err: string }> {
   let [out, err] = ['', '']
   const code = await runCli(args, {
@@ -21,7 +22,7 @@ async function run(
     env,
     distDir: '/nowhere',
     version: '1.2.3',
-    signal: new AbortController().signal,
+    signal,
   })
   return { code, out, err }
 }
@@ -127,6 +128,11 @@ describe('audit and config reset', () => {
     expect((await run(['audit', 'export', '--format', 'csv', '--out', file], env)).code).toBe(0)
     expect(await readFile(file, 'utf8')).toMatch(/^seq,at,actor,.*,hash\r\n\d+,/)
     expect((await stat(file)).mode & 0o777).toBe(0o600)
+    // Half of it is no log.
+    const ended = await run(['audit', 'export', '--out', `${file}.half`], env, AbortSignal.abort())
+    expect(ended).toMatchObject({ code: 130, err: '' })
+    expect(await readdir(path.dirname(file))).not.toContain(`${path.basename(file)}.half`)
+    expect((await run(['audit', 'export'], env, AbortSignal.abort())).code).toBe(130)
     expect((await run(['audit', 'export', '--to', '2020-01-01T00:00:00Z'], env)).out).toBe('')
     expect((await run(['audit', 'verify'], env)).out).toMatch(
       /^Whole: \d+ entries, 1 to \d+\. The last hash is [0-9a-f]{64}\n$/,
