@@ -32,6 +32,9 @@ import { bodyOf, callerOf, changeBy, nameParam, queryOf, verbatim, type On } fro
 
 const DRY_RUN_MS = 60_000
 
+const serverNotFound = (name: string): HubError =>
+  new HubError('HUB_SERVER_NOT_FOUND', say`There is no server named ${name}`)
+
 /** `/api/servers`: the configured servers. Whatever can make the hub run a program needs servers:exec. */
 export function serverRoutes(
   on: On,
@@ -52,8 +55,7 @@ export function serverRoutes(
   /** What is beyond the caller's scope is not there for them. */
   function upstreamOf(request: Request, name = nameParam(request)): Upstream {
     const upstream = supervisor.upstreams.get(name)
-    if (upstream === undefined || !serverInScope(callerOf(request).scopes, name))
-      throw new HubError('HUB_SERVER_NOT_FOUND', say`There is no server named ${name}`)
+    if (upstream === undefined || !serverInScope(callerOf(request).scopes, name)) throw serverNotFound(name)
     return upstream
   }
 
@@ -72,7 +74,7 @@ export function serverRoutes(
     response.set('etag', detail.etag).json(detail)
   }
 
-  async function save(name: string, entry: ServerConfig | null, change: Change): Promise<void> {
+  async function save(name: string, entry: Parameters<ConfigStore['saveServer']>[1], change: Change): Promise<void> {
     await config.saveServer(name, entry, change)
     const { rename = name } = change
     if (rename !== name) await options.renamed(name, rename)
@@ -99,8 +101,12 @@ export function serverRoutes(
   async function setEnabled(request: Request, enabled: boolean): Promise<void> {
     const upstream = upstreamOf(request)
     if (isEnabled(upstream.config) === enabled) return
-    const { disabled: _disabled, enabled: _enabled, ...rest } = upstream.config
-    await save(upstream.name, { ...rest, hub: { ...upstream.config.hub, enabled } }, changeBy(request))
+    const entry = (present: ServerConfig | null): ServerConfig => {
+      if (present === null) throw serverNotFound(upstream.name)
+      const { disabled: _disabled, enabled: _enabled, ...rest } = present
+      return { ...rest, hub: { ...present.hub, enabled } }
+    }
+    await save(upstream.name, entry, changeBy(request))
   }
 
   on('GET /api/servers', (request, response) => {

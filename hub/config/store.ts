@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util'
-import { applyEdits, findNodeAtLocation, getNodeValue, modify, parse as parseJson, parseTree } from 'jsonc-parser'
 import type {
   ConfigTexts,
   Fault,
@@ -11,6 +10,7 @@ import type {
 } from '../contract/index.ts'
 import { HubError } from '../hub-error.ts'
 import { say, wordsFrom, type Words } from '../say.ts'
+import type * as Editor from './edited-text.ts'
 import type { Sources } from './interpolate.ts'
 import { emptyTexts, type Documents, type NewText, type ReadDocument } from './documents.ts'
 import { checkIfMatch } from './entity-tag.ts'
@@ -40,8 +40,12 @@ export interface ConfigStore {
   readonly texts: ConfigTexts
   /** Faults of the files as they are on disk; while there are any, the last good configuration is in force. */
   readonly faults: Fault[]
-  /** Adds, replaces or (with null) removes an entry. */
-  saveServer: (name: string, config: ServerConfig | null, change?: Change) => Promise<void>
+  /** Adds, replaces or (with null) removes an entry; a function makes it of the one that is there. */
+  saveServer: (
+    name: string,
+    config: ServerConfig | null | ((present: ServerConfig | null) => ServerConfig),
+    change?: Change,
+  ) => Promise<void>
   /** Adds, replaces or (with null) removes a profile. */
   saveProfile: (name: string, config: Profile | null, change?: Change) => Promise<void>
   /** Puts what `value` makes of what is at the path there; `undefined` removes it. */
@@ -54,7 +58,7 @@ export interface ConfigStore {
   onVersion: ((texts: ConfigTexts, by: string | null, reason: Words | null) => void) | null
   /** `system` is another than before, whoever changed it. */
   onSystem: (() => void) | null
-  /** Told of the documents that are others than before. */
+  /** Told of the documents that somebody else changed. */
   watch: (onChange: (changed: ReadonlySet<Name>) => void) => void
   dispose: () => Promise<void>
 }
@@ -75,7 +79,8 @@ const parseServers: Parse<ServersFile> = async (text, file) => {
 const parseProfiles: Parse<ProfilesFile> = async (text, file) =>
   (await import('./parse-profiles.ts')).parseProfilesFile(text, file)
 
-const formatting = { formattingOptions: { tabSize: 2, insertSpaces: true, eol: '\n' } }
+/** Loaded with the first change: who only reads carries no editor. */
+const editor = async (): Promise<typeof Editor> => import('./edited-text.ts')
 
 /**
  * Reads the configuration. `sources` give the values of references in system.json, `overrides` what goes before it. Documents
@@ -162,10 +167,11 @@ export async function openConfigStore(
   function edit<T>(
     name: Name,
     parse: Parse<T>,
-    change: (text: string, current: T) => string,
+    change: (text: string, current: T) => Promise<string>,
     { by = null, reason = null }: Change,
   ): Promise<void> {
     return alone(async () => {
+      const others = new Set<Name>()
       const place = documents.placeOf(name)
       for (let tries = 1; ; tries++) {
         const over = await documents.read(name)
@@ -177,14 +183,25 @@ export async function openConfigStore(
             cure: say`Correct the file first.`,
           })
         }
-        const text = change(before, current.value)
+        if (before !== seen.get(name)) others.add(name)
+        const text = await change(before, current.value)
         checkText(await parse(text, place))
         if ((over.ok && over.text === text) || (await write([{ name, text, over }], by, reason))) break
         if (tries === MAX_TRIES)
           throw new HubError('HUB_BUSY', say`${place} is changed by others all the time`, { retryAfterMs: 1_000 })
       }
-      await load(by, reason)
+      await loadAfterChange(by, reason, others)
     })
+  }
+
+  /** What we wrote is seen already, so what is another than before, others changed, and the watch will find nothing new in it. */
+  async function loadAfterChange(
+    by: string | null,
+    reason: Words | null,
+    others: Set<Name> = new Set(),
+  ): Promise<void> {
+    for (const name of await load(by, reason)) others.add(name)
+    if (others.size > 0) told?.(others)
   }
 
   /** Never rejects: what is in force stays in force while the documents cannot be reached; the watch tells of them again. */
@@ -246,7 +263,7 @@ export async function openConfigStore(
           retryAfterMs: 1_000,
         })
     }
-    await load(by, reason)
+    await loadAfterChange(by, reason)
   }
 
   const store: ConfigStore = {
@@ -274,9 +291,11 @@ export async function openConfigStore(
       edit(
         'servers',
         parseServers,
-        (before, { mcpServers }) => {
-          checkIfMatch(change.ifMatch, ownEntry(mcpServers, name))
-          return withEntry(before, 'mcpServers', name, config, change.rename)
+        async (before, { mcpServers }) => {
+          const present = ownEntry(mcpServers, name)
+          checkIfMatch(change.ifMatch, present)
+          const entry = typeof config === 'function' ? config(present) : config
+          return (await editor()).withEntry(before, 'mcpServers', name, entry, change.rename)
         },
         change,
       ),
@@ -284,9 +303,9 @@ export async function openConfigStore(
       edit(
         'profiles',
         parseProfiles,
-        (before, { profiles: present }) => {
+        async (before, { profiles: present }) => {
           checkIfMatch(change.ifMatch, ownEntry(present, name))
-          return withEntry(before, 'profiles', name, config, change.rename)
+          return (await editor()).withEntry(before, 'profiles', name, config, change.rename)
         },
         change,
       ),
@@ -294,10 +313,11 @@ export async function openConfigStore(
       edit(
         'system',
         parseSystem,
-        (before) => {
-          const present = valueAt(before, path)
+        async (before) => {
+          const { valueIn, withValue } = await editor()
+          const present = valueIn(before, path)
           checkIfMatch(change.ifMatch, present)
-          return applyEdits(before, modify(before, path, value(present), formatting))
+          return withValue(before, path, value(present))
         },
         change,
       ),
@@ -318,12 +338,6 @@ export async function openConfigStore(
   return store
 }
 
-function valueAt(text: string, path: string[]): unknown {
-  const root = parseTree(text)
-  const node = root && findNodeAtLocation(root, path)
-  return node && (getNodeValue(node) as unknown)
-}
-
 function checkText(parsed: Parsed<unknown>): void {
   if (!parsed.ok)
     throw new HubError(
@@ -342,21 +356,8 @@ function textsOf(found: readonly (readonly [Name, string | null])[]): ConfigText
   return { servers: textOf('servers'), system: textOf('system'), profiles: textOf('profiles') }
 }
 
-const ownEntry = (entries: Readonly<Record<string, unknown>>, name: string): unknown =>
-  Object.hasOwn(entries, name) ? entries[name] : null
-
-/** The text of a file with one entry of a map added, replaced or removed, or moved to another name in the same place. */
-function withEntry(before: string, key: string, name: string, value: unknown, rename: string | undefined): string {
-  if (rename === undefined || rename === name || value === null)
-    return applyEdits(before, modify(before, [key, name], value ?? undefined, formatting))
-  const entries = (parseJson(before) as Record<string, Record<string, unknown>>)[key] ?? {}
-  const index = Object.keys(entries).indexOf(name)
-  const removed = applyEdits(before, modify(before, [key, name], undefined, formatting))
-  return applyEdits(
-    removed,
-    modify(removed, [key, rename], value, { ...formatting, getInsertionIndex: () => Math.max(index, 0) }),
-  )
-}
+const ownEntry = <T>(entries: Readonly<Record<string, T>>, name: string): T | null =>
+  Object.hasOwn(entries, name) ? (entries[name] ?? null) : null
 
 function keepSame<T>(old: Record<string, T>, fresh: Record<string, T>): Record<string, T> {
   return Object.fromEntries(

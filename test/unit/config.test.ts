@@ -8,7 +8,7 @@ import { parsePaste, splitCommandLine } from '../../hub/config/paste.ts'
 import { resolveReferences } from '../../hub/config/references.ts'
 import { openFiles } from '../../hub/config/documents.ts'
 import { openConfigStore } from '../../hub/config/store.ts'
-import { serverPrefix, type ServerConfig } from '../../hub/contract/index.ts'
+import { serverPrefix, type ServerConfig, type StdioServerConfig } from '../../hub/contract/index.ts'
 import { readFileBelow, readSecretFile } from '../../hub/secrets/environment.ts'
 import { parseDuration } from '../../hub/auth/duration.ts'
 
@@ -149,6 +149,60 @@ describe('the configuration on disk', () => {
     expect(store.servers.mcpServers['b']).toEqual({ command: 'z' })
     await store.saveServer('a', { command: 'x' }, { rename: 'renamed' })
     expect(Object.keys(store.servers.mcpServers)).toEqual(['renamed', 'b'])
+    await store.dispose()
+  })
+
+  it('writes of an entry only what differs, and keeps the comments in it', async () => {
+    const entry = `"a": { // mine
+      "command": "x", /* not 2 */ "args": ["-y", /* the old one */ "b@1"],
+      "env": { "A": "1" },
+      "hub": {
+        // not before noon
+        "description": "a note"
+      }
+    }`
+    const text = (name = entry): string => `{ "mcpServers": { "z": { "command": "z" }, ${name} } }`
+    await writeFile(path.join(dir, 'servers.json'), text())
+    const store = await openConfigStore(await openFiles(dir))
+    const present = store.servers.mcpServers['a'] as StdioServerConfig
+    const { env: _env, ...withoutEnv } = present
+    await store.saveServer('a', { ...withoutEnv, hub: { ...present.hub, enabled: false } })
+    expect(store.servers.mcpServers['a']).toEqual({ ...withoutEnv, hub: { ...present.hub, enabled: false } })
+    await store.saveServer('a', present, { rename: 'b' })
+    expect(Object.entries(store.servers.mcpServers)).toEqual([
+      ['z', { command: 'z' }],
+      ['b', present],
+    ])
+    const after = await readFile(path.join(dir, 'servers.json'), 'utf8')
+    for (const comment of ['// mine', '/* not 2 */', '/* the old one */', '// not before noon'])
+      expect(after).toContain(comment)
+    await store.dispose()
+  })
+
+  it('makes an entry of the one in the file, whatever was known before', async () => {
+    const store = await openConfigStore(await openFiles(dir))
+    await store.saveServer('a', { command: 'x' })
+    await writeFile(path.join(dir, 'servers.json'), '{ "mcpServers": { "a": { "command": "theirs" } } }')
+    await store.saveServer('a', (present) => ({ ...present, hub: { enabled: false } }) as ServerConfig)
+    expect(store.servers.mcpServers['a']).toEqual({ command: 'theirs', hub: { enabled: false } })
+    await store.dispose()
+  })
+
+  it('tells of what somebody else changed also where a change of its own is the first to see it', async () => {
+    const store = await openConfigStore(await openFiles(dir))
+    const told: string[] = []
+    store.watch((changed) => told.push([...changed].join()))
+    // Waits until the watch has had its first look.
+    await store.saveProfile('mine', { servers: {} })
+    await writeFile(path.join(dir, 'servers.json'), '{ "mcpServers": { "theirs": { "command": "x" } } }')
+    await store.saveProfile('another', { servers: {} })
+    expect(told).toEqual(['servers'])
+    await writeFile(path.join(dir, 'profiles.json'), '{ broken')
+    await store.saveSystem(['server', 'port'], () => 4_000)
+    expect([told, store.faults.length]).toEqual([['servers', 'profiles'], 1])
+    await writeFile(path.join(dir, 'profiles.json'), '{ "profiles": { "theirs": { "servers": {} } } }')
+    await store.saveProfile('another', { servers: {} })
+    expect(told).toEqual(['servers', 'profiles', 'profiles'])
     await store.dispose()
   })
 

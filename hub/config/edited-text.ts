@@ -1,0 +1,50 @@
+import { isDeepStrictEqual } from 'node:util'
+import { applyEdits, findNodeAtLocation, getNodeValue, modify, parseTree } from 'jsonc-parser'
+
+const formatting = { formattingOptions: { tabSize: 2, insertSpaces: true, eol: '\n' } }
+
+/**
+ * The text of a file with one entry of the map `key` added, replaced or (with null) removed, or given another name in its place.
+ * Of an entry that is there only what differs is written, so that the comments in it stay.
+ */
+export function withEntry(text: string, key: string, name: string, value: unknown, rename = name): string {
+  if (value === null) return withValue(text, [key, name], undefined)
+  const node = nodeAt(text, [key, name])
+  if (node === undefined) return withValue(text, [key, rename], value)
+  const present: unknown = getNodeValue(node)
+  // Of a property, the first child is its name.
+  const label = node.parent?.children?.[0]
+  const renamed =
+    rename === name || label === undefined
+      ? text
+      : applyEdits(text, [{ offset: label.offset, length: label.length, content: JSON.stringify(rename) }])
+  return differences([key, rename], present, value).reduce((edited, [at, part]) => withValue(edited, at, part), renamed)
+}
+
+/** The text with a value at a path; undefined takes away what is there. */
+export function withValue(text: string, path: readonly string[], value: unknown): string {
+  return applyEdits(text, modify(text, [...path], value, formatting))
+}
+
+/** What stands at a path of a text; undefined where nothing does. */
+export function valueIn(text: string, path: readonly string[]): unknown {
+  const node = nodeAt(text, path)
+  return node && (getNodeValue(node) as unknown)
+}
+
+function nodeAt(text: string, path: readonly string[]): ReturnType<typeof findNodeAtLocation> {
+  const root = parseTree(text)
+  return root && findNodeAtLocation(root, [...path])
+}
+
+/** What to write where, so that one value becomes the other; undefined takes away what is there. A list is written as a whole. */
+function differences(path: readonly string[], was: unknown, is: unknown): [path: readonly string[], value: unknown][] {
+  if (isDeepStrictEqual(was, is)) return []
+  if (!isEntries(was) || !isEntries(is)) return [[path, is]]
+  return [...new Set([...Object.keys(was), ...Object.keys(is)])].flatMap((key) =>
+    differences([...path, key], was[key], is[key]),
+  )
+}
+
+const isEntries = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
