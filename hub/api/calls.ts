@@ -10,7 +10,9 @@ import {
   type CallEvent,
   type CallResult,
 } from '../contract/index.ts'
+import { may } from '../auth/caller.ts'
 import { serverInScope, toolInScope } from '../auth/scope.ts'
+import type { Pins } from '../catalog/pins.ts'
 import { toNumber } from '../contract/exact-json.ts'
 import type { Call, Question } from '../gateway/call.ts'
 import { Exchange, type OnExchange } from '../gateway/exchange.ts'
@@ -53,7 +55,10 @@ interface ByHand {
 }
 
 /** Calls by hand: of tools, prompts, resources and completions, and answers to what a server asks meanwhile. */
-export function callRoutes(on: On, options: { supervisor: Supervisor; onExchange: OnExchange }): void {
+export function callRoutes(
+  on: On,
+  options: { supervisor: Supervisor; pins: Pick<Pins, 'admits'>; onExchange: OnExchange },
+): void {
   const running = new Map<string, Interactive>()
 
   function upstreamOf(request: Request, name: string): Upstream {
@@ -67,7 +72,14 @@ export function callRoutes(on: On, options: { supervisor: Supervisor; onExchange
   function requireTool(request: Request, upstream: Upstream, tool: string): void {
     const none = new HubError('HUB_TOOL_NOT_FOUND', say`Server ${upstream.name} has no tool named ${tool}`)
     if (!toolInScope(callerOf(request).scopes, upstream.name, tool)) throw none
-    if (knownTool(upstream, tool) !== null) return
+    const known = knownTool(upstream, tool)
+    if (known !== null) {
+      // Who decides on it may try it first.
+      if (may(callerOf(request), 'profiles:write') || options.pins.admits(upstream.name, known.tool)) return
+      throw new HubError('HUB_TOOL_NOT_FOUND', say`The tool ${tool} is held back until somebody approves it`, {
+        cure: say`Ask somebody who may approve tools to look at it.`,
+      })
+    }
     const unavailable = upstream.unavailable()
     // It may have the tool: what it offers is not known while it never ran.
     if (unavailable !== null) throw new HubError('HUB_SERVER_UNAVAILABLE', unavailable.message)

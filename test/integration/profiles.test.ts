@@ -3,12 +3,21 @@ import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.j
 import { StreamableHTTPClientTransport as LegacyTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Pin, ProfilePreview, ToolEntry } from '../../hub/contract/index.ts'
-import { fixtureServer, startHub, type TestHub } from '../fixtures/hub.ts'
+import { bootstrapCaller, fixedCaller } from '../../hub/auth/caller.ts'
+import { roleGrants, type Pin, type ProfilePreview, type ToolEntry } from '../../hub/contract/index.ts'
+import { fixtureServer, startHub, TOKEN, type TestHub } from '../fixtures/hub.ts'
+import { ask } from '../fixtures/people.ts'
 
+const USER_TOKEN = 'integration-test-user-0123456789'
 let hub: TestHub
 beforeAll(async () => {
-  hub = await startHub({ one: fixtureServer('echo.ts'), two: fixtureServer('modern-echo.ts') }, {})
+  const user = fixedCaller('user:somebody', 'somebody', 'user', roleGrants.user)
+  const tokens = [
+    { value: TOKEN, caller: bootstrapCaller },
+    { value: USER_TOKEN, caller: user },
+  ]
+  const servers = { one: fixtureServer('echo.ts'), two: fixtureServer('modern-echo.ts') }
+  hub = await startHub(servers, {}, { hub: { tokens } })
   await Promise.all([hub.until('one', 'running'), hub.until('two', 'running')])
 })
 afterAll(() => hub.close())
@@ -179,12 +188,19 @@ describe('a tool in quarantine', () => {
     expect((await own.listTools()).tools.map(({ name }) => name)).not.toContain('echo')
     await expect(client.callTool({ name: 'one__echo', arguments: { text: 'x' } })).rejects.toThrow(/held back/)
     await expect(own.callTool({ name: 'echo', arguments: { text: 'x' } })).rejects.toThrow(/held back/)
+    // Nor over the API, but by who decides on it.
+    const call = 'POST /api/tools/call'
+    const body = { server: 'one', tool: 'echo', arguments: { text: 'x' } }
+    const refused = { status: 404, body: { code: 'HUB_TOOL_NOT_FOUND' } }
+    expect(await ask(hub, call, { token: USER_TOKEN, body })).toMatchObject(refused)
+    expect(await ask(hub, call, { token: TOKEN, body })).toMatchObject({ status: 200 })
     const pin = (await hub.api('GET', '/api/servers/one/tools/echo/pin')).body as { state: string; hash: string }
     expect(pin.state).toBe('quarantined')
     const stale = await hub.api('POST', '/api/pins', { action: 'approve', tools: [{ ...tool, hash: 'another' }] })
     expect(stale).toMatchObject({ status: 409, body: { code: 'HUB_CONFLICT' } })
     await hub.api('POST', '/api/pins', { action: 'approve', tools: [{ ...tool, hash: pin.hash }] })
     expect(JSON.stringify(await own.callTool({ name: 'echo', arguments: { text: 'back' } }))).toContain('back')
+    expect(await ask(hub, call, { token: USER_TOKEN, body })).toMatchObject({ status: 200 })
     await client.close()
     await own.close()
   })
