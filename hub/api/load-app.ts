@@ -115,7 +115,9 @@ export async function loadApp(parts: AppParts): Promise<Express> {
       apply: parts.apply,
       checkExec,
       consents: parts.consents,
+      profilesChanged: parts.profilesChanged,
       renamed: async (from, to) => {
+        pins.move(from, to)
         await (await parts.accounts.open()).rename(from, to)
         // The server has its new name by now, whatever becomes of what people saved of it.
         await cases.moveServer(from, to).catch((error: unknown) => {

@@ -46,8 +46,9 @@ export function serverRoutes(
     apply: () => Promise<void>
     checkExec: ExecCheck
     consents: ExecConsents
-    /** An entry has another name; its account goes with it. */
+    /** An entry has another name; its account, what was decided of its tools and what was saved of it go with it. */
     renamed: (from: string, to: string) => Promise<void>
+    profilesChanged: () => void
   },
 ): void {
   const { config, supervisor, lifter, redactor, apply, checkExec, consents } = options
@@ -77,8 +78,10 @@ export function serverRoutes(
   async function save(name: string, entry: Parameters<ConfigStore['saveServer']>[1], change: Change): Promise<void> {
     await config.saveServer(name, entry, change)
     const { rename = name } = change
-    if (rename !== name) await options.renamed(name, rename)
-    await apply()
+    if (rename === name) return apply()
+    // It has its new name by now, whatever does not go with it.
+    await options.renamed(name, rename).finally(apply)
+    options.profilesChanged()
   }
 
   /** Like `save`, with the secrets that somebody wrote into the entry in the vault. */

@@ -26,6 +26,8 @@ export interface Pins {
   quarantine: (server: string, tool: Item, by: string, at?: number) => void
   /** Puts back what held before a person's decision of that time; false where another has been made since, or there was none. */
   takeBack: (server: string, tool: Item, at: number) => boolean
+  /** A server has another name: what was decided of its tools holds under that one. */
+  move: (from: string, to: string) => void
   /** Forgets a server that left the configuration. */
   forget: (server: string) => void
   /** Takes over what other hubs approve. */
@@ -195,6 +197,15 @@ export async function openPins(options: PinsOptions): Promise<Pins> {
     approve: (server, tool, by, at) => put(server, tool, by, false, at),
     quarantine: (server, tool, by, at) => put(server, tool, by, true, at),
     takeBack,
+    move: (from, to) => {
+      if (!servers.has(from)) return
+      changed((all) => {
+        const tools = all.get(from)
+        if (tools === undefined) return
+        all.delete(from)
+        all.set(to, tools)
+      })
+    },
     forget: (server) => {
       if (servers.has(server)) changed((all) => all.delete(server))
     },

@@ -19,6 +19,9 @@ import type { ProcessReaper } from '../upstream/process/process-tree.ts'
 import { createSearchPathSource, type SearchPathSource } from '../upstream/process/search-path.ts'
 import { createSupervisor, type Supervisor } from '../upstream/supervisor.ts'
 
+/** Who removes a server and brings it back finds what was approved and put in quarantine as it was. */
+const FORGET_PINS_MS = 86_400_000
+
 export interface ServersOptions {
   options: HubOptions
   config: ConfigStore
@@ -129,7 +132,9 @@ export function createServers(parts: ServersOptions): Servers {
     onServers: ({ removed, disabled }) => {
       if (removed.length + disabled.length > 0) gateway().listsChanged([...removed, ...disabled])
       for (const name of removed) {
-        pins.forget(name)
+        setTimeout(() => {
+          if (!supervisor.upstreams.has(name)) pins.forget(name)
+        }, FORGET_PINS_MS).unref()
         events.emit({ type: 'server.removed', name })
       }
       onOverview()

@@ -4,13 +4,13 @@ import { applyEdits, findNodeAtLocation, getNodeValue, modify, parseTree } from 
 const formatting = { formattingOptions: { tabSize: 2, insertSpaces: true, eol: '\n' } }
 
 /**
- * The text of a file with one entry of the map `key` added, replaced or (with null) removed, or given another name in its place.
+ * The text of a file with one entry of the map `at` added, replaced or (with null) removed, or given another name in its place.
  * Of an entry that is there only what differs is written, so that the comments in it stay.
  */
-export function withEntry(text: string, key: string, name: string, value: unknown, rename = name): string {
-  if (value === null) return withValue(text, [key, name], undefined)
-  const node = nodeAt(text, [key, name])
-  if (node === undefined) return withValue(text, [key, rename], value)
+export function withEntry(text: string, at: readonly string[], name: string, value: unknown, rename = name): string {
+  if (value === null) return withValue(text, [...at, name], undefined)
+  const node = nodeAt(text, [...at, name])
+  if (node === undefined) return withValue(text, [...at, rename], value)
   const present: unknown = getNodeValue(node)
   // Of a property, the first child is its name.
   const label = node.parent?.children?.[0]
@@ -18,7 +18,21 @@ export function withEntry(text: string, key: string, name: string, value: unknow
     rename === name || label === undefined
       ? text
       : applyEdits(text, [{ offset: label.offset, length: label.length, content: JSON.stringify(rename) }])
-  return differences([key, rename], present, value).reduce((edited, [at, part]) => withValue(edited, at, part), renamed)
+  return differences([...at, rename], present, value).reduce(
+    (edited, [at, part]) => withValue(edited, at, part),
+    renamed,
+  )
+}
+
+/** The text of profiles.json in which what each of the profiles says of a server is said of its new name. */
+export function withServerRenamed(text: string, profiles: readonly string[], from: string, to: string): string {
+  return profiles.reduce((edited, profile) => {
+    const at = ['profiles', profile, 'servers']
+    const value = valueIn(edited, [...at, from])
+    if (value === undefined) return edited
+    // What it says of a server that is not there any more gives way.
+    return withEntry(withValue(edited, [...at, to], undefined), at, from, value, to)
+  }, text)
 }
 
 /** The text with a value at a path; undefined takes away what is there. */

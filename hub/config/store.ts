@@ -40,7 +40,7 @@ export interface ConfigStore {
   readonly texts: ConfigTexts
   /** Faults of the files as they are on disk; while there are any, the last good configuration is in force. */
   readonly faults: Fault[]
-  /** Adds, replaces or (with null) removes an entry; a function makes it of the one that is there. */
+  /** Adds, replaces or (with null) removes an entry; a function makes it of the one that is there. Profiles follow another name. */
   saveServer: (
     name: string,
     config: ServerConfig | null | ((present: ServerConfig | null) => ServerConfig),
@@ -67,6 +67,11 @@ export interface ConfigStore {
 const MAX_TRIES = 20
 const NAMES = ['servers', 'system', 'profiles'] as const
 type Name = (typeof NAMES)[number]
+/** What becomes of one document; `change` throws for one that is broken, and for a text that would be. */
+interface Part {
+  name: Name
+  change: (over: ReadDocument) => Promise<{ before: string; text: string }>
+}
 /** The schemas are loaded for a file that needs them: to build them is the dearest part of a start. */
 type Parse<T> = (text: string, file: string) => Promise<Parsed<T>>
 
@@ -163,18 +168,12 @@ export async function openConfigStore(
     return new Set(NAMES.filter((name) => changed[name]))
   }
 
-  /** One change at a time, each on the newest text, so that no edit is lost and comments stay. */
-  function edit<T>(
-    name: Name,
-    parse: Parse<T>,
-    change: (text: string, current: T) => Promise<string>,
-    { by = null, reason = null }: Change,
-  ): Promise<void> {
-    return alone(async () => {
-      const others = new Set<Name>()
-      const place = documents.placeOf(name)
-      for (let tries = 1; ; tries++) {
-        const over = await documents.read(name)
+  /** A change of one document: of its text as it was read, and what that says. */
+  function part<T>(name: Name, parse: Parse<T>, change: (text: string, current: T) => Promise<string>): Part {
+    const place = documents.placeOf(name)
+    return {
+      name,
+      change: async (over) => {
         const before = (over.ok ? over.text : null) ?? emptyTexts[name]
         const current: Parsed<T> = over.ok ? await parse(before, place) : { ok: false, faults: [over.fault] }
         if (!current.ok) {
@@ -183,12 +182,30 @@ export async function openConfigStore(
             cure: say`Correct the file first.`,
           })
         }
-        if (before !== seen.get(name)) others.add(name)
         const text = await change(before, current.value)
         checkText(await parse(text, place))
-        if ((over.ok && over.text === text) || (await write([{ name, text, over }], by, reason))) break
-        if (tries === MAX_TRIES)
+        return { before, text }
+      },
+    }
+  }
+
+  /** One change at a time, each on the newest texts, so that no edit is lost and comments stay. */
+  function edit(parts: readonly [Part, ...Part[]], { by = null, reason = null }: Change): Promise<void> {
+    return alone(async () => {
+      const others = new Set<Name>()
+      for (let tries = 1; ; tries++) {
+        const texts: Parameters<typeof write>[0][number][] = []
+        for (const { name, change } of parts) {
+          const over = await documents.read(name)
+          const { before, text } = await change(over)
+          if (before !== seen.get(name)) others.add(name)
+          if (!over.ok || over.text !== text) texts.push({ name, text, over })
+        }
+        if (texts.length === 0 || (await write(texts, by, reason))) break
+        if (tries === MAX_TRIES) {
+          const place = documents.placeOf(parts[0].name)
           throw new HubError('HUB_BUSY', say`${place} is changed by others all the time`, { retryAfterMs: 1_000 })
+        }
       }
       await loadAfterChange(by, reason, others)
     })
@@ -287,40 +304,35 @@ export async function openConfigStore(
     get faults() {
       return [...serverFaults, ...systemFaults, ...profileFaults]
     },
-    saveServer: (name, config, change = {}) =>
-      edit(
-        'servers',
-        parseServers,
-        async (before, { mcpServers }) => {
-          const present = ownEntry(mcpServers, name)
-          checkIfMatch(change.ifMatch, present)
-          const entry = typeof config === 'function' ? config(present) : config
-          return (await editor()).withEntry(before, 'mcpServers', name, entry, change.rename)
-        },
-        change,
-      ),
-    saveProfile: (name, config, change = {}) =>
-      edit(
-        'profiles',
-        parseProfiles,
-        async (before, { profiles: present }) => {
-          checkIfMatch(change.ifMatch, ownEntry(present, name))
-          return (await editor()).withEntry(before, 'profiles', name, config, change.rename)
-        },
-        change,
-      ),
-    saveSystem: (path, value, change = {}) =>
-      edit(
-        'system',
-        parseSystem,
-        async (before) => {
-          const { valueIn, withValue } = await editor()
-          const present = valueIn(before, path)
-          checkIfMatch(change.ifMatch, present)
-          return withValue(before, path, value(present))
-        },
-        change,
-      ),
+    saveServer: (name, config, change = {}) => {
+      const { rename = name } = change
+      const entry = part('servers', parseServers, async (text, { mcpServers }) => {
+        const present = ownEntry(mcpServers, name)
+        checkIfMatch(change.ifMatch, present)
+        const next = typeof config === 'function' ? config(present) : config
+        return (await editor()).withEntry(text, ['mcpServers'], name, next, rename)
+      })
+      const profilesOfIt = part('profiles', parseProfiles, async (text, { profiles: present }) =>
+        (await editor()).withServerRenamed(text, Object.keys(present), name, rename),
+      )
+      return edit(rename === name ? [entry] : [entry, profilesOfIt], change)
+    },
+    saveProfile: (name, config, change = {}) => {
+      const entry = part('profiles', parseProfiles, async (text, { profiles: present }) => {
+        checkIfMatch(change.ifMatch, ownEntry(present, name))
+        return (await editor()).withEntry(text, ['profiles'], name, config, change.rename)
+      })
+      return edit([entry], change)
+    },
+    saveSystem: (path, value, change = {}) => {
+      const setting = part('system', parseSystem, async (text) => {
+        const { valueIn, withValue } = await editor()
+        const present = valueIn(text, path)
+        checkIfMatch(change.ifMatch, present)
+        return withValue(text, path, value(present))
+      })
+      return edit([setting], change)
+    },
     replace: (texts, change = {}) => alone(() => replaceAll(texts, change)),
     reload: look,
     watch: (onChange) => {

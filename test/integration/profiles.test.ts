@@ -4,7 +4,7 @@ import { StreamableHTTPClientTransport as LegacyTransport } from '@modelcontextp
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bootstrapCaller, fixedCaller } from '../../hub/auth/caller.ts'
-import { roleGrants, type Pin, type ProfilePreview, type ToolEntry } from '../../hub/contract/index.ts'
+import { roleGrants, type Pin, type Profile, type ProfilePreview, type ToolEntry } from '../../hub/contract/index.ts'
 import { fixtureServer, startHub, TOKEN, type TestHub } from '../fixtures/hub.ts'
 import { ask } from '../fixtures/people.ts'
 
@@ -204,6 +204,31 @@ describe('a tool in quarantine', () => {
     await client.close()
     await own.close()
   })
+})
+
+it('what was decided of a server’s tools holds under its new name, and once it is brought back', async () => {
+  const entry = fixtureServer('echo.ts')
+  expect((await hub.api('POST', '/api/servers', { name: 'three', config: entry })).status).toBe(201)
+  await hub.until('three', 'running')
+  await hub.api('POST', '/api/pins', { action: 'quarantine', tools: [{ server: 'three', tool: 'echo' }] })
+  const excluding = { tools: { exclude: ['echo'] } }
+  await save('moving', { otherServers: true, servers: { one: {}, three: excluding } })
+  expect((await hub.api('PUT', '/api/servers/three', { name: 'four', config: entry })).status).toBe(200)
+  await hub.until('four', 'running')
+  const { body: profile } = await hub.api('GET', '/api/profiles/moving')
+  expect(profile).toMatchObject({ config: { otherServers: true, servers: { one: {}, four: excluding } } })
+  expect(Object.keys((profile as { config: Profile }).config.servers)).toEqual(['one', 'four'])
+
+  const client = await legacy('/mcp')
+  const isHeldBack = (): Promise<void> =>
+    expect(client.callTool({ name: 'four__echo', arguments: { text: 'x' } })).rejects.toThrow(/held back/)
+  await isHeldBack()
+  const removed = (await hub.api('DELETE', '/api/servers/four')).body
+  expect((await hub.api('POST', '/api/servers', removed)).status).toBe(201)
+  await hub.until('four', 'running')
+  await isHeldBack()
+  await client.close()
+  await hub.api('DELETE', '/api/servers/four')
 })
 
 describe('many tools decided in one request', () => {
