@@ -51,7 +51,7 @@ export async function openVault(folder: string, box: SecretBox | null): Promise<
       if (found !== null) return found
       const aside = `${from}.unreadable-${Date.now()}`
       await rename(from, aside)
-      seen.notice = { code: 'unreadable', file: aside }
+      if (seen.notice === null) seen.notice = { code: 'unreadable', file: aside }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
       seen.notice = { code: 'unavailable', file: from, cause: error instanceof Error ? error.message : String(error) }

@@ -275,6 +275,14 @@ describe('the vault of the desktop, as main keeps it', () => {
     expect(await openVault(dir, box)).toMatchObject({ clientToken: sealed.clientToken, secrets: { B: 'two' } })
   })
 
+  it('writes over no vault that it could not read, also when another one is broken', async () => {
+    await mkdir(path.join(dir, 'vault.json'))
+    await writeFile(path.join(dir, 'vault.bin'), 'not a vault')
+    const vault = await openVault(dir, box)
+    expect(vault.notice).toMatchObject({ code: 'unavailable', file: path.join(dir, 'vault.json') })
+    await expect(vault.keep('A', 'one')).rejects.toThrow('vault.json could not be opened')
+  })
+
   it('goes on with the vault that it has when that cannot be sealed anew', async () => {
     const before = await openVault(dir, box)
     await before.keep('A', 'one')
