@@ -4,12 +4,21 @@ import type { Request, Response } from 'express'
 export const wantsLines = (request: Request): boolean =>
   request.accepts('json', 'application/x-ndjson') === 'application/x-ndjson'
 
-/** An answer of which each line is sent as it is there, past proxies that would hold it back. */
+/** Programs on the way, and the app's own fetch, take an answer for dead in which nothing came for some minutes. */
+const HEARTBEAT_MS = 15_000
+
+/**
+ * An answer of which each line is sent as it is there, past proxies that would hold it back. While nothing is told, empty
+ * lines keep it from being cut off: whoever asked may have to think, and a step may take its time.
+ */
 export function linesInto(response: Response): (value: unknown) => void {
   response.set({ 'content-type': 'application/x-ndjson', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
   response.flushHeaders()
-  return (value) => {
+  const write = (line: string): void => {
     // What is told after the end, for instance of a question that the end withdrew, is of interest to nobody.
-    if (!response.destroyed && !response.writableEnded) response.write(`${JSON.stringify(value)}\n`)
+    if (!response.destroyed && !response.writableEnded) response.write(line)
   }
+  const heartbeat = setInterval(write, HEARTBEAT_MS, '\n')
+  response.once('close', () => clearInterval(heartbeat))
+  return (value) => write(`${JSON.stringify(value)}\n`)
 }

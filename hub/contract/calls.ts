@@ -55,7 +55,7 @@ export const callResultSchema = z.object({
 })
 export type CallResult = z.infer<typeof callResultSchema>
 
-/** With `Accept: application/x-ndjson` a call answers these, one a line, the result last. */
+/** With `Accept: application/x-ndjson` a call answers these, one a line, the result last; empty lines come while nothing happens. */
 export const callEventSchema = z.discriminatedUnion('type', [
   /** First of all; `call` names it for its answers. */
   z.object({ type: z.literal('started'), call: z.string() }),

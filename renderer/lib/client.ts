@@ -68,7 +68,10 @@ export async function requestLines<R extends LinesRoute>(
   const { response, label } = await exchange(route, input, 'application/x-ndjson')
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
   if (reader === undefined) return
-  const take = (text: string): void => onValue(checked(parseJson(text, label), line, label, response.status))
+  const take = (text: string): void => {
+    // An empty one says only that the hub is still at it.
+    if (text !== '') onValue(checked(parseJson(text, label), line, label, response.status))
+  }
   let rest = ''
   try {
     for (;;) {
@@ -78,7 +81,7 @@ export async function requestLines<R extends LinesRoute>(
       rest = lines.pop() ?? ''
       for (const text of lines) take(text)
     }
-    if (rest !== '') take(rest)
+    take(rest)
   } finally {
     // Who answers is told when nobody listens any more; after the end it changes nothing.
     reader.cancel().catch(() => undefined)

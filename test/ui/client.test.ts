@@ -50,6 +50,16 @@ it('makes the request that the route and its parts say', async () => {
   expect(addressOf('GET /api/history', { query })).toBe('/api/history?server=a&server=b%26c&limit=5')
 })
 
+it('reads an answer by lines, and no line that is empty', async () => {
+  answer = new Response('{"type":"started","call":"a"}\n\n\n{"type":"question","id":"1"}\n\n')
+  const values: unknown[] = []
+  const parts = { params: { server: 'a', tool: 'b' } }
+  await requestLines('POST /api/tools/call', z.looseObject({ type: z.string() }) as never, parts as never, (value) =>
+    values.push(value),
+  )
+  expect(values).toMatchObject([{ type: 'started' }, { type: 'question' }])
+})
+
 it('refuses an answer of another shape', async () => {
   answer = new Response('[{"name":1}]')
   await expect(request('GET /api/servers', z.array(serverStatusSchema))).rejects.toMatchObject({
