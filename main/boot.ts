@@ -183,6 +183,10 @@ export async function start(): Promise<void> {
           quitting = false
           showTray()
         },
+        onCrash: (reason) => {
+          log.error('The page crashed', { reason })
+          pageReady = false
+        },
       })
       window.on('closed', () => {
         window = null
@@ -192,6 +196,7 @@ export async function start(): Promise<void> {
       pendingPath = route ?? null
       return
     }
+    if (window.webContents.isCrashed()) window.webContents.reload()
     if (window.isMinimized()) window.restore()
     window.show()
     window.focus()

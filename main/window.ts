@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { BrowserWindow, dialog, nativeTheme, screen } from 'electron'
 import { APP_URL } from './app-url.ts'
+import { createReloadLimit } from './page-crashes.ts'
 import { hardenContents } from './security.ts'
 import type { Settings, WindowBounds } from './settings-file.ts'
 import type { Texts } from './texts.ts'
@@ -18,6 +19,8 @@ export interface WindowOptions {
   /** Before somebody is asked about edits that are not saved; `onStay` when they keep the window. */
   onQuestion: () => void
   onStay: () => void
+  /** The page crashed, for which Chromium's word is `reason`; where it may, it is loaded again. */
+  onCrash: (reason: string) => void
   texts: () => Texts
 }
 
@@ -77,6 +80,17 @@ export function createWindow(options: WindowOptions): BrowserWindow {
     window.show()
     if (agreed(window, options.texts().unsaved)) event.preventDefault()
     else options.onStay()
+  })
+  // What shows a crashed page stays white for ever, also when it is hidden and shown again.
+  const mayReload = createReloadLimit()
+  window.webContents.on('render-process-gone', (_event, { reason }) => {
+    if (reason === 'clean-exit') return
+    options.onCrash(reason)
+    if (!mayReload()) return
+    // Electron itself ends where a page is loaded while it still tells of the one that is gone.
+    setImmediate(() => {
+      if (!window.isDestroyed()) window.webContents.reload()
+    })
   })
   void window.loadURL(APP_URL)
   return window

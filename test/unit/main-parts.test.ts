@@ -6,6 +6,7 @@ import { runCommand, type CommandHandlers } from '../../main/command-gate.ts'
 import { readHubLine } from '../../main/hub/read-line.ts'
 import { backoffDelay } from '../../main/hub/supervisor.ts'
 import { defaultSettings, keepSettings, migrateSettings, type SettingsFile } from '../../main/settings-file.ts'
+import { createReloadLimit } from '../../main/page-crashes.ts'
 import { clientSnippet } from '../../main/snippets.ts'
 import { failedStart } from '../../main/texts.ts'
 import { clampBounds } from '../../main/window-bounds.ts'
@@ -142,6 +143,14 @@ it('says what keeps the app from starting, in the language of the system', () =>
   const error = new Error('ENOSPC: no space left on device')
   expect(failedStart(error, '/home/a/data', 'en-GB').text).toMatch(/^ENOSPC.*\n\n.*\/home\/a\/data/)
   expect(failedStart(error, '/home/a/data', 'zh-TW').title).toBe('MCP Hub 无法启动')
+})
+
+it('loads a page that crashed again, but not one that crashes each time', () => {
+  let at = 0
+  const mayReload = createReloadLimit(() => at)
+  expect([mayReload(), mayReload(), mayReload(), mayReload()]).toEqual([true, true, true, false])
+  at = 60_000
+  expect(mayReload()).toBe(true)
 })
 
 it('waits longer after each crash, and never more than six seconds', () => {

@@ -54,6 +54,19 @@ test('a fault of the app is in main.log and reported, and a secret of the vault 
     const report = reports.find((text) => text.includes('It failed with')) ?? ''
     expect(report).toContain('It failed with [secret]')
     expect(report).toContain('"part":"app"')
+
+    // A page that crashed is in the log, too, and comes back.
+    await desktop.app.evaluate(({ BrowserWindow }) =>
+      BrowserWindow.getAllWindows()[0]?.webContents.forcefullyCrashRenderer(),
+    )
+    await until('the log has the crash', async () => (await log()).includes('The page crashed'))
+    await until('the page is back', () =>
+      desktop.app.evaluate(async ({ BrowserWindow }) => {
+        const contents = BrowserWindow.getAllWindows()[0]?.webContents
+        if (contents?.isCrashed() !== false || contents.isLoading()) return false
+        return (await contents.executeJavaScript('document.querySelectorAll("nav a").length > 0')) as boolean
+      }),
+    )
   } finally {
     await desktop.dispose()
     ingest.closeAllConnections()
