@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { expect, test } from '@playwright/test'
+import { expect, test, type Frame } from '@playwright/test'
 import { launchApp } from './app.ts'
 
 const apps = path.join(import.meta.dirname, '..', '..', 'fixtures', 'mcp-servers', 'apps.ts')
@@ -50,9 +50,33 @@ test('the app of a tool runs in the window, and reaches neither it nor the hub',
       desktop: 'undefined',
       origin: 'null',
     })
-    // Its frame in the frame is refused by main, before the policy is asked.
+    // Its frame in the frame is refused by the policy of that, before main is asked.
     expect(page.frames().map((frame) => new URL(frame.url()).pathname)).not.toContain('/api/tools')
     expect(desktop.app.windows()).toHaveLength(1)
+
+    // What an app says that it frames, its frame may show: main lets it through.
+    await desktop.app.evaluate(({ BrowserWindow }) => {
+      const refused: Record<string, boolean> = {}
+      Object.assign(globalThis, { refused })
+      BrowserWindow.getAllWindows()[0]?.webContents.on('will-frame-navigate', (event) => {
+        refused[event.url] = event.defaultPrevented
+      })
+    })
+    await page.evaluate(() => {
+      const frame = document.createElement('iframe')
+      frame.src = '/api/apps/frame?frameDomains=https%3A%2F%2Fvideo.example.com'
+      document.body.append(frame)
+    })
+    const framing = (): Frame | undefined => page.frames().find((frame) => frame.url().includes('video.example.com'))
+    await expect.poll(() => framing() !== undefined).toBe(true)
+    await framing()?.evaluate(() => {
+      const frame = document.createElement('iframe')
+      frame.src = 'https://video.example.com/'
+      document.body.append(frame)
+    })
+    await expect
+      .poll(() => desktop.app.evaluate(() => (globalThis as unknown as { refused: unknown }).refused))
+      .toMatchObject({ 'https://video.example.com/': false })
 
     await open('harm-leave')
     await expect(page.getByRole('alert')).toContainText('It left its page or loaded it anew.', { timeout: 20_000 })
