@@ -16,7 +16,7 @@ import { keptText } from './config/kept-text.ts'
 import { createPushSource } from './config/push/push-source.ts'
 import { defaultOf, fixedDefault } from './config/settings.ts'
 import { limitDefaults, type Endpoint } from './contract/index.ts'
-import { loopbackOrigin } from './endpoint.ts'
+import { loopbackOrigin, portRefused } from './endpoint.ts'
 import { createFrontDoor } from './front-door.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { identityAct, pushAct } from './history/acts.ts'
@@ -293,9 +293,11 @@ export async function createHub(given: HubOptions): Promise<Hub> {
           pinsChanged,
           hold: (response, caller) => door.hold(response, caller),
           moveEndpoint: async (port) => {
-            movedTo = port ?? movedTo
-            if (port !== undefined) await config.saveSystem(['server', 'port'], () => port, { by: 'MCP Hub' })
-            await hub.onMoveEndpoint?.(port ?? endpoint.port)
+            const tried = await hub.onMoveEndpoint?.(port ?? endpoint.port)
+            if (port === undefined) return
+            if (tried !== undefined && tried.state !== 'listening') throw portRefused(tried)
+            movedTo = port
+            await config.saveSystem(['server', 'port'], () => port, { by: 'MCP Hub' })
           },
         }),
       )),

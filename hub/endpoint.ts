@@ -4,14 +4,19 @@ import type { Server as NetServer } from 'node:net'
 import { limitByAddress } from './address-limit.ts'
 import type { Endpoint, Limits } from './contract/index.ts'
 import { rpc } from './gateway/json-rpc.ts'
+import { HubError } from './hub-error.ts'
 import { HubResponse } from './http-answers.ts'
-import { say, told, type Said } from './say.ts'
+import { say, told, wordsFrom, type Said } from './say.ts'
 import { openSecondLoopback, type Alone, type SecondLoopback } from './second-loopback.ts'
 
 /** The listener that MCP clients use. It never moves by itself: clients hold its URL. */
 export interface EndpointListener {
   readonly endpoint: Endpoint
-  listen: (port: number) => Promise<void>
+  /**
+   * Listens on a port, and answers what came of it. Until it has the new port it serves on the present one, and it goes on
+   * there when the new one is not to be had.
+   */
+  listen: (port: number) => Promise<Endpoint>
   /** Nobody can connect any more; what is under way goes on. */
   stopListening: () => void
   close: () => Promise<void>
@@ -45,32 +50,44 @@ export function createEndpointListener(options: {
     })
   }
 
+  async function take(port: number): Promise<Endpoint> {
+    if (server !== null && endpoint.port === port) return endpoint
+    const next = createHttpServer(options.limits, options.listener)
+    const url = (bound: number): string => `http://${options.host}:${bound}/mcp`
+    try {
+      const bound = await listenOn(next, port, options.host)
+      const closed = close()
+      server = next
+      second = openSecondLoopback(next, bound, options.onAlone)
+      set({ state: 'listening', url: url(bound), port: bound, takenBy: null, message: null })
+      await closed
+      return endpoint
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      const takenBy = code === 'EADDRINUSE' ? await holderOf(port) : null
+      const refused = told({
+        state: code === 'EADDRINUSE' ? ('port-in-use' as const) : ('failed' as const),
+        url: url(port),
+        port,
+        takenBy,
+        message: causeOf(code, message, port, takenBy),
+      })
+      // That another port is not to be had changes nothing about this one.
+      if (endpoint.state === 'starting' || endpoint.port === port) set(refused)
+      return refused
+    }
+  }
+
+  let taking: Promise<unknown> = Promise.resolve()
   return {
     get endpoint() {
       return endpoint
     },
-    listen: async (port) => {
-      await close()
-      const next = createHttpServer(options.limits, options.listener)
-      const url = (bound: number): string => `http://${options.host}:${bound}/mcp`
-      try {
-        const bound = await listenOn(next, port, options.host)
-        server = next
-        second = openSecondLoopback(next, bound, options.onAlone)
-        set({ state: 'listening', url: url(bound), port: bound, takenBy: null, message: null })
-      } catch (error) {
-        const { code, message } = error as NodeJS.ErrnoException
-        const takenBy = code === 'EADDRINUSE' ? await holderOf(port) : null
-        set(
-          told({
-            state: code === 'EADDRINUSE' ? 'port-in-use' : 'failed',
-            url: url(port),
-            port,
-            takenBy,
-            message: causeOf(code, message, port, takenBy),
-          }),
-        )
-      }
+    // One after the other: two at once would each take the other's port for a stranger's.
+    listen: (port) => {
+      const taken = taking.then(() => take(port))
+      taking = taken.catch(() => undefined)
+      return taken
     },
     stopListening: () => {
       second?.close()
@@ -86,6 +103,12 @@ function causeOf(code: string | undefined, message: string, port: number, takenB
   if (code === 'EACCES') return say`The system does not let this account use port ${port}: ${message}`
   return say`The system refuses port ${port}: ${message}`
 }
+
+/** Why an endpoint was not moved. */
+export const portRefused = (tried: Endpoint): HubError =>
+  new HubError('HUB_CONFLICT', wordsFrom(tried, 'message') ?? '', {
+    cure: say`Choose another port, or end the program that holds it.`,
+  })
 
 /** What one connection may take, and how many there may be. */
 export type ConnectionLimits = Pick<

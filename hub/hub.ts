@@ -75,8 +75,8 @@ export interface Hub {
   setupCode: () => Promise<string | null>
   overview: () => Overview
   setEndpoint: (endpoint: Endpoint) => void
-  /** Takes effect for `POST /api/hub/endpoint`: listens anew on the port. */
-  onMoveEndpoint: ((port: number) => Promise<void>) | null
+  /** Takes effect for `POST /api/hub/endpoint`: listens on the port, and answers what came of it. */
+  onMoveEndpoint: ((port: number) => Promise<Endpoint>) | null
   onOverview: ((overview: Overview) => void) | null
   /** A new code replaced the one that ran out. */
   onSetupCode: ((code: string) => void) | null
