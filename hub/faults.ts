@@ -13,7 +13,8 @@ export const EXIT_PORT_IN_USE = 98
 
 export function describeFault(fault: Fault): string {
   const place = [fault.file, fault.line, fault.column].filter((part) => part !== null).join(':')
-  return `${[place, fault.path].filter((part) => part !== '').join(' ')}: ${fault.message}. ${fault.cure}`
+  const where = [place, fault.path].filter((part) => part !== '').join(' ')
+  return `${where === '' ? '' : `${where}: `}${fault.message}. ${fault.cure}`
 }
 
 /** Prints one line per fault and ends. */

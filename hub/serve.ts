@@ -18,11 +18,18 @@ import type { ReportFault } from './observe/fault-reports.ts'
 import { createHubLog } from './observe/log.ts'
 import { logSettings } from './observe/log-settings.ts'
 import { createRedactor } from './observe/redactor.ts'
-import { BrokenFile, endOnFaults, EXIT_SOFTWARE, EXIT_TEMPORARY } from './faults.ts'
+import { endOnFaults, EXIT_SOFTWARE, EXIT_TEMPORARY } from './faults.ts'
 import { HubError } from './hub-error.ts'
 import { openServerVault } from './secrets/server-vault.ts'
 import { openServiceManager } from './service-manager.ts'
-import { missingDatabase, openBeyondLoopback, refusedFolder, refusedPort, type StartFault } from './start-faults.ts'
+import {
+  brokenFiles,
+  missingDatabase,
+  openBeyondLoopback,
+  refusedFolder,
+  refusedPort,
+  type StartFault,
+} from './start-faults.ts'
 import { ownSearchPath } from './upstream/process/search-path.ts'
 import { version } from './version.ts'
 
@@ -113,7 +120,9 @@ async function main(): Promise<void> {
   })
 
   const { host } = hub
-  endOn(openBeyondLoopback(hub.mcpAuth, host, join(configDir, 'system.json')))
+  const endBeyondLoopback = (address: string): void =>
+    endOn(openBeyondLoopback(hub.mcpAuth, address, join(configDir, 'system.json')))
+  endBeyondLoopback(host)
   const service = createDrainableServer(hub.connectionLimits, hub.requestListener('all'), ({ level, message }) =>
     log(level, message),
   )
@@ -121,6 +130,8 @@ async function main(): Promise<void> {
   const bound = await service
     .listen(wanted, host)
     .catch(async (error: unknown) => endOn(await refusedPort(error, wanted)))
+  // A service manager's socket is where that put it, not where this hub was told to listen.
+  endBeyondLoopback(bound.host)
   const url = `http://${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}`
   hub.setEndpoint({ state: 'listening', url: `${url}/mcp`, port: bound.port, takenBy: null, message: null })
   // In the same turn: whoever connects first must be served.
@@ -188,7 +199,8 @@ function endOn(found: StartFault | null): void {
 }
 
 function endOnBroken(error: unknown): never {
-  if (error instanceof BrokenFile) endOnFaults(error.faults)
+  const broken = brokenFiles(error)
+  if (broken !== null) endOnFaults(broken)
   if (error instanceof HubError && error.code === 'HUB_STORE_UNAVAILABLE')
     endOnFaults(
       [

@@ -1,7 +1,8 @@
 import type { Fault } from './contract/index.ts'
 import type { Given } from './config/read-settings.ts'
 import { holderOf } from './endpoint.ts'
-import { EXIT_CONFIG, EXIT_NO_PERMISSION, EXIT_PORT_IN_USE } from './faults.ts'
+import { BrokenFile, EXIT_CONFIG, EXIT_NO_PERMISSION, EXIT_PORT_IN_USE } from './faults.ts'
+import { HubError } from './hub-error.ts'
 
 /** What ends a start besides a broken file, and the code that it ends with. `mcp-hub doctor` looks for the same beforehand. */
 export interface StartFault {
@@ -54,6 +55,13 @@ export function refusedFolder(error: unknown): StartFault | null {
     'Let that user own the file and its folder, or set CONFIG_DIR and DATA_DIR to folders of its own.',
     { file, exitCode: EXIT_NO_PERMISSION },
   )
+}
+
+/** What of the hub's own files keeps it from starting; null when `error` tells of something else. */
+export function brokenFiles(error: unknown): readonly Fault[] | null {
+  if (error instanceof BrokenFile) return error.faults
+  if (!(error instanceof HubError) || error.code !== 'HUB_CONFIG_FILE_BROKEN') return null
+  return error.faults ?? [faultOf('', error.message, error.cure ?? '').fault]
 }
 
 function faultOf(

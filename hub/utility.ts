@@ -4,13 +4,14 @@ import { appCaller, desktopClient } from './auth/caller.ts'
 import { helloSchema, toHubSchema, type FromHub, type Hello } from './contract/index.ts'
 import { createHub } from './create-hub.ts'
 import { createEndpointListener, createHttpServer, listenOn } from './endpoint.ts'
-import { EXIT_CONFIG } from './faults.ts'
+import { describeFault, EXIT_CONFIG } from './faults.ts'
 import { createIdleMemory } from './idle-memory.ts'
 import type { ReportFault } from './observe/fault-reports.ts'
 import { createHubLog } from './observe/log.ts'
 import { logSettings } from './observe/log-settings.ts'
 import { createRedactor } from './observe/redactor.ts'
 import { createControlVault } from './secrets/control-vault.ts'
+import { brokenFiles, refusedFolder } from './start-faults.ts'
 import { loginShellPath } from './upstream/process/search-path.ts'
 
 /** Desktop mode: the hub as a utility process of the app. Uses nothing of Electron but `process.parentPort`. */
@@ -48,6 +49,21 @@ parentPort.once('message', ({ data, ports }) => {
   if (port === undefined) throw new Error('The handshake carried no port')
   void run(hello, port)
 })
+
+/** Ends what no restart can cure: told to the app, and as the last lines that it keeps. Another error is thrown on. */
+function refuseStart(error: unknown, control: ControlPort): Promise<never> {
+  const folder = refusedFolder(error)
+  const faults =
+    brokenFiles(error) ??
+    // Its own cure names settings of server mode.
+    (folder === null ? null : [{ ...folder.fault, cure: 'Check the folder and its permissions.' }])
+  if (faults === null) throw error
+  control.postMessage({ type: 'fatal', faults: [...faults] })
+  for (const fault of faults) process.stderr.write(redactor.text(`${describeFault(fault)}\n`))
+  // A message that was posted right before the end may be lost.
+  setTimeout(() => process.exit(EXIT_CONFIG), 100)
+  return new Promise(() => undefined)
+}
 
 async function run(hello: Hello, control: ControlPort): Promise<void> {
   redactor.know('tokens', [hello.bootToken, hello.clientToken])
@@ -87,24 +103,7 @@ async function run(hello: Hello, control: ControlPort): Promise<void> {
     worked: createIdleMemory().worked,
     logDir: hello.paths.logDir,
     redactor,
-  }).catch((error: unknown) => {
-    const message = error instanceof Error ? error.message : String(error)
-    control.postMessage({
-      type: 'fatal',
-      faults: [
-        {
-          file: hello.paths.configDir,
-          path: '',
-          line: null,
-          column: null,
-          message,
-          cure: 'Check the folder and its permissions.',
-        },
-      ],
-    })
-    setTimeout(() => process.exit(EXIT_CONFIG), 100)
-    throw error
-  })
+  }).catch((error: unknown) => refuseStart(error, control))
 
   reportFault = hub.reportFault
   process.on('exit', hub.abandon)

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { request as httpRequest } from 'node:http'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
@@ -8,20 +9,31 @@ import { temporaryFolder } from '../fixtures/built-program.ts'
 import { startHub, type TestHub } from '../fixtures/hub.ts'
 import type { HubStatus, Problem } from '../../hub/contract/index.ts'
 
-const serverEntry = path.join(import.meta.dirname, '..', '..', 'dist', 'hub', 'server.js')
+const built = path.join(import.meta.dirname, '..', '..', 'dist', 'hub')
+const serverEntry = path.join(built, 'server.js')
 
 /** Runs the built hub until it ends; what it wrote on stderr. */
 async function runToEnd(
   files: Record<string, string>,
   env: Record<string, string> = {},
-  as: { uid?: number; gid?: number } = {},
+  {
+    data = {},
+    args = [serverEntry],
+    socket,
+    ...as
+  }: { uid?: number; gid?: number; data?: Record<string, string>; args?: string[]; socket?: number } = {},
 ): Promise<{ code: number | null; stderr: string }> {
   const folder = await temporaryFolder()
   await mkdir(path.join(folder.path, 'config'))
   // Others must find the way to their own folders.
   await chmod(folder.path, 0o755)
   for (const [name, text] of Object.entries(files)) await writeFile(path.join(folder.path, 'config', name), text)
-  const child = spawn(process.execPath, [serverEntry], {
+  await mkdir(path.join(folder.path, 'data'))
+  for (const [name, text] of Object.entries(data)) await writeFile(path.join(folder.path, 'data', name), text)
+  // As a service manager passes a socket on.
+  const command = 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@"'
+  const passing = socket === undefined ? [] : ['-c', command, process.execPath]
+  const child = spawn(socket === undefined ? process.execPath : 'sh', [...passing, ...args], {
     env: {
       PATH: process.env['PATH'] ?? '',
       PORT: '0',
@@ -30,11 +42,11 @@ async function runToEnd(
       MCP_HUB_TOKEN: 'token-for-a-bad-start',
       ...env,
     },
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'ignore', 'pipe', ...(socket === undefined ? [] : [socket])],
     ...as,
   })
   let stderr = ''
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
   const code = await new Promise<number | null>((resolve) => child.once('exit', resolve))
   await folder.dispose()
   return { code, stderr }
@@ -92,6 +104,48 @@ describe('a start with bad configuration ends with 78 and one line per fault', (
     const { code, stderr } = await runToEnd({ 'system.json': '{ "auth": { "mcp": "none" } }' }, { HOST: '0.0.0.0' })
     expect(code).toBe(78)
     expect(stderr).toContain('"none" is for loopback only')
+  })
+
+  it.runIf(process.platform === 'linux')('refuses it on a socket that a service manager holds elsewhere', async () => {
+    const socket = createServer().listen(0, '127.0.0.2')
+    await once(socket, 'listening')
+    const { fd } = (socket as unknown as { _handle: { fd: number } })._handle
+    const files = { 'system.json': '{ "auth": { "mcp": "none" } }' }
+    const { code, stderr } = await runToEnd(files, {}, { socket: fd })
+    socket.close()
+    expect(code).toBe(78)
+    expect(stderr).toContain('"none" is for loopback only, but the hub listens on 127.0.0.2')
+  })
+})
+
+/** What `utility.js` is started by on the desktop, with the folders of `DATA_DIR` and `CONFIG_DIR`; prints what main is told. */
+const asMain = `
+  const { DATA_DIR: dataDir, CONFIG_DIR: configDir } = process.env
+  const token = 't'.repeat(40)
+  const data = { type: 'hello', protocol: 1, bootToken: token, clientToken: token, secrets: {}, appVersion: '1.0.0',
+    paths: { configDir, dataDir, webDir: dataDir, logDir: dataDir }, vault: { quality: 'file', location: '' } }
+  const port = { on() {}, start() {}, postMessage: (message) => console.error('told main', JSON.stringify(message)) }
+  process.parentPort = { once: (_event, listen) => setImmediate(listen, { data, ports: [port] }) }
+`
+
+describe('a broken file of the hub’s own', () => {
+  const pins = { 'pins.json': '{' }
+  const broken = /pins\.json is broken: .*Restore it from a backup, or move it away/
+
+  it('ends a start with 78 and its cure', async () => {
+    const { code, stderr } = await runToEnd({}, {}, { data: pins })
+    expect(code).toBe(78)
+    expect(stderr).toMatch(new RegExp(`^\\S*${broken.source}`))
+  })
+
+  it('ends the hub of the app with 78 at once, its cure told to the app and in the last line', async () => {
+    const main = `data:text/javascript,${encodeURIComponent(asMain)}`
+    const start = { data: pins, args: ['--import', main, path.join(built, 'utility.js')] }
+    const { code, stderr } = await runToEnd({}, {}, start)
+    expect(code).toBe(78)
+    const [told, last] = stderr.trim().split('\n').slice(-2)
+    expect(told).toMatch(/^told main {"type":"fatal"/)
+    for (const line of [told, last]) expect(line).toMatch(broken)
   })
 })
 
