@@ -6,6 +6,8 @@ export const urlOptions = {
   token: { type: 'string', value: 'TOKEN', help: 'for the hub; rather set MCP_HUB_TOKEN, which nobody else can see' },
 } as const satisfies Record<string, CommandOption>
 
+const PATIENCE_MS = 10_000
+
 export interface UrlAnswer {
   status: number
   /** Null where it was no JSON. */
@@ -34,8 +36,10 @@ export async function askUrl(base: URL, token: string | null, route: string, io:
       ...(method === 'POST' ? { 'content-type': 'application/json' } : {}),
     },
     ...(method === 'POST' ? { body: '{}' } : {}),
-    signal: io.signal,
+    // What is only looked up is there at once, or the hub hangs; a doctor takes the time that a server takes.
+    signal: method === 'GET' ? AbortSignal.any([io.signal, AbortSignal.timeout(PATIENCE_MS)]) : io.signal,
   }).catch((error: unknown) => {
+    io.signal.throwIfAborted()
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
     const { code = '', message } = cause as NodeJS.ErrnoException
     throw new CommandError(
