@@ -9,7 +9,6 @@ import {
   portableConfigSchema,
   pushResultSchema,
   pushStatusSchema,
-  type PortableConfig,
   type PushConfig,
   type PushResult,
   type PushStatus,
@@ -103,22 +102,30 @@ export const configPullCommand: Command = {
     const hub = await remoteHub(values)
     const directory = path.resolve(requireOption(values, 'out'))
     const config = portableConfigSchema.parse((await good(hub, 'GET /api/admin/config', io)).body)
-    const files = filesOf(config).map(([name, value]) => [path.join(directory, name), value] as const)
+    const isThere = (name: string): Promise<boolean> =>
+      access(path.join(directory, name)).then(
+        () => true,
+        () => false,
+      )
+    // Without a setting that travels there is no system.json, but for one whose old settings the next push would bring back.
+    const hasSystem =
+      Object.keys(config.system).length > 0 || (values['force'] === true && (await isThere('system.json')))
+    const files = [
+      ['servers.json', config.servers],
+      ['profiles.json', config.profiles],
+      ...(hasSystem ? [['system.json', config.system] as const] : []),
+    ] as const
     if (values['force'] !== true)
-      for (const [file] of files)
-        if (
-          await access(file).then(
-            () => true,
-            () => false,
-          )
-        )
+      for (const [name] of files)
+        if (await isThere(name))
           throw new CommandError(
-            `${file} is there already.`,
+            `${path.join(directory, name)} is there already.`,
             'Give another folder, or --force.',
             exitCodes.cannotCreate,
           )
     await mkdir(directory, { recursive: true })
-    for (const [file, value] of files) await writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`)
+    for (const [name, value] of files)
+      await writeFileAtomic(path.join(directory, name), `${JSON.stringify(value, null, 2)}\n`)
     await remember(directory, hub, config.etag)
     const { version } = config
     const made =
@@ -134,12 +141,6 @@ export const configPullCommand: Command = {
     return exitCodes.ok
   },
 }
-
-const filesOf = ({ servers, profiles, system }: PortableConfig): [string, unknown][] => [
-  ['servers.json', servers],
-  ['profiles.json', profiles],
-  ...(Object.keys(system).length === 0 ? [] : [['system.json', system] as [string, unknown]]),
-]
 
 interface LocalConfig {
   directory: string
