@@ -12,7 +12,7 @@ export const permissions = [
   'servers:read',
   /** Enable, disable, restart. */
   'servers:operate',
-  /** Add, change and delete entries, as long as they run no other program than before. */
+  /** Add, change and delete entries, as long as they run no other program than before. What they refer to is sent to where they point. */
   'servers:write',
   /** Decide which program a server runs: command, arguments, environment and folder. That is running code on the hub. */
   'servers:exec',
