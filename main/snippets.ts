@@ -2,8 +2,14 @@ import type { snippetKinds } from '../preload/contract.ts'
 
 export type SnippetKind = (typeof snippetKinds)[number]
 
-/** What a person pastes into a client to connect it, token included. */
-export function clientSnippet(kind: SnippetKind, endpoint: string, token: string, server?: string): string {
+/** What a person pastes into a client to connect it, token included; a command line is for the shell of `platform`. */
+export function clientSnippet(
+  kind: SnippetKind,
+  endpoint: string,
+  token: string,
+  server?: string,
+  platform: NodeJS.Platform = process.platform,
+): string {
   const url = server === undefined ? endpoint : `${endpoint}/${encodeURIComponent(server)}`
   const name = server === undefined ? 'mcp-hub' : `mcp-hub-${server}`
   const headers = { Authorization: `Bearer ${token}` }
@@ -12,8 +18,11 @@ export function clientSnippet(kind: SnippetKind, endpoint: string, token: string
       return url
     case 'token':
       return token
-    case 'claude-code':
-      return `claude mcp add --transport http ${quote(name)} ${quote(url)} --header ${quote(`Authorization: Bearer ${token}`)}`
+    case 'claude-code': {
+      // It takes no name with another character, and what names a server here may have any.
+      const words = [name.replace(/[^\w-]+/g, '-'), url, '--header', `Authorization: Bearer ${token}`]
+      return `claude mcp add --transport http ${words.map((word) => quote(word, platform)).join(' ')}`
+    }
     case 'vscode':
       return JSON.stringify({ servers: { [name]: { type: 'http', url, headers } } }, null, 2)
     case 'cursor':
@@ -23,6 +32,8 @@ export function clientSnippet(kind: SnippetKind, endpoint: string, token: string
   }
 }
 
-function quote(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+function quote(text: string, platform: NodeJS.Platform): string {
+  if (/^[\w@%+=:,./-]+$/.test(text)) return text
+  // cmd.exe knows no other quotes, and PowerShell knows these. No URL and no token has one in it.
+  return platform === 'win32' ? `"${text}"` : `'${text.replaceAll("'", `'\\''`)}'`
 }

@@ -179,8 +179,10 @@ it('allows scripts and styles of our own only', () => {
   expect(policy).not.toContain('unsafe')
 })
 
-it('quotes what a shell would read otherwise', () => {
-  expect(clientSnippet('claude-code', 'http://127.0.0.1:3737/mcp', 't0ken', "it's")).toBe(
-    `claude mcp add --transport http 'mcp-hub-it'\\''s' 'http://127.0.0.1:3737/mcp/it'\\''s' --header 'Authorization: Bearer t0ken'`,
-  )
+it('writes the command line that Claude Code and the shell take', () => {
+  const line = (platform: NodeJS.Platform): string =>
+    clientSnippet('claude-code', 'http://127.0.0.1:3737/mcp', 't0ken', "it's.v2", platform)
+  const begin = 'claude mcp add --transport http mcp-hub-it-s-v2'
+  expect(line('linux')).toBe(`${begin} 'http://127.0.0.1:3737/mcp/it'\\''s.v2' --header 'Authorization: Bearer t0ken'`)
+  expect(line('win32')).toBe(`${begin} "http://127.0.0.1:3737/mcp/it's.v2" --header "Authorization: Bearer t0ken"`)
 })
