@@ -7,14 +7,15 @@ export interface SignInNotice {
 }
 
 /**
- * Which servers began to need a person since the last overview. Each is told once, and again only after somebody signed in;
- * a hub that is being started anew tells nothing meanwhile.
+ * Which servers began to need a person since the last overview. Each is told once, and again only after somebody signed in. A
+ * hub that is being started anew does not know its servers yet: what it does not name is not forgotten.
  */
-export function createSignInNotices(): (overview: Overview) => SignInNotice[] {
-  let told = new Set<string>()
+export function createSignInNotices(): (overview: Pick<Overview, 'signIns' | 'servers'>) => SignInNotice[] {
+  const told = new Set<string>()
   return ({ signIns, servers }) => {
     const fresh = signIns.filter((name) => !told.has(name))
-    told = new Set(signIns)
+    for (const { name } of servers) told.delete(name)
+    for (const name of signIns) told.add(name)
     return fresh.map((name) => ({
       server: name,
       reason: servers.find((server) => server.name === name)?.reason ?? null,

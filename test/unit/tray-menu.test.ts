@@ -81,6 +81,15 @@ it('tells of an account that needs a person once, and again after somebody signe
   expect(at('a', 'b')).toEqual(['a'])
 })
 
+it('tells of no account again because the hub is started anew', () => {
+  const notices = createSignInNotices()
+  const needed = overview({ a: 'needs-auth' }, { signIns: ['a'] })
+  expect(notices(needed)).toHaveLength(1)
+  // What a hub says before it has started its servers.
+  expect(notices(overview({}))).toEqual([])
+  expect(notices(needed)).toEqual([])
+})
+
 it('counts the servers that are wanted, in both languages', () => {
   const state: TrayState = { hub: running, overview: overview({ a: 'running', b: 'failed', c: 'disabled' }) }
   expect(trayModel(state, textsOf('en')).tooltip).toBe('MCP Hub: 1 of 2 servers running')
