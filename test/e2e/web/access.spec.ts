@@ -1,4 +1,4 @@
-import type { Page } from '@playwright/test'
+import type { Page, Route } from '@playwright/test'
 import { execFileSync } from 'node:child_process'
 import path from 'node:path'
 import { expect, signIn, test } from './fixtures.ts'
@@ -20,7 +20,17 @@ test('a user is made, narrowed, stopped and deleted', async ({ admin: page, brow
   await expect(dialog.getByRole('button', { name: 'Create user' })).toBeDisabled()
   await dialog.getByLabel('Name').fill('tester')
   await dialog.getByLabel('Role').selectOption({ label: 'Viewer' })
-  await dialog.getByRole('button', { name: 'Create user' }).click()
+  await test.step('a dialog that waits for what is told once cannot be left', async () => {
+    const asked = Promise.withResolvers<Route>()
+    await page.route('**/api/users', (route) => asked.resolve(route), { times: 1 })
+    await dialog.getByRole('button', { name: 'Create user' }).click()
+    const held = await asked.promise
+    await page.keyboard.press('Escape')
+    await page.mouse.click(5, 5)
+    await expect(dialog.getByRole('button', { name: 'Cancel' })).toBeDisabled()
+    await expect(dialog.getByRole('button', { name: 'Close' })).toBeDisabled()
+    await held.continue()
+  })
   await expect(page.getByRole('heading', { name: 'Password of tester' })).toBeVisible()
   const password = await page.getByTestId('one-time-secret').innerText()
   await page.getByRole('button', { name: 'I have saved it' }).click()
