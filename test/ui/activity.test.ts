@@ -86,6 +86,18 @@ async function open(): Promise<ReturnType<typeof show>> {
   return page
 }
 
+function arrive(id: number): void {
+  history = [record(id), ...history]
+  for (const listener of listeners) listener({ type: 'history.appended' } as HubEvent)
+}
+
+function scrollDown(): void {
+  const grid = document.querySelector('[role="grid"]')
+  if (grid === null) throw new Error('There is no list')
+  grid.scrollTop = 64
+  grid.dispatchEvent(new Event('scroll'))
+}
+
 describe('the list of requests', () => {
   it('keeps the element of each row when its first page is read again', async () => {
     const page = await open()
@@ -131,5 +143,25 @@ describe('the list of requests', () => {
     await eventually(() => expect(names()).toEqual(['call 1']))
     await page.router.push('/')
     await eventually(() => expect(names()).toEqual(['call 3', 'call 2', 'call 1']))
+  })
+
+  it('goes on by itself after what was held back was shown from the top', async () => {
+    const page = await open()
+    scrollDown()
+    arrive(4)
+    await eventually(() => expect(page.find('button', '1 newer request')).not.toBeNull())
+    page.get('button', '1 newer request').click()
+    await eventually(() => expect(names()[0]).toBe('call 4'))
+    arrive(5)
+    await eventually(() => expect(names()[0]).toBe('call 5'))
+  })
+
+  it('shows what comes where nothing matched before', async () => {
+    const page = await open()
+    scrollDown()
+    await page.router.push('/?q=call 4')
+    await eventually(() => expect(document.body.textContent).toContain('No request matches'))
+    arrive(4)
+    await eventually(() => expect(names()).toEqual(['call 4']))
   })
 })
