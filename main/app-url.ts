@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { APP_FRAME_PATH } from '../hub/contract/app-frame.ts'
+import { isPagePath } from '../hub/contract/page-path.ts'
 
 export const APP_SCHEME = 'app'
 export const APP_HOST = 'hub'
@@ -32,7 +33,7 @@ export function resolveAsset(root: string, pathname: string): string | null {
   if (decoded.includes('\0') || decoded.includes('\\')) return null
   const file = path.resolve(root, `.${path.posix.normalize(`/${decoded}`)}`)
   if (decoded.split('/').includes('..') || (file !== root && !file.startsWith(root + path.sep))) return null
-  return path.extname(file) === '' ? path.join(root, 'index.html') : file
+  return isPagePath(decoded) ? path.join(root, 'index.html') : file
 }
 
 /** Whether a link may be handed to the system: schemes that start programs may not. */

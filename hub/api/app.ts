@@ -10,6 +10,7 @@ import express, {
 } from 'express'
 import { NONCE_PLACEHOLDER, contentSecurityPolicy } from '../contract/csp.ts'
 import type { Problem } from '../contract/index.ts'
+import { isPagePath } from '../contract/page-path.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { RateLimits } from '../auth/rate-limits.ts'
 import { HubError } from '../hub-error.ts'
@@ -142,7 +143,7 @@ function serveWeb(app: Express, webDir: string): void {
     }),
   )
   app.get('/{*path}', async (request: Request, response: Response, next) => {
-    if (/\.[a-z0-9]+$/i.test(request.path)) {
+    if (!isPagePath(request.path)) {
       next()
       return
     }

@@ -16,6 +16,10 @@ describe('paths of the page', () => {
   it.each([
     ['/', 'index.html'],
     ['/servers/my%20server', 'index.html'],
+    ['/servers/acme.notes', 'index.html'],
+    ['/tools/acme.notes/notes.create', 'index.html'],
+    ['/icon.svg', 'icon.svg'],
+    ['/schemas/servers.json', 'schemas/servers.json'],
     ['/assets/app-1.js', 'assets/app-1.js'],
   ])('%s is %s', (pathname, file) => {
     expect(resolveAsset(root, pathname)).toBe(path.join(root, file))
