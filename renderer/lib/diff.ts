@@ -6,31 +6,72 @@ export interface DiffLine {
 /** What is empty has no line, rather than one without a word. */
 const linesOf = (text: string): string[] => (text === '' ? [] : text.split('\n'))
 
-/** Line by line, by the longest common subsequence. Meant for configuration, so tens to hundreds of lines. */
+/** Lines that differ, beyond which nobody reads a comparison line by line: the work grows with it, and its square is kept. */
+const MAX_EDITS = 2_000
+
+const all = (kind: DiffLine['kind'], texts: readonly string[]): DiffLine[] => texts.map((text) => ({ kind, text }))
+
+/**
+ * Line by line, with as few as possible that were removed or added. Where more than 2,000 were, what lies between the first and
+ * the last difference is told as removed and added as a whole: of texts of any length, for a server may choose them.
+ */
 export function diffLines(before: string, after: string): DiffLine[] {
   const a = linesOf(before)
   const b = linesOf(after)
-  const lengths = Array.from({ length: a.length + 1 }, () => new Uint32Array(b.length + 1))
-  const at = (i: number, j: number): number => lengths[i]?.[j] ?? 0
-  for (let i = a.length - 1; i >= 0; i--) {
-    for (let j = b.length - 1; j >= 0; j--) {
-      const row = lengths[i]
-      if (row) row[j] = a[i] === b[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1))
+  const shorter = Math.min(a.length, b.length)
+  let head = 0
+  while (head < shorter && a[head] === b[head]) head++
+  let tail = 0
+  while (tail < shorter - head && a[a.length - 1 - tail] === b[b.length - 1 - tail]) tail++
+  const removed = a.slice(head, a.length - tail)
+  const added = b.slice(head, b.length - tail)
+  return [
+    ...all('same', a.slice(0, head)),
+    ...(shortestEdit(removed, added) ?? [...all('removed', removed), ...all('added', added)]),
+    ...all('same', a.slice(a.length - tail)),
+  ]
+}
+
+/** Myers, "An O(ND) Difference Algorithm and Its Variations"; null where it takes more than `MAX_EDITS`. */
+function shortestEdit(a: readonly string[], b: readonly string[]): DiffLine[] | null {
+  const max = Math.min(a.length + b.length, MAX_EDITS)
+  const middle = max + 1
+  /** How far in `a` the best way comes on each diagonal `k` (of `a` less of `b`), at `middle + k`. */
+  const reach = new Int32Array(2 * max + 3)
+  const far = (k: number): number => reach[middle + k] ?? 0
+  /** What of it was known before each number of edits. */
+  const known: Int32Array[] = []
+  for (let edits = 0; edits <= max; edits++) {
+    known.push(reach.slice(middle - edits - 1, middle + edits + 2))
+    for (let k = -edits; k <= edits; k += 2) {
+      const adds = k === -edits || (k !== edits && far(k - 1) < far(k + 1))
+      let x = adds ? far(k + 1) : far(k - 1) + 1
+      while (x < a.length && x - k < b.length && a[x] === b[x - k]) x++
+      reach[middle + k] = x
+      if (x >= a.length && x - k >= b.length) return wayBack(a, b, known)
     }
   }
+  return null
+}
+
+function wayBack(a: readonly string[], b: readonly string[], known: readonly Int32Array[]): DiffLine[] {
   const lines: DiffLine[] = []
-  let i = 0
-  let j = 0
-  while (i < a.length || j < b.length) {
-    if (i < a.length && j < b.length && a[i] === b[j]) {
-      lines.push({ kind: 'same', text: a[i] ?? '' })
-      i++
-      j++
-    } else if (i < a.length && (j >= b.length || at(i + 1, j) >= at(i, j + 1))) {
-      lines.push({ kind: 'removed', text: a[i++] ?? '' })
-    } else {
-      lines.push({ kind: 'added', text: b[j++] ?? '' })
+  let x = a.length
+  let y = b.length
+  for (let edits = known.length - 1; edits >= 0; edits--) {
+    const far = (k: number): number => known[edits]?.[k + edits + 1] ?? 0
+    const k = x - y
+    const adds = k === -edits || (k !== edits && far(k - 1) < far(k + 1))
+    const fromX = edits === 0 ? 0 : far(adds ? k + 1 : k - 1)
+    const fromY = edits === 0 ? 0 : fromX - (adds ? k + 1 : k - 1)
+    while (x > fromX && y > fromY) {
+      lines.push({ kind: 'same', text: a[--x] ?? '' })
+      y--
     }
+    if (edits > 0)
+      lines.push(adds ? { kind: 'added', text: b[fromY] ?? '' } : { kind: 'removed', text: a[fromX] ?? '' })
+    x = fromX
+    y = fromY
   }
-  return lines
+  return lines.reverse()
 }
