@@ -43,8 +43,8 @@ export interface AppProtocolOptions {
   root: string
   /** URL of Vite's server in development; null for the built page. */
   devServer: string | null
-  /** Where the hub's API is now, or null while it is down. */
-  hubApi: () => { port: number; token: string } | null
+  /** Where the hub's API is, as soon as one that is starting has started; null while it is down. */
+  hubApi: () => Promise<{ port: number; token: string } | null>
 }
 
 /** Serves the page and passes `/api` on to the hub, so that the page has one origin and never sees a token. */
@@ -52,7 +52,7 @@ export function handleAppProtocol(session: Session, options: AppProtocolOptions)
   session.protocol.handle(APP_SCHEME, async (request) => {
     const url = new URL(request.url)
     if (url.host !== APP_HOST) return new Response('Not found', { status: 404 })
-    if (url.pathname === '/api' || url.pathname.startsWith('/api/')) return toHub(request, url, options.hubApi())
+    if (url.pathname === '/api' || url.pathname.startsWith('/api/')) return toHub(request, url, await options.hubApi())
     return options.devServer === null
       ? serveFile(options.root, url.pathname)
       : fromDevServer(request, url, options.devServer)

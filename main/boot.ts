@@ -122,7 +122,7 @@ export async function start(): Promise<void> {
   handleAppProtocol(session.defaultSession, {
     root: path.join(dist, 'renderer'),
     devServer: process.env['MCP_HUB_DEV_SERVER'] ?? null,
-    hubApi: () => supervisor.api,
+    hubApi: supervisor.started,
   })
 
   const tray = createTrayView({ images: path.join(resources, 'tray'), run: runTrayCommand })

@@ -46,6 +46,8 @@ export interface HubSupervisor {
   readonly overview: Overview | null
   /** Port and boot token of the API, while the hub runs. */
   readonly api: { port: number; token: string } | null
+  /** The same once a hub that is starting has started, or has not. */
+  started: () => Promise<{ port: number; token: string } | null>
   readonly pid: number | undefined
   start: () => void
   /** Ends the hub if there is one and starts it anew; also the way out of `failed`. */
@@ -89,10 +91,12 @@ export function createHubSupervisor(options: SupervisorOptions): HubSupervisor {
   let restarting = false
   let timers: NodeJS.Timeout[] = []
   let onGone: (() => void)[] = []
+  const onStarted: (() => void)[] = []
 
   function set(change: Partial<HubProcessState>): void {
     state = { ...state, ...change }
     options.onState(state)
+    if (state.state !== 'starting') for (const waiting of onStarted.splice(0)) waiting()
   }
 
   function clearTimers(): void {
@@ -230,6 +234,10 @@ export function createHubSupervisor(options: SupervisorOptions): HubSupervisor {
       return overview
     },
     get api() {
+      return api
+    },
+    async started() {
+      if (state.state === 'starting') await new Promise<void>((resolve) => onStarted.push(resolve))
       return api
     },
     get pid() {

@@ -4,6 +4,13 @@ import { endSession } from './ended-session.ts'
 import { ApiError } from './problem.ts'
 import { keys } from './queries.ts'
 
+/** What stands before a hub answers while that one starts, or it itself while it ends. */
+const RESTARTING: readonly number[] = [502, 503, 504]
+
+/** Whether nothing answered that knows better: in a moment it may. */
+export const isAway = (error: unknown): boolean =>
+  error instanceof ApiError && (error.kind === 'unreachable' || RESTARTING.includes(error.status))
+
 export function createQueryClient(): QueryClient {
   const client = new QueryClient({
     defaultOptions: {
@@ -16,7 +23,7 @@ export function createQueryClient(): QueryClient {
         refetchOnReconnect: false,
         networkMode: 'always',
         // A refusal stays a refusal; a hub that is just starting answers in a moment.
-        retry: (failures, error) => error instanceof ApiError && error.kind === 'unreachable' && failures < 2,
+        retry: (failures, error) => isAway(error) && failures < 2,
         retryDelay: 400,
       },
       mutations: { networkMode: 'always' },

@@ -54,6 +54,20 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
+it('tells where the hub is once it has started, or that it did not', async () => {
+  expect(await supervisor.started()).toBeNull()
+  supervisor.start()
+  const asked = supervisor.started()
+  forks[0]?.ready()
+  expect(await asked).toMatchObject({ port: 1 })
+
+  supervisor.restart()
+  forks[0]?.exit(0)
+  const again = supervisor.started()
+  forks[1]?.exit(1)
+  expect(await again).toBeNull()
+})
+
 function crashes(count: number): void {
   for (let crash = 0; crash < count; crash++) {
     forks.at(-1)!.exit(1)
