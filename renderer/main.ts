@@ -5,6 +5,7 @@ import { createApp, watch } from 'vue'
 import { toast } from 'vue-sonner'
 import App from './app/App.vue'
 import { loadAhead } from './app/load-ahead.ts'
+import { tellMissingCode } from './app/missing-code.ts'
 import { createAppRouter } from './app/router.ts'
 import { commandsKey, createCommandRegistry } from './lib/commands.ts'
 import { connectDesktop, reportPageErrors } from './lib/desktop-sync.ts'
@@ -32,6 +33,8 @@ watch(
 const app = createApp(App)
 app.use(pinia).use(i18n).use(VueQueryPlugin, { queryClient }).use(router)
 app.provide(commandsKey, createCommandRegistry())
-await router.isReady()
+tellMissingCode(router, i18n.global.t)
+// A page that cannot be loaded is told within the frame.
+await router.isReady().catch(() => undefined)
 app.mount('#app')
 loadAhead(router, document)

@@ -11,7 +11,7 @@ export function loadAhead(router: Router, root: Document): void {
     if (link === null || link === last) return
     last = link
     if (link.origin !== root.location.origin || link.target !== '') return
-    // What cannot be loaded now is said by the navigation, which tries again.
+    // What cannot be loaded is told by `tellMissingCode`.
     loadRouteLocation(router.resolve(link.pathname)).catch(() => undefined)
   }
   const options = { capture: true, passive: true }

@@ -279,3 +279,23 @@ test('a lost hub is said, and what changed meanwhile is there when it is back', 
     await folder.dispose()
   }
 })
+
+test('the page of a server is there after a reload, also where its name looks like a file', async ({ admin: page }) => {
+  await page.goto('/servers/acme.notes')
+  await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible()
+  await page.goto('/tools/acme.notes/notes.create')
+  await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible()
+  for (const file of ['/assets/gone-1.js', '/schemas/gone.json', '/favicon.ico'])
+    expect((await page.request.get(file)).status(), file).toBe(404)
+})
+
+test('code that an upgrade took away is told, with the way to where one wanted to go', async ({ admin: page }) => {
+  await page.goto('/')
+  await page.route('**/assets/ProfilesPage-*.js', (route) => route.fulfill({ status: 404 }))
+  await page.getByRole('link', { name: 'Profiles' }).click()
+  await expect(page.getByText('A part of this page could not be loaded')).toBeVisible()
+  await expect(page).toHaveURL(/\/$/)
+  await page.unroute('**/assets/ProfilesPage-*.js')
+  await page.getByRole('button', { name: 'Reload' }).click()
+  await expect(page.getByRole('heading', { name: 'Profiles', level: 1 })).toBeVisible()
+})
