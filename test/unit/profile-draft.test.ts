@@ -99,3 +99,11 @@ describe('a rule for a server that is not in the profile', () => {
     expect(setServer(barred, 'one', true)).toEqual({ servers: { one: { tools: { exclude: ['delete_*'] } } } })
   })
 })
+
+it('a template with a star that was taken out can be taken in again', () => {
+  const file = item('file:///{path*}')
+  const without = setItem(whole, 'one', 'resources', file.name, false)
+  expect(isSelected(without, 'one', 'resources', file)).toBe(false)
+  expect(barringRule(without, 'one', 'resources', file)).toBeNull()
+  expect(setItem(without, 'one', 'resources', file.name, true)).toEqual(whole)
+})

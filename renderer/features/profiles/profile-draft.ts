@@ -55,7 +55,10 @@ export function barringRule(profile: Profile, server: string, kind: OfferKind, i
   const entry = entryOf(profile, server)
   if (kind === 'tools' && entry?.tools?.readOnly === true && !item.readOnly) return 'readOnly'
   const exclude = entry?.[kind]?.exclude ?? []
-  return exclude.find((pattern) => pattern.includes('*') && matchesPattern(pattern, item.name)) ?? null
+  return (
+    exclude.find((pattern) => pattern !== item.name && pattern.includes('*') && matchesPattern(pattern, item.name)) ??
+    null
+  )
 }
 
 export function setItem(profile: Profile, server: string, kind: OfferKind, name: string, on: boolean): Profile {
