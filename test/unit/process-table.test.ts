@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { parseCim, parseMarked, parsePs } from '../../hub/upstream/process/printed-processes.ts'
 import {
   descendantsOf,
-  parseCim,
-  parseMarked,
   parseProcStat,
-  parsePs,
   systemProcessTable,
   type ProcessInfo,
 } from '../../hub/upstream/process/process-table.ts'
