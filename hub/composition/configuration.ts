@@ -49,7 +49,10 @@ export async function openConfiguration(options: HubOptions): Promise<Configurat
       env,
       secret,
       explain: vault.explain,
-      file: mode === 'desktop' ? readSecretFile : readFileBelow([options.configDir, ...secretFolders(env)]),
+      file:
+        mode === 'desktop'
+          ? readSecretFile
+          : readFileBelow([options.configDir, ...secretFolders(env)], options.dataDir),
     },
   }
 }

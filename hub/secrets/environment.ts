@@ -1,5 +1,5 @@
 import { readFileSync, realpathSync, statSync, unwatchFile, watchFile } from 'node:fs'
-import { isAbsolute, relative, resolve, sep } from 'node:path'
+import { basename, isAbsolute, relative, resolve, sep } from 'node:path'
 import { MAX_SECRET_LENGTH } from '../contract/index.ts'
 
 /** Secrets that the operator gives: `NAME`, or the file that `NAME_FILE` names, as Docker and Kubernetes mount them. */
@@ -74,21 +74,43 @@ export function readSecretFile(path: string): { value: string | undefined; probl
   }
 }
 
-/** Reads only files below these folders: who may change a server's entry need not be who may read every file of the hub. */
+/** Files of the hub itself, whatever folder they are in: who may change a server's entry need not be who may read these. */
+const OWN_FILES = new Set([
+  '.env',
+  'jwt-secret',
+  'profiles.json',
+  'secrets.json',
+  'servers.json',
+  'system.json',
+  'users.json',
+])
+
+/**
+ * Reads only files below these folders, none of the hub's own, and nothing below `dataDir`, which may be in one of them: who may
+ * change a server's entry need not be who may read every file of the hub.
+ */
 export function readFileBelow(
   folders: readonly string[],
+  dataDir: string | null = null,
 ): (path: string) => { value: string | undefined; problem: string | null } {
   return (path) => {
     const real = realPathOf(path)
-    const inside = folders.some((folder) => {
-      const way = relative(realPathOf(folder), real)
-      // Kubernetes mounts a file as a link into a folder beside it, whose name begins with two dots.
-      return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)
-    })
-    return inside
-      ? readSecretFile(path)
-      : { value: undefined, problem: `only files below ${folders.join(', ')} may be referred to here` }
+    const around = folders.map(realPathOf).filter((folder) => isBelow(folder, real))
+    if (around.length === 0)
+      return { value: undefined, problem: `only files below ${folders.join(', ')} may be referred to here` }
+    const data = dataDir === null ? null : realPathOf(dataDir)
+    // In a folder that is itself part of it, or the same, the hub's files are known by their names alone.
+    const isKept = data !== null && isBelow(data, real) && !around.some((one) => one === data || isBelow(data, one))
+    return isKept || OWN_FILES.has(basename(real))
+      ? { value: undefined, problem: `${path} is a file of the hub itself; put the value into a file of its own` }
+      : readSecretFile(path)
   }
+}
+
+function isBelow(folder: string, real: string): boolean {
+  const way = relative(folder, real)
+  // Kubernetes mounts a file as a link into a folder beside it, whose name begins with two dots.
+  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)
 }
 
 /** Where Docker, Kubernetes and systemd put secrets. */

@@ -243,6 +243,26 @@ describe('the configuration on disk', () => {
       })
   })
 
+  it('lets an entry refer to none of the files of the hub itself', async () => {
+    const data = path.join(dir, 'data')
+    await mkdir(path.join(data, 'versions'), { recursive: true })
+    for (const file of ['users.json', 'token', 'data/jwt-secret', 'data/versions/1.json'])
+      await writeFile(path.join(dir, file), 'inside')
+    await symlink('users.json', path.join(dir, 'link'))
+    const read = readFileBelow([dir], data)
+    expect(read(path.join(dir, 'token')).value).toBe('inside')
+    for (const way of ['users.json', 'link', 'data/jwt-secret', 'data/versions/1.json'])
+      expect(read(path.join(dir, way))).toMatchObject({
+        value: undefined,
+        problem: expect.stringContaining('a file of the hub itself') as string,
+      })
+    // All in one folder, and the one of the configuration in that of the data.
+    for (const all of [dir, path.dirname(dir)]) {
+      expect(readFileBelow([dir], all)(path.join(dir, 'token')).value).toBe('inside')
+      expect(readFileBelow([dir], all)(path.join(data, 'jwt-secret')).value).toBeUndefined()
+    }
+  })
+
   it('takes a file as Kubernetes mounts it for one of its folder', async () => {
     const mount = path.join(dir, 'mount')
     await mkdir(path.join(mount, '..2026_01_01'), { recursive: true })
