@@ -114,6 +114,8 @@ export const publishRecordSchema = z.object({
   release: z.string(),
   /** The one that was in use before; null when there was none. */
   before: z.string().nullable(),
+  /** The one in use when it had ended; null for none, absent when that could not be found out. */
+  inUse: z.string().nullable().optional(),
   outcome: z.enum(runOutcomes),
   problem: runProblemSchema.nullable(),
 })

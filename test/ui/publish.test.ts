@@ -132,6 +132,9 @@ describe('a run', () => {
     for (const outcome of ['failed', 'rolled-back', 'cancelled'] as const)
       expect(releaseInUse({ ...record, outcome, problem: null })).toBe('old')
     expect(releaseInUse(null)).toBe('')
+    // What was looked at counts more than how it ended.
+    expect(releaseInUse({ ...record, outcome: 'cancelled', inUse: 'new', problem: null })).toBe('new')
+    expect(releaseInUse({ ...record, outcome: 'cancelled', inUse: null, problem: null })).toBe('')
   })
 
   it('is followed as it is told, asks, and takes the answer to its question only', async () => {
@@ -182,6 +185,8 @@ describe('a run', () => {
     tell({ type: 'started', run: 'r', operation: 'push' })
     tell(step('remove', 'start', 5))
     await eventually(() => expect(document.body.textContent).toContain('remove start'))
+    const isHeldBack = (): boolean => !window.dispatchEvent(new Event('beforeunload', { cancelable: true }))
+    expect(isHeldBack()).toBe(true)
     const said = vi.spyOn(toast, 'error')
     page.get('button', 'Cancel').click()
     await eventually(() => expect(said).toHaveBeenCalledOnce())
@@ -195,6 +200,7 @@ describe('a run', () => {
     end()
     await eventually(() => expect(document.body.textContent).toContain(`Cancelled. ${message}`))
     expect(page.find('button', 'Cancel')).toBeNull()
+    expect(isHeldBack()).toBe(false)
   })
 
   it('is begun again with what it was begun with', async () => {

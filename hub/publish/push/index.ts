@@ -124,6 +124,7 @@ export function createPushService(options: PushOptions): PushService {
         by: run.by,
         operation: asked.operation === 'push' ? 'push' : 'rollback',
         ...begun,
+        inUse: progress.inUse,
         outcome: result.outcome,
         problem: result.problem,
         target: asked.stored.target,

@@ -88,9 +88,10 @@ function withStep(steps: readonly StepView[], { step, state, message, said, at }
 export const stepsOf = (events: readonly RunStep[]): readonly StepView[] =>
   events.reduce<readonly StepView[]>((steps, event) => withStep(steps, event), [])
 
-/** What the last publish left in use, as far as is known here. */
+/** What the last publish left in use, as far as is known here; of records without it, what follows from how they ended. */
 export function releaseInUse(last: PublishRecord | null): string {
   if (last === null) return ''
+  if (last.inUse !== undefined) return last.inUse ?? ''
   return last.outcome === 'done' ? last.release : (last.before ?? '')
 }
 

@@ -1,6 +1,6 @@
 import { useQueryClient } from '@tanstack/vue-query'
 import { defineStore } from 'pinia'
-import { shallowReactive } from 'vue'
+import { computed, shallowReactive, watch } from 'vue'
 import { runEventSchema, type RunAnswer, type RunEvent, type RunOperation } from '../../../../hub/contract/index.ts'
 import { perform, requestLines } from '../../../lib/client.ts'
 import { ApiError } from '../../../lib/problem.ts'
@@ -77,6 +77,13 @@ export const useRuns = defineStore('publish-runs', () => {
       throw error
     }
   }
+
+  const losable = computed(() => [...runs.values()].some((run) => !run.ended))
+  // The hub ends a run when nobody listens any more.
+  const ask = (event: BeforeUnloadEvent): void => event.preventDefault()
+  watch(losable, (on) =>
+    on ? window.addEventListener('beforeunload', ask) : window.removeEventListener('beforeunload', ask),
+  )
 
   return {
     runs,
