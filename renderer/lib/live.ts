@@ -20,6 +20,8 @@ export interface Live {
 /** One repaint for a burst: a hub that starts 1,000 servers sends as many events in a second. */
 const BATCH_MS = 60
 const CATALOG_MS = 400
+/** What changes a server or a profile may have made a new version of the configuration. */
+const VERSIONS_MS = 1_000
 
 /** Keeps what the queries hold true to what the hub says, for as long as a person is signed in. */
 export function createLive(client: QueryClient): Live {
@@ -29,6 +31,7 @@ export function createLive(client: QueryClient): Live {
   const changed = new Map<string, ServerStatus | null>()
   let flushTimer: ReturnType<typeof setTimeout> | undefined
   let catalogTimer: ReturnType<typeof setTimeout> | undefined
+  let versionsTimer: ReturnType<typeof setTimeout> | undefined
 
   function flush(): void {
     // An answer on its way may be older than the events, and would replace what they say.
@@ -54,11 +57,19 @@ export function createLive(client: QueryClient): Live {
 
   function note(name: string, status: ServerStatus | null): void {
     changed.set(name, status)
+    noteVersions()
     flushSoon()
   }
 
   function flushSoon(): void {
     flushTimer ??= setTimeout(flush, BATCH_MS)
+  }
+
+  function noteVersions(): void {
+    versionsTimer ??= setTimeout(() => {
+      versionsTimer = undefined
+      void client.invalidateQueries({ queryKey: keys.versions })
+    }, VERSIONS_MS)
   }
 
   function onEvent(event: HubEvent): void {
@@ -96,6 +107,7 @@ export function createLive(client: QueryClient): Live {
         break
       case 'profiles.changed':
         void client.invalidateQueries({ queryKey: keys.profiles })
+        noteVersions()
         break
       case 'resync':
         void client.invalidateQueries()
@@ -127,6 +139,7 @@ export function createLive(client: QueryClient): Live {
       stream.dispose()
       clearTimeout(flushTimer)
       clearTimeout(catalogTimer)
+      clearTimeout(versionsTimer)
     },
   }
 }
