@@ -107,3 +107,7 @@ it('a template with a star that was taken out can be taken in again', () => {
   expect(barringRule(without, 'one', 'resources', file)).toBeNull()
   expect(setItem(without, 'one', 'resources', file.name, true)).toEqual(whole)
 })
+
+it('a rule that was taken back leaves no trace of a server that is not in the profile', () => {
+  expect(setRule(empty, 'one', 'tools', 'include', undefined)).toEqual(empty)
+})

@@ -101,7 +101,9 @@ export function setRule<K extends OfferKind, R extends keyof NonNullable<Profile
   rule: R,
   value: NonNullable<ProfileServer[K]>[R] | undefined,
 ): Profile {
-  const entry = entryOf(profile, server) ?? NOTHING
+  const present = entryOf(profile, server)
+  if (present === undefined && value === undefined) return profile
+  const entry = present ?? NOTHING
   const { [rule]: _old, ...others } = (entry[kind] ?? {}) as Record<PropertyKey, unknown>
   return withSelection(profile, server, entry, kind, value === undefined ? others : { ...others, [rule]: value })
 }
