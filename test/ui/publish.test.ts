@@ -350,6 +350,9 @@ describe('a new target', () => {
     expect(
       completed({ name: '', target: { domain: 'mcp.example.org' }, connection: { host: '', user: 'deploy' } }),
     ).toMatchObject({ name: 'mcp.example.org', connection: { host: 'mcp.example.org', user: 'deploy' } })
+    const cluster = { name: '', target: { domain: 'mcp.example.org', mode: 'kubernetes' } } as const
+    // What no form of it asks for keeps nobody from saving it.
+    expect(completed({ ...cluster, connection: { host: '', port: 0 } }).connection).toEqual({ host: 'mcp.example.org' })
     expect(sshAddress({ host: '2001:db8::1', port: 2222 })).toBe('root@[2001:db8::1]:2222')
   })
 })

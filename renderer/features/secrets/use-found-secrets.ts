@@ -1,6 +1,6 @@
-import { keepPreviousData, useQuery } from '@tanstack/vue-query'
+import { useQuery } from '@tanstack/vue-query'
 import { refDebounced } from '@vueuse/core'
-import { computed } from 'vue'
+import { computed, watch } from 'vue'
 import type { AddServer, FoundSecrets } from '../../../hub/contract/index.ts'
 import { api } from '../../lib/api.ts'
 import type { Query } from '../../lib/queries.ts'
@@ -8,13 +8,23 @@ import type { Query } from '../../lib/queries.ts'
 /** What saving an entry would move into the vault, a moment after each change of it; nothing while it cannot be saved. */
 export function useFoundSecrets(entry: () => AddServer | null): Query<FoundSecrets> {
   const settled = refDebounced(computed(entry), 200)
-  return useQuery({
-    queryKey: computed(() => ['found-secrets', settled.value]),
-    queryFn: ({ signal }) => api.findSecrets(settled.value as AddServer, signal),
-    enabled: () => settled.value !== null,
-    placeholderData: keepPreviousData,
-    // The values are part of the key: they go with the form.
-    gcTime: 0,
-    staleTime: Infinity,
-  })
+  /** What was found for one entry stands while the next is asked for, but not when somebody comes back later with another. */
+  let goesOn = false
+  watch(settled, (now) => (goesOn &&= now !== null), { flush: 'sync' })
+  return useQuery(
+    computed(() => ({
+      queryKey: ['found-secrets', settled.value],
+      queryFn: async ({ signal }: { signal: AbortSignal }) => {
+        const found = await api.findSecrets(settled.value as AddServer, signal)
+        goesOn = true
+        return found
+      },
+      enabled: settled.value !== null,
+      // Another function for each entry: one that is the same is not asked again.
+      placeholderData: (previous: FoundSecrets | undefined) => (goesOn ? previous : undefined),
+      // The values are part of the key: they go with the form.
+      gcTime: 0,
+      staleTime: Infinity,
+    })),
+  )
 }

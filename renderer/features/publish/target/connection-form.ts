@@ -6,6 +6,7 @@ import {
   type SshHostInput,
   type TargetInput,
 } from '../../../../hub/contract/index.ts'
+import { isPushed } from './target-form.ts'
 
 export const hostDefaults = sshHostSchema.parse({ host: 'x.example' })
 
@@ -27,12 +28,17 @@ export function connectionFaults(connection: ConnectionInput): ReadonlySet<strin
   return new Set(result.success ? [] : result.error.issues.map(({ path }) => path.join('.')))
 }
 
-/** Most servers answer SSH under the name that they answer HTTPS under. */
+/**
+ * Most servers answer SSH under the name that they answer HTTPS under. Where nothing is pushed, no form asks for the connection: one
+ * that is not as it must be would keep the target from being saved without a word.
+ */
 export function completed({ name, target, connection }: TargetDraft): TargetDraft {
+  const host = { host: target.domain }
+  const useless = !isPushed(target) && connectionFaults(connection).size > 0
   return {
     name: name === '' ? target.domain : name,
     target,
-    connection: connection.host === '' ? { ...connection, host: target.domain } : connection,
+    connection: useless ? host : connection.host === '' ? { ...connection, ...host } : connection,
   }
 }
 

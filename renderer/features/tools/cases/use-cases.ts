@@ -44,6 +44,8 @@ export function useCases(options: {
   draft: JsonDraft
   validate: () => Validate | null
   call: Call
+  /** The arguments of a case were put in place of what was there. */
+  replaced: () => void
   /** The arguments of the last call. */
   sent: ShallowRef<JsonObject | null>
 }): Cases {
@@ -77,6 +79,7 @@ export function useCases(options: {
     misfit.value = fitted === null || fitted.leftOut.length + fitted.missing.length === 0 ? null : fitted
     if (misfit.value === null) draft.setText(found.arguments)
     else draft.setValue(misfit.value.value)
+    options.replaced()
     return misfit.value === null && draft.problem.value === null
   }
 
@@ -112,6 +115,7 @@ export function useCases(options: {
     loadWhole: () => {
       misfit.value = null
       if (active.value !== null) draft.setText(active.value.arguments)
+      options.replaced()
     },
     save: async (name, expected, acceptSecrets) => {
       const [method, server, target] = subject
