@@ -24,7 +24,7 @@ beforeEach(() => {
   vi.stubGlobal('fetch', (path: string) => {
     asked.push(path)
     if (path.startsWith('/api/events'))
-      return Promise.resolve(new Response(new ReadableStream({ start: (own) => void (events = own) })))
+      return Promise.resolve(new Response(new ReadableStream<Uint8Array>({ start: (own) => void (events = own) })))
     const answer = answers.get(path)
     const problem = {
       type: 'about:blank',
