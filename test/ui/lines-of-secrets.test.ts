@@ -12,7 +12,7 @@ const sent: unknown[] = []
 beforeEach(() => {
   sent.length = 0
   vi.stubGlobal('fetch', (_path: string, init?: RequestInit) => {
-    sent.push(JSON.parse(String(init?.body)))
+    sent.push(JSON.parse(init?.body as string))
     return Promise.resolve(Response.json({ restarted: [] }))
   })
 })
