@@ -6,47 +6,52 @@ import { McpError, Reply, rpc, type Params } from './json-rpc.ts'
 import { listText, type HubInfo, type Target, type View, type Viewer } from './view.ts'
 
 interface Built {
-  list: Buffer
   tools: Map<string, Item>
   search: ToolSearch
 }
+
+/** Lists whose index is kept: clients whose capabilities shape what they are offered have others than the rest. */
+const MAX_BUILT = 20
 
 const INSTRUCTIONS =
   'The tools of this endpoint are found with search_tools, read with describe_tool and called with call_tool.'
 
 /** A view whose many tools are reached through four: `search_tools`, `describe_tool`, `call_tool` and `hub_status`. */
 export function createToolSearchView(inner: View, hubInfo: HubInfo): View {
-  /** The index of what the last viewers saw; a list is the same buffer for as long as the list is. */
-  const built = new Map<string, Built>()
+  /** By list, which is the same buffer for all who are offered the same for as long as it is; the one used last at the end. */
+  const built = new Map<Buffer, Built>()
   const lists = {
     legacy: Buffer.from(listText('tools', [...metaTools], 'legacy', hubInfo)),
     modern: Buffer.from(listText('tools', [...metaTools], 'modern', hubInfo)),
   }
 
-  async function index(viewer: Viewer): Promise<Built> {
-    const list = await inner.list('tools', viewer)
-    const key = `${viewer.era} ${viewer.principal}`
-    const known = built.get(key)
-    if (known?.list === list) return known
-    known?.search.close()
-    if (built.size >= 20) {
-      for (const { search } of built.values()) search.close()
-      built.clear()
+  function indexOf(list: Buffer): Built {
+    const known = built.get(list)
+    if (known !== undefined) {
+      built.delete(list)
+      built.set(list, known)
+      return known
+    }
+    for (const [oldest, { search }] of built) {
+      if (built.size < MAX_BUILT) break
+      built.delete(oldest)
+      search.close()
     }
     const { tools } = parseExactly(list.toString()) as { tools: Item[] }
     const fresh: Built = {
-      list,
       tools: new Map(tools.map((tool) => [String(tool['name']), tool])),
       search: createToolSearch(tools, (tool) => /^(.+?)__/.exec(String(tool['name']))?.[1] ?? ''),
     }
-    built.set(key, fresh)
+    built.set(list, fresh)
     return fresh
   }
 
   async function answer(name: string, given: unknown, viewer: Viewer): Promise<unknown> {
     if (name === 'hub_status') return structured({ servers: serverStates(inner) })
-    const { tools, search } = await index(viewer)
     const { describeArguments, parseArguments, searchArguments } = await import('./meta-tool-arguments.ts')
+    const list = await inner.list('tools', viewer)
+    // Nothing is waited for from here on: another client's search may close the index.
+    const { tools, search } = indexOf(list)
     if (name === 'describe_tool') {
       const wanted = parseArguments(describeArguments, given).name
       const tool = tools.get(wanted)

@@ -1,11 +1,14 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import type { Reply } from '../../hub/gateway/json-rpc.ts'
 import { wholeShape } from '../../hub/catalog/shape.ts'
 import { createAggregatedView } from '../../hub/gateway/aggregated-view.ts'
 import { ListWatch } from '../../hub/gateway/list-watch.ts'
+import type { Call } from '../../hub/gateway/call.ts'
 import { createServerView } from '../../hub/gateway/server-view.ts'
-import type { Admission, View, Viewer } from '../../hub/gateway/view.ts'
+import { createToolSearchView } from '../../hub/gateway/tool-search-view.ts'
+import type { Admission, Route, View, Viewer } from '../../hub/gateway/view.ts'
 import type { Upstream } from '../../hub/upstream/upstream.ts'
 import { memoryUpstream } from '../fixtures/memory-upstream.ts'
 
@@ -86,6 +89,32 @@ it('the endpoint of a server looks once which tools it may not call, whatever ea
   const lists = ['first', 'second', 'first', 'second'].map((each) => view.listNow('tools', viewerOf(each)))
   expect(lists.slice(2)).toEqual(lists.slice(0, 2))
   expect(lists[2]).toBe(lists[0])
+})
+
+it('tools are indexed for search once for all clients that are offered the same, whatever others are offered', async () => {
+  const running = await serverFor([])
+  running.server.tools = ['work', 'more']
+  await running.call({ principal: 'person 0', capabilities })
+  const inner = viewOf([running.upstream], counted())
+  const plain = Array.from({ length: 25 }, (_, n): Viewer => ({ ...viewerOf(`person ${n}`), capabilities: {} }))
+  const [one = viewerOf('')] = plain
+  const viewers = [...plain, viewerOf('person 0')]
+  const reads = [one, viewerOf('person 0')].map((viewer) =>
+    vi.spyOn(inner.listNow('tools', viewer) ?? Buffer.alloc(0), 'toString'),
+  )
+  const view = createToolSearchView(inner, { name: 'hub', version: '1' })
+  const found = (viewer: Viewer): Promise<unknown> =>
+    new Promise((resolve) => {
+      const params = { name: 'search_tools', arguments: { query: 'work more' } }
+      const { upstream } = view.route('tools/call', params, viewer) as Route
+      upstream.call({ params, finish: ({ message }: Reply) => resolve(message.result) } as unknown as Call)
+    })
+  for (let round = 0; round < 3; round++) {
+    const answers = await Promise.all(viewers.map(found))
+    for (const answer of answers.slice(0, -1)) expect(answer).toMatchObject({ structuredContent: { total: 1 } })
+    expect(answers.at(-1)).toMatchObject({ structuredContent: { total: 2 } })
+  }
+  expect(reads.map(({ mock }) => mock.calls.length)).toEqual([1, 1])
 })
 
 it('what a client was given is remembered, and not kept', () => {
