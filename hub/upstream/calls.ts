@@ -12,6 +12,7 @@ import { McpError, Reply, rpc, toRpcError } from '../gateway/json-rpc.ts'
 import { createCallQueue } from './call-queue.ts'
 import type { Catalog } from './catalog.ts'
 import type { ClientInstances } from './client-instances.ts'
+import { driveInputRounds } from './input-rounds.ts'
 import type { Instance } from './instance.ts'
 import type { Lanes, Resident } from './lanes.ts'
 import type { ServerLimits } from './limits.ts'
@@ -30,6 +31,8 @@ export interface CallTarget {
   readonly msInState: number
   /** The plain connection while it works. */
   readonly instance: Instance | null
+  /** Whether it spoke the modern era when it was there last. */
+  isModern: () => boolean
   readonly clients: ClientInstances
   /** All connections while it works. */
   instances: () => readonly Instance[]
@@ -142,10 +145,16 @@ export function createCalls(target: CallTarget): Calls {
 
   /** On the plain connection, which may have gone while the call waited for its turn. */
   function callPlain(request: Call): CancelCall {
-    return queue.admit(request, () => target.instance?.call(request) ?? call(request))
+    return queue.admit(request, () => target.instance?.call(request) ?? begin(request))
   }
 
   function call(request: Call): CancelCall {
+    return request.clientEra === 'legacy'
+      ? driveInputRounds(request, { begin, isModern: target.isModern })
+      : begin(request)
+  }
+
+  function begin(request: Call): CancelCall {
     const { instance } = target
     const holder = request.method.startsWith('tasks/') ? holderFor(request) : null
     if (holder === 'others') {
@@ -164,7 +173,7 @@ export function createCalls(target: CallTarget): Calls {
     request.moments?.waits()
     let cancelled = false
     let cancel: CancelCall | null = null
-    const begin = async (): Promise<void> => {
+    const wait = async (): Promise<void> => {
       await ready()
       const taken = await lanesFor(available(), principal, capabilities, wantsLogs)?.take(request)
       if (cancelled) taken?.release()
@@ -183,7 +192,7 @@ export function createCalls(target: CallTarget): Calls {
         }
       }
     }
-    begin().catch((error: unknown) => {
+    wait().catch((error: unknown) => {
       if (!cancelled) request.finish(Reply.error(toRpcError(error)))
     })
     return (why) => {

@@ -8,7 +8,6 @@ import { UpstreamFailure, type ChannelHandlers, type RequestHints } from './chan
 import { legacyParams, modernParams, nameOf } from './envelope.ts'
 import { hubCall } from './hub-call.ts'
 import { createHandshake, messageOf, protocolReason, type HandshakeOptions, type ServerHello } from './handshake.ts'
-import { driveInputRounds } from './input-rounds.ts'
 import { createNotifications } from './notifications.ts'
 import { PendingCalls, type Pending } from './pending-calls.ts'
 import { createQuestions } from './questions.ts'
@@ -356,12 +355,6 @@ export function createConnection(options: ConnectionOptions): Connection {
       }
     },
     call: (call) => {
-      if (call.clientEra === 'legacy' && hello?.era === 'modern') {
-        return driveInputRounds(call, {
-          launch: (round, params) => launch(round, params, options.callTimeoutMs),
-          cancel,
-        })
-      }
       const mayBeRetry = hello?.era === 'legacy' && call.clientEra === 'modern' && WITH_INPUT.has(call.method)
       if (mayBeRetry && call.params?.['requestState'] !== undefined) {
         // A legacy server gave no such handle; done without it the call could be done twice.

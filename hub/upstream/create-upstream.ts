@@ -97,6 +97,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       return isUp() ? primary : null
     },
     instances: () => (isUp() ? instances() : []),
+    isModern: () => lastHello?.era === 'modern',
     start,
     tried,
     settled,
@@ -195,12 +196,7 @@ export function createUpstream(options: UpstreamOptions, events: UpstreamEvents)
       era = primary?.connection.probeUnanswered === true ? 'legacy' : null
       const failure = error instanceof UpstreamFailure ? error : null
       const reason: Reason =
-        failure?.reason ??
-        told({
-          code: 'protocol-error',
-          message: String(error),
-          cure: say`Read the server’s log.`,
-        })
+        failure?.reason ?? told({ code: 'protocol-error', message: String(error), cure: say`Read the server’s log.` })
       dispatch({ type: 'start-failed', reason, permanent: failure?.permanent ?? false })
     }
   }

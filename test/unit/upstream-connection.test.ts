@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { McpError, rpc } from '../../hub/gateway/json-rpc.ts'
+import { driveInputRounds } from '../../hub/upstream/input-rounds.ts'
 import { legacyHello, modernHello, notFound, recordedCall, scripted } from '../fixtures/scripted-channel.ts'
 
 type Script = ReturnType<typeof scripted>
@@ -295,7 +296,7 @@ describe('a call of a legacy client to a modern server', () => {
   ])('is repeated with the state as it was: %s', async (_what, given, expected) => {
     const script = await modern()
     const call = recordedCall({ ask: () => Promise.resolve({ action: 'accept' }) })
-    script.connection.call(call)
+    driveInputRounds(call, { begin: script.connection.call, isModern: () => true })
     script.last().reply(hopOf(script), inputRequired(given))
     await expect.poll(() => script.last().sent.filter(({ method }) => method === 'tools/call')).toHaveLength(2)
     const { _meta: _, ...params } = script.last().sent.at(-1)?.params ?? {}
@@ -314,7 +315,7 @@ describe('a call of a legacy client to a modern server', () => {
         return new Promise(() => undefined)
       },
     })
-    script.connection.call(call)
+    driveInputRounds(call, { begin: script.connection.call, isModern: () => true })
     const inputRequests = {
       form: { method: 'elicitation/create', params: { message: '?' } },
       model: { method: 'sampling/createMessage', params: {} },
@@ -329,7 +330,7 @@ describe('a call of a legacy client to a modern server', () => {
     const script = await modern()
     let round = 0
     const call = recordedCall({ ask: () => Promise.resolve({ round: ++round }) })
-    script.connection.call(call)
+    driveInputRounds(call, { begin: script.connection.call, isModern: () => true })
     for (let n = 1; n <= 11; n++) {
       await expect.poll(() => script.last().sent.filter(({ method }) => method === 'tools/call')).toHaveLength(n)
       if (n > 1) expect(script.last().sent.at(-1)?.params?.['inputResponses']).toEqual({ k: { round: n - 1 } })

@@ -488,6 +488,47 @@ it('a server of which the hub wants to hear takes as many calls as were set besi
   expect((await second).isError).toBe(false)
 })
 
+describe('a modern server that has asked a legacy client something', () => {
+  const wants = {
+    resultType: 'input_required',
+    requestState: 's',
+    inputRequests: { k: { method: 'elicitation/create', params: { message: '?' } } },
+  }
+  async function asking(hub: ServerConfig['hub'] = {}) {
+    const running = setUp({ command: 'memory', hub })
+    const { server, upstream, until, call } = running
+    server.results['server/discover'] = { resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: {} }
+    server.results['tools/call'] = wants
+    upstream.start()
+    await until('running')
+    const { promise: asked, resolve: ask } = Promise.withResolvers<(given: unknown) => void>()
+    const reply = call({ ask: () => new Promise((resolve) => ask(resolve)) })
+    const answer = await asked
+    server.results['tools/call'] = { resultType: 'complete', content: [] }
+    return { ...running, reply, answer: () => answer({ action: 'accept' }) }
+  }
+
+  it('is started for the answer when it was stopped as idle meanwhile', async () => {
+    const { clock, server, upstream, until, reply, answer } = await asking({ start: 'on-demand', idleStopMs: 1_000 })
+    clock.advance(3_000)
+    await until('idle')
+    answer()
+    expect((await reply).isError).toBe(false)
+    expect(upstream.status().state).toBe('running')
+    expect(server.connections).toHaveLength(2)
+  })
+
+  it('is waited for with the answer when it crashed meanwhile', async () => {
+    const { clock, server, reply, answer } = await asking()
+    server.connections[0]!.crash()
+    answer()
+    await turn()
+    clock.advance(20)
+    expect((await reply).isError).toBe(false)
+    expect(server.connections[1]!.sent).toContain('tools/call')
+  })
+})
+
 it('a server that misses a probe is degraded and still serves', async () => {
   const { clock, server, upstream, until, call } = setUp({
     command: 'memory',
