@@ -83,8 +83,8 @@ export class Replay {
   #ended = false
   #kept: Kept[] = []
   #bytes = 0
-  /** In place of dropped answers, by the id of the event. */
-  readonly #lost = new Map<string, { stream: number; seq: number; text: string }>()
+  /** Dropped answers, by the id of the event: no more of them than it takes to say that they are gone. */
+  readonly #lost = new Map<string, { stream: number; seq: number; answerTo: string }>()
   /** The latest that is gone without a word. */
   #gone = { stream: 0, seq: 0 }
 
@@ -125,7 +125,9 @@ export class Replay {
     const isMissed = (event: { stream: number; seq: number }): boolean => event.stream === stream && event.seq > seq
     const kept = this.#kept.filter(isMissed)
     const texts = kept.map(({ seq, id, data }) => ({ seq, text: eventText(id, data) }))
-    const events = [...texts, ...[...this.#lost.values()].filter(isMissed)].sort((one, other) => one.seq - other.seq)
+    for (const [id, event] of this.#lost)
+      if (isMissed(event)) texts.push({ seq: event.seq, text: eventText(id, goneAnswer(event.answerTo)) })
+    const events = texts.sort((one, other) => one.seq - other.seq)
     const { stream: goneStream, seq: goneSeq } = this.#gone
     const complete = stream > goneStream || (stream === goneStream && seq >= goneSeq)
     return {
@@ -152,10 +154,7 @@ export class Replay {
       this.#forget(stream, seq)
       return
     }
-    const message =
-      'The call was carried out, but its answer is not kept (any more) for a client that reconnects (limits.maxReplayBytesPerSession, limits.maxReplayBytes). To call again carries it out again'
-    const data = `{"jsonrpc":"2.0","id":${answerTo},"error":{"code":${rpc.limitExceeded},"message":"${message}"}}`
-    this.#lost.set(id, { stream, seq, text: eventText(id, data) })
+    this.#lost.set(id, { stream, seq, answerTo })
     if (this.#lost.size <= MAX_LOST) return
     for (const [oldest, { stream, seq }] of this.#lost) {
       this.#lost.delete(oldest)
@@ -168,6 +167,13 @@ export class Replay {
     const { stream: goneStream, seq: goneSeq } = this.#gone
     if (stream > goneStream || (stream === goneStream && seq > goneSeq)) this.#gone = { stream, seq }
   }
+}
+
+/** What its client is told in place of an answer; `answerTo` as JSON. */
+function goneAnswer(answerTo: string): string {
+  const message =
+    'The call was carried out, but its answer is not kept (any more) for a client that reconnects (limits.maxReplayBytesPerSession, limits.maxReplayBytes). To call again carries it out again'
+  return `{"jsonrpc":"2.0","id":${answerTo},"error":{"code":${rpc.limitExceeded},"message":"${message}"}}`
 }
 
 export function eventText(id: string, data: string): string {
