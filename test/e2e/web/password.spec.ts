@@ -3,8 +3,8 @@ import { PASSWORD, startWebHub } from './hub.ts'
 
 test('somebody with a password from an administrator must change it, and then stays signed in', async ({ page }) => {
   const token = 'token-of-the-administrator'
-  // So short that the page has to renew it while it is being used.
-  const hub = await startWebHub({}, { MCP_HUB_TOKEN: token, JWT_EXPIRES_IN: '1s' })
+  // So short that the page has to renew it while it is being used, and longer than the second that its end is rounded to.
+  const hub = await startWebHub({}, { MCP_HUB_TOKEN: token, JWT_EXPIRES_IN: '2s' })
   try {
     const made = await fetch(`${hub.url}/api/users`, {
       method: 'POST',
