@@ -201,7 +201,8 @@ test('what would end the app or lose edits is asked about first, and done when s
     )
     await page.getByRole('link', { name: /^Servers/ }).click()
     await page.getByRole('link', { name: 'edited', exact: true }).click()
-    await page.getByRole('link', { name: 'Settings', exact: true }).last().click()
+    const views = page.getByRole('navigation', { name: 'Views of this server' })
+    await views.getByRole('link', { name: 'Settings', exact: true }).click()
     // A page asks nobody about what no person did.
     await page.getByLabel('Command').click()
     await page.keyboard.type('x')
