@@ -74,16 +74,30 @@ export function readSecretFile(path: string): { value: string | undefined; probl
   }
 }
 
-/** Files of the hub itself, whatever folder they are in: who may change a server's entry need not be who may read these. */
+/** What the hub itself writes, whatever folder it is in: who may change a server's entry need not be who may read these. */
 const OWN_FILES = new Set([
   '.env',
+  'audit.db',
+  'config-push.json',
+  'config-pushes.json',
+  'exec-consents.json',
+  'history.db',
+  'identity.db',
   'jwt-secret',
+  'pins.json',
+  'processes.json',
   'profiles.json',
+  'pushes.json',
+  'saved-cases.json',
   'secrets.json',
   'servers.json',
+  'setup-code',
   'system.json',
+  'user-versions.json',
   'users.json',
 ])
+/** Below the folder of the data. */
+const OWN_FOLDERS = new Set(['accounts', 'backups', 'logs', 'offers', 'publish', 'versions'])
 
 /**
  * Reads only files below these folders, none of the hub's own, and nothing below `dataDir`, which may be in one of them: who may
@@ -99,12 +113,22 @@ export function readFileBelow(
     if (around.length === 0)
       return { value: undefined, problem: `only files below ${folders.join(', ')} may be referred to here` }
     const data = dataDir === null ? null : realPathOf(dataDir)
-    // In a folder that is itself part of it, or the same, the hub's files are known by their names alone.
+    // In a folder that is itself part of it, or the same, what is the hub's is known by names alone.
     const isKept = data !== null && isBelow(data, real) && !around.some((one) => one === data || isBelow(data, one))
-    return isKept || OWN_FILES.has(basename(real))
+    return isKept || isOwn(basename(real)) || (data !== null && OWN_FOLDERS.has(topOf(data, real)))
       ? { value: undefined, problem: `${path} is a file of the hub itself; put the value into a file of its own` }
       : readSecretFile(path)
   }
+}
+
+/** Also with what was in it before the last save, what SQLite keeps beside it, and on disks to which upper case is the same. */
+function isOwn(name: string): boolean {
+  return OWN_FILES.has(name.toLowerCase().replace(/(?:\.bak|-wal|-shm|-journal|:.*)$/, ''))
+}
+
+/** The first step of the way from a folder to a file below it. */
+function topOf(folder: string, real: string): string {
+  return (relative(folder, real).split(sep)[0] ?? '').toLowerCase()
 }
 
 function isBelow(folder: string, real: string): boolean {
@@ -120,7 +144,8 @@ export function secretFolders(env: (name: string) => string | undefined): string
 
 function realPathOf(path: string): string {
   try {
-    return realpathSync(path)
+    // The other one keeps the case that was asked for, where the disk has another.
+    return realpathSync.native(path)
   } catch {
     return resolve(path)
   }

@@ -246,12 +246,20 @@ describe('the configuration on disk', () => {
   it('lets an entry refer to none of the files of the hub itself', async () => {
     const data = path.join(dir, 'data')
     await mkdir(path.join(data, 'versions'), { recursive: true })
-    for (const file of ['users.json', 'token', 'data/jwt-secret', 'data/versions/1.json'])
-      await writeFile(path.join(dir, file), 'inside')
+    const own = ['users.json', 'data/jwt-secret', 'data/versions/1.json']
+    const before = [
+      'system.json.bak',
+      'SERVERS.JSON',
+      'Users.json.bak',
+      'user-versions.json',
+      'setup-code',
+      'audit.db-wal',
+    ]
+    for (const file of [...own, ...before, 'token']) await writeFile(path.join(dir, file), 'inside')
     await symlink('users.json', path.join(dir, 'link'))
     const read = readFileBelow([dir], data)
     expect(read(path.join(dir, 'token')).value).toBe('inside')
-    for (const way of ['users.json', 'link', 'data/jwt-secret', 'data/versions/1.json'])
+    for (const way of [...own, ...before, 'link'])
       expect(read(path.join(dir, way))).toMatchObject({
         value: undefined,
         problem: expect.stringContaining('a file of the hub itself') as string,
@@ -261,6 +269,7 @@ describe('the configuration on disk', () => {
       expect(readFileBelow([dir], all)(path.join(dir, 'token')).value).toBe('inside')
       expect(readFileBelow([dir], all)(path.join(data, 'jwt-secret')).value).toBeUndefined()
     }
+    expect(readFileBelow([data], data)(path.join(data, 'versions', '1.json')).value).toBeUndefined()
   })
 
   it('takes a file as Kubernetes mounts it for one of its folder', async () => {
