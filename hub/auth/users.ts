@@ -8,6 +8,7 @@ import type { Audit } from './audit.ts'
 import type { Caller } from './caller.ts'
 import type { Identities, UserEntry } from './identity-entries.ts'
 import type { IdentityFile } from './identity-file.ts'
+import type { Note } from './identity-versions.ts'
 import type { PasswordRules } from './password-rules.ts'
 import type { Passwords } from './passwords.ts'
 import type { SetupCode } from './setup-code.ts'
@@ -104,6 +105,11 @@ export function createUsers(options: UsersOptions): Users {
     }
   }
 
+  async function endKeys(user: string, note: Note): Promise<void> {
+    for (const { id, owner } of file.current.keys)
+      if (owner === user) await file.change('keys', id, note, () => undefined)
+  }
+
   return {
     list: () => describe(file.current.users),
     get: async (name) => described(entryOf(name)),
@@ -174,12 +180,13 @@ export function createUsers(options: UsersOptions): Users {
       const note = { by: caller.name, reason: 'user.delete' }
       keepAnAdmin(file.current.users, entryOf(name))
       // Before their owner: keys that were left behind would be those of whoever gets the name next.
-      for (const { id, owner } of file.current.keys)
-        if (owner === name) await file.change('keys', id, note, () => undefined)
+      await endKeys(name, note)
       await file.change('users', name, note, (found, { users }) => {
         keepAnAdmin(users, there(name, found))
         return undefined
       })
+      // Made until then; from here on nobody makes one.
+      await endKeys(name, note)
       audit({ action: 'user.delete', by: caller, target: name })
       await unlessAway(async () => {
         await cluster.sessions.revokeUser(name)
