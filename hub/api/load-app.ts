@@ -117,16 +117,17 @@ export async function loadApp(parts: AppParts): Promise<Express> {
       consents: parts.consents,
       profilesChanged: parts.profilesChanged,
       renamed: async (from, to) => {
-        pins.move(from, to)
-        await (await parts.accounts.open()).rename(from, to)
-        // The server has its new name by now, whatever becomes of what people saved of it.
-        await cases.moveServer(from, to).catch((error: unknown) => {
-          parts.log.log('warn', 'The saved cases of a server that was renamed are still under its old name', {
+        // The server has its new name by now, whatever does not go with it.
+        const stays = (what: string) => (error: unknown) =>
+          parts.log.log('warn', `${what} of a server that was renamed is still under its old name`, {
             from,
             to,
             error: error instanceof Error ? error.message : String(error),
           })
-        })
+        pins.move(from, to)
+        const accounts = parts.accounts.open()
+        await accounts.then((all) => all.rename(from, to)).catch(stays('The sign-in'))
+        await cases.moveServer(from, to).catch(stays('What people saved'))
       },
     },
     accounts: { accounts: parts.accounts, baseUrl: parts.baseUrl },

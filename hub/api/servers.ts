@@ -46,7 +46,10 @@ export function serverRoutes(
     apply: () => Promise<void>
     checkExec: ExecCheck
     consents: ExecConsents
-    /** An entry has another name; its account, what was decided of its tools and what was saved of it go with it. */
+    /**
+     * An entry has another name; its account, what was decided of its tools and what was saved of it go with it. Never rejects:
+     * what cannot go is told in the log.
+     */
     renamed: (from: string, to: string) => Promise<void>
     profilesChanged: () => void
   },
@@ -77,10 +80,13 @@ export function serverRoutes(
 
   async function save(name: string, entry: Parameters<ConfigStore['saveServer']>[1], change: Change): Promise<void> {
     await config.saveServer(name, entry, change)
-    const { rename = name } = change
+    await saved(name, change)
+  }
+
+  async function saved(name: string, { rename = name }: Change): Promise<void> {
     if (rename === name) return apply()
-    // It has its new name by now, whatever does not go with it.
-    await options.renamed(name, rename).finally(apply)
+    await options.renamed(name, rename)
+    await apply()
     options.profilesChanged()
   }
 
@@ -97,8 +103,10 @@ export function serverRoutes(
       // Who enters a program agrees to it; who leaves one as it is, which somebody else put there, does not.
       if (before === null || execStamp(before) !== execStamp(entry) || consents.agreed(before))
         await consents.agree(change.rename ?? name, lifted.config)
-      await save(name, lifted.config, change)
+      await config.saveServer(name, lifted.config, change)
     })
+    // What fails from here on takes no secret back: the entry that refers to it is saved.
+    await saved(name, change)
   }
 
   async function setEnabled(request: Request, enabled: boolean): Promise<void> {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fixtureServer, startHub, TOKEN, VIEWER_TOKEN, type TestHub } from '../fixtures/hub.ts'
@@ -148,6 +148,18 @@ describe('secrets', () => {
       )
     expect(await read(TOKEN)).toContain('stays-in-clear')
     expect(await read(VIEWER_TOKEN)).toContain('"API_KEY":"[secret]"')
+  })
+
+  it('stay there when the entry gets a new name that its sign-in cannot follow', async () => {
+    await writeFile(path.join(hub.dataDir, 'accounts'), 'no folder')
+    const config = { ...fixtureServer('echo.ts'), env: { TOKEN: 'Bearer renamed-value' } }
+    expect(await hub.api('PUT', '/api/servers/other', { name: 'renamed', config })).toMatchObject({
+      status: 200,
+      body: { name: 'renamed', config: { env: { TOKEN: 'Bearer ${secret:OTHER_TOKEN}' } } },
+    })
+    await hub.until('renamed', 'running')
+    expect(hub.vault.get('OTHER_TOKEN')).toBe('renamed-value')
+    expect(await envOf('renamed')).toBe('Bearer [secret]')
   })
 
   it.each<[string, unknown, string]>([
