@@ -24,7 +24,10 @@ export interface PushesOptions {
   unready: () => Words | null
   /** Brings what was written into force. */
   applied: () => Promise<void>
-  /** Whoever pushes agrees to the programs that are others than before. What ran before was agreed to already. */
+  /**
+   * Whoever pushes agrees to the programs that are others than before. What ran before was agreed to already. The push is taken
+   * back where it rejects.
+   */
   agree: (before: ServersFile, texts: ConfigTexts) => Promise<void>
   /** How long a push is watched before it is kept. */
   watchMs: () => number
@@ -252,20 +255,28 @@ export async function openPushes(options: PushesOptions): Promise<Pushes> {
       const ran = options
         .servers()
         .flatMap(({ name, state }) => (state === 'running' || state === 'degraded' ? name : []))
+      const push: OpenPush = { status, before, after: texts, ran }
       // First of all: a hub that ends from here on knows what to go back to.
-      await record.begin({ status, before, after: texts, ran })
+      await record.begin(push)
       try {
         await config.replace(texts, { by, reason, ifMatch })
       } catch (error) {
         await record.forget()
         throw error
       }
-      // A program that waits for a yes all the same has the push taken back.
-      await options.agree(servers, texts).catch(options.onFailure)
-      await options.applied()
       told(status)
+      try {
+        await options.agree(servers, texts)
+      } catch (error) {
+        // What it adds would wait for a yes that nobody is asked for.
+        const why = error instanceof HubError ? wordsFrom(error, 'message') : String(error)
+        const message = say`its programs cannot be agreed to: ${why}`
+        await revert(push, [toldOf({ server: null, state: null, message })]).catch(options.onFailure)
+        if (record.open === null) return record.decided[0] ?? status
+      }
+      await options.applied()
       watch()
-      return status
+      return push.status
     },
     list,
     get: async (id) => (await list()).find((push) => push.id === id) ?? null,
