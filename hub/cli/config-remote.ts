@@ -2,9 +2,12 @@ import { access, mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { writeFileAtomic } from '../config/atomic-file.ts'
-import { leavesOf } from '../config/changes.ts'
+import { replaceEditedFile, writeFileAtomic } from '../config/atomic-file.ts'
+import { leavesOf, recordOf } from '../config/changes.ts'
+import { withValue } from '../config/edited-text.ts'
 import { nested, portableServers, travels } from '../config/push/portable.ts'
+import { parseJsonc } from '../config/jsonc.ts'
+import { readConfigText } from '../config/read-file.ts'
 import {
   portableConfigSchema,
   pushResultSchema,
@@ -26,6 +29,7 @@ import { remoteHub } from './deploy-key-file.ts'
 import { askHub, problemOf, type HubAnswer, type RemoteHub } from './hub-client.ts'
 import { readConfiguration } from './read-configuration.ts'
 import { folderOptions } from './setting-options.ts'
+import { refuseFaults } from './settings-here.ts'
 
 const hubOptions: Readonly<Record<string, CommandOption>> = {
   hub: { type: 'string', value: 'URL', help: 'the hub that runs there (default that of the key file)' },
@@ -38,7 +42,7 @@ const hubOptions: Readonly<Record<string, CommandOption>> = {
   json: { type: 'boolean', help: 'print the answer as JSON' },
 }
 const POLL_MS = 1_000
-/** For a hub that does not say what became of a push after it should have decided. */
+/** For a hub that does not answer, or cannot write what was before. */
 const PATIENCE_MS = 300_000
 /** Beside the configuration: what of each hub it was made from, so that nobody's change there is overwritten unseen. */
 const STATE_FILE = '.mcp-hub-push.json'
@@ -96,36 +100,39 @@ export const configPullCommand: Command = {
   options: {
     ...hubOptions,
     out: { type: 'string', value: 'DIR', help: 'the folder; config push and config diff take it with --config' },
-    force: { type: 'boolean', help: 'replace servers.json, profiles.json and system.json there' },
+    force: { type: 'boolean', help: 'replace servers.json and profiles.json there, and in system.json what travels' },
   },
   async run(values, io) {
     const hub = await remoteHub(values)
     const directory = path.resolve(requireOption(values, 'out'))
     const config = portableConfigSchema.parse((await good(hub, 'GET /api/admin/config', io)).body)
-    const isThere = (name: string): Promise<boolean> =>
-      access(path.join(directory, name)).then(
-        () => true,
-        () => false,
-      )
-    // Without a setting that travels there is no system.json, but for one whose old settings the next push would bring back.
-    const hasSystem =
-      Object.keys(config.system).length > 0 || (values['force'] === true && (await isThere('system.json')))
+    const isForced = values['force'] === true
+    const system = path.join(directory, 'system.json')
+    const present = isForced ? await presentText(system) : null
     const files = [
-      ['servers.json', config.servers],
-      ['profiles.json', config.profiles],
-      ...(hasSystem ? [['system.json', config.system] as const] : []),
+      ['servers.json', textOf(config.servers)],
+      ['profiles.json', textOf(config.profiles)],
+      ...(Object.keys(config.system).length > 0 ? [['system.json', textOf(config.system)] as const] : []),
     ] as const
-    if (values['force'] !== true)
-      for (const [name] of files)
-        if (await isThere(name))
+    if (!isForced)
+      for (const [name] of files) {
+        const file = path.join(directory, name)
+        const isThere = await access(file).then(
+          () => true,
+          () => false,
+        )
+        if (isThere)
           throw new CommandError(
-            `${path.join(directory, name)} is there already.`,
+            `${file} is there already.`,
             'Give another folder, or --force.',
             exitCodes.cannotCreate,
           )
+      }
+    const kept = present === null ? null : withTravelling(present, leavesOf(config.system))
     await mkdir(directory, { recursive: true })
-    for (const [name, value] of files)
-      await writeFileAtomic(path.join(directory, name), `${JSON.stringify(value, null, 2)}\n`)
+    for (const [name, content] of files)
+      if (name !== 'system.json' || kept === null) await writeFileAtomic(path.join(directory, name), content)
+    if (kept !== null && kept !== present) await replaceEditedFile(system, kept)
     await remember(directory, hub, config.etag)
     const { version } = config
     const made =
@@ -140,6 +147,27 @@ export const configPullCommand: Command = {
     )
     return exitCodes.ok
   },
+}
+
+const textOf = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+
+/** Null when there is none. Throws CommandError for a file that is no configuration. */
+async function presentText(file: string): Promise<string | null> {
+  const found = await readConfigText(file)
+  const text = found.ok ? found.text : null
+  const parsed = text === null ? null : parseJsonc(text, file)
+  refuseFaults([...(found.ok ? [] : [found.fault]), ...(parsed?.ok === false ? parsed.faults : [])])
+  return text
+}
+
+/**
+ * The text of a system.json with these settings, by their paths, in the place of all that travel, which the next push would
+ * bring back. What belongs to this machine stays: among it are keys that sign.
+ */
+function withTravelling(text: string, settings: Readonly<Record<string, unknown>>): string {
+  const before = Object.keys(leavesOf(recordOf(text))).filter(travels)
+  const next = { ...Object.fromEntries(before.map((setting) => [setting, undefined])), ...settings }
+  return Object.entries(next).reduce((edited, [at, value]) => withValue(edited, at.split('.'), value), text)
 }
 
 interface LocalConfig {
@@ -200,24 +228,28 @@ async function good(
 }
 
 /**
- * Waits until the hub has decided. It may be away for a moment: that is what its watch is for. Throws CommandError (69) when it
- * has not said so long after that, and the reason of `io.signal`.
+ * Waits until the hub has decided, however long it watches. It may be away for a moment: that is what its watch is for. Throws
+ * CommandError (69) when it has said nothing, or only that it could not take the push back, for so long by the clock of this
+ * machine, and the reason of `io.signal`.
  */
 async function decided(hub: RemoteHub, push: PushStatus, io: Io): Promise<PushStatus> {
   let current = push
+  let heard = performance.now()
   while (current.state === 'watching' || current.state === 'revert-failed') {
     await delay(POLL_MS, undefined, { signal: io.signal })
-    if (Date.now() > current.until + PATIENCE_MS)
+    const answer = await askHub(hub, `GET /api/admin/config/pushes/${push.id}`, io).catch(() => null)
+    const status = pushStatusSchema.safeParse(answer?.body)
+    if (status.success) {
+      if (status.data.state !== 'revert-failed' || current.state !== 'revert-failed') heard = performance.now()
+      current = status.data
+    } else if (answer?.status === 401 || answer?.status === 404)
+      await good(hub, `GET /api/admin/config/pushes/${push.id}`, io)
+    if (performance.now() - heard > PATIENCE_MS)
       throw new CommandError(
         `${hub.base.origin} does not say what became of the push.\n${describePush(current)}`,
         'Ask again: mcp-hub config diff.',
         exitCodes.unavailable,
       )
-    const answer = await askHub(hub, `GET /api/admin/config/pushes/${push.id}`, io).catch(() => null)
-    const status = pushStatusSchema.safeParse(answer?.body)
-    if (status.success) current = status.data
-    else if (answer?.status === 401 || answer?.status === 404)
-      await good(hub, `GET /api/admin/config/pushes/${push.id}`, io)
   }
   return current
 }

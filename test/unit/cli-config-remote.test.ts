@@ -4,9 +4,10 @@ import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { parse } from 'jsonc-parser'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { runCli } from '../../hub/cli/main.ts'
-import type { PortableConfig, PushConfig, PushResult } from '../../hub/contract/index.ts'
+import type { PortableConfig, PushConfig, PushResult, PushStatus } from '../../hub/contract/index.ts'
 import { temporaryFolder } from '../fixtures/built-program.ts'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
@@ -70,14 +71,65 @@ it('config diff sends a hub no setting that it would not take, above all no key'
   expect(out).toContain('Settings that stay as they are at the hub: auth.jwtSecret, monitoring.sentryDsn')
 })
 
-it('config pull --force leaves no setting of before that a push would bring back', async () => {
+it('config pull --force leaves no setting of before that a push would bring back, and all that belong to this machine', async () => {
   const system = path.join(config, 'system.json')
-  answer = { etag: '"1"', version: null, servers: { mcpServers: {} }, profiles: { profiles: {} }, system: {} }
-  await writeFile(system, '{ "pinning": { "onChange": "hold" } }')
+  const pulled: PortableConfig = {
+    ...{ etag: '"1"', version: null, servers: { mcpServers: {} }, profiles: { profiles: {} } },
+    system: { logging: { level: 'debug' } },
+  }
+  answer = { ...pulled, system: {} }
+  const own = `{
+  // Signs every session here.
+  "auth": { "jwtSecret": "a-signing-key-of-this-machine" },
+  "logging": { "level": "error", "file": "/var/log/hub.log" },
+  "pinning": { "onChange": "hold" }
+}`
+  await writeFile(system, own)
   expect(await run('pull', '--out', config, '--force')).toMatchObject({ code: 0, err: '' })
-  expect(await readFile(system, 'utf8')).toBe('{}\n')
+  expect(parse(await readFile(system, 'utf8'))).toEqual({
+    auth: { jwtSecret: 'a-signing-key-of-this-machine' },
+    logging: { file: '/var/log/hub.log' },
+    pinning: {},
+  })
+  answer = pulled
+  expect(await run('pull', '--out', config, '--force')).toMatchObject({ code: 0, err: '' })
+  const text = await readFile(system, 'utf8')
+  expect(text).toContain('// Signs every session here.')
+  expect(parse(text)).toEqual({
+    auth: { jwtSecret: 'a-signing-key-of-this-machine' },
+    logging: { level: 'debug', file: '/var/log/hub.log' },
+    pinning: {},
+  })
+  // A file that cannot be read is not replaced, nor is anything else.
+  await writeFile(system, '{ "auth": ')
+  await writeFile(path.join(config, 'servers.json'), 'mine')
+  expect(await run('pull', '--out', config, '--force')).toMatchObject({ code: 78, out: '' })
+  expect(await readFile(path.join(config, 'servers.json'), 'utf8')).toBe('mine')
   // Where there was none, none is made.
+  answer = { ...pulled, system: {} }
   await rm(system)
   expect(await run('pull', '--out', config, '--force')).toMatchObject({ code: 0, err: '' })
   expect(await readdir(config)).not.toContain('system.json')
+})
+
+it('config push waits by its own clock for a hub whose clock is another', async () => {
+  const status: PushStatus = {
+    ...{ id: 'a', by: 'ci', reason: null, at: 0, until: 1, decidedAt: null, failures: [], changes: [] },
+    state: 'watching',
+  }
+  const asked: string[] = []
+  hub.removeAllListeners('request')
+  hub.on('request', (request, response) => {
+    asked.push(`${request.method} ${request.url}`)
+    request.resume()
+    const present = { etag: '"0"', version: null, servers: { mcpServers: {} }, profiles: { profiles: {} }, system: {} }
+    const push = { dryRun: false, differences: [], kept: [], missing: [], refusal: null, push: status, etag: '"1"' }
+    const outcome = { ...status, state: 'kept', decidedAt: 2 }
+    const said = request.method === 'PUT' ? push : request.url === '/api/admin/config' ? present : outcome
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(said))
+  })
+  const { code, out, err } = await run('push', '--config', config, '--force')
+  expect([code, err]).toEqual([0, ''])
+  expect(out).toContain('In force; everything that ran before runs.')
+  expect(asked.at(-1)).toBe('GET /api/admin/config/pushes/a')
 })
