@@ -18,7 +18,11 @@ export function linesInto(response: Response): (value: unknown) => void {
     // What is told after the end, for instance of a question that the end withdrew, is of interest to nobody.
     if (!response.destroyed && !response.writableEnded) response.write(line)
   }
-  const heartbeat = setInterval(write, HEARTBEAT_MS, '\n')
+  const heartbeat = setInterval(() => {
+    // Whoever left before this began is told of by no event any more.
+    if (response.destroyed || response.writableEnded) clearInterval(heartbeat)
+    else response.write('\n')
+  }, HEARTBEAT_MS).unref()
   response.once('close', () => clearInterval(heartbeat))
   return (value) => write(`${JSON.stringify(value)}\n`)
 }

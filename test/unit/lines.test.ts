@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, IncomingMessage, ServerResponse } from 'node:http'
+import { Socket, type AddressInfo } from 'node:net'
 import type { Response } from 'express'
 import express from 'express'
 import { afterEach, expect, it, vi } from 'vitest'
@@ -28,4 +28,15 @@ it('keeps an answer by lines alive while nothing is told, and stops with it', as
   await vi.waitFor(() => expect(vi.getTimerCount()).toBe(0))
   server.closeAllConnections()
   server.close()
+})
+
+it('beats for no answer whose client left before it began', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  const response = new ServerResponse(new IncomingMessage(new Socket()))
+  response.destroy()
+  await once(response, 'close')
+  const tell = linesInto(Object.assign(response, { set: () => response }) as unknown as Response)
+  tell({ n: 1 })
+  vi.advanceTimersByTime(15_000)
+  expect(vi.getTimerCount()).toBe(0)
 })
