@@ -56,9 +56,13 @@ function differences(path: readonly string[], was: unknown, is: unknown): [path:
   if (isDeepStrictEqual(was, is)) return []
   if (!isEntries(was) || !isEntries(is)) return [[path, is]]
   return [...new Set([...Object.keys(was), ...Object.keys(is)])].flatMap((key) =>
-    differences([...path, key], was[key], is[key]),
+    differences([...path, key], ownValue(was, key), ownValue(is, key)),
   )
 }
+
+/** A tool may be called `toString`. */
+const ownValue = (of: Readonly<Record<string, unknown>>, key: string): unknown =>
+  Object.hasOwn(of, key) ? of[key] : undefined
 
 const isEntries = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

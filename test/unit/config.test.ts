@@ -8,7 +8,7 @@ import { parsePaste, splitCommandLine } from '../../hub/config/paste.ts'
 import { resolveReferences } from '../../hub/config/references.ts'
 import { openFiles } from '../../hub/config/documents.ts'
 import { openConfigStore } from '../../hub/config/store.ts'
-import { serverPrefix, type ServerConfig, type StdioServerConfig } from '../../hub/contract/index.ts'
+import { serverPrefix, type Profile, type ServerConfig, type StdioServerConfig } from '../../hub/contract/index.ts'
 import { readFileBelow, readSecretFile } from '../../hub/secrets/environment.ts'
 import { parseDuration } from '../../hub/auth/duration.ts'
 
@@ -149,6 +149,18 @@ describe('the configuration on disk', () => {
     expect(store.servers.mcpServers['b']).toEqual({ command: 'z' })
     await store.saveServer('a', { command: 'x' }, { rename: 'renamed' })
     expect(Object.keys(store.servers.mcpServers)).toEqual(['renamed', 'b'])
+    await store.dispose()
+  })
+
+  it('takes no name that every object has for an entry', async () => {
+    const store = await openConfigStore(await openFiles(dir))
+    const profile = (...tools: string[]): Profile => ({
+      servers: { a: { tools: { overrides: Object.fromEntries(tools.map((tool) => [tool, { title: 'T' }])) } } },
+    })
+    for (const tools of [['toString', 'echo'], ['echo'], ['hasOwnProperty', 'echo']]) {
+      await store.saveProfile('p', profile(...tools))
+      expect(store.profiles.profiles['p']).toEqual(profile(...tools))
+    }
     await store.dispose()
   })
 
