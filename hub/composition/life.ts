@@ -108,17 +108,17 @@ export function createLife(parts: LifeOptions): Pick<Hub, 'start' | 'drain' | 's
       door.dispose()
       await supervisor.stop()
       await parts.journal.end()
-      // It waits for one that is being made, which may take longer than whoever ends the hub has patience for servers.
-      await backups.dispose()
       parts.watchdog?.dispose()
       await serverLogs.flush()
       await pins.flush()
       await consents.dispose()
       await webhooks.dispose()
       await identity.dispose()
+      await history.dispose()
+      // It waits for one that is being made, which may take longer than whoever ends the hub has patience: by now all is written.
+      await backups.dispose()
       await documents.dispose()
       await parts.cluster.dispose()
-      await history.dispose()
       await options.traces?.dispose()
       await options.vault.dispose()
     },
