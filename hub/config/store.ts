@@ -40,7 +40,10 @@ export interface ConfigStore {
   readonly texts: ConfigTexts
   /** Faults of the files as they are on disk; while there are any, the last good configuration is in force. */
   readonly faults: Fault[]
-  /** Adds, replaces or (with null) removes an entry; a function makes it of the one that is there. Profiles follow another name. */
+  /**
+   * Adds, replaces or (with null) removes an entry; a function makes it of the one that is there. Profiles follow another name:
+   * while profiles.json is broken, nobody can tell which of them say something of it, and it gets none.
+   */
   saveServer: (
     name: string,
     config: ServerConfig | null | ((present: ServerConfig | null) => ServerConfig),
