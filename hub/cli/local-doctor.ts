@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { takeEnvironment } from '../config/environment.ts'
 import type { Sources } from '../config/interpolate.ts'
-import { readSettings } from '../config/read-settings.ts'
+import { givenFolder, readSettings } from '../config/read-settings.ts'
 import { limitDefaults } from '../contract/index.ts'
 import { BrokenFile } from '../faults.ts'
 import { createRedactor, type Redactor } from '../observe/redactor.ts'
@@ -119,7 +119,7 @@ async function referencesHere(
         if (value !== undefined) redactor.know('references', used.add(value))
         return value
       },
-      file: readFileBelow([directory, ...secretFolders(sources.env)]),
+      file: readFileBelow([directory, ...secretFolders(sources.env)], givenFolder(given, 'DATA_DIR')),
     },
     dispose,
   }

@@ -61,13 +61,16 @@ it('all that are enabled, with the runtimes that there are: the cure of the one 
 
 it('gives servers the secrets that a hub here would give them, and never the hub’s own', async () => {
   const config = path.join(folder.path, 'with-secrets')
-  await mkdir(config)
+  const data = path.join(config, 'data')
+  await mkdir(data, { recursive: true })
+  await writeFile(path.join(data, 'kept'), 'by the hub')
   await writeFile(path.join(config, 'secrets.json'), '{ "GITHUB_TOKEN": "a-token-of-the-vault" }')
   const says = { command: process.execPath, args: ['-e', 'console.error(process.env.A); process.exit(3)'] }
   const mcpServers = {
     works: { ...fixtureServer('echo.ts'), env: { A: '${secret:GITHUB_TOKEN}' } },
     tells: { ...says, env: { A: '${secret:GITHUB_TOKEN}' } },
     steals: { ...says, env: { A: '${env:MCP_HUB_TOKEN}' } },
+    reads: { ...says, env: { A: `\${file:${path.join(data, 'kept')}}` } },
   }
   await writeFile(path.join(config, 'servers.json'), JSON.stringify({ mcpServers }))
   const there = ['--config', config, '--data', config]
@@ -79,6 +82,8 @@ it('gives servers the secrets that a hub here would give them, and never the hub
   expect(refused.out).toContain('MCP_HUB_TOKEN')
   expect(refused.out).not.toContain(TOKEN)
   expect(refused.out).toContain('fails at configuration')
+  const kept = await run('reads', '--config', config, '--data', data)
+  expect(kept.out).toContain('is a file of the hub itself')
 })
 
 it('as JSON for programs', async () => {
