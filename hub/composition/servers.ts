@@ -19,7 +19,10 @@ import type { ProcessReaper } from '../upstream/process/process-tree.ts'
 import { createSearchPathSource, type SearchPathSource } from '../upstream/process/search-path.ts'
 import { createSupervisor, type Supervisor } from '../upstream/supervisor.ts'
 
-/** Who removes a server and brings it back finds what was approved and put in quarantine as it was. */
+/**
+ * Who removes a server and brings it back finds what was approved and put in quarantine as it was, also after a hub that ended
+ * within this time.
+ */
 const FORGET_PINS_MS = 86_400_000
 
 export interface ServersOptions {
@@ -80,6 +83,8 @@ export function createServers(parts: ServersOptions): Servers {
     log: options.log,
   })
 
+  /** What will forget the pins of each server that was removed. */
+  const leaving = new Map<string, NodeJS.Timeout>()
   const defaults = configuredDefaults(config.system)
   const supervisor = createSupervisor({
     clientInfo: { name: 'mcp-hub', version: options.version },
@@ -132,9 +137,12 @@ export function createServers(parts: ServersOptions): Servers {
     onServers: ({ removed, disabled }) => {
       if (removed.length + disabled.length > 0) gateway().listsChanged([...removed, ...disabled])
       for (const name of removed) {
-        setTimeout(() => {
+        clearTimeout(leaving.get(name))
+        const forget = (): void => {
+          leaving.delete(name)
           if (!supervisor.upstreams.has(name)) pins.forget(name)
-        }, FORGET_PINS_MS).unref()
+        }
+        leaving.set(name, setTimeout(forget, FORGET_PINS_MS).unref())
         events.emit({ type: 'server.removed', name })
       }
       onOverview()
