@@ -1,6 +1,7 @@
 import { transportOf, type ServerConfig } from '../contract/index.ts'
 import type { Clock } from '../clock.ts'
 import {
+  WITH_INPUT,
   capabilityProfile,
   type Call,
   type CancelCall,
@@ -148,10 +149,12 @@ export function createCalls(target: CallTarget): Calls {
     return queue.admit(request, () => target.instance?.call(request) ?? begin(request))
   }
 
+  /** Only where rounds can come, since they cost a copy: a server that is not there may come back as a modern one. */
   function call(request: Call): CancelCall {
-    return request.clientEra === 'legacy'
-      ? driveInputRounds(request, { begin, isModern: target.isModern })
-      : begin(request)
+    const { clientEra, method } = request
+    const mayCome =
+      clientEra === 'legacy' && WITH_INPUT.has(method) && target.instance?.connection.hello.era !== 'legacy'
+    return mayCome ? driveInputRounds(request, { begin, isModern: target.isModern }) : begin(request)
   }
 
   function begin(request: Call): CancelCall {

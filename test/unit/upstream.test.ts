@@ -1,11 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Reason, ServerConfig } from '../../hub/contract/index.ts'
 import type { Reply } from '../../hub/gateway/json-rpc.ts'
 import { UpstreamFailure } from '../../hub/upstream/channel.ts'
 import type { Upstream } from '../../hub/upstream/upstream.ts'
 import { crashed } from '../fixtures/memory-server.ts'
 import { memoryUpstream as setUp } from '../fixtures/memory-upstream.ts'
+import { recordedCall } from '../fixtures/scripted-channel.ts'
 
 const refused: Reason = { code: 'connection-refused', message: 'Nothing answers at x', cure: 'Start the server.' }
 const errorOf = (reply: Reply): string | undefined => reply.message.error?.message
@@ -589,4 +590,15 @@ it('a task that a process numbers is found by who began it, and by nobody else',
   expect(errorOf(await ask('third', { capabilities }))).toBe('Unknown task: 1')
   expect(errorOf(await ask('third', { capabilities: {} }))).toBe('Unknown task: 1')
   expect(asked()).toEqual([0, 1, 1])
+})
+
+it('a call to a legacy server that is there is passed on as it is, without a copy', async () => {
+  const { upstream, until } = setUp()
+  upstream.start()
+  await until('running')
+  const keys = vi.fn(Reflect.ownKeys)
+  const call = recordedCall()
+  upstream.call(new Proxy<typeof call>(call, { ownKeys: keys }))
+  await expect.poll(() => call.replies).toHaveLength(1)
+  expect(keys).not.toHaveBeenCalled()
 })
