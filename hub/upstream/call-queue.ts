@@ -39,14 +39,19 @@ export function createCallQueue(options: CallQueueOptions): CallQueue {
     call.finish(Reply.error({ code: rpc.limitExceeded, message }))
   }
 
-  function start(entry: Waiting): void {
-    entry.done = true
+  /** One that cannot be launched ends with the cause, e.g. nested too deep to be written: it may hold a place elsewhere. */
+  function start(call: Call, launch: () => CancelCall): CancelCall {
     try {
-      entry.cancel = entry.launch()
+      return launch()
     } catch (error) {
-      // Its turn comes in the course of another call, or of what the server says: e.g. it is nested too deep to be written.
-      entry.call.finish(Reply.error(toRpcError(error)))
+      call.finish(Reply.error(toRpcError(error)))
+      return () => undefined
     }
+  }
+
+  function startWaiting(entry: Waiting): void {
+    entry.done = true
+    entry.cancel = start(entry.call, entry.launch)
   }
 
   function sweep(): void {
@@ -66,7 +71,7 @@ export function createCallQueue(options: CallQueueOptions): CallQueue {
   return {
     admit: (call, launch) => {
       const { maxConcurrentCalls, maxQueuedCalls } = options.limits()
-      if (waiting.length === 0 && options.working() < maxConcurrentCalls) return launch()
+      if (waiting.length === 0 && options.working() < maxConcurrentCalls) return start(call, launch)
       if (waiting.length >= maxQueuedCalls) {
         refuse(
           call,
@@ -89,13 +94,13 @@ export function createCallQueue(options: CallQueueOptions): CallQueue {
     settled: () => {
       while (waiting.length > 0 && options.working() < options.limits().maxConcurrentCalls) {
         const entry = waiting.shift()
-        if (entry !== undefined) start(entry)
+        if (entry !== undefined) startWaiting(entry)
       }
     },
     flush: () => {
       const flushed = waiting
       waiting = []
-      for (const entry of flushed) start(entry)
+      for (const entry of flushed) startWaiting(entry)
     },
   }
 }

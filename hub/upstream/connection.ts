@@ -1,7 +1,15 @@
 import { numberText } from '../contract/exact-json.ts'
 import type { Reason } from '../contract/index.ts'
 import { WITH_INPUT, capabilitiesOfProfile, type Call, type CancelCall, type Question } from '../gateway/call.ts'
-import { Reply, rpc, type JsonRpcId, type JsonRpcMessage, type Params, type RpcError } from '../gateway/json-rpc.ts'
+import {
+  Reply,
+  rpc,
+  toRpcError,
+  type JsonRpcId,
+  type JsonRpcMessage,
+  type Params,
+  type RpcError,
+} from '../gateway/json-rpc.ts'
 import { MAX_SERVER_DEPTH, isDeeperThan } from '../gateway/message-shape.ts'
 import { traceHeaders } from '../gateway/trace-context.ts'
 import { UpstreamFailure, type ChannelHandlers, type RequestHints } from './channel.ts'
@@ -282,7 +290,15 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function answer(id: JsonRpcId, body: { result: unknown } | { error: RpcError }): void {
-    if (!closed) channel.answer(id, JSON.stringify({ jsonrpc: '2.0', id, ...body }))
+    if (closed) return
+    let text: string
+    try {
+      text = JSON.stringify({ jsonrpc: '2.0', id, ...body })
+    } catch (error) {
+      // A client's answer may be nested too deep to be written.
+      text = JSON.stringify({ jsonrpc: '2.0', id, error: toRpcError(error) })
+    }
+    channel.answer(id, text)
   }
 
   function notify(method: string, params?: Params): void {

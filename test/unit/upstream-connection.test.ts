@@ -193,6 +193,14 @@ describe('a question on a shared pipe', () => {
     expect(calls.flatMap(({ asked }) => asked)).toEqual([])
   })
 
+  it('whose answer is nested too deep to be written is answered with that', async () => {
+    const script = await legacy()
+    const deep: unknown = JSON.parse('['.repeat(10_000) + ']'.repeat(10_000))
+    script.connection.call(recordedCall({ ask: () => Promise.resolve({ deep }) }))
+    script.last().say({ id: 5, method: 'elicitation/create', params: {} })
+    await expect.poll(() => script.last().answered).toMatchObject([{ id: 5, error: { code: -32603 } }])
+  })
+
   it('for roots is answered with none when there is no call', async () => {
     const script = await legacy()
     script.last().say({ id: 'r', method: 'roots/list' })

@@ -602,3 +602,19 @@ it('a call to a legacy server that is there is passed on as it is, without a cop
   await expect.poll(() => call.replies).toHaveLength(1)
   expect(keys).not.toHaveBeenCalled()
 })
+
+it('a call that cannot be written keeps no connection of its client', async () => {
+  const hub = { instanceIdleMs: 500 }
+  const { clock, server, upstream, until, call } = setUp({ command: 'memory', hub })
+  upstream.start()
+  await until('running')
+  const capabilities = { elicitation: {} }
+  const deep: unknown = JSON.parse('['.repeat(10_000) + ']'.repeat(10_000))
+  expect((await call({ capabilities, params: { name: 'work', deep } })).isError).toBe(true)
+  expect(server.connections).toHaveLength(2)
+  for (let second = 0; second < 4; second++) {
+    clock.advance(1_000)
+    await turn()
+  }
+  expect(server.connections.map(({ closed }) => closed)).toEqual([false, true])
+})
