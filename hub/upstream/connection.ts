@@ -172,6 +172,7 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   const renewal = createSessionRenewal({
     renew: async () => {
+      questions.forget()
       hello = await handshake.initialize()
       options.onRenewed()
     },

@@ -36,6 +36,8 @@ export interface Questions<Entry extends Asked> {
   withdraw: (id: JsonRpcId) => void
   /** The call is over, and with it what was asked for it. */
   endOf: (entry: Entry) => void
+  /** The server's session is over: what was asked in it is withdrawn, and its ids may come again. */
+  forget: () => void
 }
 
 /** Of one call, or of none: more is a server in a loop, and each costs a timer and a place at the client. */
@@ -124,7 +126,7 @@ export function createQuestions<Entry extends Asked>(options: QuestionsOptions<E
         (error: unknown) => ({ error: toRpcError(error) }),
       )
       .then((body) => {
-        open.delete(id)
+        if (open.get(id)?.controller === controller) open.delete(id)
         if (entry !== null) {
           if (--entry.asked === 0) {
             waiting--
@@ -145,6 +147,11 @@ export function createQuestions<Entry extends Asked>(options: QuestionsOptions<E
     withdraw: (id) => open.get(id)?.controller.abort(),
     endOf: (entry) => {
       for (const { owner, controller } of [...open.values()]) if (owner === entry) controller.abort()
+    },
+    forget: () => {
+      const forgotten = [...open.values()]
+      open.clear()
+      for (const { controller } of forgotten) controller.abort()
     },
   }
 }

@@ -366,6 +366,35 @@ describe('an answer that is too large', () => {
 })
 
 describe('a session that the server forgot', () => {
+  it('ends what was asked in it: the new one may ask under the same id', async () => {
+    const answers: ((result: unknown) => void)[] = []
+    const signals: AbortSignal[] = []
+    const script = await legacy({
+      isShared: false,
+      profile: JSON.stringify({ roots: {} }),
+      onQuestion: ({ signal }) => {
+        signals.push(signal)
+        return new Promise((resolve) => answers.push(resolve))
+      },
+    })
+    script.last().say({ id: 0, method: 'roots/list' })
+    script.connection.call(recordedCall())
+    const hop = hopOf(script)
+    script.last().handlers.onSessionLost(hop)
+    await expect.poll(() => script.last().sent.at(-1)?.id).toBe(hop)
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true])
+
+    script.last().say({ id: 0, method: 'roots/list' })
+    expect(answers).toHaveLength(2)
+    answers[0]?.({ roots: ['late'] })
+    await new Promise((resolve) => setImmediate(resolve))
+    script.last().say({ id: 0, method: 'roots/list' })
+    expect(script.last().answered).toMatchObject([{ id: 0, error: { code: -32600 } }])
+    answers[1]?.({ roots: [] })
+    await expect.poll(() => script.last().answered).toHaveLength(2)
+    expect(script.last().answered[1]).toEqual({ jsonrpc: '2.0', id: 0, result: { roots: [] } })
+  })
+
   it('is renewed once for all calls, and each is asked again once', async () => {
     const script = await legacy({ isShared: false })
     const calls = [recordedCall(), recordedCall(), recordedCall()]
