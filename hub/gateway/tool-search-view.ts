@@ -3,15 +3,19 @@ import { metaTools, summaryOf } from '../catalog/meta-tools.ts'
 import { createToolSearch, type ToolSearch } from '../catalog/tool-search.ts'
 import { emptyCatalog, type Item } from '../upstream/catalog.ts'
 import { McpError, Reply, rpc, type Params } from './json-rpc.ts'
-import { listText, type HubInfo, type Target, type View, type Viewer } from './view.ts'
+import { listText, profileKey, type HubInfo, type Target, type View, type Viewer } from './view.ts'
 
 interface Built {
   tools: Map<string, Item>
   search: ToolSearch
+  /** Those whom this list was offered last, by what decides that. */
+  viewers: Set<string>
 }
 
 /** Lists whose index is kept: clients whose capabilities shape what they are offered have others than the rest. */
 const MAX_BUILT = 20
+/** Viewers that are remembered of a list: it goes when these are offered others. */
+const MAX_VIEWERS = 500
 
 const INSTRUCTIONS =
   'The tools of this endpoint are found with search_tools, read with describe_tool and called with call_tool.'
@@ -25,25 +29,33 @@ export function createToolSearchView(inner: View, hubInfo: HubInfo): View {
     modern: Buffer.from(listText('tools', [...metaTools], 'modern', hubInfo)),
   }
 
-  function indexOf(list: Buffer): Built {
-    const known = built.get(list)
-    if (known !== undefined) {
-      built.delete(list)
-      built.set(list, known)
-      return known
-    }
-    for (const [oldest, { search }] of built) {
+  function drop(list: Buffer, { search }: Built): void {
+    built.delete(list)
+    search.close()
+  }
+
+  function indexOf(list: Buffer, viewer: Viewer): Built {
+    const who = `${viewer.era} ${profileKey(viewer)}`
+    for (const [other, index] of built)
+      if (other !== list && index.viewers.delete(who) && index.viewers.size === 0) drop(other, index)
+    const index = built.get(list) ?? build(list)
+    if (index.viewers.size < MAX_VIEWERS) index.viewers.add(who)
+    built.delete(list)
+    built.set(list, index)
+    return index
+  }
+
+  function build(list: Buffer): Built {
+    for (const [oldest, index] of built) {
       if (built.size < MAX_BUILT) break
-      built.delete(oldest)
-      search.close()
+      drop(oldest, index)
     }
     const { tools } = parseExactly(list.toString()) as { tools: Item[] }
-    const fresh: Built = {
+    return {
       tools: new Map(tools.map((tool) => [String(tool['name']), tool])),
       search: createToolSearch(tools, (tool) => /^(.+?)__/.exec(String(tool['name']))?.[1] ?? ''),
+      viewers: new Set(),
     }
-    built.set(list, fresh)
-    return fresh
   }
 
   async function answer(name: string, given: unknown, viewer: Viewer): Promise<unknown> {
@@ -51,7 +63,7 @@ export function createToolSearchView(inner: View, hubInfo: HubInfo): View {
     const { describeArguments, parseArguments, searchArguments } = await import('./meta-tool-arguments.ts')
     const list = await inner.list('tools', viewer)
     // Nothing is waited for from here on: another client's search may close the index.
-    const { tools, search } = indexOf(list)
+    const { tools, search } = indexOf(list, viewer)
     if (name === 'describe_tool') {
       const wanted = parseArguments(describeArguments, given).name
       const tool = tools.get(wanted)

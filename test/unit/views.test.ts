@@ -117,6 +117,38 @@ it('tools are indexed for search once for all clients that are offered the same,
   expect(reads.map(({ mock }) => mock.calls.length)).toEqual([1, 1])
 })
 
+it('the index of a list that nobody is offered any more is closed', async () => {
+  let current: Record<string, Buffer> = {}
+  const offer = (...names: string[]): void => {
+    const lists = names.map((name) => Buffer.from(JSON.stringify({ tools: [{ name: `one__${name}` }] })))
+    current = { first: lists[0]!, second: lists.at(-1)! }
+  }
+  const inner = { list: (_kind: string, { principal }: Viewer) => current[principal] } as unknown as View
+  const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
+  const closed = vi.spyOn(DatabaseSync.prototype, 'close')
+  const view = createToolSearchView(inner, { name: 'hub', version: '1' })
+  const search = async (...principals: string[]): Promise<number> => {
+    for (const principal of principals)
+      await new Promise<void>((resolve) => {
+        const params = { name: 'search_tools', arguments: { query: 'work' } }
+        const { upstream } = view.route('tools/call', params, viewerOf(principal)) as Route
+        upstream.call({ params, finish: () => resolve() } as unknown as Call)
+      })
+    return closed.mock.calls.length
+  }
+  for (const name of ['work', 'more', 'other']) {
+    offer(name)
+    await search('first')
+  }
+  expect(closed).toHaveBeenCalledTimes(2)
+  expect(await search('second')).toBe(2)
+  offer('last', 'other')
+  expect(await search('first')).toBe(2)
+  expect(await search('second')).toBe(3)
+  expect(await search('first', 'second', 'first', 'second')).toBe(3)
+  closed.mockRestore()
+})
+
 it('what a client was given is remembered, and not kept', () => {
   setFlagsFromString('--expose-gc')
   const gc = runInNewContext('gc') as () => void
