@@ -293,11 +293,19 @@ export async function createHub(given: HubOptions): Promise<Hub> {
           pinsChanged,
           hold: (response, caller) => door.hold(response, caller),
           moveEndpoint: async (port) => {
-            const tried = await hub.onMoveEndpoint?.(port ?? endpoint.port)
+            const before = { port: endpoint.port, movedTo }
+            const tried = await hub.onMoveEndpoint?.(port ?? before.port)
             if (port === undefined) return
             if (tried !== undefined && tried.state !== 'listening') throw portRefused(tried)
             movedTo = port
-            await config.saveSystem(['server', 'port'], () => port, { by: 'MCP Hub' })
+            try {
+              await config.saveSystem(['server', 'port'], () => port, { by: 'MCP Hub' })
+            } catch (error) {
+              // Else it would be back where it was at the next start, though its clients had followed.
+              movedTo = before.movedTo
+              await hub.onMoveEndpoint?.(before.port)
+              throw error
+            }
           },
         }),
       )),

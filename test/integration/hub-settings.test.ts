@@ -1,12 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { appCaller } from '../../hub/auth/caller.ts'
 import type { HubSetting, HubStatus, Problem } from '../../hub/contract/index.ts'
-import { startHub, type TestHub } from '../fixtures/hub.ts'
+import { TOKEN, startHub, type TestHub } from '../fixtures/hub.ts'
 
 let hub: TestHub
 beforeAll(async () => {
-  hub = await startHub({}, {}, { hub: { overrides: { 'logging.level': 'warn' } } })
+  const tokens = [{ value: TOKEN, caller: appCaller }]
+  hub = await startHub({}, {}, { hub: { tokens, overrides: { 'logging.level': 'warn' } } })
 })
 afterAll(() => hub.close())
 
@@ -90,4 +92,19 @@ it('refuses a change of what somebody else has changed meanwhile', async () => {
   expect(answer.status).toBe(412)
   expect(await answer.json()).toMatchObject({ code: 'HUB_CHANGED_MEANWHILE' })
   expect((await setting('backup.keep')).written).toBe(12)
+})
+
+it('leaves the endpoint where it was when its new port cannot be kept', async () => {
+  const { port } = new URL(hub.url)
+  const text = await readFile(file(), 'utf8')
+  const moves: number[] = []
+  hub.hub.onMoveEndpoint = (to) => {
+    moves.push(to)
+    return Promise.resolve({ state: 'listening', url: '', port: to, takenBy: null, message: null })
+  }
+  await writeFile(file(), '{ "server": ')
+  const { status } = await hub.api('POST', '/api/hub/endpoint', { port: 40_000 })
+  await writeFile(file(), text)
+  expect(status).toBeGreaterThanOrEqual(400)
+  expect(moves).toEqual([40_000, Number(port)])
 })
