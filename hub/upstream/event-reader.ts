@@ -9,8 +9,8 @@ export interface EventReaderOptions {
   onOverflow: (head: string, tail: string) => void
 }
 
-const FIELD = /^data: ?/
-const HEAD = 'data: '.length + ENVELOPE
+const FIELD = 'data:'
+const LINE_END = /\r\n?|\n/g
 
 /** Reads the events of a stream in pieces as they come. One that is too long is skipped, and everything else is read. */
 export function createEventReader({ maxSize, onEvent, onOverflow }: EventReaderOptions): (text: string) => void {
@@ -20,41 +20,59 @@ export function createEventReader({ maxSize, onEvent, onOverflow }: EventReaderO
     onError: ({ type }) => (isTooLong ||= type === 'max-buffer-size-exceeded'),
     maxBufferSize: maxSize,
   })
-  /** How the line began that is being read. */
+  /** The beginning of a line that is too short yet to tell what it is. */
+  let held = ''
+  let isLineStart = true
+  let isData = false
+  /** The text before ended with a CR: an LF that comes now is of the same line end. */
+  let afterReturn = false
+  let isSkipping = false
+  /** How the data of the event began that is being read, and how they ended so far. */
   let head = ''
-  /** How the part ended that came of a line that is skipped; null when none is. */
-  let tail: string | null = null
+  let tail = ''
 
-  function over(end: string): void {
-    tail = null
-    onOverflow(head.replace(FIELD, ''), end)
+  function note(data: string): void {
+    if (head.length < ENVELOPE) head += data.slice(0, ENVELOPE - head.length)
+    tail = data.length >= ENVELOPE ? data.slice(-ENVELOPE) : (tail + data).slice(-ENVELOPE)
+  }
+
+  /** A line with its end, or a part of one: so much at its beginning as tells what it is. */
+  function take(piece: string, isWhole: boolean): void {
+    const isBlank = isLineStart && (piece[0] === '\n' || piece[0] === '\r')
+    if (isLineStart) isData = piece.startsWith(FIELD)
+    if (isData) note(isLineStart ? piece.slice(piece[FIELD.length] === ' ' ? FIELD.length + 1 : FIELD.length) : piece)
+    isLineStart = isWhole
+    if (!isSkipping) {
+      parser.feed(piece)
+      if (isTooLong) {
+        isTooLong = false
+        isSkipping = true
+        parser.reset()
+      }
+    }
+    if (!isBlank) return
+    if (isSkipping) onOverflow(head, tail)
+    isSkipping = false
     head = ''
+    tail = ''
   }
 
-  /** A line with its end, or a part of one. */
-  function take(piece: string): void {
-    const isWhole = piece.endsWith('\n')
-    if (tail !== null) {
-      tail = (tail + piece).slice(-ENVELOPE)
-      if (isWhole) over(tail)
-      return
-    }
-    if (head.length < HEAD) head += piece.slice(0, HEAD - head.length)
-    parser.feed(piece)
-    if (isTooLong) {
-      isTooLong = false
-      parser.reset()
-      tail = piece.slice(-ENVELOPE)
-      if (isWhole) over(tail)
-    } else if (isWhole) head = ''
-  }
-
-  return (text) => {
+  return (given) => {
     let from = 0
-    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
-      take(text.slice(from, end + 1))
-      from = end + 1
+    if (afterReturn && given.startsWith('\n')) {
+      if (!isSkipping) parser.feed('\n')
+      from = 1
     }
-    if (from < text.length) take(text.slice(from))
+    const text = held + given.slice(from)
+    held = ''
+    from = 0
+    for (const { 0: end, index } of text.matchAll(LINE_END)) {
+      take(text.slice(from, index + end.length), true)
+      from = index + end.length
+    }
+    afterReturn = given === '' ? afterReturn : given.endsWith('\r')
+    const rest = text.slice(from)
+    if (isLineStart && rest.length <= FIELD.length) held = rest
+    else take(rest, false)
   }
 }

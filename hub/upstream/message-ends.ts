@@ -11,15 +11,14 @@ const ID = String.raw`(0|[1-9]\d{0,14}|"[^"\\\x00-\x1f]*")`
 const USUAL = String.raw`"jsonrpc":\s*"2\.0",\s*"id":\s*${ID}`
 const SORTED = String.raw`"id":\s*${ID},\s*"jsonrpc":\s*"2\.0"`
 const HEAD = new RegExp(
-  String.raw`^\s*\{\s*(?:(?:${USUAL}|${SORTED}|"jsonrpc":\s*"2\.0"),\s*)?"(result|error|method|params)"\s*:`,
+  String.raw`^\s*\{\s*(?:(?:${USUAL}|${SORTED}|"jsonrpc":\s*"2\.0"),\s*)?(?:"(result|error|method|params)"\s*:)?`,
 )
 const TAIL = new RegExp(String.raw`,\s*(?:${USUAL}|${SORTED})\s*\}\s*$`)
 
-/** What a message is of which only the two ends are known: `null` where they do not tell. */
+/** What a message is of which only the two ends are known, each by itself: `null` where they do not tell. */
 export function readEnds(head: string, tail: string): { kind: 'answer' | 'question' | null; id: JsonRpcId | null } {
   const [, usual, sorted, first] = HEAD.exec(head) ?? []
-  if (first === undefined) return { kind: null, id: null }
-  const kind = first === 'result' || first === 'error' ? 'answer' : 'question'
+  const kind = first === undefined ? null : first === 'result' || first === 'error' ? 'answer' : 'question'
   const [, usualLast, sortedLast] = TAIL.exec(tail) ?? []
   const id = usual ?? sorted ?? usualLast ?? sortedLast
   return { kind, id: id === undefined ? null : (JSON.parse(id) as JsonRpcId) }
@@ -58,7 +57,7 @@ export function tellGarbled(
   const last = lastReply(line, beginnings)
   const tail = last === null ? line.subarray(-ENVELOPE).toString() : ''
   const { kind, id } = readEnds(line.subarray(0, ENVELOPE).toString(), tail)
-  if (kind === 'answer' && typeof id === 'number' && id !== last?.hopId) {
+  if (kind !== 'question' && typeof id === 'number' && id !== last?.hopId) {
     const message = 'The server answered something that is not JSON; its log has it'
     handlers.onReply(id, Reply.error({ code: rpc.internalError, message }), begunAt)
   }

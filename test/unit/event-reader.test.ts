@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { createEventReader } from '../../hub/upstream/event-reader.ts'
-import { readEnds, tellOversize } from '../../hub/upstream/message-ends.ts'
+import { readEnds, tellGarbled, tellOversize } from '../../hub/upstream/message-ends.ts'
 
 const result = (id: number, size: number): string =>
   JSON.stringify({ jsonrpc: '2.0', id, result: { text: 'x'.repeat(size) } })
@@ -19,7 +19,7 @@ function read(stream: string, size: number): (string | [head: string, tail: stri
 }
 
 it.each([1, 7, 64, 600, 10_000])('an event over the limit is skipped, and nothing else, in pieces of %i', (size) => {
-  for (const end of ['\n', '\r\n']) {
+  for (const end of ['\n', '\r\n', '\r']) {
     const long = JSON.stringify({ result: { text: `data: ${'y'.repeat(2_000)}` }, jsonrpc: '2.0', id: 3 })
     const seen = read(
       `: hello${end}${end}` +
@@ -36,6 +36,35 @@ it.each([1, 7, 64, 600, 10_000])('an event over the limit is skipped, and nothin
   }
 })
 
+it.each([1, 7, 64, 10_000])('one over the limit of several lines is skipped as a whole, in pieces of %i', (size) => {
+  for (const end of ['\n', '\r\n', '\r']) {
+    const head = ['{', '"jsonrpc": "2.0",', '"id": 7,', '"result": {']
+    const lines = [...head, `"text": "${'x'.repeat(2_000)}"`, '"more": 1', '}}']
+    const data = (each: string[]): string => each.map((line) => `data: ${line}${end}`).join('')
+    const seen = read(
+      `${data(lines)}id: 4${end}${end}${data(['{', '"ok":1}'])}${end}${data(['{', ...lines.slice(4, -1), '},', '"jsonrpc":"2.0","id":8}'])}${end}${event('last', end)}`,
+      size,
+    )
+    expect(seen).toHaveLength(4)
+    expect(readEnds(...(seen[0] as [string, string]))).toEqual({ kind: 'answer', id: 7 })
+    expect(seen[1]).toBe('{\n"ok":1}')
+    expect(readEnds(...(seen[2] as [string, string]))).toEqual({ kind: null, id: 8 })
+    expect(seen[3]).toBe('last')
+  }
+})
+
+it.each([
+  ['rest of it"}]},"jsonrpc":"2.0","id":6}', [6]],
+  ['{"jsonrpc":"2.0","id":5,INFO done', [5]],
+  ['{"jsonrpc":"2.0","id":5,"method":"ping",INFO done', []],
+  ['{"jsonrpc":"2.0","id":5,"result":{"te{"jsonrpc":"2.0","id":6,"result":{}}', [5, 6]],
+])('of the line %s these calls are told', (line, calls) => {
+  const told: unknown[] = []
+  const beginning = Buffer.from('{"jsonrpc":"2.0","id":')
+  tellGarbled(Buffer.from(line), [beginning], { onReply: (hop) => void told.push(hop) }, undefined)
+  expect(told).toEqual(calls)
+})
+
 it.each([
   ['{"jsonrpc":"2.0","id":7,"result":{', '…', 'answer', 7],
   ['{ "id": 7, "jsonrpc": "2.0", "error": {', '…', 'answer', 7],
@@ -46,7 +75,9 @@ it.each([
   ['{"method":"sampling/createMessage","params":{', '…},"jsonrpc":"2.0","id":"a-1"}', 'question', 'a-1'],
   ['{"jsonrpc":"2.0","method":"notifications/message","params":{', '…}}', 'question', null],
   ['{"jsonrpc":"2.0","id":007,"result":{', '…', null, null],
-  ['some words', '…},"jsonrpc":"2.0","id":7}', null, null],
+  ['some words', '…},"jsonrpc":"2.0","id":7}', null, 7],
+  ['{"jsonrpc":"2.0","id":7,INFO done', '', null, 7],
+  ['some words', 'some words', null, null],
 ])('the ends %s and %s are of an %s', (head, tail, kind, id) => {
   expect(readEnds(head, tail)).toEqual({ kind, id })
 })
