@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeFileAtomic } from '../config/atomic-file.ts'
+import { sweepTemporaries, writeFileAtomic } from '../config/atomic-file.ts'
 import { parseExactly } from '../contract/exact-json.ts'
 import type { ServerConfig } from '../contract/index.ts'
 import { isObject } from '../gateway/json-rpc.ts'
@@ -50,8 +50,14 @@ function isItems(value: unknown): value is Item[] {
 
 export function createOffers(folder: string): Offers {
   const fileOf = (name: string): string => join(folder, `${digest(name)}.json`)
-  /** One after the other: else an older offer could come to stand over a newer one. */
-  let last: Promise<void> = Promise.resolve()
+  let last = sweepTemporaries(folder).catch(() => undefined)
+
+  /** One after the other: else an older offer could come to stand over a newer one, or over none. */
+  function inTurn(change: () => Promise<void>): Promise<void> {
+    const changed = last.then(change)
+    last = changed.catch(() => undefined)
+    return changed
+  }
 
   return {
     load: (name, config) => {
@@ -64,14 +70,12 @@ export function createOffers(folder: string): Offers {
     },
     save: (name, config, { hello, catalog }) => {
       const text = JSON.stringify({ entry: digestOf(config), hello, lists: catalog.lists })
-      const saved = last.then(async () => {
+      return inTurn(async () => {
         await mkdir(folder, { recursive: true, mode: 0o700 })
         await writeFileAtomic(fileOf(name), text)
       })
-      last = saved.catch(() => undefined)
-      return saved
     },
-    remove: (name) => rm(fileOf(name), { force: true }),
+    remove: (name) => inTurn(() => rm(fileOf(name), { force: true })),
   }
 }
 

@@ -49,6 +49,16 @@ it('of two offers that are kept at once the later one counts', async () => {
   expect((await readdir(folder.path)).filter((name) => name.endsWith('.tmp'))).toEqual([])
 })
 
+it('one that is removed while it is kept is gone, and so is what a kill left behind', async () => {
+  const left = path.join(folder.path, `.x.json.${2 ** 30}.1.tmp`)
+  await writeFile(left, '')
+  const offers = createOffers(folder.path)
+  const entry = { command: 'server' }
+  await Promise.all([offers.save('before', entry, offer), offers.save('gone', entry, offer), offers.remove('gone')])
+  expect(offers.load('gone', entry)).toBeNull()
+  expect((await readdir(folder.path)).filter((name) => name.endsWith('.tmp'))).toEqual([])
+})
+
 it('one that cannot be kept does not hold up the next', async () => {
   const broken = path.join(folder.path, 'file')
   await writeFile(broken, '')
