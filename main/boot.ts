@@ -284,10 +284,15 @@ export async function start(): Promise<void> {
     },
     'settings.get': () => settings.desktop,
     'settings.set': async (change) => {
-      if (change.openAtLogin !== undefined && change.openAtLogin !== settings.desktop.openAtLogin)
-        await setOpenAtLogin(change.openAtLogin)
+      const { desktop } = settings
       const clean = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
       const next = settings.setDesktop(clean)
+      try {
+        if (next.openAtLogin !== desktop.openAtLogin) await setOpenAtLogin(next.openAtLogin)
+      } catch (error) {
+        settings.setDesktop(desktop)
+        throw error
+      }
       nativeTheme.themeSource = next.theme
       showTray()
       if (window !== null && pageReady) sendToPage(window.webContents, 'settings.changed', next)

@@ -100,7 +100,8 @@ export function keepSettings(place: SettingsPlace, onProblem: (error: unknown) =
       onProblem(error)
     }
   }
-  if (!isDeepStrictEqual(current, found)) remember({})
+  // The store's own object has no prototype.
+  if (!isDeepStrictEqual(current, { ...(found as object) })) remember({})
 
   return {
     get desktop() {

@@ -1,3 +1,4 @@
+import { serverPrefix } from '../hub/contract/index.ts'
 import type { snippetKinds } from '../preload/contract.ts'
 
 export type SnippetKind = (typeof snippetKinds)[number]
@@ -19,8 +20,9 @@ export function clientSnippet(
     case 'token':
       return token
     case 'claude-code': {
-      // It takes no name with another character, and what names a server here may have any.
-      const words = [name.replace(/[^\w-]+/g, '-'), url, '--header', `Authorization: Bearer ${token}`]
+      // It takes no name with another character than these, and a server here may have any in its name.
+      const plain = server === undefined ? name : `mcp-hub-${serverPrefix(server)}`
+      const words = [plain, url, '--header', `Authorization: Bearer ${token}`]
       return `claude mcp add --transport http ${words.map((word) => quote(word, platform)).join(' ')}`
     }
     case 'vscode':

@@ -121,6 +121,7 @@ describe('settings on a disk', () => {
   it('are written when something changed, and not at each start', () => {
     const { settings, done } = openOn({})
     expect(done).toEqual([])
+    expect(openOn({ read: () => Object.assign(Object.create(null) as object, dark) }).done).toEqual([])
     settings.setTrayHintShown()
     expect(done).toEqual([{ ...dark, trayHintShown: true }])
     expect(openOn({ read: () => ({ version: 0 }) }).done).toEqual([defaultSettings])
@@ -186,7 +187,11 @@ it('allows scripts and styles of our own only', () => {
 it('writes the command line that Claude Code and the shell take', () => {
   const line = (platform: NodeJS.Platform): string =>
     clientSnippet('claude-code', 'http://127.0.0.1:3737/mcp', 't0ken', "it's.v2", platform)
-  const begin = 'claude mcp add --transport http mcp-hub-it-s-v2'
+  const begin = 'claude mcp add --transport http mcp-hub-it_s_v2'
   expect(line('linux')).toBe(`${begin} 'http://127.0.0.1:3737/mcp/it'\\''s.v2' --header 'Authorization: Bearer t0ken'`)
   expect(line('win32')).toBe(`${begin} "http://127.0.0.1:3737/mcp/it's.v2" --header "Authorization: Bearer t0ken"`)
+  const names = ['日本', '中文', 'a b', 'a-b'].map(
+    (server) => clientSnippet('claude-code', 'http://x', 't', server).split(' ')[5],
+  )
+  expect(names).toEqual(['mcp-hub-u65e5u672c', 'mcp-hub-u4e2du6587', 'mcp-hub-a_b', 'mcp-hub-a-b'])
 })

@@ -73,7 +73,7 @@ it('offers to sign in again for each account that needs a person, also while its
 it('tells of an account that needs a person once, and again after somebody signed in', () => {
   const notices = createSignInNotices()
   const at = (...signIns: string[]): string[] =>
-    notices(overview({ a: 'needs-auth' }, { signIns })).map(({ server }) => server)
+    notices(overview({ a: signIns.includes('a') ? 'needs-auth' : 'running' }, { signIns })).map(({ server }) => server)
   expect(at('a')).toEqual(['a'])
   expect(at('a')).toEqual([])
   expect(at('a', 'b')).toEqual(['b'])
@@ -85,8 +85,9 @@ it('tells of no account again because the hub is started anew', () => {
   const notices = createSignInNotices()
   const needed = overview({ a: 'needs-auth' }, { signIns: ['a'] })
   expect(notices(needed)).toHaveLength(1)
-  // What a hub says before it has started its servers.
+  // What a hub says before it has started its servers, and before it has read their accounts.
   expect(notices(overview({}))).toEqual([])
+  for (const state of ['starting', 'idle', 'needs-auth'] as const) expect(notices(overview({ a: state }))).toEqual([])
   expect(notices(needed)).toEqual([])
 })
 
