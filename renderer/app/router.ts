@@ -254,11 +254,12 @@ export function createAppRouter(client: QueryClient): Router {
       // The page says that the hub does not answer; which door it would have shown does not matter then.
       .catch(() => null)
     if (me === null) return true
-    if (me.mustChangePassword) return to.name === 'password' ? true : { name: 'password' }
+    const next = to.fullPath === '/' || to.meta.public ? {} : { query: { next: to.fullPath } }
+    if (me.mustChangePassword) return to.name === 'password' ? true : { name: 'password', ...next }
     if (me.user !== null) return to.meta.public ? '/' : true
     if (me.setupNeeded) return to.name === 'setup' ? true : { name: 'setup', hash: to.hash }
     if (to.name === 'login') return true
-    return { name: 'login', ...(to.fullPath === '/' || to.meta.public ? {} : { query: { next: to.fullPath } }) }
+    return { name: 'login', ...next }
   })
   return router
 }

@@ -55,6 +55,11 @@ test('somebody with a password from an administrator must change it, and then st
     await again.getByLabel('Password').fill(password)
     await again.getByRole('button', { name: 'Sign in' }).click()
     await expect(page.getByRole('heading', { name: 'Change your password' })).toBeVisible()
+    await page.getByLabel('Present password').fill(password)
+    await page.getByLabel('New password', { exact: true }).fill(`${password}, changed`)
+    await page.getByLabel('New password again').fill(`${password}, changed`)
+    await page.getByRole('button', { name: 'Change password' }).click()
+    await expect(page).toHaveURL(/\/profiles$/)
   } finally {
     await hub.close()
   }
