@@ -8,6 +8,7 @@ import { useFoundSecrets } from '../../renderer/features/secrets/use-found-secre
 import ServersPage from '../../renderer/features/servers/ServersPage.vue'
 import CallTester from '../../renderer/features/tools/CallTester.vue'
 import PinPanel from '../../renderer/features/tools/PinPanel.vue'
+import RestoreVersion from '../../renderer/features/versions/RestoreVersion.vue'
 import { keys } from '../../renderer/lib/queries.ts'
 import { eventually } from './eventually.ts'
 import { show, type, type Shown } from './show.ts'
@@ -54,6 +55,14 @@ it('all is well only when it is known that no tool waits', async () => {
   await eventually(() => expect(text()).toContain('Nothing needs attention'))
 })
 
+it('why it could not be found out whether a tool waits is said, with a way to try again', async () => {
+  shown = show(AttentionList, { servers: [] })
+  await eventually(() => expect(text()).toContain('The tools could not be loaded'))
+  answer = () => Promise.resolve(new Response('[]'))
+  shown.get('button', 'Try again').click()
+  await eventually(() => expect(text()).toContain('Nothing needs attention'))
+})
+
 it('no server is in a profile that is not there', async () => {
   answer = () => new Promise(() => undefined)
   const servers = [{ name: 'time', state: 'running' }] as unknown as ServerStatus[]
@@ -62,6 +71,15 @@ it('no server is in a profile that is not there', async () => {
   shown.queries.setQueryData<ProfileSummary[]>(keys.profiles, [])
   shown.queries.setQueryData<ServerStatus[]>(keys.servers, servers)
   await eventually(() => expect(text()).toContain('No server matches'))
+})
+
+it('of a profile that could not be read nobody says that no server is in it', async () => {
+  const servers = [{ name: 'time', state: 'running' }] as unknown as ServerStatus[]
+  shown = show(ServersPage)
+  await shown.router.push('/servers?profile=work')
+  shown.queries.setQueryData<ServerStatus[]>(keys.servers, servers)
+  await eventually(() => expect(text()).toContain('The profiles could not be loaded'))
+  expect(text()).not.toContain('No server matches')
 })
 
 it('what was typed and is no number goes when the arguments are set back', async () => {
@@ -102,4 +120,41 @@ it('what would go into the vault is not shown of an entry that somebody looked a
   entry.value = { name: 'one', config: { command: 'third' } }
   await eventually(() => expect(asked).toHaveBeenCalledTimes(2))
   expect(text()).toBe('null')
+})
+
+it('what would go into the vault is pending from the first moment until it is known', async () => {
+  let isThere: (response: Response) => void = () => undefined
+  const asked = vi.fn<() => Promise<Response>>(() => new Promise((resolve) => (isThere = resolve)))
+  answer = asked
+  const entry: Ref<AddServer | null> = ref(null)
+  shown = show(
+    defineComponent(() => {
+      const found = useFoundSecrets(() => entry.value)
+      return () => h('p', found.pending.value ? 'pending' : 'known')
+    }),
+  )
+  expect(text()).toBe('known')
+  entry.value = { name: 'one', config: { command: 'first' } }
+  await flushPromises()
+  expect(asked).not.toHaveBeenCalled()
+  expect(text()).toBe('pending')
+  await eventually(() => expect(asked).toHaveBeenCalledOnce())
+  expect(text()).toBe('pending')
+  isThere(new Response(JSON.stringify({ config: { command: 'first' }, secrets: [] })))
+  await eventually(() => expect(text()).toBe('known'))
+})
+
+it('whether a version was gone back to is told by the dialog that asked for it', async () => {
+  let fail: (error: Error) => void = () => undefined
+  const restore = (): Promise<void> => new Promise((_, reject) => (fail = reject))
+  shown = show(RestoreVersion, { id: 1, text: 'All of it.', restore })
+  shown.get('button', 'Go back to this version').click()
+  await flushPromises()
+  document.querySelector('form')?.requestSubmit()
+  await flushPromises()
+  for (const name of ['Cancel', 'Close']) expect((shown.get('button', name) as HTMLButtonElement).disabled).toBe(true)
+  document.activeElement?.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))
+  await flushPromises()
+  fail(new Error('Version 1 is gone.'))
+  await eventually(() => expect(text()).toContain('Version 1 is gone.'))
 })
