@@ -1,4 +1,5 @@
 import { loadRouteLocation, type Router } from 'vue-router'
+import { leaveUntold } from '../lib/missing-code.ts'
 
 /**
  * Loads the code of the page that a link leads to as soon as somebody points at the link or moves the focus to it, so that
@@ -11,8 +12,7 @@ export function loadAhead(router: Router, root: Document): void {
     if (link === null || link === last) return
     last = link
     if (link.origin !== root.location.origin || link.target !== '') return
-    // What cannot be loaded is told by `tellMissingCode`.
-    loadRouteLocation(router.resolve(link.pathname)).catch(() => undefined)
+    loadRouteLocation(router.resolve(link.pathname)).catch(leaveUntold)
   }
   const options = { capture: true, passive: true }
   root.addEventListener('pointerover', onAim, options)

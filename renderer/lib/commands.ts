@@ -8,6 +8,7 @@ import {
   type InjectionKey,
 } from 'vue'
 import { toast } from 'vue-sonner'
+import { isMissingCode } from './missing-code.ts'
 import { errorText } from './problem.ts'
 
 export type CommandGroup = 'go' | 'act' | 'view' | 'server' | 'tool'
@@ -28,7 +29,7 @@ export async function runCommand({ run, title }: Command): Promise<void> {
   try {
     await run()
   } catch (error) {
-    toast.error(title, { description: errorText(error) })
+    if (!isMissingCode(error)) toast.error(title, { description: errorText(error) })
   }
 }
 
