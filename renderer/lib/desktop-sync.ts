@@ -31,7 +31,12 @@ export async function connectDesktop(
     (look) => {
       if (look.theme === told?.theme && look.locale === told.locale) return
       told = look
-      invoke('settings.set', look).catch(onRefused)
+      invoke('settings.set', look).catch(async (error: unknown) => {
+        onRefused(error)
+        const kept = await invoke('settings.get').catch(() => null)
+        // What the app keeps is shown again, so that the same can be chosen anew; but not in the place of a later choice.
+        if (kept !== null && told === look) take(kept)
+      })
     },
   )
   void router.isReady().then(() => invoke('page.ready'))

@@ -62,7 +62,7 @@ it('sends each choice to the app once, however quickly they follow each other', 
   expect(asked.at(-1)?.look.theme).toBe('system')
 })
 
-it('tells why a choice could not be kept', async () => {
+it('tells why a choice could not be kept, and lets it be made again', async () => {
   const refused = vi.fn()
   const preferences = await connect(refused)
   preferences.theme = 'dark'
@@ -70,4 +70,14 @@ it('tells why a choice could not be kept', async () => {
   asked[0]?.answer({ ok: false, error: { code: 'internal', message: 'EACCES: settings.json' } })
   await flushPromises()
   expect(refused).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ message: 'EACCES: settings.json' }))
+  expect(preferences.theme).toBe('system')
+  preferences.theme = 'dark'
+  await flushPromises()
+  expect(asked).toHaveLength(2)
+  // What was chosen since is not taken back.
+  preferences.theme = 'light'
+  await flushPromises()
+  asked[1]?.answer({ ok: false, error: { code: 'internal', message: 'EACCES: settings.json' } })
+  await flushPromises()
+  expect(preferences.theme).toBe('light')
 })

@@ -111,3 +111,18 @@ it('a template with a star that was taken out can be taken in again', () => {
 it('a rule that was taken back leaves no trace of a server that is not in the profile', () => {
   expect(setRule(empty, 'one', 'tools', 'include', undefined)).toEqual(empty)
 })
+
+it('a rule that is set and taken back brings in nothing of a server that was not chosen', () => {
+  const taken: [rule: 'include' | 'exclude' | 'readOnly', value: string[] | true][] = [
+    ['include', ['read_*']],
+    ['exclude', ['delete_*']],
+    ['readOnly', true],
+  ]
+  for (const [rule, value] of taken)
+    expect(setRule(setRule(empty, 'one', 'tools', rule, value), 'one', 'tools', rule, undefined)).toEqual(empty)
+  const others: Profile = { servers: {}, otherServers: true }
+  const without = setServer(others, 'one', false)
+  expect(setRule(setRule(without, 'one', 'tools', 'include', ['a']), 'one', 'tools', 'include', undefined)).toEqual(
+    without,
+  )
+})

@@ -1,4 +1,5 @@
 import { matchesPattern, selects, type Profile, type ProfileServer } from '../../../hub/contract/index.ts'
+import { equalJson } from '../../lib/json.ts'
 
 /** Changes of a profile as a person makes them. Each gives a new profile; what was there by rule stays a rule. */
 export const offerKinds = ['tools', 'prompts', 'resources'] as const
@@ -105,7 +106,11 @@ export function setRule<K extends OfferKind, R extends keyof NonNullable<Profile
   if (present === undefined && value === undefined) return profile
   const entry = present ?? NOTHING
   const { [rule]: _old, ...others } = (entry[kind] ?? {}) as Record<PropertyKey, unknown>
-  return withSelection(profile, server, entry, kind, value === undefined ? others : { ...others, [rule]: value })
+  // Where nothing else was taken of the server, all of this kind was not meant either.
+  const isAlone = offerKinds.every((other) => other === kind || entry[other]?.include?.length === 0)
+  const left = rule === 'include' && isAlone ? { ...others, include: [] } : others
+  const next = withSelection(profile, server, entry, kind, value === undefined ? left : { ...others, [rule]: value })
+  return next.otherServers !== true && equalJson(next.servers[server], NOTHING) ? setServer(next, server, false) : next
 }
 
 export function setOverride(
