@@ -32,6 +32,41 @@ export function diffLines(before: string, after: string): DiffLine[] {
   ]
 }
 
+/** More lines than anybody reads at once, and few enough for a page to show at once. */
+const MAX_SHOWN = 2_000
+/** Lines that are the same, before and after each difference. */
+const AROUND = 3
+
+export interface LeftOut {
+  readonly kind: 'leftOut'
+  readonly count: number
+}
+
+/**
+ * What is shown of a comparison: all of it up to 2,000 lines; of a longer one its differences with the 3 lines around each, and of
+ * these the first 2,000. In the place of lines that are left out stands how many they are.
+ */
+export function shownLines(lines: readonly DiffLine[]): (DiffLine | LeftOut)[] {
+  if (lines.length <= MAX_SHOWN) return [...lines]
+  const isNear = new Uint8Array(lines.length)
+  for (const [at, { kind }] of lines.entries())
+    if (kind !== 'same') isNear.fill(1, Math.max(0, at - AROUND), at + AROUND + 1)
+  const shown: (DiffLine | LeftOut)[] = []
+  let count = 0
+  const leaveOut = (): void => {
+    if (count > 0) shown.push({ kind: 'leftOut', count })
+    count = 0
+  }
+  for (const [at, line] of lines.entries()) {
+    if (isNear[at] === 1 && shown.length < MAX_SHOWN) {
+      leaveOut()
+      shown.push(line)
+    } else count++
+  }
+  leaveOut()
+  return shown
+}
+
 /** Myers, "An O(ND) Difference Algorithm and Its Variations"; null where it takes more than `MAX_EDITS`. */
 function shortestEdit(a: readonly string[], b: readonly string[]): DiffLine[] | null {
   const max = Math.min(a.length + b.length, MAX_EDITS)

@@ -199,6 +199,7 @@ describe('a run', () => {
     tell({ ...result, outcome: 'cancelled', inUse: '2.0.0-new', message: `Cancelled. ${message}`, problem: null })
     end()
     await eventually(() => expect(document.body.textContent).toContain(`Cancelled. ${message}`))
+    expect(document.querySelector('ol[aria-label="Steps"] li:last-child .font-medium')?.textContent).toBe('Cancel')
     expect(page.find('button', 'Cancel')).toBeNull()
     expect(isHeldBack()).toBe(false)
   })

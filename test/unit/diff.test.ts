@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { diffLines, type DiffLine } from '../../renderer/lib/diff.ts'
+import { diffLines, shownLines, type DiffLine } from '../../renderer/lib/diff.ts'
 
 const signs = { same: ' ', removed: '-', added: '+' }
 const written = (lines: readonly DiffLine[]): string[] => lines.map(({ kind, text }) => signs[kind] + text)
@@ -55,6 +55,32 @@ describe('the difference of two texts', () => {
     expect(sideOf(lines, 'added')).toBe(before.join('\n'))
     expect(sideOf(lines, 'removed')).toBe(after.join('\n'))
     expect(written(lines.filter(({ kind }) => kind === 'same'))).toEqual([' first', ' last'])
+  })
+})
+
+describe('what is shown of a difference', () => {
+  it('is all of it where that is not long', () => {
+    const lines = diffLines(numbered(2_000, 'line').join('\n'), numbered(1_999, 'line').join('\n'))
+    expect(shownLines(lines)).toEqual(lines)
+  })
+
+  it('of a long one is what differs with a few lines around', () => {
+    const before = numbered(5_000, 'line')
+    const lines = diffLines(before.join('\n'), before.with(10, 'other').with(4_999, 'another').join('\n'))
+    expect(
+      shownLines(lines).map((line) => (line.kind === 'leftOut' ? line.count : signs[line.kind] + line.text)),
+    ).toEqual([
+      7,
+      ...[' line 7', ' line 8', ' line 9', '-line 10', '+other', ' line 11', ' line 12', ' line 13'],
+      4_982,
+      ...[' line 4996', ' line 4997', ' line 4998', '-line 4999', '+another'],
+    ])
+  })
+
+  it('is no more than a page can show', () => {
+    const shown = shownLines(diffLines(numbered(60_000, 'old').join('\n'), numbered(60_000, 'new').join('\n')))
+    expect(shown).toHaveLength(2_001)
+    expect(shown.at(-1)).toEqual({ kind: 'leftOut', count: 118_000 })
   })
 })
 
