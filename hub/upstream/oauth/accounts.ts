@@ -119,7 +119,10 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   }
 
   for (const { server } of await store.list()) await accountOf(server).load()
+  /** Keys of accounts that are under way to another name here: who is signed in does not change by that. */
+  const renaming = new Set<string>()
   store.watch((key) => {
+    if (renaming.has(key)) return
     const account = [...accounts.values()].find(({ server }) => store.keyOf(server) === key)
     account?.reload().then(
       (change) => {
@@ -171,7 +174,15 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
       return told({ account: statusOf(account), revoked: message === null, message })
     },
     rename: async (from, to) => {
-      if ((await move(from, to)) !== null) await accountOf(to).reload()
+      const key = store.keyOf(to)
+      renaming.add(key)
+      try {
+        const change = (await move(from, to)) === null ? null : await accountOf(to).reload()
+        // One that was started under the new name before its account was there.
+        if (change !== null && change !== 'signed-out') options.onSignedIn(to, change === 'widened')
+      } finally {
+        renaming.delete(key)
+      }
     },
     secrets: () => [...accounts.values()].flatMap(({ secrets }) => secrets),
     close: () => {
